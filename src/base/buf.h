@@ -1,0 +1,59 @@
+/*
+ * buf.h: a growable byte string with sticky failure.
+ *
+ *   - size <= capacity; data may be NULL only while capacity is 0.
+ *   - The first append that cannot be done (memory, ceiling) sets `failed` and changes nothing; later
+ *     appends do nothing. The owner checks `failed` once, at the end.
+ *   - The caller owns the struct; release frees what it holds. Not thread safe.
+ */
+#ifndef SK_BASE_BUF_H
+#define SK_BASE_BUF_H
+
+#include "base/error.h"
+#include "base/str.h"
+
+struct sk_buf {
+    char *data;
+    size_t size, capacity;
+    size_t size_max; /* 0 = no ceiling */
+    bool failed;
+};
+
+void sk_buf_init(struct sk_buf *buf, size_t size_max);
+void sk_buf_release(struct sk_buf *buf);
+void sk_buf_clear(struct sk_buf *buf);
+void sk_buf_append(struct sk_buf *buf, const void *bytes, size_t size);
+void sk_buf_append_str(struct sk_buf *buf, struct sk_str s);
+void sk_buf_append_text(struct sk_buf *buf, const char *text);
+void sk_buf_append_char(struct sk_buf *buf, char c);
+void sk_buf_append_u64(struct sk_buf *buf, uint64_t value);  /* decimal */
+void sk_buf_append_i64(struct sk_buf *buf, int64_t value);
+void sk_buf_printf(struct sk_buf *buf, const char *format, ...) SK_PRINTF(2, 3);
+/* Room for `size` more bytes, or NULL (and failed); the caller adds to buf->size what it wrote. */
+char *sk_buf_reserve(struct sk_buf *buf, size_t size);
+/* NUL-terminated view, the NUL not counted; "" while empty or failed. Borrowed until the next change. */
+const char *sk_buf_text(struct sk_buf *buf);
+static inline struct sk_str sk_buf_view(const struct sk_buf *buf)
+{
+    return (struct sk_str){ buf->data, buf->size };
+}
+
+/* Binary codec: unsigned LEB128, zigzag for signed, a span is its size and its bytes. */
+void sk_put_u64(struct sk_buf *buf, uint64_t value);
+void sk_put_i64(struct sk_buf *buf, int64_t value);
+void sk_put_str(struct sk_buf *buf, struct sk_str s);
+
+/* The reading side: never reads past `end`; the first damage sets `bad` and all later reads give 0. */
+struct sk_reader {
+    const char *at, *end;
+    bool bad;
+};
+static inline struct sk_reader sk_reader_of(struct sk_str s)
+{
+    return (struct sk_reader){ s.data, s.data + s.size, false };
+}
+uint64_t sk_get_u64(struct sk_reader *reader);
+int64_t sk_get_i64(struct sk_reader *reader);
+struct sk_str sk_get_str(struct sk_reader *reader); /* borrowed from the reader's bytes */
+
+#endif

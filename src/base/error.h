@@ -1,0 +1,16 @@
+/* error.h: filling and wrapping a skald_error. `error` may always be NULL. */
+#ifndef SK_BASE_ERROR_H
+#define SK_BASE_ERROR_H
+
+#include <skald/status.h>
+
+#define SK_MUST_CHECK __attribute__((warn_unused_result))
+#define SK_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+/* Sets status and message (cut at the buffer's end, never inside a UTF-8 sequence); returns status. */
+enum skald_status sk_error_set(skald_error *error, enum skald_status status, const char *format, ...)
+    SK_PRINTF(3, 4);
+/* Puts "prefix: " in front of the present message; returns the status it holds. */
+enum skald_status sk_error_wrap(skald_error *error, const char *format, ...) SK_PRINTF(2, 3);
+
+#endif
