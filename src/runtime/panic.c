@@ -1,0 +1,23 @@
+/*
+ * panic.c: what a broken invariant does in a real process: it says where, and ends it. Nothing is
+ * saved or closed first: the store is crash-safe and recovery is the tested path, whereas cleaning
+ * up with a broken invariant is not. Alone in its file, so that a program may bring its own
+ * sk_panic.
+ */
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+_Noreturn void sk_panic(const char *condition, const char *file, int line)
+{
+    (void)dprintf(
+        STDERR_FILENO,
+        "skald: broken invariant: %s\n"
+        "  at %s:%d\n"
+        "  This is a defect of Skald, not of your saga. Nothing acknowledged is lost: start\n"
+        "  again and every saga goes on from its history. Please report these lines.\n",
+        condition, file, line);
+    abort();
+}
