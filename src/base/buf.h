@@ -28,6 +28,7 @@ void sk_buf_append_text(struct sk_buf *buf, const char *text);
 void sk_buf_append_char(struct sk_buf *buf, char c);
 void sk_buf_append_u64(struct sk_buf *buf, uint64_t value);  /* decimal */
 void sk_buf_append_i64(struct sk_buf *buf, int64_t value);
+/* For text and integers only: the decimal point of %f follows the locale. */
 void sk_buf_printf(struct sk_buf *buf, const char *format, ...) SK_PRINTF(2, 3);
 /* Room for `size` more bytes, or NULL (and failed); the caller adds to buf->size what it wrote. */
 char *sk_buf_reserve(struct sk_buf *buf, size_t size);
@@ -50,7 +51,7 @@ struct sk_reader {
 };
 static inline struct sk_reader sk_reader_of(struct sk_str s)
 {
-    return (struct sk_reader){ s.data, s.data + s.size, false };
+    return (struct sk_reader){ s.data, s.size > 0 ? s.data + s.size : s.data, false };
 }
 uint64_t sk_get_u64(struct sk_reader *reader);
 int64_t sk_get_i64(struct sk_reader *reader);

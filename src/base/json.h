@@ -51,13 +51,15 @@ struct sk_str sk_json_string(struct sk_str string_span, struct sk_arena *arena);
 /* Numbers: exact integer if it is one and fits; otherwise false. Double: always for a number span. */
 bool sk_json_to_i64(struct sk_str span, int64_t *out_value);
 bool sk_json_to_double(struct sk_str span, double *out_value);
+/* -1, 0, 1 for two number spans: exactly when both are integers of int64, else as doubles. */
+int sk_json_number_compare(struct sk_str a, struct sk_str b);
 /* Same value? Objects in any member order; numbers by value; used by == in expressions. */
 bool sk_json_equal(struct sk_str a, struct sk_str b);
 /* Appends in canonical form: members sorted by bytes (last duplicate wins), no blanks, minimal string
  * escapes, numbers as written. For digests. */
 void sk_json_canonical(struct sk_str span, struct sk_buf *out);
 
-/* Writer. Commas and colons are placed by the writer; depth is bounded by SK_JSON_DEPTH_MAX.
+/* Writer. Commas and colons are placed by the writer; that keys, values and ends match is the caller's.
  *   sk_json_begin_object(&w); sk_json_key(&w, "id"); sk_json_put_str(&w, id); sk_json_end_object(&w); */
 struct sk_json_writer {
     struct sk_buf *out;

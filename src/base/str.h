@@ -44,6 +44,8 @@ bool sk_str_to_u64(struct sk_str s, uint64_t *out_value);
 bool sk_str_to_i64(struct sk_str s, int64_t *out_value);
 /* Valid UTF-8 (RFC 3629: no surrogates, no overlong forms, ≤ U+10FFFF). */
 bool sk_utf8_valid(struct sk_str s);
+/* Size of the valid sequence at the start of s (1–4), or 0 when there is none. */
+size_t sk_utf8_sequence(struct sk_str s);
 /* The candidate nearest to `word` by edit distance, or -1 when none is near enough to suggest. */
 int sk_str_nearest(struct sk_str word, const char *const *candidates, size_t candidates_count);
 

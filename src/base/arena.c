@@ -1,0 +1,142 @@
+/*
+ * arena.c: memory that is freed together.
+ *
+ *   A1  Allocation is served from the head block, from `used` upwards; other blocks are full or
+ *       were made for one large request.
+ *   A2  Bytes at and above `used` of the head block are zero: fresh blocks come zeroed, and clear
+ *       zeroes what was used. So an allocation never has to.
+ *   A3  After the first failure nothing is handed out, so a partly built tree is never mistaken for
+ *       a whole one.
+ */
+#include "base/arena.h"
+
+#include "base/assert.h"
+
+#include <stdalign.h>
+
+struct sk_arena_block {
+    struct sk_arena_block *next;
+    size_t size; /* of data */
+    alignas(max_align_t) char data[];
+};
+
+enum { BLOCK_SIZE_FIRST = 1024, BLOCK_SIZE_MAX = 64 * 1024 };
+static const size_t alignment = alignof(max_align_t);
+
+void sk_arena_init(struct sk_arena *arena)
+{
+    *arena = (struct sk_arena){ 0 };
+}
+
+static void free_blocks(struct sk_arena_block *block)
+{
+    while (block != NULL) {
+        struct sk_arena_block *next = block->next;
+        sk_free(block);
+        block = next;
+    }
+}
+
+void sk_arena_release(struct sk_arena *arena)
+{
+    free_blocks(arena->head);
+    *arena = (struct sk_arena){ 0 };
+}
+
+void sk_arena_clear(struct sk_arena *arena)
+{
+    struct sk_arena_block *kept = arena->head;
+    if (kept != NULL) {
+        free_blocks(kept->next);
+        kept->next = NULL;
+        memset(kept->data, 0, arena->used);
+        arena->bytes = sizeof *kept + kept->size;
+    }
+    arena->used = 0;
+    arena->failed = false;
+}
+
+/* A block of at least `size` bytes; NULL and failed when there is no memory. */
+static struct sk_arena_block *add_block(struct sk_arena *arena, size_t size)
+{
+    struct sk_arena_block *block = NULL;
+    if (size <= SIZE_MAX - sizeof *block) {
+        block = sk_alloc(sizeof *block + size);
+    }
+    if (block == NULL) {
+        arena->failed = true;
+        return NULL;
+    }
+    block->size = size;
+    arena->bytes += sizeof *block + size;
+    return block;
+}
+
+/* Blocks double, so that a big arena has few of them and a small one costs little. */
+static size_t next_block_size(const struct sk_arena *arena)
+{
+    size_t size = arena->bytes < BLOCK_SIZE_FIRST ? BLOCK_SIZE_FIRST : arena->bytes;
+    return size < BLOCK_SIZE_MAX ? size : BLOCK_SIZE_MAX;
+}
+
+static void *alloc_from_new_block(struct sk_arena *arena, size_t size)
+{
+    size_t regular = next_block_size(arena);
+    bool is_large = arena->head != NULL && size > regular / 4;
+    struct sk_arena_block *block = add_block(arena, is_large || size > regular ? size : regular);
+    if (block == NULL) {
+        return NULL;
+    }
+    if (is_large) { /* behind the head, whose room stays in use */
+        block->next = arena->head->next;
+        arena->head->next = block;
+        return block->data;
+    }
+    block->next = arena->head;
+    arena->head = block;
+    arena->used = size;
+    return block->data;
+}
+
+void *sk_arena_alloc(struct sk_arena *arena, size_t size)
+{
+    if (arena->failed) {
+        return NULL;
+    }
+    if (size > SIZE_MAX - alignment) {
+        arena->failed = true;
+        return NULL;
+    }
+    size = (size + alignment - 1) / alignment * alignment;
+    if (arena->head == NULL || size > arena->head->size - arena->used) {
+        return alloc_from_new_block(arena, size);
+    }
+    void *memory = arena->head->data + arena->used;
+    arena->used += size;
+    SK_ASSERT(arena->used <= arena->head->size); /* A1 */
+    return memory;
+}
+
+void *sk_arena_array(struct sk_arena *arena, size_t count, size_t size)
+{
+    if (size > 0 && count > SIZE_MAX / size) {
+        arena->failed = true;
+        return NULL;
+    }
+    return sk_arena_alloc(arena, count * size);
+}
+
+char *sk_arena_text(struct sk_arena *arena, struct sk_str s)
+{
+    char *text = s.size < SIZE_MAX ? sk_arena_alloc(arena, s.size + 1) : NULL;
+    if (text != NULL && s.size > 0) {
+        memcpy(text, s.data, s.size);
+    }
+    return text;
+}
+
+struct sk_str sk_arena_copy(struct sk_arena *arena, struct sk_str s)
+{
+    char *text = sk_arena_text(arena, s);
+    return (struct sk_str){ text, text != NULL ? s.size : 0 };
+}
