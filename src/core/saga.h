@@ -104,6 +104,9 @@ struct sk_call {
     uint64_t start_seq;    /* the event that made the present attempt due */
     int64_t deadline_ms;   /* of the present attempt */
     int64_t due_at_ms;     /* PAUSED: next attempt; PENDING: its time-out, 0 = none */
+    int64_t wait_until_ms; /* a wait's own time-out, 0 = none */
+    bool had_unknown;      /* an attempt of this round got no answer */
+    bool last_was_no;      /* the last answer of this round was a clear no */
     struct sk_str line;    /* resolved: "METHOD target\nname: value\n…" ; empty = none yet */
     struct sk_str body;    /* resolved; JSON */
 };
