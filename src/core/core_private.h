@@ -125,20 +125,21 @@ void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t 
 void sk_recover(struct sk_turn *turn);
 /* operate.c */
 enum skald_status sk_operate(struct sk_turn *turn, const struct sk_command *command);
-/* request.c: resolves into turn->text-like buffers; false: a message in error (bad template value). */
-bool sk_request_resolve(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_action *action,
-                        enum sk_operation operation, struct sk_buf *line, struct sk_buf *body);
+/* request.c: the resolved request, in the turn's scratch memory: fills event->extra (line) and event->body. */
+void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action, enum sk_operation operation,
+                        struct sk_event *event);
 struct sk_scope_context {
-    const struct sk_turn *turn;
-    const struct sk_saga *saga;
+    struct sk_turn *turn;
     uint32_t step;
     int32_t item;
     struct sk_str response, variables;
-    char at_text[40];
-    char attempt_text[16];
-    struct sk_buf *error_json;
 };
-struct sk_scope sk_scope_of(struct sk_scope_context *context);
+struct sk_scope sk_scope_of(const struct sk_scope_context *context);
+/* Renders a template to text in the turn's scratch memory. */
+struct sk_str sk_render_text(struct sk_turn *turn, const struct sk_template *template, uint32_t step, int32_t item);
+struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document *document, uint32_t step, int32_t item);
+bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *condition, uint32_t step, int32_t item,
+                        struct sk_str response);
 /* The attempt limit of an operation, as an absolute deadline. */
 int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_operation operation);
 

@@ -265,7 +265,7 @@ static void fold_retrying(struct fold *f)
     if (f->bad) return;
     fly(f, &f->unit->action);
     f->unit->action.redrives = 0;
-    f->saga->retries_count++;
+    if (f->step->kind != SK_KIND_WAIT) f->saga->retries_count++;
 }
 
 static void fold_redriven(struct fold *f)
@@ -464,6 +464,8 @@ static void fold_late(struct fold *f)
         return;
     }
     f->saga->late_count++;
+    f->unit->late_attempt = f->event->attempt;
+    f->unit->late_round = f->event->round;
     switch ((enum sk_late_meaning)f->event->kind) {
     case SK_LATE_RECORDED: break;
     case SK_LATE_MAYBE_AGAIN:

@@ -130,6 +130,7 @@ struct sk_unit {
     bool verify_gave_up;          /* verify has been exhausted */
     bool child_failed;            /* its child saga ended `failed` */
     bool has_warned;              /* one warning for retrying past max_attempts */
+    uint32_t late_attempt, late_round; /* the last late answer recorded; 0 = none */
     int64_t unanswered_until_ms;  /* C3: latest deadline of attempts without answer; 0 = none */
     uint64_t first_start_seq;     /* 0 = never started */
     int64_t first_start_at_ms;

@@ -1,0 +1,296 @@
+/*
+ * request.c: from a step's templates to the request that is sent, and back out of the state.
+ *
+ * A request is resolved once, at the first start of its round, and stored in that event; every attempt sends
+ * the stored bytes. Stored form (extra): "METHOD target\n" then "name: value\n" per header; the body beside it.
+ * `${secret:…}` stays as written: the invoker resolves it when it sends.
+ */
+#include "core/core_private.h"
+
+#include "base/time.h"
+
+/* ---- the scope of templates ------------------------------------------------------------------- */
+
+static struct sk_str in_scratch(struct sk_turn *turn, struct sk_buf *buf)
+{
+    struct sk_str copy = sk_arena_copy(&turn->scratch, sk_buf_view(buf));
+    if (buf->failed || turn->scratch.failed) turn->failed = true;
+    sk_buf_release(buf);
+    return copy;
+}
+
+static struct sk_str quoted(struct sk_turn *turn, struct sk_str text)
+{
+    struct sk_buf buf;
+    sk_buf_init(&buf, 0);
+    sk_json_quote(&buf, text);
+    return in_scratch(turn, &buf);
+}
+
+static struct sk_str number_of(struct sk_turn *turn, uint64_t value)
+{
+    struct sk_buf buf;
+    sk_buf_init(&buf, 0);
+    sk_buf_append_u64(&buf, value);
+    return in_scratch(turn, &buf);
+}
+
+static struct sk_str instant_of(struct sk_turn *turn, const struct sk_unit *unit)
+{
+    char text[SK_TIME_TEXT_SIZE];
+    sk_time_format(unit != NULL && unit->first_start_at_ms != 0 ? unit->first_start_at_ms : turn->now_ms, text);
+    return quoted(turn, sk_str_of(text));
+}
+
+static struct sk_str error_of(struct sk_turn *turn)
+{
+    const struct sk_saga *saga = turn->saga;
+    if (saga->error_step == SK_STEP_NONE) return (struct sk_str){ NULL, 0 };
+    struct sk_buf buf;
+    sk_buf_init(&buf, 0);
+    struct sk_json_writer w = sk_json_writer_of(&buf);
+    sk_json_begin_object(&w);
+    sk_json_key(&w, "step");
+    sk_json_put_str(&w, sk_step_of(saga, saga->error_step)->id);
+    sk_json_key(&w, "code");
+    sk_json_put_str(&w, saga->error_code);
+    sk_json_key(&w, "message");
+    sk_json_put_str(&w, saga->error_message);
+    sk_json_end_object(&w);
+    return in_scratch(turn, &buf);
+}
+
+static struct sk_str scope_get(const void *pointer, enum sk_root root, uint32_t step_index)
+{
+    const struct sk_scope_context *c = pointer;
+    struct sk_turn *turn = c->turn;
+    const struct sk_saga *saga = turn->saga;
+    const struct sk_unit *unit = c->step == SK_STEP_NONE ? NULL : sk_saga_unit(saga, c->step, c->item);
+    switch (root) {
+    case SK_ROOT_INPUT: return saga->start.input;
+    case SK_ROOT_OUTPUT:
+        /* a compensation of one item reads that item's own output */
+        if (step_index == c->step && unit != NULL && unit->output.size > 0) return unit->output;
+        return saga->steps[step_index].output;
+    case SK_ROOT_CONTEXT: return saga->start.context;
+    case SK_ROOT_VARIABLES: return c->variables;
+    case SK_ROOT_ERROR: return error_of(turn);
+    case SK_ROOT_TIMESTAMP: return instant_of(turn, unit);
+    case SK_ROOT_SAGA_ID: return quoted(turn, saga->start.id);
+    case SK_ROOT_STEP_ID:
+        return c->step == SK_STEP_NONE ? (struct sk_str){ NULL, 0 } : quoted(turn, sk_step_of(saga, c->step)->id);
+    case SK_ROOT_STEP_NAME:
+        return c->step == SK_STEP_NONE ? (struct sk_str){ NULL, 0 } : quoted(turn, sk_step_of(saga, c->step)->name);
+    case SK_ROOT_ATTEMPT: return number_of(turn, unit == NULL ? 1 : unit->action.attempt + 1u);
+    case SK_ROOT_ITEM: return unit == NULL ? (struct sk_str){ NULL, 0 } : unit->item;
+    case SK_ROOT_RESPONSE: return c->response;
+    case SK_ROOTS_COUNT: break;
+    }
+    return (struct sk_str){ NULL, 0 };
+}
+
+struct sk_scope sk_scope_of(const struct sk_scope_context *context)
+{
+    return (struct sk_scope){ context, scope_get };
+}
+
+struct sk_str sk_render_text(struct sk_turn *turn, const struct sk_template *template, uint32_t step, int32_t item)
+{
+    struct sk_scope_context context = { .turn = turn, .step = step, .item = item };
+    struct sk_scope scope = sk_scope_of(&context);
+    struct sk_buf buf;
+    sk_buf_init(&buf, SK_PAYLOAD_SIZE_MAX);
+    sk_template_render_text(template, &scope, &turn->scratch, &buf);
+    return in_scratch(turn, &buf);
+}
+
+struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document *document, uint32_t step, int32_t item)
+{
+    struct sk_scope_context context = { .turn = turn, .step = step, .item = item };
+    struct sk_scope scope = sk_scope_of(&context);
+    struct sk_buf buf;
+    sk_buf_init(&buf, SK_EVENT_SIZE_MAX / 2);
+    sk_document_render(document, &scope, &turn->scratch, &buf);
+    return in_scratch(turn, &buf);
+}
+
+bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *condition, uint32_t step, int32_t item,
+                        struct sk_str response)
+{
+    const struct sk_document *variables = sk_step_of(turn->saga, step)->variables;
+    struct sk_scope_context context = { .turn = turn, .step = step, .item = item, .response = response };
+    if (variables != NULL) context.variables = sk_render_document(turn, variables, step, item);
+    struct sk_scope scope = sk_scope_of(&context);
+    return sk_condition_eval(condition, &scope, &turn->scratch);
+}
+
+/* ---- resolving -------------------------------------------------------------------------------- */
+
+static void append_escaped(struct sk_buf *out, struct sk_str value)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    bool is_secret = sk_str_starts(value, SK_STR("${secret:"));
+    for (size_t i = 0; i < value.size; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                     c == '.' || c == '~';
+        if (plain || is_secret) {
+            sk_buf_append_char(out, (char)c);
+            continue;
+        }
+        sk_buf_append_char(out, '%');
+        sk_buf_append_char(out, hex[c >> 4]);
+        sk_buf_append_char(out, hex[c & 15]);
+    }
+}
+
+/* One header value must stay one line: control bytes become spaces. */
+static void append_line_text(struct sk_buf *out, struct sk_str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        sk_buf_append_char(out, c < 0x20 || c == 0x7f ? ' ' : (char)c);
+    }
+}
+
+static void append_target(struct sk_turn *turn, const struct sk_action *action, const struct sk_event *event, struct sk_buf *line)
+{
+    if (action->topic != NULL) {
+        append_line_text(line, sk_render_text(turn, action->topic, event->step, event->item));
+        return;
+    }
+    if (action->kind != SK_KIND_HTTP && action->kind != SK_KIND_GRPC) {
+        append_line_text(line, action->kind == SK_KIND_TASK ? action->queue : action->service);
+        return;
+    }
+    if (action->endpoint != NULL) append_line_text(line, sk_render_text(turn, action->endpoint, event->step, event->item));
+    if (action->path != NULL) append_line_text(line, sk_render_text(turn, action->path, event->step, event->item));
+    for (uint32_t i = 0; i < action->query_count; i++) {
+        sk_buf_append_char(line, i == 0 ? '?' : '&');
+        append_escaped(line, action->query[i].name);
+        sk_buf_append_char(line, '=');
+        append_escaped(line, sk_render_text(turn, action->query[i].value, event->step, event->item));
+    }
+}
+
+/* What an automatic compensation sends: the step's input and output. */
+static void append_automatic(const struct sk_unit *unit, struct sk_buf *body)
+{
+    struct sk_json_writer w = sk_json_writer_of(body);
+    sk_json_begin_object(&w);
+    sk_json_key(&w, "input");
+    sk_json_put_raw(&w, unit->action.body);
+    sk_json_key(&w, "output");
+    sk_json_put_raw(&w, unit->output);
+    sk_json_end_object(&w);
+}
+
+static bool takes_input(const struct sk_action *action)
+{
+    return action->body == NULL && (action->kind == SK_KIND_FUNCTION || action->kind == SK_KIND_CUSTOM);
+}
+
+void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action, enum sk_operation operation,
+                        struct sk_event *event)
+{
+    struct sk_buf line, body;
+    sk_buf_init(&line, SK_EVENT_SIZE_MAX / 4);
+    sk_buf_init(&body, SK_EVENT_SIZE_MAX / 2);
+    sk_buf_append_str(&line, action->method);
+    sk_buf_append_char(&line, ' ');
+    append_target(turn, action, event, &line);
+    sk_buf_append_char(&line, '\n');
+    for (uint32_t i = 0; i < action->headers_count; i++) {
+        append_line_text(&line, action->headers[i].name);
+        sk_buf_append_text(&line, ": ");
+        append_line_text(&line, sk_render_text(turn, action->headers[i].value, event->step, event->item));
+        sk_buf_append_char(&line, '\n');
+    }
+    if (operation == SK_OPERATION_COMPENSATION && action->is_automatic) {
+        append_automatic(sk_saga_unit(turn->saga, event->step, event->item), &body);
+    } else if (action->body != NULL) {
+        sk_buf_append_str(&body, sk_render_document(turn, action->body, event->step, event->item));
+    } else if (takes_input(action)) {
+        sk_buf_append_str(&body, turn->saga->start.input);
+    }
+    event->extra = in_scratch(turn, &line);
+    event->body = in_scratch(turn, &body);
+}
+
+/* ---- time limits ------------------------------------------------------------------------------ */
+
+static int64_t limit_of(struct sk_turn *turn, const struct sk_template *template, uint32_t step, int32_t item)
+{
+    int64_t ms = 0;
+    if (template == NULL) return 0;
+    struct sk_str text = sk_str_trim(sk_render_text(turn, template, step, item));
+    return sk_duration_parse(text, &ms) && ms > 0 ? ms : turn->rules->attempt_timeout_ms;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    if (a == 0) return b;
+    return b == 0 || a < b ? a : b;
+}
+
+int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_operation operation)
+{
+    const struct sk_saga *saga = turn->saga;
+    const struct sk_step *s = sk_step_of(saga, step);
+    int64_t step_limit = least(limit_of(turn, s->timeout, step, item), 0);
+    if (step_limit == 0) step_limit = turn->rules->attempt_timeout_ms;
+    switch (operation) {
+    case SK_OPERATION_COMPENSATION:
+        return turn->now_ms + (s->compensation.timeout_ms > 0 ? s->compensation.timeout_ms : step_limit);
+    case SK_OPERATION_VERIFY: {
+        int64_t ms = limit_of(turn, s->verify->timeout, step, item);
+        return turn->now_ms + (ms > 0 ? ms : turn->rules->verify_timeout_ms);
+    }
+    case SK_OPERATION_POLL: return turn->now_ms + least(limit_of(turn, s->wait.poll->timeout, step, item), step_limit);
+    case SK_OPERATION_ACTION:
+    case SK_OPERATION_HOOK: break;
+    }
+    int64_t deadline = turn->now_ms + least(limit_of(turn, s->action->timeout, step, item), step_limit);
+    const struct sk_unit *unit = sk_saga_unit(saga, step, item);
+    if (s->step_timeout_ms > 0 && unit != NULL) {
+        int64_t from = unit->first_start_at_ms != 0 ? unit->first_start_at_ms : turn->now_ms;
+        deadline = least(deadline, from + s->step_timeout_ms);
+    }
+    bool is_bounded = saga->state == SK_SAGA_RUNNING && !saga->is_past_pivot && !saga->plan->is_forward && !s->is_detached;
+    if (is_bounded && saga->deadline_ms > turn->now_ms) deadline = least(deadline, saga->deadline_ms);
+    return deadline <= turn->now_ms ? turn->now_ms + 1 : deadline;
+}
+
+/* ---- out of the state ------------------------------------------------------------------------- */
+
+static const struct sk_action *action_of(const struct sk_step *step, enum sk_operation operation)
+{
+    switch (operation) {
+    case SK_OPERATION_ACTION: return step->action;
+    case SK_OPERATION_COMPENSATION: return step->compensation.action;
+    case SK_OPERATION_VERIFY: return step->verify;
+    case SK_OPERATION_POLL: return step->wait.poll;
+    case SK_OPERATION_HOOK: break;
+    }
+    return NULL;
+}
+
+struct sk_request sk_saga_request(const struct sk_saga *saga, const struct sk_effect *effect, struct sk_buf *key)
+{
+    struct sk_unit *unit = sk_saga_unit(saga, effect->step, effect->item);
+    const struct sk_call *call = sk_unit_call(unit, effect->operation);
+    size_t line_end = sk_str_find(call->line, '\n');
+    size_t space = sk_str_find(call->line, ' ');
+    SK_ASSERT(space < line_end && line_end < call->line.size);
+    struct sk_request request = {
+        .action = action_of(sk_step_of(saga, effect->step), effect->operation),
+        .method = sk_str_sub(call->line, 0, space),
+        .target = sk_str_sub(call->line, space + 1, line_end - space - 1),
+        .headers = sk_str_sub(call->line, line_end + 1, call->line.size - line_end - 1),
+        .body = call->body,
+        .is_maybe = unit->maybe,
+    };
+    uint32_t round = effect->operation == SK_OPERATION_VERIFY ? unit->action.round : effect->round;
+    sk_saga_key(saga, effect->step, effect->item, effect->operation, round, key);
+    return request;
+}

@@ -1,0 +1,144 @@
+/* turn.c: one decide call: emitting events (each folded at once), messages, letters and alerts. */
+#include "core/core_private.h"
+
+void sk_decision_init(struct sk_decision *decision)
+{
+    *decision = (struct sk_decision){ 0 };
+    sk_arena_init(&decision->arena);
+    sk_buf_init(&decision->data, 0);
+}
+
+void sk_decision_release(struct sk_decision *decision)
+{
+    sk_free(decision->events);
+    sk_free(decision->messages);
+    sk_free(decision->letters);
+    sk_buf_release(&decision->data);
+    sk_arena_release(&decision->arena);
+    *decision = (struct sk_decision){ 0 };
+}
+
+void sk_decision_clear(struct sk_decision *decision)
+{
+    decision->events_count = decision->messages_count = decision->letters_count = 0;
+    decision->failed = false;
+    sk_buf_clear(&decision->data);
+    sk_arena_clear(&decision->arena);
+}
+
+/* Room for one more element; NULL and failed when out of memory. */
+static void *grown(struct sk_decision *decision, void *items, uint32_t count, uint32_t *capacity, size_t size)
+{
+    if (count < *capacity) return items;
+    uint32_t wanted = *capacity == 0 ? 8u : *capacity * 2u;
+    void *bigger = sk_realloc(items, wanted * size);
+    if (bigger == NULL) {
+        decision->failed = true;
+        return NULL;
+    }
+    *capacity = wanted;
+    return bigger;
+}
+
+struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type type, uint32_t step, int32_t item)
+{
+    struct sk_event event = { .type = type, .step = step, .item = item };
+    if (step == SK_STEP_NONE) return event;
+    const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
+    if (unit == NULL) return event;
+    const struct sk_call *call = &unit->action;
+    if (type >= SK_EVENT_VERIFY_STARTED && type <= SK_EVENT_VERIFY_FAILED) call = &unit->verify;
+    if (type >= SK_EVENT_COMPENSATION_STARTED && type <= SK_EVENT_COMPENSATION_WAITING) call = &unit->undo;
+    event.attempt = call->attempt;
+    event.round = call->round;
+    return event;
+}
+
+void sk_turn_emit(struct sk_turn *turn, struct sk_event *event)
+{
+    struct sk_decision *decision = turn->decision;
+    if (turn->failed || decision->failed) {
+        turn->failed = true;
+        return;
+    }
+    struct sk_decided *events = grown(decision, decision->events, decision->events_count, &decision->events_capacity, sizeof *events);
+    if (events == NULL) {
+        turn->failed = true;
+        return;
+    }
+    decision->events = events;
+    event->seq = turn->saga->seq + 1;
+    event->at_ms = turn->now_ms;
+    struct sk_decided decided = { .event = *event, .data_offset = decision->data.size };
+    sk_event_encode(event, &decision->data);
+    decided.data_size = decision->data.size - decided.data_offset;
+    enum skald_status status = sk_saga_evolve(turn->saga, event);
+    SK_ASSERT(status != SKALD_E_CORRUPT); /* what decide emits must be able to follow */
+    if (status != SKALD_OK || decision->data.failed) {
+        turn->failed = decision->failed = true;
+        return;
+    }
+    decision->events[decision->events_count++] = decided;
+}
+
+void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str to, struct sk_str body, uint32_t n)
+{
+    struct sk_decision *decision = turn->decision;
+    if (turn->failed) return;
+    struct sk_message *messages =
+        grown(decision, decision->messages, decision->messages_count, &decision->messages_capacity, sizeof *messages);
+    if (messages == NULL) {
+        turn->failed = true;
+        return;
+    }
+    decision->messages = messages;
+    struct sk_buf id;
+    sk_buf_init(&id, 0);
+    sk_buf_append_str(&id, turn->saga->start.id);
+    sk_buf_append_char(&id, '/');
+    sk_buf_append_u64(&id, turn->saga->seq);
+    sk_buf_append_char(&id, '/');
+    sk_buf_append_u64(&id, (uint64_t)kind);
+    sk_buf_append_char(&id, '/');
+    sk_buf_append_u64(&id, n);
+    struct sk_message message = {
+        .kind = kind,
+        .id = sk_arena_copy(&decision->arena, sk_buf_view(&id)),
+        .from = sk_arena_copy(&decision->arena, turn->saga->start.id),
+        .to = sk_arena_copy(&decision->arena, to),
+        .body = sk_arena_copy(&decision->arena, body),
+    };
+    if (id.failed || decision->arena.failed) turn->failed = decision->failed = true;
+    else decision->messages[decision->messages_count++] = message;
+    sk_buf_release(&id);
+}
+
+void sk_turn_letter(struct sk_turn *turn, uint32_t step, int32_t item, const char *why)
+{
+    struct sk_decision *decision = turn->decision;
+    if (turn->failed) return;
+    struct sk_letter *letters =
+        grown(decision, decision->letters, decision->letters_count, &decision->letters_capacity, sizeof *letters);
+    if (letters == NULL) {
+        turn->failed = true;
+        return;
+    }
+    decision->letters = letters;
+    decision->letters[decision->letters_count++] = (struct sk_letter){ turn->saga->seq, step, item, why };
+}
+
+void sk_turn_alert(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t severity, uint32_t flags,
+                   const char *code, struct sk_str message)
+{
+    struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_ALERTED, step, item);
+    event.kind = severity;
+    event.flags = flags;
+    event.text = sk_str_of(code);
+    event.note = message;
+    sk_turn_emit(turn, &event);
+}
+
+uint64_t sk_turn_entropy(struct sk_turn *turn)
+{
+    return sk_mix(turn->entropy, turn->entropy_used++);
+}
