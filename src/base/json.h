@@ -48,6 +48,8 @@ bool sk_json_next(struct sk_json_iter *it);
 void sk_json_unescape(struct sk_str string_span, struct sk_buf *out);
 /* The same into an arena; for a string without escapes a view without copying. */
 struct sk_str sk_json_string(struct sk_str string_span, struct sk_arena *arena);
+/* Does the string span mean this text? Without copying. */
+bool sk_json_string_is(struct sk_str string_span, struct sk_str text);
 /* Numbers: exact integer if it is one and fits; otherwise false. Double: always for a number span. */
 bool sk_json_to_i64(struct sk_str span, int64_t *out_value);
 bool sk_json_to_double(struct sk_str span, double *out_value);

@@ -14,6 +14,8 @@ struct sk_str sk_json_inside(struct sk_str string_span);
 size_t sk_json_take_char(struct sk_str *raw, char out[4]);
 /* Order of two raw texts by the bytes of what they mean. */
 int sk_json_raw_compare(struct sk_str a, struct sk_str b);
+/* Does raw text mean `text`? */
+bool sk_json_raw_is(struct sk_str raw, struct sk_str text);
 /* Appends raw text of a checked string again with the least escapes, without quotes. */
 void sk_json_requote(struct sk_buf *out, struct sk_str raw);
 

@@ -121,6 +121,26 @@ int sk_json_raw_compare(struct sk_str a, struct sk_str b)
     }
 }
 
+bool sk_json_raw_is(struct sk_str raw, struct sk_str text)
+{
+    char c[4];
+    if (sk_str_find(raw, '\\') == raw.size) {
+        return sk_str_equal(raw, text);
+    }
+    for (size_t size; (size = sk_json_take_char(&raw, c)) > 0;) {
+        if (!sk_str_starts(text, (struct sk_str){ c, size })) {
+            return false;
+        }
+        text = sk_str_sub(text, size, text.size);
+    }
+    return text.size == 0;
+}
+
+bool sk_json_string_is(struct sk_str string_span, struct sk_str text)
+{
+    return sk_json_raw_is(sk_json_inside(sk_json_trim(string_span)), text);
+}
+
 /* Decodes into `out`, which has room for raw.size bytes; returns the size. */
 static size_t decode(struct sk_str raw, char *out)
 {

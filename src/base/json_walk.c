@@ -153,28 +153,12 @@ bool sk_json_next(struct sk_json_iter *it)
     return true;
 }
 
-/* Raw text of a member's name against a plain one. */
-static bool is_named(struct sk_str raw, struct sk_str name)
-{
-    if (sk_str_find(raw, '\\') == raw.size) {
-        return sk_str_equal(raw, name);
-    }
-    char c[4];
-    for (size_t size; (size = sk_json_take_char(&raw, c)) > 0;) {
-        if (!sk_str_starts(name, (struct sk_str){ c, size })) {
-            return false;
-        }
-        name = sk_str_sub(name, size, name.size);
-    }
-    return name.size == 0;
-}
-
 struct sk_str sk_json_member(struct sk_str object, struct sk_str name)
 {
     struct sk_str found = { NULL, 0 };
     struct sk_json_iter it = sk_json_walk(object);
     while (it.is_object && sk_json_next(&it)) {
-        if (is_named(it.name, name)) {
+        if (sk_json_raw_is(it.name, name)) {
             found = it.value; /* the last one wins */
         }
     }
