@@ -1,0 +1,226 @@
+/* http_server.c: evhttp behind http_server.h. */
+#include "api/http_server.h"
+
+#include "api/http_watch.h"
+#include "base/arena.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+struct sk_http_server {
+    struct sk_http_server_options options;
+    struct evhttp *evhttp;
+    struct evhttp_bound_socket *bound; /* NULL once stopped */
+    struct sk_http_watches *watches;
+    uint16_t port;
+};
+
+static const struct {
+    enum sk_http_method method;
+    enum evhttp_cmd_type type;
+    const char *name;
+} methods[] = {
+    { SK_HTTP_GET, EVHTTP_REQ_GET, "GET" },
+    { SK_HTTP_HEAD, EVHTTP_REQ_HEAD, "HEAD" },
+    { SK_HTTP_POST, EVHTTP_REQ_POST, "POST" },
+    { SK_HTTP_PUT, EVHTTP_REQ_PUT, "PUT" },
+    { SK_HTTP_PATCH, EVHTTP_REQ_PATCH, "PATCH" },
+    { SK_HTTP_DELETE, EVHTTP_REQ_DELETE, "DELETE" },
+    { SK_HTTP_OPTIONS, EVHTTP_REQ_OPTIONS, "OPTIONS" },
+};
+
+enum { METHODS_COUNT = sizeof methods / sizeof methods[0] };
+
+const char *sk_http_method_name(enum sk_http_method method)
+{
+    for (size_t i = 0; i < METHODS_COUNT; i++) {
+        if (methods[i].method == method) return methods[i].name;
+    }
+    return "OTHER";
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+/* A request of ours is evhttp's own: nothing has to be kept beside it. */
+static struct evhttp_request *evhttp_of(struct sk_http_request *request)
+{
+    return (struct evhttp_request *)(void *)request;
+}
+
+static void on_evhttp_request(struct evhttp_request *request, void *context)
+{
+    struct sk_http_server *server = context;
+    sk_http_watches_request(server->watches, request);
+    server->options.on_request(server->options.context, (struct sk_http_request *)(void *)request);
+}
+
+struct sk_http_view sk_http_request_view(struct sk_http_request *request)
+{
+    struct evhttp_request *evhttp = evhttp_of(request);
+    struct sk_http_view view = { .method = SK_HTTP_OTHER };
+    enum evhttp_cmd_type type = evhttp_request_get_command(evhttp);
+    for (size_t i = 0; i < METHODS_COUNT; i++) {
+        if (methods[i].type == type) view.method = methods[i].method;
+    }
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(evhttp);
+    view.path = sk_str_of(uri == NULL ? NULL : evhttp_uri_get_path(uri));
+    view.query = sk_str_of(uri == NULL ? NULL : evhttp_uri_get_query(uri));
+    struct evbuffer *input = evhttp_request_get_input_buffer(evhttp);
+    view.body.size = evbuffer_get_length(input);
+    if (view.body.size > 0) view.body.data = (const char *)evbuffer_pullup(input, -1);
+    if (view.body.data == NULL) view.body.size = 0;
+    return view;
+}
+
+struct sk_str sk_http_request_header(struct sk_http_request *request, const char *name)
+{
+    return sk_str_of(
+        evhttp_find_header(evhttp_request_get_input_headers(evhttp_of(request)), name));
+}
+
+void sk_http_reply_header(struct sk_http_request *request, const char *name, const char *value)
+{
+    (void)evhttp_add_header(evhttp_request_get_output_headers(evhttp_of(request)), name, value);
+}
+
+void sk_http_reply(struct sk_http_request *request, int status, const char *reason,
+                   struct sk_str body)
+{
+    struct evhttp_request *evhttp = evhttp_of(request);
+    if (evhttp_request_get_command(evhttp) == EVHTTP_REQ_HEAD) {
+        char size[32];
+        (void)snprintf(size, sizeof size, "%zu", body.size);
+        sk_http_reply_header(request, "Content-Length", size);
+    } else if (body.size > 0) {
+        (void)evbuffer_add(evhttp_request_get_output_buffer(evhttp), body.data, body.size);
+    }
+    evhttp_send_reply(evhttp, status, reason, NULL);
+}
+
+/* ---- the server ------------------------------------------------------------------------------ */
+
+static struct bufferevent *on_connection(struct event_base *base, void *context)
+{
+    (void)base;
+    struct sk_http_server *server = context;
+    return sk_http_watches_connection(server->watches);
+}
+
+static void on_room(void *context, bool has_room)
+{
+    struct sk_http_server *server = context;
+    if (server->bound == NULL) return;
+    struct evconnlistener *listener = evhttp_bound_socket_get_listener(server->bound);
+    (void)(has_room ? evconnlistener_enable(listener) : evconnlistener_disable(listener));
+}
+
+static uint16_t port_of(evutil_socket_t fd)
+{
+    struct sockaddr_storage address = { 0 };
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) return 0;
+    if (address.ss_family == AF_INET6) {
+        return ntohs(((const struct sockaddr_in6 *)(const void *)&address)->sin6_port);
+    }
+    return ntohs(((const struct sockaddr_in *)(const void *)&address)->sin_port);
+}
+
+static enum skald_status bind_to(struct sk_http_server *server, const char *host, uint16_t port,
+                                 skald_error *error)
+{
+    errno = 0;
+    server->bound = evhttp_bind_socket_with_handle(server->evhttp, host, port);
+    if (server->bound != NULL) {
+        server->port = port_of(evhttp_bound_socket_get_fd(server->bound));
+        return SKALD_OK;
+    }
+    int reason = errno;
+    if (reason == EADDRINUSE) {
+        return sk_error_set(error, SKALD_E_BUSY, "port %u on %s is in use by another program",
+                            (unsigned)port, host);
+    }
+    if (reason == EACCES) {
+        return sk_error_set(error, SKALD_E_ARGUMENT, "port %u may only be used by root",
+                            (unsigned)port);
+    }
+    if (reason == EADDRNOTAVAIL || reason == 0 || reason == EINVAL) {
+        return sk_error_set(error, SKALD_E_ARGUMENT, "%s is no address of this machine", host);
+    }
+    return sk_error_set(error, SKALD_E_IO, "cannot listen on %s port %u: %s", host, (unsigned)port,
+                        strerror(reason));
+}
+
+static struct timeval timeval_of(int64_t ms)
+{
+    return (struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+}
+
+static void set_limits(struct evhttp *evhttp, const struct sk_http_server_options *options)
+{
+    ev_uint16_t allowed = 0;
+    for (size_t i = 0; i < METHODS_COUNT; i++) allowed |= (ev_uint16_t)methods[i].type;
+    evhttp_set_allowed_methods(evhttp, allowed);
+    evhttp_set_max_body_size(evhttp, (ev_ssize_t)options->body_size_max);
+    evhttp_set_max_headers_size(evhttp, (ev_ssize_t)options->headers_size_max);
+    evhttp_set_default_content_type(evhttp, NULL);
+    struct timeval idle = timeval_of(options->idle_timeout_ms);
+    evhttp_set_timeout_tv(evhttp, &idle);
+    /* Reads what a client still sends of a body that is too long, so that it gets to see the 413. */
+    (void)evhttp_set_flags(evhttp, EVHTTP_SERVER_LINGERING_CLOSE);
+}
+
+enum skald_status sk_http_server_new(const struct sk_http_server_options *options, const char *host,
+                                     uint16_t port, struct sk_http_server **out_server,
+                                     skald_error *error)
+{
+    struct sk_http_server *server = sk_alloc(sizeof *server);
+    if (server == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    *server = (struct sk_http_server){ .options = *options };
+    enum skald_status status = SKALD_E_MEMORY;
+    server->watches =
+        sk_http_watches_new(options->base, options->connections_max, options->request_timeout_ms,
+                            on_room, server);
+    server->evhttp = evhttp_new(options->base);
+    if (server->watches == NULL || server->evhttp == NULL) {
+        (void)sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+        goto out;
+    }
+    set_limits(server->evhttp, options);
+    evhttp_set_bevcb(server->evhttp, on_connection, server);
+    evhttp_set_gencb(server->evhttp, on_evhttp_request, server);
+    status = bind_to(server, host, port, error);
+    if (status != SKALD_OK) goto out;
+    *out_server = server;
+    return SKALD_OK;
+out:
+    sk_http_server_free(server);
+    return status;
+}
+
+uint16_t sk_http_server_port(const struct sk_http_server *server)
+{
+    return server->port;
+}
+
+void sk_http_server_stop(struct sk_http_server *server)
+{
+    if (server->bound == NULL) return;
+    evhttp_del_accept_socket(server->evhttp, server->bound);
+    server->bound = NULL;
+}
+
+void sk_http_server_free(struct sk_http_server *server)
+{
+    if (server == NULL) return;
+    server->bound = NULL;
+    if (server->evhttp != NULL) evhttp_free(server->evhttp);
+    sk_http_watches_free(server->watches);
+    sk_free(server);
+}

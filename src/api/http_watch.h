@@ -1,0 +1,35 @@
+/*
+ * http_watch.h: how long connections take and how many there are. evhttp's own limits count from the
+ * last byte, so a client that sends one byte a minute would hold its place for ever.
+ *
+ *   IDLE ──first byte──► READING ──request whole──► HANDLING ──reply written──► IDLE
+ *                           └── longer than request_timeout_ms: the connection is shut down
+ *
+ * A watch holds a reference of its connection's bufferevent; it ends when evhttp tells that the
+ * connection closes or, for those that never sent a whole request, at the next look around.
+ */
+#ifndef SK_API_HTTP_WATCH_H
+#define SK_API_HTTP_WATCH_H
+
+#include "base/error.h"
+#include "base/str.h"
+
+struct event_base;
+struct bufferevent;
+struct evhttp_request;
+struct sk_http_watches;
+
+/* `on_room` is called with false when connections_max is reached and with true when there is room. */
+struct sk_http_watches *sk_http_watches_new(struct event_base *base, uint32_t connections_max,
+                                            int64_t request_timeout_ms,
+                                            void (*on_room)(void *context, bool has_room),
+                                            void *context);
+/* After evhttp has let go of all connections. NULL is fine. */
+void sk_http_watches_free(struct sk_http_watches *watches);
+
+/* A bufferevent for a connection that is about to be accepted; NULL when out of memory. */
+struct bufferevent *sk_http_watches_connection(struct sk_http_watches *watches);
+/* A request has come in whole. */
+void sk_http_watches_request(struct sk_http_watches *watches, struct evhttp_request *request);
+
+#endif

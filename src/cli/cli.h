@@ -1,0 +1,50 @@
+/*
+ * cli.h: the commands of `skald`: one row each, from which the dispatcher, `skald help`, every
+ * `--help` and the reference page are made. A new command is a file cmd_<name>.c that defines a
+ * `const struct cli_command cli_<name>`, its declaration below and its row in main.c.
+ */
+#ifndef SK_CLI_CLI_H
+#define SK_CLI_CLI_H
+
+#include "cli/options.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* Exit codes of every command. */
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_FAILED = 1,      /* the saga or the check failed */
+    CLI_WRONG_USE = 2,   /* the command line or its files are wrong */
+    CLI_OUT_OF_REACH = 3 /* no server answers */
+};
+
+struct cli;
+
+struct cli_command {
+    const char *name;    /* "serve" */
+    /* argv[0] is the command's name; argc and argv are what is left after it was found. */
+    int (*main)(const struct cli *cli, int argc, char **argv);
+    const char *summary; /* one sentence, without its full stop */
+    const char *usage;   /* what stands after "skald serve ": "[options] FILE..." */
+    const char *example; /* one line that works as it stands */
+    const struct cli_option *options; /* ends with a row without a name; may be NULL */
+};
+
+/* What a command is called with. */
+struct cli {
+    const struct cli_command *command;
+    FILE *out, *err;
+    bool is_terminal; /* `out` is one: tables and colours for people */
+};
+
+/* "skald: text\n" on cli->err, and the remedy, if any, in a line of its own. Returns `code`. */
+int cli_fail(const struct cli *cli, int code, const char *remedy, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The command's page on `out`: usage, options with their defaults, example. */
+void cli_help(const struct cli *cli, FILE *out);
+
+extern const struct cli_command cli_serve, cli_version;
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * assemble.h: the one place that puts adapters together: a node is a libevent runtime, a store by its
+ * URL, the invokers of this build and the engine over them. A new store or invoker is a row in a
+ * table of assemble.c. The HTTP server is not part of it: whoever wants one puts it on the loop.
+ *
+ *   sk_node_new ──► sk_engine_open … the loop runs … sk_engine_stop ──► sk_node_close ──► sk_node_free
+ *
+ * Everything on the thread that runs the loop.
+ */
+#ifndef SK_SKALD_ASSEMBLE_H
+#define SK_SKALD_ASSEMBLE_H
+
+#include "engine/engine.h"
+#include "runtime/libevent_runtime.h"
+
+struct sk_node;
+
+struct sk_node_options {
+    const char *store_url; /* "sqlite:PATH" or "memory:"; never NULL */
+    const char *name;      /* the shards' owner; NULL = the host's name */
+    struct sk_libevent_options runtime;
+    /* Defaults where zero; runtime, store, invokers, node and token_key are set by the node, and
+     * on_event and on_notice too where they are NULL: they write the log. */
+    struct sk_engine_options engine;
+};
+
+/* Opens the store (and makes it, if it is not there) and makes everything else; nothing runs yet.
+ * SKALD_E_ARGUMENT and SKALD_E_UNSUPPORTED for a URL that this build cannot open. */
+enum skald_status sk_node_new(const struct sk_node_options *options, struct sk_node **out_node,
+                              skald_error *error) SK_MUST_CHECK;
+/* Frees the engine as it stands (sk_engine_free), the invokers and the store: after this no `done`
+ * comes any more. The runtime stays, so that what is built on the loop can be taken down. */
+void sk_node_close(struct sk_node *node);
+/* Closes and frees the runtime too. NULL is fine. */
+void sk_node_free(struct sk_node *node);
+
+/* Valid until sk_node_close. */
+struct sk_engine *sk_node_engine(struct sk_node *node);
+/* Valid until sk_node_free. */
+struct sk_libevent_runtime *sk_node_runtime(struct sk_node *node);
+struct sk_str sk_node_name(const struct sk_node *node);
+
+/* What is in this build, as "sqlite, memory"; cut at size. */
+void sk_node_stores(char *out, size_t size);
+void sk_node_invokers(char *out, size_t size);
+
+#endif
