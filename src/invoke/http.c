@@ -1,0 +1,321 @@
+/*
+ * http.c: the HTTP invoker: takes an invocation, sees that it ends exactly once, and reports. The
+ * diagram of a transfer's life stands in http_parts.h.
+ *
+ *   I1  `done` is called from the loop's own callbacks (socket, timer), never from inside `start`.
+ *   I2  A transfer is out of the table of tickets, off its host and its timer is off before `done` is
+ *       called, so that `done` may start and cancel what it likes.
+ *   I3  The time-out is the loop's own monotonic timer and runs from `start`: it also covers the wait
+ *       for a connection, which libcurl's does not.
+ */
+#include "invoke/http_parts.h"
+
+#include "base/assert.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { SPARE_MAX = 256, SPARE_BODY_SIZE_MAX = 64 * 1024 };
+
+static struct sk_http_invoker *whole_of(struct sk_invoker *port)
+{
+    return sk_container_of(port, struct sk_http_invoker, port);
+}
+
+/* ---- transfers ---------------------------------------------------------------------------- */
+
+static void transfer_free(struct sk_http_transfer *transfer)
+{
+    sk_arena_release(&transfer->arena);
+    sk_buf_release(&transfer->received);
+    sk_free(transfer);
+}
+
+static struct sk_http_transfer *transfer_new(struct sk_http_invoker *invoker)
+{
+    struct sk_http_transfer *transfer;
+    if (!sk_list_is_empty(&invoker->spare)) {
+        transfer = sk_container_of(invoker->spare.next, struct sk_http_transfer, link);
+        sk_list_remove(&transfer->link);
+        invoker->spare_count -= 1;
+    } else {
+        transfer = sk_alloc(sizeof *transfer);
+        if (transfer == NULL) return NULL;
+        sk_list_init(&transfer->link);
+        sk_arena_init(&transfer->arena);
+        sk_buf_init(&transfer->received, SK_PAYLOAD_SIZE_MAX);
+    }
+    transfer->invoker = invoker;
+    transfer->host = NULL;
+    transfer->easy = NULL;
+    transfer->sendings = 0;
+    transfer->answer = (struct sk_http_answer){ 0 };
+    return transfer;
+}
+
+/* Its memory serves the next one, unless it is a lot. */
+static void transfer_recycle(struct sk_http_transfer *transfer)
+{
+    struct sk_http_invoker *invoker = transfer->invoker;
+    if (invoker->spare_count >= SPARE_MAX || transfer->arena.bytes > SPARE_BODY_SIZE_MAX ||
+        transfer->received.capacity > SPARE_BODY_SIZE_MAX) {
+        transfer_free(transfer);
+        return;
+    }
+    sk_arena_clear(&transfer->arena);
+    transfer->arena.failed = false;
+    sk_buf_clear(&transfer->received);
+    transfer->received.failed = false;
+    sk_list_push_front(&invoker->spare, &transfer->link);
+    invoker->spare_count += 1;
+}
+
+/* I2. The host's next in line is sent at once. */
+static void detach(struct sk_http_transfer *transfer)
+{
+    struct sk_http_invoker *invoker = transfer->invoker;
+    struct sk_http_host *host = transfer->host;
+    HASH_DEL(invoker->transfers, transfer);
+    invoker->transfers_count -= 1;
+    (void)evtimer_del(&transfer->timer);
+    if (host == NULL) return;
+    bool has_others = !sk_list_is_empty(&host->waiting);
+    sk_http_pool_leave(invoker, transfer);
+    if (has_others) sk_http_pool_launch(invoker, host);
+}
+
+static void end(struct sk_http_transfer *transfer)
+{
+    detach(transfer);
+    struct sk_http_answer *answer = &transfer->answer;
+    answer->body = sk_buf_view(&transfer->received);
+    answer->message = sk_str_of(transfer->message);
+    struct sk_outcome outcome;
+    sk_http_outcome(&transfer->question, answer, &transfer->arena, &outcome);
+    /* Sent twice on dying connections: an answer to the one is none to the other (law 6). */
+    if (transfer->sendings > 1) outcome.is_answered = false;
+    transfer->done(transfer->context, transfer->ticket, &outcome);
+    transfer_recycle(transfer);
+}
+
+/* ---- how an exchange ended ---------------------------------------------------------------- */
+
+static bool is_sent(const struct sk_http_transfer *transfer)
+{
+    long request_size = 0;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &request_size);
+    return request_size > 0;
+}
+
+static enum sk_http_failure failure_of(const struct sk_http_transfer *transfer, CURLcode result)
+{
+    if (result == CURLE_OK) return SK_HTTP_WHOLE;
+    if (transfer->received.failed) return SK_HTTP_TOO_LARGE;
+    if (transfer->answer.is_sent) return SK_HTTP_NETWORK;
+    if (result == CURLE_OPERATION_TIMEDOUT) return SK_HTTP_CONNECT_TIMEOUT;
+    long number = 0;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number);
+    if (result == CURLE_COULDNT_CONNECT && number == ECONNREFUSED) return SK_HTTP_REFUSED;
+    if (result == CURLE_COULDNT_CONNECT && number == ETIMEDOUT) return SK_HTTP_CONNECT_TIMEOUT;
+    return SK_HTTP_NETWORK;
+}
+
+void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result)
+{
+    SK_ASSERT(transfer->place == SK_HTTP_FLYING);
+    struct sk_http_answer *answer = &transfer->answer;
+    answer->is_sent = is_sent(transfer);
+    answer->failure = failure_of(transfer, result);
+    long status = 0;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (answer->failure == SK_HTTP_WHOLE) answer->status = (uint16_t)status;
+    if (result != CURLE_OK && transfer->message[0] == '\0') {
+        (void)snprintf(transfer->message, sizeof transfer->message, "%s",
+                       curl_easy_strerror(result));
+    }
+    end(transfer);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct sk_http_transfer *transfer = context;
+    struct sk_http_answer *answer = &transfer->answer;
+    if (transfer->place != SK_HTTP_BARRED) {
+        answer->is_sent = transfer->place == SK_HTTP_FLYING && is_sent(transfer);
+        answer->failure = answer->is_sent ? SK_HTTP_TIMEOUT : SK_HTTP_CONNECT_TIMEOUT;
+        const char *text = answer->is_sent                     ? "no whole answer in time"
+                           : transfer->place == SK_HTTP_FLYING ? "no connection in time"
+                                                               : "no free connection in time";
+        (void)snprintf(transfer->message, sizeof transfer->message, "%s", text);
+    }
+    end(transfer);
+}
+
+/* ---- the port ----------------------------------------------------------------------------- */
+
+static bool set_timer(struct sk_http_transfer *transfer, int64_t delay_ms)
+{
+    struct timeval delay = { .tv_sec = (time_t)(delay_ms / 1000),
+                             .tv_usec = (suseconds_t)(delay_ms % 1000) * 1000 };
+    return evtimer_assign(&transfer->timer, transfer->invoker->options.base, on_timer, transfer) ==
+               0 &&
+           evtimer_add(&transfer->timer, &delay) == 0;
+}
+
+/* From here on `done` will come. */
+static bool enter_table(struct sk_http_transfer *transfer)
+{
+    struct sk_http_invoker *invoker = transfer->invoker;
+    HASH_ADD(hh, invoker->transfers, ticket, sizeof transfer->ticket, transfer);
+    if (transfer->hh.tbl == NULL) return false;
+    invoker->transfers_count += 1;
+    return true;
+}
+
+static enum skald_status start(struct sk_invoker *port, const struct sk_invocation *invocation,
+                               sk_invoke_done *done, void *context)
+{
+    struct sk_http_invoker *invoker = whole_of(port);
+    if (invoker->transfers_count >= SK_HTTP_INVOCATIONS_MAX) return SKALD_E_LIMIT;
+    struct sk_http_transfer *transfer = transfer_new(invoker);
+    if (transfer == NULL) return SKALD_E_MEMORY;
+    transfer->ticket = invocation->ticket;
+    transfer->done = done;
+    transfer->context = context;
+    transfer->place = SK_HTTP_BARRED;
+    struct sk_http_host *host = NULL;
+    enum skald_status status =
+        sk_http_request_build(transfer, invocation, &transfer->answer.failure);
+    if (status == SKALD_OK && transfer->answer.failure == SK_HTTP_WHOLE) {
+        status = sk_http_pool_enter(invoker, transfer);
+        host = transfer->host;
+    }
+    int64_t timeout_ms = invocation->timeout_ms > 0 ? invocation->timeout_ms : 1;
+    bool is_barred = transfer->place == SK_HTTP_BARRED;
+    if (status == SKALD_OK && !set_timer(transfer, is_barred ? 0 : timeout_ms)) {
+        status = SKALD_E_MEMORY;
+    }
+    if (status == SKALD_OK && !enter_table(transfer)) {
+        (void)evtimer_del(&transfer->timer);
+        status = SKALD_E_MEMORY;
+    }
+    if (status != SKALD_OK) {
+        sk_http_pool_leave(invoker, transfer);
+        transfer_recycle(transfer);
+        return status;
+    }
+    if (host != NULL) sk_http_pool_launch(invoker, host);
+    return SKALD_OK;
+}
+
+static void cancel(struct sk_invoker *port, uint64_t ticket)
+{
+    struct sk_http_invoker *invoker = whole_of(port);
+    struct sk_http_transfer *transfer = NULL;
+    HASH_FIND(hh, invoker->transfers, &ticket, sizeof ticket, transfer);
+    if (transfer == NULL) return;
+    detach(transfer);
+    transfer_recycle(transfer);
+}
+
+static void release_curl(struct sk_http_invoker *invoker)
+{
+    /* TLS says goodbye on sockets whose other end may be gone; outside the loop nobody has blocked
+     * SIGPIPE. */
+    sigset_t pipe_only, before;
+    static const struct timespec no_time;
+    (void)sigemptyset(&pipe_only);
+    (void)sigaddset(&pipe_only, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    sk_http_pool_release(&invoker->pool);
+    sk_http_multi_release(invoker);
+    if (sigismember(&before, SIGPIPE) == 0) {
+        while (sigtimedwait(&pipe_only, NULL, &no_time) > 0) {}
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void invoker_free(struct sk_invoker *port)
+{
+    if (port == NULL) return;
+    struct sk_http_invoker *invoker = whole_of(port);
+    struct sk_http_transfer *transfer, *next;
+    HASH_ITER(hh, invoker->transfers, transfer, next)
+    {
+        if (transfer->place == SK_HTTP_WAITING) cancel(port, transfer->ticket);
+    }
+    HASH_ITER(hh, invoker->transfers, transfer, next)
+    {
+        cancel(port, transfer->ticket);
+    }
+    release_curl(invoker);
+    while (!sk_list_is_empty(&invoker->spare)) {
+        transfer = sk_container_of(invoker->spare.next, struct sk_http_transfer, link);
+        sk_list_remove(&transfer->link);
+        transfer_free(transfer);
+    }
+    sk_free(invoker->ca_file);
+    sk_free(invoker->proxy);
+    if (invoker->has_global) curl_global_cleanup();
+    sk_free(invoker);
+}
+
+static const struct sk_invoker_ops http_ops = { .start = start,
+                                                .cancel = cancel,
+                                                .free = invoker_free };
+
+static enum skald_status keep_text(const char *text, char **out)
+{
+    if (text == NULL) return SKALD_OK;
+    size_t size = strlen(text) + 1;
+    *out = sk_alloc(size);
+    if (*out == NULL) return SKALD_E_MEMORY;
+    memcpy(*out, text, size);
+    return SKALD_OK;
+}
+
+static enum skald_status make_parts(struct sk_http_invoker *invoker)
+{
+    struct sk_http_options *options = &invoker->options;
+    if (options->connections_per_host == 0) {
+        options->connections_per_host = SK_HTTP_CONNECTIONS_PER_HOST;
+    }
+    if (options->connections_max == 0) options->connections_max = SK_HTTP_CONNECTIONS_MAX;
+    if (options->connect_timeout_ms == 0) options->connect_timeout_ms = SK_HTTP_CONNECT_TIMEOUT_MS;
+    enum skald_status status = keep_text(options->ca_file, &invoker->ca_file);
+    if (status == SKALD_OK) status = keep_text(options->proxy, &invoker->proxy);
+    if (status != SKALD_OK) return status;
+    invoker->has_global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    if (!invoker->has_global) return SKALD_E_UNSUPPORTED;
+    return sk_http_multi_init(invoker);
+}
+
+enum skald_status sk_http_invoker_new(const struct sk_http_options *options,
+                                      struct sk_invoker **out, skald_error *error)
+{
+    *out = NULL;
+    if (options->runtime == NULL || options->base == NULL || options->connect_timeout_ms < 0) {
+        return sk_error_set(error, SKALD_E_ARGUMENT,
+                            "http invoker: a runtime and its loop, please");
+    }
+    struct sk_http_invoker *invoker = sk_alloc(sizeof *invoker);
+    if (invoker == NULL) return sk_error_set(error, SKALD_E_MEMORY, "http invoker: out of memory");
+    invoker->port.ops = &http_ops;
+    invoker->options = *options;
+    sk_http_pool_init(&invoker->pool);
+    sk_list_init(&invoker->spare);
+    enum skald_status status = make_parts(invoker);
+    if (status != SKALD_OK) {
+        invoker_free(&invoker->port);
+        return sk_error_set(error, status, "http invoker: libcurl cannot be used: %s",
+                            skald_status_text(status));
+    }
+    *out = &invoker->port;
+    return SKALD_OK;
+}

@@ -1,0 +1,55 @@
+/*
+ * http.h: the invoker for participants that speak HTTP (step types service and http): libcurl on the
+ * runtime's loop. HTTP/1.1 with kept-alive connections; TLS is always verified; redirects are not
+ * followed; the environment's proxies are not used.
+ *
+ * What is sent with every request: Idempotency-Key, Skald-Saga-Id, Skald-Step-Id, Skald-Operation,
+ * Skald-Attempt, Skald-Deadline, Skald-Token, traceparent, User-Agent, Content-Type: application/json
+ * with a body. The definition's headers are added; those that Skald or the framing of HTTP owns
+ * (Skald-*, Idempotency-Key, Content-Length, Transfer-Encoding, Connection, Expect …) are not taken
+ * from it. `${secret:NAME}` is resolved at send time in the target and in header values, in a query
+ * percent-encoded.
+ *
+ * What an answer means: http_outcome.h.
+ */
+#ifndef SK_INVOKE_HTTP_H
+#define SK_INVOKE_HTTP_H
+
+#include "base/buf.h"
+#include "invoke/invoke.h"
+#include "runtime/runtime.h"
+
+struct event_base;
+
+enum {
+    SK_HTTP_CONNECTIONS_PER_HOST = 64,
+    SK_HTTP_CONNECTIONS_MAX = 1024, /* kept alive, over all hosts */
+    SK_HTTP_CONNECT_TIMEOUT_MS = 5000,
+    SK_HTTP_INVOCATIONS_MAX =
+        100000,               /* in flight or waiting for a connection; then SKALD_E_LIMIT */
+    SK_HTTP_HOSTS_MAX = 1024, /* remembered while nothing is in flight to them */
+    SK_HTTP_IDLE_S_MAX = 50   /* an idle connection older than this is not used again */
+};
+
+/* Appends the secret's value: true; or false when there is none of that name. On the loop; must not
+ * block. */
+typedef bool sk_http_secret(void *context, struct sk_str name, struct sk_buf *out);
+
+struct sk_http_options {
+    struct sk_runtime *runtime;    /* required; outlives the invoker */
+    struct event_base *base;       /* required: the loop of `runtime` */
+    uint32_t connections_per_host; /* 0 = SK_HTTP_CONNECTIONS_PER_HOST; more wait in line */
+    uint32_t connections_max;      /* 0 = SK_HTTP_CONNECTIONS_MAX */
+    int64_t connect_timeout_ms;    /* DNS, TCP and TLS; 0 = SK_HTTP_CONNECT_TIMEOUT_MS */
+    const char *ca_file;           /* PEM, in place of the system's; NULL = the system's */
+    const char *proxy;             /* "http://proxy:3128"; NULL = none */
+    sk_http_secret *secret;        /* NULL = there are no secrets */
+    void *secret_context;
+};
+
+/* SKALD_E_ARGUMENT, SKALD_E_MEMORY, SKALD_E_UNSUPPORTED (a libcurl without what is needed). The
+ * invoker is freed by its ops; `free` must not be called from inside a `done`. */
+enum skald_status sk_http_invoker_new(const struct sk_http_options *options,
+                                      struct sk_invoker **out, skald_error *error) SK_MUST_CHECK;
+
+#endif

@@ -1,0 +1,139 @@
+/* http_easy.c: one libcurl handle: what is set once when it is made, and what each request sets. */
+#include "invoke/http_parts.h"
+
+#if LIBCURL_VERSION_NUM < 0x075000
+#error "libcurl 7.80 or later is needed (CURLOPT_PREREQFUNCTION)"
+#endif
+
+/* Called each time the request is about to go out on a connection. More than once in an attempt means
+ * that a kept-alive connection died under it and libcurl sent it again under the same key. */
+static int on_sending(void *context, char *to_ip, char *from_ip, int to_port, int from_port)
+{
+    (void)to_ip;
+    (void)from_ip;
+    (void)to_port;
+    (void)from_port;
+    struct sk_http_transfer *transfer = context;
+    transfer->sendings += 1;
+    return CURL_PREREQFUNC_OK;
+}
+
+static bool name_is(struct sk_str name, const char *lower)
+{
+    size_t size = strlen(lower);
+    if (name.size != size) return false;
+    for (size_t i = 0; i < size; i++) {
+        char c = name.data[i];
+        if ((c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c) != lower[i]) return false;
+    }
+    return true;
+}
+
+static void take_header(struct sk_http_transfer *transfer, struct sk_str name, struct sk_str value)
+{
+    struct sk_http_answer *answer = &transfer->answer;
+    if (name_is(name, "skald-pending")) {
+        answer->is_pending = name_is(value, "true");
+    } else if (name_is(name, "retry-after")) {
+        struct sk_runtime *runtime = transfer->invoker->options.runtime;
+        answer->has_retry_after =
+            sk_http_retry_after(value, runtime->ops->now_ms(runtime), &answer->retry_after_ms);
+    }
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *context)
+{
+    struct sk_http_transfer *transfer = context;
+    struct sk_str line = { data, size * count };
+    if (sk_str_starts(line, SK_STR("HTTP/"))) {
+        /* A new answer: what an interim one (1xx) or an earlier sending said does not count. */
+        transfer->answer.is_pending = false;
+        transfer->answer.has_retry_after = false;
+        sk_buf_clear(&transfer->received);
+    }
+    size_t colon = sk_str_find(line, ':');
+    if (colon < line.size && transfer->received.size == 0) {
+        take_header(transfer, sk_str_sub(line, 0, colon),
+                    sk_str_trim(sk_str_sub(line, colon + 1, line.size - colon - 1)));
+    }
+    return line.size;
+}
+
+/* An answer without an end is cut at the buffer's ceiling: curl then ends the exchange. */
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+    struct sk_http_transfer *transfer = context;
+    sk_buf_append(&transfer->received, data, size * count);
+    return transfer->received.failed ? 0 : size * count;
+}
+
+#define SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+
+static bool set_tls_and_proxy(CURL *easy, const struct sk_http_invoker *invoker)
+{
+    return SET(easy, CURLOPT_SSL_VERIFYPEER, 1L) && SET(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
+           SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+           (invoker->ca_file == NULL || SET(easy, CURLOPT_CAINFO, invoker->ca_file)) &&
+           SET(easy, CURLOPT_PROXY, invoker->proxy == NULL ? "" : invoker->proxy);
+}
+
+static bool set_protocol(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+    bool is_set = SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    bool is_set = SET(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Else the end of an exchange during its DNS lookup would wait for the resolver's thread. */
+    is_set = is_set && SET(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+    return is_set && SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+           SET(easy, CURLOPT_FOLLOWLOCATION, 0L) && SET(easy, CURLOPT_PATH_AS_IS, 1L) &&
+           SET(easy, CURLOPT_NOSIGNAL, 1L) && SET(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
+           SET(easy, CURLOPT_MAXAGE_CONN, (long)SK_HTTP_IDLE_S_MAX);
+}
+
+CURL *sk_http_easy_new(const struct sk_http_invoker *invoker)
+{
+    CURL *easy = curl_easy_init();
+    if (easy == NULL) return NULL;
+    bool is_set = set_protocol(easy) && set_tls_and_proxy(easy, invoker) &&
+                  SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)invoker->options.connect_timeout_ms) &&
+                  SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+                  SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
+                  SET(easy, CURLOPT_PREREQFUNCTION, on_sending);
+    if (is_set) return easy;
+    curl_easy_cleanup(easy);
+    return NULL;
+}
+
+/* The verb is always the definition's; libcurl only has to know whether bytes follow. */
+static bool load_method(CURL *easy, const struct sk_http_transfer *transfer)
+{
+    struct sk_str method = transfer->method;
+    bool has_body = transfer->body.size > 0;
+    bool wants_length =
+        sk_str_is(method, "POST") || sk_str_is(method, "PUT") || sk_str_is(method, "PATCH");
+    bool is_set;
+    if (has_body || wants_length) {
+        is_set = SET(easy, CURLOPT_POST, 1L) &&
+                 SET(easy, CURLOPT_POSTFIELDS, has_body ? transfer->body.data : "") &&
+                 SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body.size);
+    } else if (sk_str_is(method, "HEAD")) {
+        is_set = SET(easy, CURLOPT_HTTPGET, 1L) && SET(easy, CURLOPT_NOBODY, 1L);
+    } else {
+        is_set = SET(easy, CURLOPT_HTTPGET, 1L);
+    }
+    return is_set && SET(easy, CURLOPT_CUSTOMREQUEST, method.data);
+}
+
+bool sk_http_easy_load(struct sk_http_transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+    return SET(easy, CURLOPT_URL, transfer->url.data) && load_method(easy, transfer) &&
+           SET(easy, CURLOPT_HTTPHEADER, transfer->headers) &&
+           SET(easy, CURLOPT_PRIVATE, transfer) && SET(easy, CURLOPT_HEADERDATA, transfer) &&
+           SET(easy, CURLOPT_WRITEDATA, transfer) && SET(easy, CURLOPT_PREREQDATA, transfer) &&
+           SET(easy, CURLOPT_ERRORBUFFER, transfer->message);
+}

@@ -1,0 +1,121 @@
+/*
+ * http_parts.h: what the files of the HTTP invoker share with each other and nobody else.
+ *
+ *   http.c          the invoker: start, cancel, free; the life of a transfer
+ *   http_request.c  invocation → URL and headers, secrets, refusal of injected bytes
+ *   http_pool.c     hosts, their easy handles, the line of those that wait for a connection
+ *   http_multi.c    libcurl's sockets and timer on the loop
+ *   http_outcome.c  answer → outcome
+ *
+ * The life of a transfer; it is in the table of tickets from start to end:
+ *
+ *   start ──► WAITING ──sk_http_pool_launch──► FLYING ──curl or time-out──► ended
+ *      │         └───────────────time-out──────────────────────────────────►  ▲
+ *      └──► BARRED (cannot be sent) ───────────next turn────────────────────► ┘
+ */
+#ifndef SK_INVOKE_HTTP_PARTS_H
+#define SK_INVOKE_HTTP_PARTS_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "invoke/http.h"
+#include "invoke/http_outcome.h"
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+/* Out of memory is an answer, not the end of the process: hh.tbl is then NULL after HASH_ADD. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct sk_http_invoker;
+
+enum sk_http_place { SK_HTTP_BARRED, SK_HTTP_WAITING, SK_HTTP_FLYING };
+
+/* A scheme and authority ("https://api:8443"), lower case. */
+struct sk_http_host {
+    UT_hash_handle hh;
+    struct sk_list idle_link; /* in pool.idle_hosts while nothing flies or waits */
+    struct sk_list waiting;   /* of transfers, first come first served */
+    uint32_t flying_count;
+    CURL **easies; /* not in use; the last one used is the first taken */
+    uint32_t easies_count;
+    size_t key_size;
+    char key[];
+};
+
+struct sk_http_pool {
+    struct sk_http_host *hosts; /* uthash by key */
+    struct sk_list idle_hosts;  /* least recently used first */
+    uint32_t hosts_count;
+};
+
+struct sk_http_transfer {
+    UT_hash_handle hh;   /* by ticket */
+    struct sk_list link; /* in host->waiting, or in invoker->spare */
+    struct sk_http_invoker *invoker;
+    enum sk_http_place place;
+    uint64_t ticket;
+    sk_invoke_done *done;
+    void *context;
+    struct event timer;    /* the time-out; for BARRED the next turn */
+    struct sk_arena arena; /* everything below that is text */
+
+    struct sk_http_question question;
+    struct sk_str url, method, body;
+    struct curl_slist *headers;
+    struct sk_http_host *host;
+    CURL *easy; /* FLYING only */
+
+    struct sk_buf received; /* the answer's body */
+    struct sk_http_answer answer;
+    uint32_t sendings; /* times the request was put on a connection */
+    char message[CURL_ERROR_SIZE];
+};
+
+struct sk_http_invoker {
+    struct sk_invoker port; /* first */
+    struct sk_http_options options;
+    char *ca_file, *proxy;
+    bool has_global;
+    CURLM *multi;
+    struct event multi_timer;
+    struct sk_http_pool pool;
+    struct sk_http_transfer *transfers; /* uthash by ticket */
+    uint32_t transfers_count;
+    struct sk_list spare; /* ended transfers, kept for their memory */
+    uint32_t spare_count;
+};
+
+/* http.c: the exchange of a flying transfer is over (curl's verdict). */
+void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result);
+
+/* http_request.c. Fills url, method, headers, body and question of the transfer from the invocation.
+ * SKALD_OK also when the request must not be sent: then *out_failure says why. */
+enum skald_status sk_http_request_build(struct sk_http_transfer *transfer,
+                                        const struct sk_invocation *invocation,
+                                        enum sk_http_failure *out_failure) SK_MUST_CHECK;
+/* The part of a URL that names the host; empty when it is no http(s) URL. */
+struct sk_str sk_http_authority(struct sk_str url);
+
+/* http_pool.c */
+void sk_http_pool_init(struct sk_http_pool *pool);
+void sk_http_pool_release(struct sk_http_pool *pool);
+/* Puts the transfer in its host's line. SKALD_E_MEMORY. */
+enum skald_status sk_http_pool_enter(struct sk_http_invoker *invoker,
+                                     struct sk_http_transfer *transfer) SK_MUST_CHECK;
+/* Sends what stands in line as far as connections are free. */
+void sk_http_pool_launch(struct sk_http_invoker *invoker, struct sk_http_host *host);
+/* Takes the transfer out of line or off its connection; its handle goes back to the pool. */
+void sk_http_pool_leave(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer);
+
+/* http_easy.c: one easy handle. */
+CURL *sk_http_easy_new(const struct sk_http_invoker *invoker);
+/* Loads the transfer's request into its handle. */
+bool sk_http_easy_load(struct sk_http_transfer *transfer);
+
+/* http_multi.c */
+enum skald_status sk_http_multi_init(struct sk_http_invoker *invoker) SK_MUST_CHECK;
+void sk_http_multi_release(struct sk_http_invoker *invoker);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * http_pool.c: who may send now. Per host at most connections_per_host exchanges fly, the others
+ * stand in line; the handles that carried one are kept for the next, because making a handle costs
+ * more than an exchange.
+ *
+ *   P1  A host is in idle_hosts exactly when nothing flies to it and nothing waits for it; only such
+ *       a host may be forgotten.
+ *   P2  flying_count + easies_count ≤ connections_per_host: there are no handles beyond it.
+ */
+#include "invoke/http_parts.h"
+
+#include "base/assert.h"
+
+void sk_http_pool_init(struct sk_http_pool *pool)
+{
+    *pool = (struct sk_http_pool){ 0 };
+    sk_list_init(&pool->idle_hosts);
+}
+
+static void forget_host(struct sk_http_pool *pool, struct sk_http_host *host)
+{
+    SK_ASSERT(host->flying_count == 0 && sk_list_is_empty(&host->waiting));
+    HASH_DEL(pool->hosts, host);
+    sk_list_remove(&host->idle_link);
+    for (uint32_t i = 0; i < host->easies_count; i++) curl_easy_cleanup(host->easies[i]);
+    sk_free(host->easies);
+    sk_free(host);
+    pool->hosts_count -= 1;
+}
+
+void sk_http_pool_release(struct sk_http_pool *pool)
+{
+    if (pool->idle_hosts.next == NULL) return;
+    while (!sk_list_is_empty(&pool->idle_hosts)) {
+        forget_host(pool, sk_container_of(pool->idle_hosts.next, struct sk_http_host, idle_link));
+    }
+    SK_ASSERT(pool->hosts_count == 0);
+}
+
+static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_str key)
+{
+    struct sk_http_pool *pool = &invoker->pool;
+    if (pool->hosts_count >= SK_HTTP_HOSTS_MAX && !sk_list_is_empty(&pool->idle_hosts)) {
+        forget_host(pool, sk_container_of(pool->idle_hosts.next, struct sk_http_host, idle_link));
+    }
+    struct sk_http_host *host = sk_alloc(sizeof *host + key.size);
+    if (host == NULL) return NULL;
+    host->easies = sk_alloc(invoker->options.connections_per_host * sizeof(CURL *));
+    if (host->easies == NULL) {
+        sk_free(host);
+        return NULL;
+    }
+    sk_list_init(&host->waiting);
+    host->key_size = key.size;
+    memcpy(host->key, key.data, key.size);
+    HASH_ADD(hh, pool->hosts, key, key.size, host);
+    if (host->hh.tbl == NULL) {
+        sk_free(host->easies);
+        sk_free(host);
+        return NULL;
+    }
+    sk_list_push(&pool->idle_hosts, &host->idle_link);
+    pool->hosts_count += 1;
+    return host;
+}
+
+enum skald_status sk_http_pool_enter(struct sk_http_invoker *invoker,
+                                     struct sk_http_transfer *transfer)
+{
+    struct sk_str authority = sk_http_authority(transfer->url);
+    char *key = sk_arena_text(&transfer->arena, authority);
+    if (key == NULL) return SKALD_E_MEMORY;
+    for (size_t i = 0; i < authority.size; i++) {
+        if (key[i] >= 'A' && key[i] <= 'Z') key[i] = (char)(key[i] - 'A' + 'a');
+    }
+    struct sk_http_host *host = NULL;
+    HASH_FIND(hh, invoker->pool.hosts, key, authority.size, host);
+    if (host == NULL) host = add_host(invoker, (struct sk_str){ key, authority.size });
+    if (host == NULL) return SKALD_E_MEMORY;
+    sk_list_remove(&host->idle_link);
+    sk_list_push(&host->waiting, &transfer->link);
+    transfer->host = host;
+    transfer->place = SK_HTTP_WAITING;
+    return SKALD_OK;
+}
+
+/* False: no handle to be had, or libcurl refused it; the transfer stays where it is. */
+static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *host)
+{
+    struct sk_http_transfer *transfer =
+        sk_container_of(host->waiting.next, struct sk_http_transfer, link);
+    CURL *easy =
+        host->easies_count > 0 ? host->easies[--host->easies_count] : sk_http_easy_new(invoker);
+    if (easy == NULL) return false;
+    transfer->easy = easy;
+    if (!sk_http_easy_load(transfer) || curl_multi_add_handle(invoker->multi, easy) != CURLM_OK) {
+        transfer->easy = NULL;
+        curl_easy_cleanup(easy);
+        return false;
+    }
+    sk_list_remove(&transfer->link);
+    transfer->place = SK_HTTP_FLYING;
+    host->flying_count += 1;
+    return true;
+}
+
+/* What cannot be sent for want of memory waits in line: the next end of an exchange tries again, and
+ * the time-out ends it as never sent. */
+void sk_http_pool_launch(struct sk_http_invoker *invoker, struct sk_http_host *host)
+{
+    while (!sk_list_is_empty(&host->waiting) &&
+           host->flying_count < invoker->options.connections_per_host) {
+        if (!send_first(invoker, host)) break;
+    }
+}
+
+void sk_http_pool_leave(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer)
+{
+    struct sk_http_host *host = transfer->host;
+    if (host == NULL) return;
+    if (transfer->place == SK_HTTP_WAITING) sk_list_remove(&transfer->link);
+    if (transfer->place == SK_HTTP_FLYING) {
+        (void)curl_multi_remove_handle(invoker->multi, transfer->easy);
+        (void)curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, NULL); /* the transfer's */
+        host->flying_count -= 1;
+        SK_ASSERT(host->easies_count < invoker->options.connections_per_host);
+        host->easies[host->easies_count++] = transfer->easy;
+        transfer->easy = NULL;
+    }
+    transfer->host = NULL;
+    if (host->flying_count == 0 && sk_list_is_empty(&host->waiting)) {
+        sk_list_push(&invoker->pool.idle_hosts, &host->idle_link);
+    }
+}

@@ -1,0 +1,345 @@
+/*
+ * http_request.c: from an invocation to the URL and the headers that are sent.
+ *
+ *   Q1  No byte that could end a header or the request line gets into one, wherever it came from:
+ *       a template, an id, a secret. Such a request is refused, not repaired.
+ *   Q2  What Skald says about an attempt cannot be overwritten by the definition.
+ *   Q3  Messages name a header or a secret, never a value.
+ */
+#include "invoke/http_parts.h"
+
+#include "base/time.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#ifndef SKALD_BUILD_VERSION
+#define SKALD_BUILD_VERSION "0"
+#endif
+
+struct build {
+    struct sk_http_transfer *transfer;
+    const struct sk_invocation *invocation;
+    enum sk_http_failure failure;
+    struct curl_slist **tail;
+    struct sk_buf text; /* of the header or URL in work */
+    bool has_content_type, has_accept, has_user_agent, has_traceparent;
+};
+
+static void refuse(struct build *b, enum sk_http_failure failure, const char *what,
+                   struct sk_str name)
+{
+    if (b->failure != SK_HTTP_WHOLE) return; /* the first reason is the one to tell */
+    b->failure = failure;
+    (void)snprintf(b->transfer->message, sizeof b->transfer->message, "%s: %.*s", what,
+                   (int)(name.size < 100 ? name.size : 100), name.size > 0 ? name.data : "");
+}
+
+/* ---- secrets ------------------------------------------------------------------------------ */
+
+static void append_encoded(struct sk_buf *out, struct sk_str value)
+{
+    static const char unreserved[] = "-._~";
+    for (size_t i = 0; i < value.size; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') || (c != '\0' && strchr(unreserved, c) != NULL);
+        if (is_plain) {
+            sk_buf_append_char(out, (char)c);
+        } else {
+            sk_buf_printf(out, "%%%02X", c);
+        }
+    }
+}
+
+static void append_secret(struct build *b, struct sk_str name, bool is_encoded)
+{
+    const struct sk_http_options *options = &b->transfer->invoker->options;
+    struct sk_buf value;
+    sk_buf_init(&value, 0);
+    if (options->secret == NULL || !options->secret(options->secret_context, name, &value)) {
+        refuse(b, SK_HTTP_NO_SECRET, "no such secret", name);
+    } else if (is_encoded) {
+        append_encoded(&b->text, sk_buf_view(&value));
+    } else {
+        sk_buf_append_str(&b->text, sk_buf_view(&value));
+    }
+    b->text.failed = b->text.failed || value.failed;
+    sk_buf_release(&value);
+}
+
+/* Appends `text` to b->text with every ${secret:NAME} resolved; in a URL, what stands behind the '?'
+ * is percent-encoded. */
+static void append_resolved(struct build *b, struct sk_str text, bool is_url)
+{
+    static const char opening[] = "${secret:";
+    const size_t opening_size = sizeof opening - 1;
+    bool in_query = false;
+    if (text.size == 0 || memmem(text.data, text.size, opening, opening_size) == NULL) {
+        sk_buf_append_str(&b->text, text);
+        return;
+    }
+    while (text.size > 0) {
+        struct sk_str rest = text;
+        size_t close = 0;
+        if (sk_str_starts(text, (struct sk_str){ opening, opening_size })) {
+            rest = sk_str_sub(text, opening_size, text.size - opening_size);
+            close = sk_str_find(rest, '}');
+        }
+        if (rest.size != text.size && close < rest.size) {
+            append_secret(b, sk_str_sub(rest, 0, close), is_url && in_query);
+            text = sk_str_sub(rest, close + 1, rest.size - close - 1);
+            continue;
+        }
+        if (text.data[0] == '?') in_query = true;
+        sk_buf_append_char(&b->text, text.data[0]);
+        text = sk_str_sub(text, 1, text.size - 1);
+    }
+}
+
+/* ---- headers ------------------------------------------------------------------------------ */
+
+static bool is_token(struct sk_str name)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < name.size; i++) {
+        char c = name.data[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_letter && (c == '\0' || strchr(others, c) == NULL)) return false;
+    }
+    return name.size > 0;
+}
+
+static bool is_header_value(struct sk_str value)
+{
+    for (size_t i = 0; i < value.size; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7F) return false;
+    }
+    return true;
+}
+
+/* `form` is what libcurl wants: "Name: value", "Name;" for an empty one, "Name:" for none at all. */
+static void append_node(struct build *b, struct sk_str form)
+{
+    struct sk_arena *arena = &b->transfer->arena;
+    struct curl_slist *node = SK_ARENA_NEW(arena, struct curl_slist);
+    char *text = sk_arena_text(arena, form);
+    if (node == NULL || text == NULL) return;
+    node->data = text;
+    *b->tail = node;
+    b->tail = &node->next;
+}
+
+/* Q1. The value may hold secrets. */
+static void add_header(struct build *b, struct sk_str name, struct sk_str value)
+{
+    sk_buf_clear(&b->text);
+    sk_buf_append_str(&b->text, name);
+    size_t name_size = b->text.size;
+    sk_buf_append_text(&b->text, ": ");
+    append_resolved(b, value, false);
+    if (b->text.failed || b->failure != SK_HTTP_WHOLE) return;
+    struct sk_str form = sk_buf_view(&b->text);
+    struct sk_str whole = sk_str_sub(form, name_size + 2, form.size - name_size - 2);
+    if (!is_token(name) || !is_header_value(whole)) {
+        refuse(b, SK_HTTP_BAD_HEADER, "not fit for a header", is_token(name) ? name : SK_STR("?"));
+        return;
+    }
+    if (sk_str_trim(whole).size > 0) {
+        append_node(b, form);
+        return;
+    }
+    sk_buf_clear(&b->text);
+    sk_buf_append_str(&b->text, name);
+    sk_buf_append_char(&b->text, ';');
+    if (!b->text.failed) append_node(b, sk_buf_view(&b->text));
+}
+
+/* Like add_header, for values of ours: whatever looks like a secret in an id is only text. */
+static void add_own(struct build *b, const char *name, struct sk_str value)
+{
+    if (value.size == 0) return;
+    if (!is_header_value(value)) {
+        refuse(b, SK_HTTP_BAD_HEADER, "not fit for a header", sk_str_of(name));
+        return;
+    }
+    sk_buf_clear(&b->text);
+    sk_buf_append_text(&b->text, name);
+    sk_buf_append_text(&b->text, ": ");
+    sk_buf_append_str(&b->text, value);
+    if (!b->text.failed) append_node(b, sk_buf_view(&b->text));
+}
+
+static bool same_name(struct sk_str name, const char *other)
+{
+    return name.size == strlen(other) && strncasecmp(name.data, other, name.size) == 0;
+}
+
+/* Q2, and what frames an HTTP message, which is libcurl's. */
+static bool is_ours(const struct build *b, struct sk_str name)
+{
+    static const char *const names[] = { "idempotency-key",
+                                         "content-length",
+                                         "transfer-encoding",
+                                         "connection",
+                                         "keep-alive",
+                                         "expect",
+                                         "te",
+                                         "trailer",
+                                         "upgrade" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (same_name(name, names[i])) return true;
+    }
+    if (same_name(name, "traceparent")) return b->invocation->traceparent.size > 0;
+    return name.size >= 6 && strncasecmp(name.data, "skald-", 6) == 0;
+}
+
+static void add_defined(struct build *b)
+{
+    struct sk_str rest = b->invocation->headers;
+    while (rest.size > 0) {
+        size_t end = sk_str_find(rest, '\n');
+        struct sk_str line = sk_str_sub(rest, 0, end);
+        rest = end < rest.size ? sk_str_sub(rest, end + 1, rest.size - end - 1) : SK_STR("");
+        if (line.size == 0) continue;
+        size_t colon = sk_str_find(line, ':');
+        if (colon == line.size) {
+            refuse(b, SK_HTTP_BAD_HEADER, "not fit for a header", SK_STR("a line without a colon"));
+            return;
+        }
+        struct sk_str name = sk_str_sub(line, 0, colon);
+        struct sk_str value = sk_str_sub(line, colon + 1, line.size - colon - 1);
+        while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
+            value = sk_str_sub(value, 1, value.size - 1);
+        }
+        if (is_ours(b, name)) continue;
+        b->has_content_type = b->has_content_type || same_name(name, "content-type");
+        b->has_accept = b->has_accept || same_name(name, "accept");
+        b->has_user_agent = b->has_user_agent || same_name(name, "user-agent");
+        add_header(b, name, value);
+    }
+}
+
+static const char *operation_name(enum sk_operation operation)
+{
+    switch (operation) {
+    case SK_OPERATION_ACTION: return "action";
+    case SK_OPERATION_COMPENSATION: return "compensation";
+    case SK_OPERATION_VERIFY: return "verify";
+    case SK_OPERATION_HOOK: return "hook";
+    case SK_OPERATION_POLL: return "poll";
+    }
+    return "action";
+}
+
+static void add_headers(struct build *b)
+{
+    const struct sk_invocation *invocation = b->invocation;
+    char attempt[16], deadline[SK_TIME_TEXT_SIZE] = "";
+    int attempt_size = snprintf(attempt, sizeof attempt, "%u", invocation->attempt);
+    if (invocation->deadline_ms > 0) sk_time_format(invocation->deadline_ms, deadline);
+    add_own(b, "Idempotency-Key", invocation->key);
+    add_own(b, "Skald-Saga-Id", invocation->saga_id);
+    add_own(b, "Skald-Step-Id", invocation->step_id);
+    add_own(b, "Skald-Operation", sk_str_of(operation_name(invocation->operation)));
+    add_own(b, "Skald-Attempt", (struct sk_str){ attempt, (size_t)attempt_size });
+    add_own(b, "Skald-Deadline", sk_str_of(deadline));
+    add_own(b, "Skald-Token", invocation->token);
+    add_own(b, "traceparent", invocation->traceparent);
+    add_defined(b);
+    if (!b->has_user_agent) add_own(b, "User-Agent", SK_STR("skald/" SKALD_BUILD_VERSION));
+    if (!b->has_accept) add_own(b, "Accept", SK_STR("application/json, */*;q=0.5"));
+    if (!b->has_content_type && invocation->body.size > 0) {
+        add_own(b, "Content-Type", SK_STR("application/json"));
+    } else if (!b->has_content_type) {
+        append_node(b, SK_STR("Content-Type:")); /* libcurl would add that of a form */
+    }
+    append_node(b, SK_STR("Expect:")); /* never wait for a 100 */
+}
+
+/* ---- the rest ----------------------------------------------------------------------------- */
+
+struct sk_str sk_http_authority(struct sk_str url)
+{
+    static const char *const schemes[] = { "http://", "https://" };
+    for (size_t i = 0; i < 2; i++) {
+        size_t size = strlen(schemes[i]);
+        if (url.size <= size || strncasecmp(url.data, schemes[i], size) != 0) continue;
+        size_t end = size;
+        while (end < url.size && url.data[end] != '\0' && strchr("/?#", url.data[end]) == NULL) {
+            end += 1;
+        }
+        return end > size ? sk_str_sub(url, 0, end) : (struct sk_str){ 0 };
+    }
+    return (struct sk_str){ 0 };
+}
+
+static void build_url(struct build *b)
+{
+    struct sk_http_transfer *transfer = b->transfer;
+    sk_buf_clear(&b->text);
+    append_resolved(b, b->invocation->target, true);
+    if (b->text.failed || b->failure != SK_HTTP_WHOLE) return;
+    struct sk_str url = sk_buf_view(&b->text);
+    const struct sk_action *action = b->invocation->action;
+    struct sk_str service = action == NULL ? SK_STR("") : action->service;
+    for (size_t i = 0; i < url.size; i++) {
+        unsigned char c = (unsigned char)url.data[i];
+        if (c > 0x20 && c != 0x7F) continue;
+        refuse(b, SK_HTTP_BAD_URL, "a space or control byte in the URL of service", service);
+        return;
+    }
+    if (sk_http_authority(url).size == 0) {
+        refuse(b, SK_HTTP_BAD_URL, "no http:// or https:// endpoint for service", service);
+        return;
+    }
+    transfer->url = sk_arena_copy(&transfer->arena, url);
+}
+
+static const uint16_t *copy_statuses(struct sk_arena *arena, const uint16_t *list, uint32_t count)
+{
+    if (count == 0) return NULL;
+    uint16_t *copy = SK_ARENA_ARRAY(arena, uint16_t, count);
+    if (copy != NULL) memcpy(copy, list, count * sizeof *copy);
+    return copy;
+}
+
+static void copy_question(struct sk_http_transfer *transfer, const struct sk_invocation *invocation)
+{
+    struct sk_arena *arena = &transfer->arena;
+    struct sk_http_question *question = &transfer->question;
+    *question = (struct sk_http_question){ .operation = invocation->operation,
+                                           .is_maybe = invocation->is_maybe };
+    const struct sk_action *action = invocation->action;
+    if (action == NULL) return;
+    question->success = copy_statuses(arena, action->success, action->success_count);
+    question->fail = copy_statuses(arena, action->fail, action->fail_count);
+    question->retry = copy_statuses(arena, action->retry, action->retry_count);
+    question->success_count = action->success_count;
+    question->fail_count = action->fail_count;
+    question->retry_count = action->retry_count;
+}
+
+enum skald_status sk_http_request_build(struct sk_http_transfer *transfer,
+                                        const struct sk_invocation *invocation,
+                                        enum sk_http_failure *out_failure)
+{
+    struct build b = { .transfer = transfer, .invocation = invocation, .failure = SK_HTTP_WHOLE };
+    transfer->headers = NULL;
+    transfer->message[0] = '\0';
+    b.tail = &transfer->headers;
+    sk_buf_init(&b.text, 0);
+    copy_question(transfer, invocation);
+    struct sk_str method = invocation->method.size > 0 ? invocation->method : SK_STR("POST");
+    if (!is_token(method)) refuse(&b, SK_HTTP_BAD_HEADER, "not an HTTP method", SK_STR("?"));
+    transfer->method = sk_arena_copy(&transfer->arena, method);
+    transfer->body = invocation->body.size > 0 ? sk_arena_copy(&transfer->arena, invocation->body)
+                                               : (struct sk_str){ 0 };
+    build_url(&b);
+    if (b.failure == SK_HTTP_WHOLE) add_headers(&b);
+    bool is_out_of_memory = b.text.failed || transfer->arena.failed;
+    sk_buf_release(&b.text);
+    *out_failure = b.failure;
+    return is_out_of_memory ? SKALD_E_MEMORY : SKALD_OK;
+}
