@@ -1,0 +1,259 @@
+/*
+ * node.c: lives and deaths of the nodes, and who is told to own which shard.
+ *
+ *   N1  A crash forgets everything of the node's memory (sk_engine_free) and decides what was on its way
+ *       to the disk (T3); it comes back after a while, under the same name, with the same token key.
+ *   N2  A paused node does nothing and then goes on as if no time had passed: it believes it owns what it
+ *       owned.
+ *   N3  With several nodes, the world says who owns a shard (sk_engine_own), again and again: a take may
+ *       have failed. It moves shards at random, and away from nodes that are down or paused.
+ */
+#include "node.h"
+
+#include "check.h"
+
+#include <stdio.h>
+
+struct placement {
+    struct sim_world *world;
+    uint32_t owner[8]; /* by shard */
+};
+
+static void start_node(void *context);
+static void schedule_faults(struct sim_node *node);
+
+bool sim_node_answers(const struct sim_node *node)
+{
+    return node->is_up && node->is_ready && node->paused_until_us <= node->world->now_us;
+}
+
+static struct placement *placement_of(struct sim_world *world)
+{
+    return world->nodes[0]->placement;
+}
+
+struct sim_node *sim_node_for(struct sim_world *world, uint32_t shard)
+{
+    struct sim_node *node = world->nodes[placement_of(world)->owner[shard] % world->profile.nodes_count];
+    return sim_node_answers(node) ? node : NULL;
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static void on_event(void *context, const struct sk_saga *saga, const struct sk_event *event)
+{
+    struct sim_node *node = context;
+    sim_check_observed(node->world, saga, event);
+}
+
+static void on_notice(void *context, struct sk_str what, struct sk_str json)
+{
+    struct sim_node *node = context;
+    (void)json;
+    sim_note(node->world, "notice", node->index, 0, what);
+}
+
+static void on_opened(void *context, enum skald_status status, const skald_error *error)
+{
+    struct sim_node *node = context;
+    sim_note(node->world, "node-open", node->index, (uint64_t)(int64_t)status, sk_str_of(node->name));
+    if (status == SKALD_OK) {
+        node->is_ready = true;
+        return;
+    }
+    sim_note(node->world, "open-failed", node->index, 0, sk_str_of(error != NULL ? error->message : ""));
+    sim_node_crash(node, SIM_S);
+}
+
+static struct sk_engine_options options_of(struct sim_node *node)
+{
+    const struct sim_profile *p = &node->world->profile;
+    struct sk_engine_options options = {
+        .runtime = &node->runtime.port,
+        .store = &node->handle.port,
+        .node = sk_str_of(node->name),
+        .lease_ms = 4000,
+        .lease_margin_ms = 1000,
+        .no_take = p->nodes_count > 1,
+        .on_event = on_event,
+        .on_notice = on_notice,
+        .observer_context = node,
+        .cache_sagas_max = node->world->seed % 3 == 0 ? 4 : 0,
+        .sagas_max = node->world->seed % 7 == 0 ? 5 : 0,
+        .batch_events_max = node->world->seed % 5 == 0 ? 3 : 0,
+        .acquire_timeout_ms = node->world->seed % 2 == 0 ? 0 : 20000,
+    };
+    options.invokers[SK_KIND_HTTP] = &node->invoker.port;
+    options.invokers[SK_KIND_FUNCTION] = &node->invoker.port;
+    memset(options.token_key, 7, sizeof options.token_key);
+    return options;
+}
+
+static void start_node(void *context)
+{
+    struct sim_node *node = context;
+    if (node->is_up) return;
+    struct sk_engine_options options = options_of(node);
+    skald_error error = { 0 };
+    node->is_up = true;
+    node->starts_count += 1;
+    sim_handle_init(&node->handle, node->world->store, node);
+    sim_invoker_init(&node->invoker, node);
+    if (sk_engine_new(&options, &node->engine, &error) != SKALD_OK) {
+        sim_fail(node->world, "simulator", (struct sk_str){ 0 }, "sk_engine_new: %s", error.message);
+    }
+    sk_engine_open(node->engine, on_opened, node);
+}
+
+static void crash_now(void *context)
+{
+    struct sim_node *node = context;
+    int64_t down_us = node->down_us;
+    sim_note(node->world, "crash", node->index, node->life, sk_str_of(node->name));
+    sim_handle_crash(&node->handle);
+    node->life += 1; /* before the free: what it posts now is lost */
+    sk_engine_free(node->engine);
+    node->engine = NULL;
+    node->is_up = node->is_ready = false;
+    node->paused_until_us = 0;
+    sim_after(node->world, down_us, start_node, node);
+}
+
+/* Never from inside a call of the engine: as an event of its own. */
+void sim_node_crash(struct sim_node *node, int64_t down_us)
+{
+    node->down_us = down_us;
+    sim_after_at(node, 0, crash_now, node);
+}
+
+void sim_node_pause(struct sim_node *node, int64_t for_us)
+{
+    sim_note(node->world, "pause", node->index, (uint64_t)(for_us / SIM_MS), sk_str_of(node->name));
+    node->paused_until_us = node->world->now_us + for_us;
+}
+
+/* ---- faults ----------------------------------------------------------------------------------- */
+
+static int64_t gap(struct sim_node *node, int64_t mean_us)
+{
+    return sim_between(&node->world->faults, mean_us / 4, mean_us * 7 / 4);
+}
+
+static void fault_crash(void *context)
+{
+    struct sim_node *node = context;
+    struct sim_world *world = node->world;
+    if (world->is_calm) return;
+    if (node->is_up) {
+        if (node->paused_until_us > world->now_us) node->paused_until_us = 0;
+        sim_node_crash(node, sim_between(&world->faults, 10 * SIM_MS, 6 * SIM_S));
+    }
+    sim_after(world, gap(node, world->profile.crash_gap_us), fault_crash, node);
+}
+
+static void fault_pause(void *context)
+{
+    struct sim_node *node = context;
+    struct sim_world *world = node->world;
+    if (world->is_calm) return;
+    if (sim_node_answers(node)) sim_node_pause(node, sim_between(&world->faults, 100 * SIM_MS, 15 * SIM_S));
+    sim_after(world, gap(node, world->profile.pause_gap_us), fault_pause, node);
+}
+
+static void schedule_faults(struct sim_node *node)
+{
+    struct sim_world *world = node->world;
+    if (world->profile.crash_gap_us > 0) {
+        sim_after(world, gap(node, world->profile.crash_gap_us), fault_crash, node);
+    }
+    if (world->profile.pause_gap_us > 0) {
+        sim_after(world, gap(node, world->profile.pause_gap_us), fault_pause, node);
+    }
+}
+
+/* ---- who owns what ---------------------------------------------------------------------------- */
+
+static struct sim_node *other_node(struct sim_world *world, const struct sim_node *not_this)
+{
+    uint32_t from = sim_below(&world->faults, world->profile.nodes_count);
+    for (uint32_t i = 0; i < world->profile.nodes_count; i++) {
+        struct sim_node *node = world->nodes[(from + i) % world->profile.nodes_count];
+        if (node != not_this && sim_node_answers(node)) return node;
+    }
+    return NULL;
+}
+
+static void on_placement(void *context)
+{
+    struct placement *placement = context;
+    struct sim_world *world = placement->world;
+    for (uint32_t s = 0; s < world->profile.shards_count; s++) {
+        struct sim_node *owner = world->nodes[placement->owner[s]];
+        bool moves = !sim_node_answers(owner) && sim_chance(&world->faults, 300);
+        struct sim_node *other = moves ? other_node(world, owner) : NULL;
+        if (other != NULL) placement->owner[s] = other->index;
+        for (uint32_t n = 0; n < world->profile.nodes_count; n++) {
+            struct sim_node *node = world->nodes[n];
+            if (sim_node_answers(node)) sk_engine_own(node->engine, s, placement->owner[s] == n);
+        }
+    }
+    sim_after(world, SIM_S, on_placement, placement);
+}
+
+static void on_move(void *context)
+{
+    struct placement *placement = context;
+    struct sim_world *world = placement->world;
+    if (world->is_calm) return;
+    uint32_t shard = sim_below(&world->faults, world->profile.shards_count);
+    struct sim_node *other = other_node(world, world->nodes[placement->owner[shard]]);
+    if (other != NULL) {
+        placement->owner[shard] = other->index;
+        sim_note(world, "move", shard, other->index, (struct sk_str){ 0 });
+    }
+    sim_after(world, gap(world->nodes[0], world->profile.move_gap_us), on_move, placement);
+}
+
+/* ---- all -------------------------------------------------------------------------------------- */
+
+void sim_nodes_init(struct sim_world *world)
+{
+    struct placement *placement = SK_ARENA_NEW(&world->arena, struct placement);
+    placement->world = world;
+    for (uint32_t i = 0; i < world->profile.nodes_count; i++) {
+        struct sim_node *node = SK_ARENA_NEW(&world->arena, struct sim_node);
+        node->world = world;
+        node->index = i;
+        node->life = 1;
+        node->placement = placement;
+        snprintf(node->name, sizeof node->name, "node-%u", i);
+        int64_t off = world->profile.clock_offset_ms;
+        node->clock_offset_ms = sim_between(&world->faults, -off, off);
+        world->nodes[i] = node;
+        sim_runtime_init(&node->runtime, node);
+        sim_after(world, sim_between(&world->faults, 0, 50 * SIM_MS), start_node, node);
+        schedule_faults(node);
+    }
+    for (uint32_t s = 0; s < world->profile.shards_count; s++) placement->owner[s] = s % world->profile.nodes_count;
+    if (world->profile.nodes_count > 1) sim_after(world, 100 * SIM_MS, on_placement, placement);
+    if (world->profile.move_gap_us > 0) sim_after(world, world->profile.move_gap_us, on_move, placement);
+}
+
+void sim_nodes_calm(struct sim_world *world)
+{
+    for (uint32_t i = 0; i < world->profile.nodes_count; i++) {
+        struct sim_node *node = world->nodes[i];
+        if (node->paused_until_us > world->now_us) node->paused_until_us = 0;
+    }
+}
+
+void sim_nodes_release(struct sim_world *world)
+{
+    for (uint32_t i = 0; i < world->profile.nodes_count; i++) {
+        struct sim_node *node = world->nodes[i];
+        if (node == NULL || node->engine == NULL) continue;
+        node->life += 1;
+        sk_engine_free(node->engine);
+        node->engine = NULL;
+    }
+}

@@ -1,0 +1,60 @@
+/*
+ * node.h: one process of the simulated world: its engine, its runtime, its handle of the store, its way
+ * to the participants. It lives, crashes (all memory is lost), is paused and wakes.
+ */
+#ifndef SIM_NODE_H
+#define SIM_NODE_H
+
+#include "engine/engine.h"
+#include "sim_store.h"
+#include "world.h"
+
+#include "base/list.h"
+
+struct placement;
+
+struct sim_runtime {
+    struct sk_runtime port; /* first */
+    struct sim_node *node;
+    struct sim_rng rng;
+    struct sk_runtime_timer *free_timers;
+    uint32_t timers_count;
+};
+
+struct sim_invoker {
+    struct sk_invoker port; /* first */
+    struct sim_node *node;
+    struct sim_call *calls; /* in flight, newest first */
+};
+
+struct sim_node {
+    struct sim_world *world;
+    uint32_t index;
+    char name[16];
+    uint64_t life;           /* raised by each crash: W3 */
+    bool is_up, is_ready;    /* is_ready: sk_engine_opened said so in this life */
+    int64_t paused_until_us; /* in the past = runs */
+    int64_t clock_offset_ms;
+    uint32_t starts_count;
+    int64_t down_us;
+    struct placement *placement;
+    struct sim_runtime runtime;
+    struct sim_invoker invoker;
+    struct sim_handle handle;
+    struct sk_engine *engine;
+};
+
+void sim_runtime_init(struct sim_runtime *runtime, struct sim_node *node);
+void sim_invoker_init(struct sim_invoker *invoker, struct sim_node *node);
+
+void sim_nodes_init(struct sim_world *world);
+void sim_nodes_release(struct sim_world *world);
+/* No more crashes, pauses and moves; all nodes come up. */
+void sim_nodes_calm(struct sim_world *world);
+void sim_node_crash(struct sim_node *node, int64_t down_us);
+void sim_node_pause(struct sim_node *node, int64_t for_us);
+/* A node that can answer about this shard now, or NULL. */
+struct sim_node *sim_node_for(struct sim_world *world, uint32_t shard);
+bool sim_node_answers(const struct sim_node *node);
+
+#endif

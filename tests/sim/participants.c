@@ -1,0 +1,268 @@
+/* participants.c: B1–B4. */
+#include "participants.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void sim_books_init(struct sim_books *books, struct sim_world *world)
+{
+    *books = (struct sim_books){ .world = world };
+    sim_map_init(&books->units, &world->arena);
+    sim_map_init(&books->sagas, &world->arena);
+    struct sim_rng rng;
+    sim_rng_init(&rng, world->seed, 4);
+    for (uint32_t i = 0; i < SIM_PARTICIPANTS; i++) {
+        struct sim_participant *p = &books->participants[i];
+        *p = (struct sim_participant){
+            .index = i,
+            .is_guarded = (i & 1u) == 0,    /* 0, 2, 4, 6 */
+            .is_idempotent = (i & 2u) == 0, /* 0, 1, 4, 5 */
+            .temper = i < 2 ? 0 : 1000,
+            .usual_us = sim_between(&rng, SIM_MS, 40 * SIM_MS),
+        };
+        int64_t off = world->profile.clock_offset_ms;
+        p->clock_offset_ms = sim_between(&rng, -off, off);
+    }
+}
+
+/* Services are called p0 … p7. */
+struct sim_participant *sim_participant_of(struct sim_books *books, struct sk_str service)
+{
+    uint32_t index = 0;
+    if (service.size >= 2) index = (uint32_t)(uint8_t)(service.data[1] - '0') % SIM_PARTICIPANTS;
+    return &books->participants[index];
+}
+
+struct sim_saga_book *sim_books_saga(const struct sim_books *books, struct sk_str saga_id)
+{
+    return sim_map_get(&books->sagas, saga_id);
+}
+
+static struct sim_unit_book *unit_of(struct sim_books *books, const struct sim_request *request)
+{
+    char text[512];
+    int size = snprintf(text, sizeof text, "%.*s/%.*s/%d", SK_STR_ARGS(request->saga_id),
+                        SK_STR_ARGS(request->step_id), request->item);
+    struct sk_str name = { text, (size_t)size };
+    struct sim_unit_book *unit = sim_map_get(&books->units, name);
+    if (unit != NULL) return unit;
+    struct sk_arena *arena = &books->world->arena;
+    unit = SK_ARENA_NEW(arena, struct sim_unit_book);
+    unit->saga_id = request->saga_id;
+    unit->step_id = request->step_id;
+    unit->item = request->item;
+    unit->participant = sim_participant_of(books, request->service);
+    sim_map_put(&books->units, name, unit);
+    struct sim_saga_book *saga = sim_books_saga(books, request->saga_id);
+    if (saga == NULL) {
+        saga = SK_ARENA_NEW(arena, struct sim_saga_book);
+        sim_map_put(&books->sagas, request->saga_id, saga);
+    }
+    unit->next = saga->units;
+    saga->units = unit;
+    return unit;
+}
+
+static struct sim_key_book *key_of(struct sim_books *books, struct sim_unit_book *unit, struct sk_str key)
+{
+    for (struct sim_key_book *book = unit->keys; book != NULL; book = book->next) {
+        if (sk_str_equal(book->key, key)) return book;
+    }
+    struct sim_key_book *book = SK_ARENA_NEW(&books->world->arena, struct sim_key_book);
+    book->key = key;
+    book->next = unit->keys;
+    unit->keys = book;
+    return book;
+}
+
+static void log_visit(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request,
+                      const char *what)
+{
+    struct sim_visit *visit = SK_ARENA_NEW(&books->world->arena, struct sim_visit);
+    *visit = (struct sim_visit){ books->world->now_us, request->operation, request->attempt, request->round, what, NULL };
+    if (unit->visits_last != NULL) unit->visits_last->next = visit;
+    else unit->visits = visit;
+    unit->visits_last = visit;
+    books->visits += 1;
+    sim_note(books->world, what, (uint64_t)request->operation, (uint64_t)request->attempt, request->key);
+}
+
+/* ---- answers ---------------------------------------------------------------------------------- */
+
+static void answer(struct sim_answer *out, enum sk_outcome_class class_, const char *code, uint16_t status)
+{
+    *out = (struct sim_answer){ 0 };
+    out->outcome.class_ = class_;
+    out->outcome.code = sk_str_of(code);
+    out->outcome.message = out->outcome.code;
+    out->outcome.status = status;
+    out->outcome.is_answered = class_ != SK_OUTCOME_UNKNOWN;
+}
+
+static void answer_success(struct sim_books *books, struct sim_answer *out)
+{
+    static const char *const outputs[] = { "{\"ok\":true,\"n\":7}", "{\"ok\":true,\"note\":\"poisoned\"}", "null" };
+    bool is_poison = books->world->profile.has_poison && sim_chance(&books->world->faults, 5);
+    answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
+    out->outcome.output = sk_str_of(outputs[is_poison ? 1 : 0]);
+}
+
+static void answer_refusal(struct sim_answer *out)
+{
+    answer(out, SK_OUTCOME_FAILED, "insufficient_funds", 422);
+    out->outcome.has_error_code = true;
+}
+
+/* Whether this fault strikes this visit. */
+static bool strikes(struct sim_books *books, const struct sim_unit_book *unit, uint32_t permille)
+{
+    struct sim_world *world = books->world;
+    return !world->is_calm && unit->participant->temper > 0 && sim_chance(&world->faults, permille);
+}
+
+/* ---- action ----------------------------------------------------------------------------------- */
+
+static void apply(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request)
+{
+    int64_t clock_ms = sim_now_ms(books->world) + unit->participant->clock_offset_ms;
+    unit->applied_count += 1;
+    unit->applied_order = ++books->order;
+    books->applied += 1;
+    if (!unit->participant->is_guarded && (clock_ms > request->deadline_ms || unit->has_tombstone)) {
+        unit->is_excused = true;
+    }
+}
+
+static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit, struct sim_key_book *key,
+                             const struct sim_request *request, struct sim_answer *out)
+{
+    bool succeeds = !sim_chance(&books->world->faults, 300);
+    if (succeeds) {
+        apply(books, unit, request);
+        key->decided = SIM_APPLIED;
+    } else {
+        key->decided = SIM_REFUSED;
+    }
+    answer(out, SK_OUTCOME_PENDING, "", 202);
+    if (!sim_chance(&books->world->faults, 200)) sim_complete_later(books->world, request, succeeds);
+}
+
+static const char *act(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request,
+                       struct sim_answer *out)
+{
+    const struct sim_profile *p = &books->world->profile;
+    const struct sim_participant *who = unit->participant;
+    struct sim_key_book *key = key_of(books, unit, request->key);
+    if (who->is_idempotent && key->decided == SIM_APPLIED) return answer_success(books, out), "act-again";
+    if (who->is_idempotent && key->decided == SIM_REFUSED) return answer_refusal(out), "refuse-again";
+    if (who->is_guarded && unit->has_tombstone) {
+        answer(out, SK_OUTCOME_FAILED, "compensated", 410);
+        out->outcome.has_error_code = true;
+        return "guard-tombstone";
+    }
+    if (who->is_guarded && sim_now_ms(books->world) + who->clock_offset_ms > request->deadline_ms) {
+        return answer(out, SK_OUTCOME_RETRYABLE, "timeout", 408), "guard-deadline";
+    }
+    if (strikes(books, unit, p->retryable)) {
+        return answer(out, SK_OUTCOME_RETRYABLE, "service_unavailable", 503), "act-busy";
+    }
+    if (strikes(books, unit, p->unclear)) {
+        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "act-broke-before";
+    }
+    if (strikes(books, unit, p->refuses)) {
+        key->decided = SIM_REFUSED;
+        return answer_refusal(out), "act-refused";
+    }
+    if (strikes(books, unit, p->pending) && request->token.size > 0) {
+        return accept_for_later(books, unit, key, request, out), "act-accepted";
+    }
+    apply(books, unit, request);
+    key->decided = SIM_APPLIED;
+    if (strikes(books, unit, p->unclear_applied)) {
+        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "act-broke-after";
+    }
+    return answer_success(books, out), "act";
+}
+
+/* ---- compensation, verify, the rest ----------------------------------------------------------- */
+
+static void undo_now(struct sim_books *books, struct sim_unit_book *unit)
+{
+    unit->has_tombstone = true;
+    unit->undone_count += 1;
+    unit->undone_order = ++books->order;
+    books->undone += 1;
+}
+
+static const char *undo(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request,
+                        struct sim_answer *out)
+{
+    const struct sim_profile *p = &books->world->profile;
+    struct sim_key_book *key = key_of(books, unit, request->key);
+    if (unit->participant->is_idempotent && key->decided == SIM_REFUSED) return answer_refusal(out), "undo-no-again";
+    if (strikes(books, unit, p->retryable)) {
+        return answer(out, SK_OUTCOME_RETRYABLE, "service_unavailable", 503), "undo-busy";
+    }
+    if (strikes(books, unit, p->unclear)) {
+        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "undo-broke-before";
+    }
+    if (strikes(books, unit, p->undo_refuses)) {
+        key->decided = SIM_REFUSED;
+        return answer_refusal(out), "undo-refused";
+    }
+    undo_now(books, unit);
+    key->decided = SIM_APPLIED;
+    if (strikes(books, unit, p->unclear_applied)) {
+        return answer(out, SK_OUTCOME_UNKNOWN, "http_502", 502), "undo-broke-after";
+    }
+    if (strikes(books, unit, p->pending) && request->token.size > 0) {
+        answer(out, SK_OUTCOME_PENDING, "", 202);
+        if (!sim_chance(&books->world->faults, 200)) sim_complete_later(books->world, request, true);
+        return "undo-accepted";
+    }
+    return answer_success(books, out), "undo";
+}
+
+static const char *verify(struct sim_books *books, struct sim_unit_book *unit, struct sim_answer *out)
+{
+    answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
+    if (strikes(books, unit, books->world->profile.unclear)) {
+        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "verify-broke";
+    }
+    if (strikes(books, unit, books->world->profile.retryable)) {
+        out->outcome.output = SK_STR("{\"happened\":null}");
+        return "verify-null";
+    }
+    bool happened = unit->applied_order > unit->undone_order;
+    out->outcome.output = happened ? SK_STR("{\"happened\":true,\"output\":{\"ok\":true,\"n\":7}}")
+                                   : SK_STR("{\"happened\":false}");
+    return happened ? "verify-yes" : "verify-no";
+}
+
+static const char *poll(struct sim_books *books, struct sim_unit_book *unit, struct sim_answer *out)
+{
+    if (strikes(books, unit, books->world->profile.unclear)) {
+        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "poll-broke";
+    }
+    answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
+    bool is_ready = sim_chance(&books->world->faults, books->world->is_calm ? 900 : 400);
+    out->outcome.output = is_ready ? SK_STR("{\"ready\":true}") : SK_STR("{\"ready\":false}");
+    return is_ready ? "poll-ready" : "poll-not-yet";
+}
+
+void sim_participant_visit(struct sim_books *books, const struct sim_request *request, struct sim_answer *out)
+{
+    struct sim_unit_book *unit = unit_of(books, request);
+    const char *what = NULL;
+    switch (request->operation) {
+    case SK_OPERATION_ACTION: what = act(books, unit, request, out); break;
+    case SK_OPERATION_COMPENSATION: what = undo(books, unit, request, out); break;
+    case SK_OPERATION_VERIFY: what = verify(books, unit, out); break;
+    case SK_OPERATION_POLL: what = poll(books, unit, out); break;
+    case SK_OPERATION_HOOK:
+        answer_success(books, out);
+        what = "hook";
+        break;
+    }
+    log_visit(books, unit, request, what);
+}

@@ -1,0 +1,98 @@
+/*
+ * participants.h: the services that carry out steps, and their books: what was really done.
+ *
+ *   B1  The books say the truth; only verify reads them out, and the checkers.
+ *   B2  A clear "no" and a `retryable` mean that this request did nothing. Unclear answers mean nothing.
+ *   B3  A guarded participant does no action after its deadline (by its own clock) and none after a
+ *       compensation of the same saga, step and item (law 6). An unguarded one does what it is told.
+ *   B4  An idempotent participant gives a key that it has decided its first answer again, without a
+ *       second effect. Another one does it again.
+ */
+#ifndef SIM_PARTICIPANTS_H
+#define SIM_PARTICIPANTS_H
+
+#include "core/outcome.h"
+#include "core/plan.h"
+#include "world.h"
+
+enum { SIM_PARTICIPANTS = 8 };
+
+struct sim_participant {
+    uint32_t index;
+    bool is_guarded, is_idempotent;
+    int64_t clock_offset_ms;
+    uint32_t temper; /* permille of its faults that stay: 0 = a kind one */
+    int64_t usual_us;
+};
+
+enum sim_decided { SIM_UNDECIDED, SIM_APPLIED, SIM_REFUSED, SIM_ACCEPTED /* pending */ };
+
+struct sim_key_book {
+    struct sk_str key;
+    enum sim_decided decided;
+    struct sim_key_book *next;
+};
+
+/* What was done for one saga, step and item. */
+struct sim_unit_book {
+    struct sk_str saga_id, step_id;
+    int32_t item;
+    struct sim_participant *participant;
+    uint32_t applied_count, undone_count;
+    uint64_t applied_order, undone_order; /* of the last one; the books' own count, 0 = never */
+    bool has_tombstone;
+    bool is_excused;                      /* an unguarded one acted after its deadline or its undo */
+    struct sim_key_book *keys;
+    struct sim_visit *visits, *visits_last;
+    struct sim_unit_book *next;           /* of the saga */
+};
+
+/* One request as it arrived, for the report. */
+struct sim_visit {
+    int64_t at_us;
+    enum sk_operation operation;
+    uint32_t attempt, round;
+    const char *what;
+    struct sim_visit *next;
+};
+
+struct sim_saga_book {
+    struct sim_unit_book *units;
+};
+
+struct sim_books {
+    struct sim_world *world;
+    struct sim_participant participants[SIM_PARTICIPANTS];
+    struct sim_map units;  /* "saga/step/item" */
+    struct sim_map sagas;  /* id → struct sim_saga_book * */
+    uint64_t order;
+    uint64_t visits, applied, undone;
+};
+
+/* A request on its way; lives in the world's arena. */
+struct sim_request {
+    struct sim_node *node;
+    enum sk_operation operation;
+    struct sk_str saga_id, step_id, key, token, service;
+    int32_t item;
+    uint32_t attempt, round;
+    int64_t deadline_ms;
+    bool is_maybe;
+};
+
+/* What comes back; `is_silent`: nothing. */
+struct sim_answer {
+    struct sk_outcome outcome;
+    bool is_silent;
+};
+
+void sim_books_init(struct sim_books *books, struct sim_world *world);
+struct sim_participant *sim_participant_of(struct sim_books *books, struct sk_str service);
+/* The request arrives: the participant does what it does, and answers. */
+void sim_participant_visit(struct sim_books *books, const struct sim_request *request, struct sim_answer *out);
+struct sim_saga_book *sim_books_saga(const struct sim_books *books, struct sk_str saga_id); /* NULL: none */
+
+/* sim_invoker.c: completes a pending answer through some node, until one takes it. */
+void sim_complete_later(struct sim_world *world, const struct sim_request *request, bool succeeds);
+
+#endif

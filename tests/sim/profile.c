@@ -1,0 +1,74 @@
+/*
+ * profile.c: the dice that decide a world. A fifth of the worlds is quiet (so that a plain bug is found
+ * by a plain run), the others have each kind of fault on or off by its own coin.
+ */
+#include "profile.h"
+
+static uint32_t rate(struct sim_rng *rng, uint32_t on_permille, uint32_t most)
+{
+    return sim_chance(rng, on_permille) ? 1 + sim_below(rng, most) : 0;
+}
+
+static void draw_store(struct sim_profile *p, struct sim_rng *rng)
+{
+    p->commit_us = sim_between(rng, 50, 8000);
+    p->store_passing = rate(rng, 300, 60);
+    p->store_not_known = rate(rng, 300, 40);
+    p->store_broken = rate(rng, 200, 15);
+    p->store_slow = rate(rng, 300, 30);
+    p->has_poison = sim_chance(rng, 100);
+}
+
+static void draw_network(struct sim_profile *p, struct sim_rng *rng)
+{
+    p->request_lost = rate(rng, 400, 50);
+    p->request_late = rate(rng, 400, 40);
+    p->request_twice = rate(rng, 400, 50);
+    p->reply_lost = rate(rng, 400, 60);
+}
+
+static void draw_participants(struct sim_profile *p, struct sim_rng *rng)
+{
+    p->fails = rate(rng, 500, 80);
+    p->refuses = p->fails;
+    p->unclear = rate(rng, 500, 60);
+    p->unclear_applied = rate(rng, 500, 60);
+    p->retryable = rate(rng, 500, 100);
+    p->pending = rate(rng, 400, 80);
+    p->undo_refuses = rate(rng, 200, 60);
+}
+
+static void draw_nodes(struct sim_profile *p, struct sim_rng *rng)
+{
+    p->crash_gap_us = sim_chance(rng, 500) ? sim_between(rng, 2 * SIM_S, 40 * SIM_S) : 0;
+    p->pause_gap_us = sim_chance(rng, 400) ? sim_between(rng, 5 * SIM_S, 60 * SIM_S) : 0;
+    p->move_gap_us = p->nodes_count > 1 && sim_chance(rng, 600) ? sim_between(rng, 3 * SIM_S, 40 * SIM_S) : 0;
+    p->clock_offset_ms = sim_chance(rng, 500) ? sim_between(rng, 0, 900) : 0;
+}
+
+void sim_profile_draw(struct sim_profile *p, uint64_t seed)
+{
+    struct sim_rng rng;
+    sim_rng_init(&rng, seed, 0);
+    *p = (struct sim_profile){ 0 };
+    p->is_shared = sim_chance(&rng, 500);
+    p->nodes_count = p->is_shared ? 1 + sim_below(&rng, SIM_NODES_MAX) : 1;
+    p->shards_count = 1u << sim_below(&rng, 4);
+    p->sagas_count = (uint32_t)sim_between(&rng, 20, 120);
+    p->definitions_count = 2 + sim_below(&rng, 5);
+    p->rate_gap_us = sim_between(&rng, 20 * SIM_MS, 600 * SIM_MS);
+    p->chaos_us = p->rate_gap_us * p->sagas_count + 20 * SIM_S;
+    p->calm_us = 4 * 3600 * SIM_S;
+    p->commands = rate(&rng, 600, 300);
+    p->duplicates = rate(&rng, 500, 200);
+    bool is_quiet = sim_chance(&rng, 200);
+    draw_store(p, &rng);
+    draw_network(p, &rng);
+    draw_participants(p, &rng);
+    draw_nodes(p, &rng);
+    if (!is_quiet) return;
+    p->store_passing = p->store_not_known = p->store_broken = 0;
+    p->has_poison = false;
+    p->request_lost = p->request_late = p->request_twice = p->reply_lost = 0;
+    p->crash_gap_us = p->pause_gap_us = p->move_gap_us = 0;
+}

@@ -1,0 +1,211 @@
+/*
+ * sim_invoker.c: the invoke port over a bad network. A request may be lost, come late (even after its
+ * deadline or its compensation) or twice, whatever becomes of the node that sent it; the answer may be
+ * lost. An invocation ends once: with the answer, or with its time-out as `unknown`.
+ *
+ * Completions of pending answers travel here too: through any node that serves the saga, until one has
+ * taken them.
+ */
+#include "check.h"
+#include "node.h"
+#include "participants.h"
+
+struct sim_call {
+    struct sim_request request;
+    struct sim_event timeout; /* embedded: removed when the answer is there */
+    uint64_t life, ticket;
+    sk_invoke_done *done;
+    void *context;
+    bool is_over;
+    struct sim_answer answer;
+    struct sim_call *prev, *next;
+};
+
+static void end(struct sim_call *call)
+{
+    struct sim_node *node = call->request.node;
+    call->is_over = true;
+    sk_heap_remove(&node->world->queue, &call->timeout.place);
+    if (call->prev != NULL) call->prev->next = call->next;
+    else node->invoker.calls = call->next;
+    if (call->next != NULL) call->next->prev = call->prev;
+}
+
+static void on_timeout(void *context)
+{
+    struct sim_call *call = context;
+    if (call->is_over) return;
+    end(call);
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_UNKNOWN, .code = SK_STR("timeout"), .message = SK_STR("no answer") };
+    sim_note(call->request.node->world, "no-answer", call->ticket, 0, call->request.key);
+    call->done(call->context, call->ticket, &outcome);
+}
+
+static void on_answer(void *context)
+{
+    struct sim_call *call = context;
+    if (call->is_over) return;
+    end(call);
+    call->done(call->context, call->ticket, &call->answer.outcome);
+}
+
+/* At the participant; what happens here is the world's, not the node's. */
+static void on_arrival(void *context)
+{
+    struct sim_call *call = context;
+    struct sim_node *node = call->request.node;
+    struct sim_world *world = node->world;
+    struct sim_answer answer;
+    sim_participant_visit(world->books, &call->request, &answer);
+    bool is_heard = !call->is_over && call->life == node->life && call->answer.outcome.status == 0;
+    if (!is_heard || (!world->is_calm && sim_chance(&world->faults, world->profile.reply_lost))) return;
+    call->answer = answer;
+    int64_t usual_us = sim_participant_of(world->books, call->request.service)->usual_us;
+    sim_after_at(node, sim_latency(&world->faults, usual_us), on_answer, call);
+}
+
+static void refuse_connection(struct sim_call *call)
+{
+    call->answer.outcome = (struct sk_outcome){
+        .class_ = SK_OUTCOME_RETRYABLE, .code = SK_STR("connection_refused"), .message = SK_STR("connection refused"),
+    };
+    sim_after_at(call->request.node, sim_latency(&call->request.node->world->faults, SIM_MS), on_answer, call);
+}
+
+static void send(struct sim_call *call)
+{
+    struct sim_world *world = call->request.node->world;
+    const struct sim_profile *p = &world->profile;
+    int64_t delay_us = sim_latency(&world->faults, 2 * SIM_MS);
+    if (!world->is_calm) {
+        if (sim_chance(&world->faults, p->retryable / 4)) {
+            refuse_connection(call);
+            return;
+        }
+        if (sim_chance(&world->faults, p->request_twice)) {
+            sim_after(world, delay_us + sim_between(&world->faults, SIM_MS, 20 * SIM_S), on_arrival, call);
+        }
+        if (sim_chance(&world->faults, p->request_lost)) return;
+        if (sim_chance(&world->faults, p->request_late)) delay_us += sim_between(&world->faults, SIM_S / 2, 30 * SIM_S);
+    }
+    sim_after(world, delay_us, on_arrival, call);
+}
+
+static enum skald_status start(struct sk_invoker *port, const struct sk_invocation *invocation, sk_invoke_done *done,
+                               void *context)
+{
+    struct sim_invoker *invoker = sk_container_of(port, struct sim_invoker, port);
+    struct sim_world *world = invoker->node->world;
+    sim_note(world, "send", (uint64_t)invocation->operation, invocation->attempt, invocation->key);
+    sim_check_invocation(world, invocation);
+    sim_check_request(world, invocation);
+    struct sk_arena *arena = &world->arena;
+    struct sim_call *call = SK_ARENA_NEW(arena, struct sim_call);
+    call->request = (struct sim_request){
+        .node = invoker->node,
+        .operation = invocation->operation,
+        .saga_id = sk_arena_copy(arena, invocation->saga_id),
+        .step_id = sk_arena_copy(arena, invocation->step_id),
+        .key = sk_arena_copy(arena, invocation->key),
+        .token = sk_arena_copy(arena, invocation->token),
+        .service = sk_arena_copy(arena, invocation->action->service),
+        .item = invocation->item,
+        .attempt = invocation->attempt,
+        .round = invocation->round,
+        .deadline_ms = invocation->deadline_ms,
+        .is_maybe = invocation->is_maybe,
+    };
+    call->ticket = invocation->ticket;
+    call->done = done;
+    call->context = context;
+    call->life = invoker->node->life;
+    call->next = invoker->calls;
+    if (call->next != NULL) call->next->prev = call;
+    invoker->calls = call;
+    call->timeout = (struct sim_event){
+        .fn = on_timeout, .context = call, .node = invoker->node, .life = call->life, .is_timer = true,
+    };
+    int64_t timeout_ms = invocation->timeout_ms < 1 ? 1 : invocation->timeout_ms;
+    sim_schedule(world, &call->timeout, world->now_us + timeout_ms * SIM_MS);
+    send(call);
+    return SKALD_OK;
+}
+
+static void cancel(struct sk_invoker *port, uint64_t ticket)
+{
+    struct sim_invoker *invoker = sk_container_of(port, struct sim_invoker, port);
+    for (struct sim_call *call = invoker->calls; call != NULL; call = call->next) {
+        if (call->ticket != ticket) continue;
+        end(call);
+        return;
+    }
+}
+
+static void free_invoker(struct sk_invoker *port)
+{
+    (void)port;
+}
+
+static const struct sk_invoker_ops ops = { .start = start, .cancel = cancel, .free = free_invoker };
+
+void sim_invoker_init(struct sim_invoker *invoker, struct sim_node *node)
+{
+    *invoker = (struct sim_invoker){ .port = { &ops }, .node = node };
+}
+
+/* ---- completions ------------------------------------------------------------------------------ */
+
+enum { COMPLETE_TRIES = 200 };
+
+struct completion {
+    struct sim_world *world;
+    struct sim_request request;
+    bool succeeds, is_over, is_again;
+    uint32_t tries;
+};
+
+static void try_completion(void *context);
+
+static void on_completed(void *context, const struct sk_reply *reply)
+{
+    struct completion *completion = context;
+    if (skald_status_class(reply->status) == SKALD_CLASS_RETRY) return; /* tried again by the clock */
+    if (reply->saga != NULL) sim_check_seen(completion->world, reply->saga);
+    sim_note(completion->world, "completed", (uint64_t)(int64_t)reply->status, completion->tries, completion->request.key);
+    if (reply->status == SKALD_E_ARGUMENT) {
+        sim_fail(completion->world, "key and request", completion->request.saga_id, "its token was refused: %s",
+                 reply->error != NULL ? reply->error->message : "");
+    }
+    completion->is_over = true;
+    if (completion->is_again || !sim_chance(&completion->world->faults, 200)) return;
+    completion->is_again = true; /* a participant that says it twice */
+    completion->is_over = false;
+    sim_after(completion->world, 100 * SIM_MS, try_completion, completion);
+}
+
+static void try_completion(void *context)
+{
+    struct completion *completion = context;
+    struct sim_world *world = completion->world;
+    if (completion->is_over || completion->tries++ > COMPLETE_TRIES) return;
+    uint32_t shard = (uint32_t)(sk_hash_id(completion->request.saga_id) % world->profile.shards_count);
+    struct sim_node *node = sim_node_for(world, shard);
+    sim_after(world, 3 * SIM_S, try_completion, completion);
+    if (node == NULL) return;
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_SUCCEEDED, .output = SK_STR("{\"ok\":true,\"later\":1}"),
+                                  .status = 200, .is_answered = true };
+    if (!completion->succeeds) {
+        outcome = (struct sk_outcome){ .class_ = SK_OUTCOME_FAILED, .code = SK_STR("refused_later"),
+                                       .message = SK_STR("refused"), .status = 422, .has_error_code = true,
+                                       .is_answered = true };
+    }
+    sk_engine_complete(node->engine, completion->request.saga_id, completion->request.step_id,
+                       completion->request.token, &outcome, on_completed, completion);
+}
+
+void sim_complete_later(struct sim_world *world, const struct sim_request *request, bool succeeds)
+{
+    struct completion *completion = SK_ARENA_NEW(&world->arena, struct completion);
+    *completion = (struct completion){ .world = world, .request = *request, .succeeds = succeeds };
+    sim_after(world, sim_between(&world->faults, 50 * SIM_MS, 15 * SIM_S), try_completion, completion);
+}

@@ -1,0 +1,151 @@
+/*
+ * sim_runtime.c: the runtime port on virtual time. Nothing here waits: a timer, a posted call and a
+ * helper's work are events of the world's queue that belong to the node's present life.
+ *
+ * The node's clock is true time plus its offset; monotonic time is true time.
+ */
+#include "node.h"
+
+struct sk_runtime_timer {
+    struct sim_event event; /* first */
+    struct sim_node *node;
+    sk_runtime_fn *fn;
+    void *context;
+    struct sk_runtime_timer *next_free;
+};
+
+static struct sim_node *node_of(struct sk_runtime *port)
+{
+    return sk_container_of(port, struct sim_runtime, port)->node;
+}
+
+static int64_t now_ms(struct sk_runtime *port)
+{
+    const struct sim_node *node = node_of(port);
+    return sim_now_ms(node->world) + node->clock_offset_ms;
+}
+
+static int64_t monotonic_us(struct sk_runtime *port)
+{
+    return node_of(port)->world->now_us;
+}
+
+static void draw_random(struct sk_runtime *port, void *out, size_t size)
+{
+    struct sim_runtime *runtime = sk_container_of(port, struct sim_runtime, port);
+    sim_rng_fill(&runtime->rng, out, size);
+}
+
+/* ---- timers ----------------------------------------------------------------------------------- */
+
+static void on_timer(void *context)
+{
+    struct sk_runtime_timer *timer = context;
+    timer->fn(timer->context);
+}
+
+static struct sk_runtime_timer *timer_new(struct sk_runtime *port, sk_runtime_fn *fn, void *context)
+{
+    struct sim_runtime *runtime = sk_container_of(port, struct sim_runtime, port);
+    struct sk_runtime_timer *timer = runtime->free_timers;
+    if (timer != NULL) {
+        runtime->free_timers = timer->next_free;
+    } else {
+        timer = SK_ARENA_NEW(&runtime->node->world->arena, struct sk_runtime_timer);
+    }
+    *timer = (struct sk_runtime_timer){
+        .event = { .fn = on_timer, .context = timer, .node = runtime->node, .life = runtime->node->life,
+                   .is_timer = true },
+        .node = runtime->node, .fn = fn, .context = context,
+    };
+    runtime->timers_count += 1;
+    return timer;
+}
+
+static void timer_arm(struct sk_runtime_timer *timer, int64_t at_ms)
+{
+    struct sim_node *node = timer->node;
+    int64_t true_ms = 0, end_ms = INT64_C(1) << 50;
+    if (at_ms > end_ms) at_ms = end_ms;
+    true_ms = at_ms - node->clock_offset_ms - SIM_EPOCH_MS;
+    sim_schedule(node->world, &timer->event, true_ms * SIM_MS);
+}
+
+static void timer_disarm(struct sk_runtime_timer *timer)
+{
+    sk_heap_remove(&timer->node->world->queue, &timer->event.place);
+}
+
+static void timer_free(struct sk_runtime_timer *timer)
+{
+    if (timer == NULL) return;
+    timer_disarm(timer);
+    struct sim_runtime *runtime = &timer->node->runtime;
+    timer->next_free = runtime->free_timers;
+    runtime->free_timers = timer;
+    runtime->timers_count -= 1;
+}
+
+/* ---- calls ------------------------------------------------------------------------------------ */
+
+static enum skald_status post(struct sk_runtime *port, sk_runtime_fn *fn, void *context)
+{
+    sim_after_at(node_of(port), 0, fn, context);
+    return SKALD_OK;
+}
+
+struct offloaded {
+    sk_runtime_fn *work, *done;
+    void *context;
+};
+
+/* A helper's work is invisible until its done, so both happen in one event. */
+static void on_offloaded(void *context)
+{
+    struct offloaded *job = context;
+    job->work(job->context);
+    job->done(job->context);
+}
+
+static enum skald_status offload(struct sk_runtime *port, sk_runtime_fn *work, sk_runtime_fn *done, void *context)
+{
+    struct sim_node *node = node_of(port);
+    struct offloaded *job = SK_ARENA_NEW(&node->world->arena, struct offloaded);
+    *job = (struct offloaded){ work, done, context };
+    sim_after_at(node, sim_latency(&node->world->faults, 300), on_offloaded, job);
+    return SKALD_OK;
+}
+
+static void write_log(struct sk_runtime *port, const struct sk_log_line *line)
+{
+    struct sim_node *node = node_of(port);
+    char text[SIM_NOTE_TEXT];
+    struct sk_str event = line->event.size < 40 ? line->event : sk_str_sub(line->event, 0, 40);
+    size_t size = event.size;
+    memcpy(text, event.data, size);
+    text[size++] = ' ';
+    size_t room = sizeof text - size;
+    struct sk_str rest = line->saga_id.size > 0 ? line->saga_id : line->message;
+    size_t part = rest.size < room ? rest.size : room;
+    if (part > 0) memcpy(text + size, rest.data, part);
+    sim_note(node->world, "log", node->index, (uint64_t)line->level, (struct sk_str){ text, size + part });
+}
+
+static const struct sk_runtime_ops ops = {
+    .now_ms = now_ms,
+    .monotonic_us = monotonic_us,
+    .random = draw_random,
+    .timer_new = timer_new,
+    .timer_arm = timer_arm,
+    .timer_disarm = timer_disarm,
+    .timer_free = timer_free,
+    .post = post,
+    .offload = offload,
+    .log = write_log,
+};
+
+void sim_runtime_init(struct sim_runtime *runtime, struct sim_node *node)
+{
+    *runtime = (struct sim_runtime){ .port = { &ops }, .node = node };
+    sim_rng_init(&runtime->rng, node->world->seed, 100 + node->index);
+}

@@ -1,0 +1,224 @@
+/*
+ * sim_store_read.c: answers of the simulated store. A read sees the durable state at one instant between
+ * the call and its answer (S3). Texts are the world's and stay; arrays are the answer's.
+ */
+#include "node.h"
+#include "sim_store.h"
+
+#include "core/saga.h"
+
+#include <stdlib.h>
+
+enum { LIMIT_DEFAULT = 1000, SHARD_ALL = -1 };
+
+struct reading {
+    struct sim_handle *handle;
+    struct sk_read read;
+    struct sk_digest digest;
+    sk_read_done *done;
+    void *context;
+    struct sk_rows rows;
+};
+
+static void *add(struct sk_rows *rows, void *array, uint32_t *count, size_t size)
+{
+    void *old = *(void **)array;
+    if ((*count & (*count - 1)) == 0) { /* full at 0, 1, 2, 4, 8 … */
+        void *grown = sk_arena_array(&rows->arena, *count == 0 ? 1 : (size_t)*count * 2, size);
+        if (*count > 0) memcpy(grown, old, *count * size);
+        *(void **)array = grown;
+        old = grown;
+    }
+    return (char *)old + (size_t)(*count)++ * size;
+}
+#define ADD(rows, member) add((rows), &(rows)->member, &(rows)->member##_count, sizeof *(rows)->member)
+
+static bool is_full(struct sk_rows *rows, uint32_t count, const struct sk_read *read)
+{
+    uint32_t limit = read->limit == 0 ? LIMIT_DEFAULT : read->limit;
+    if (count >= limit) rows->has_more = true;
+    return rows->has_more;
+}
+
+static bool is_active(const struct sk_head *head)
+{
+    return !sk_saga_state_is_end((enum sk_saga_state)head->state) || head->open > 0;
+}
+
+static void read_active(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+{
+    for (uint32_t i = 0; i < shard->rows_count; i++) {
+        const struct sim_row *row = shard->rows[i];
+        if (row->is_removed || row->head.no <= read->after || !is_active(&row->head)) continue;
+        if (read->only_due && row->head.wake_at_ms > read->due_at_ms) continue;
+        if (is_full(rows, rows->heads_count, read)) return;
+        *(struct sk_head *)ADD(rows, heads) = row->head;
+    }
+}
+
+static void read_events(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+{
+    const struct sim_row *row = sim_shard_row(shard, read->no);
+    for (uint32_t i = row == NULL ? 0 : row->events_from; row != NULL && i < row->events_count; i++) {
+        if (row->events[i].seq <= read->after) continue;
+        if (is_full(rows, rows->events_count, read)) return;
+        *(struct sk_event_row *)ADD(rows, events) = row->events[i];
+    }
+}
+
+static int by_position(const void *a, const void *b)
+{
+    const struct sk_event_row *x = a, *y = b;
+    return (x->position > y->position) - (x->position < y->position);
+}
+
+static void read_positions(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+{
+    for (uint32_t i = 0; i < shard->rows_count; i++) {
+        const struct sim_row *row = shard->rows[i];
+        for (uint32_t k = row->events_from; !row->is_removed && k < row->events_count; k++) {
+            if (row->events[k].position <= read->after) continue;
+            *(struct sk_event_row *)ADD(rows, events) = row->events[k];
+        }
+    }
+    if (rows->events_count > 1) qsort(rows->events, rows->events_count, sizeof *rows->events, by_position);
+    uint32_t limit = read->limit == 0 ? LIMIT_DEFAULT : read->limit;
+    if (rows->events_count <= limit) return;
+    rows->events_count = limit;
+    rows->has_more = true;
+}
+
+static void read_messages(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+{
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < shard->messages_count; i++) {
+        if (read->id.size > 0 && sk_str_equal(shard->messages[i].id, read->id)) from = i + 1;
+    }
+    for (uint32_t i = from; i < shard->messages_count; i++) {
+        if (is_full(rows, rows->messages_count, read)) return;
+        *(struct sk_message_row *)ADD(rows, messages) = shard->messages[i];
+    }
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct sk_consumed_row *x = a, *y = b;
+    return sk_str_compare(x->id, y->id);
+}
+
+static void read_consumed(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+{
+    for (uint32_t i = 0; i < shard->consumed_count; i++) {
+        if (sk_str_compare(shard->consumed[i].id, read->id) <= 0 && read->id.size > 0) continue;
+        *(struct sk_consumed_row *)ADD(rows, consumed) = shard->consumed[i];
+    }
+    if (rows->consumed_count > 1) qsort(rows->consumed, rows->consumed_count, sizeof *rows->consumed, by_id);
+    uint32_t limit = read->limit == 0 ? LIMIT_DEFAULT : read->limit;
+    if (rows->consumed_count <= limit) return;
+    rows->consumed_count = limit;
+    rows->has_more = true;
+}
+
+static void read_definitions(const struct sim_store *store, const struct sk_read *read, struct sk_rows *rows)
+{
+    for (uint32_t i = 0; i < store->definitions_count; i++) {
+        const struct sk_definition_row *row = &store->definitions[i].row;
+        bool is_wanted = true;
+        if (read->digest != NULL) {
+            is_wanted = sk_digest_equal(read->digest, &row->digest);
+        } else if (read->id.size > 0) {
+            is_wanted = sk_str_equal(read->id, row->id) &&
+                        (read->version.size == 0 ? row->is_latest : sk_str_equal(read->version, row->version));
+        }
+        if (is_wanted) *(struct sk_definition_row *)ADD(rows, definitions) = *row;
+    }
+}
+
+static void read_small(const struct sim_store *store, const struct sim_shard *shard, const struct sk_read *read,
+                       struct sk_rows *rows)
+{
+    if (read->kind == SK_READ_META) rows->meta = store->meta;
+    for (uint32_t i = 0; read->kind == SK_READ_SHARDS && i < store->meta.shards_count; i++) {
+        *(struct sk_shard_row *)ADD(rows, shards) = store->shards[i].row;
+    }
+    for (uint32_t i = 0; read->kind == SK_READ_START_KEY && i < shard->keys_count; i++) {
+        if (!sk_str_equal(shard->keys[i].key, read->key) || shard->keys[i].expires_at_ms <= read->due_at_ms) continue;
+        *(struct sk_start_key_row *)ADD(rows, keys) = shard->keys[i];
+    }
+    for (uint32_t i = 0; read->kind == SK_READ_CURSOR && i < shard->cursors_count; i++) {
+        if (read->key.size > 0 && !sk_str_equal(shard->cursors[i].name, read->key)) continue;
+        *(struct sk_cursor_row *)ADD(rows, cursors) = shard->cursors[i];
+    }
+    for (uint32_t i = 0; read->kind == SK_READ_DEAD_LETTERS && i < shard->letters_count; i++) {
+        *(struct sk_dead_letter_row *)ADD(rows, letters) = shard->letters[i];
+    }
+}
+
+static void answer(const struct sim_store *store, const struct sk_read *read, struct sk_rows *rows)
+{
+    const struct sim_shard *shard = &store->shards[read->shard < store->meta.shards_count ? read->shard : 0];
+    const struct sim_row *row;
+    switch (read->kind) {
+    case SK_READ_HEAD:
+        row = sim_store_row(store, read->id);
+        if (row != NULL) *(struct sk_head *)ADD(rows, heads) = row->head;
+        break;
+    case SK_READ_EVENTS: read_events(shard, read, rows); break;
+    case SK_READ_ACTIVE: read_active(shard, read, rows); break;
+    case SK_READ_POSITIONS: read_positions(shard, read, rows); break;
+    case SK_READ_MESSAGES: read_messages(shard, read, rows); break;
+    case SK_READ_CONSUMED: read_consumed(shard, read, rows); break;
+    case SK_READ_DEFINITIONS: read_definitions(store, read, rows); break;
+    case SK_READ_META:
+    case SK_READ_SHARDS:
+    case SK_READ_START_KEY:
+    case SK_READ_DEAD_LETTERS:
+    case SK_READ_CURSOR: read_small(store, shard, read, rows); break;
+    case SK_READ_LIST:     /* for people; no node of the simulator asks */
+    case SK_READ_TALLIES: break;
+    }
+}
+
+static void on_answer(void *context)
+{
+    struct reading *reading = context;
+    reading->done(reading->context, &reading->rows);
+    sk_arena_release(&reading->rows.arena);
+}
+
+static void on_read(void *context)
+{
+    struct reading *reading = context;
+    struct sim_handle *handle = reading->handle;
+    struct sim_world *world = handle->store->world;
+    sk_arena_init(&reading->rows.arena);
+    if (handle->is_broken) {
+        reading->rows.status = sk_error_set(&reading->rows.error, SKALD_E_IO, "the handle is broken");
+    } else if (!handle->store->is_honest && sim_chance(&world->faults, world->profile.store_passing / 2)) {
+        reading->rows.status = sk_error_set(&reading->rows.error, SKALD_E_AGAIN, "the store is away");
+    } else {
+        answer(handle->store, &reading->read, &reading->rows);
+    }
+    on_answer(reading);
+}
+
+static struct sk_str keep(struct sim_world *world, struct sk_str s)
+{
+    return s.size == 0 ? (struct sk_str){ NULL, 0 } : sk_arena_copy(&world->arena, s);
+}
+
+void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_done *done, void *context)
+{
+    struct sim_handle *handle = sk_container_of(port, struct sim_handle, port);
+    struct sim_world *world = handle->store->world;
+    struct reading *reading = SK_ARENA_NEW(&world->arena, struct reading);
+    *reading = (struct reading){ .handle = handle, .read = *read, .done = done, .context = context };
+    reading->read.id = keep(world, read->id);
+    reading->read.version = keep(world, read->version);
+    reading->read.key = keep(world, read->key);
+    if (read->digest != NULL) {
+        reading->digest = *read->digest;
+        reading->read.digest = &reading->digest;
+    }
+    sim_after_at(handle->node, sim_latency(&world->faults, 300), on_read, reading);
+}
