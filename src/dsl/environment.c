@@ -186,7 +186,7 @@ bool sk_environment_expand(const struct sk_source *source, struct sk_node *node,
             if (raw != NULL) *raw = sk_arena_copy(arena, sk_buf_view(&x.raw));
             node->raw = raw;
         }
-        node->is_one_line = false; /* bytes and columns no longer agree */
+        node->text_column = 0; /* bytes and columns no longer agree */
     }
     sk_buf_release(&x.text);
     sk_buf_release(&x.raw);

@@ -65,7 +65,7 @@ static struct sk_node *read_value(struct cursor *cursor, struct sk_str span, uin
     if (node == NULL) return NULL;
     if (type == SK_JSON_STRING) {
         struct sk_str text = sk_json_string(span, &source->tree->arena);
-        node->is_one_line = text.size + 2 == span.size;
+        node->text_column = text.size + 2 == span.size ? node->column + 1 : 0;
         return sk_tree_scalar(source, node, text, false) ? node : NULL;
     }
     if (sk_node_is_scalar(node)) {

@@ -25,7 +25,7 @@ struct sk_node {
     uint32_t count;              /* children */
     uint32_t height;             /* 1 for a scalar or an empty container */
     bool is_open;                /* still being read: an alias to it would be a cycle */
-    bool is_one_line;            /* column + n is the place of byte n */
+    uint32_t text_column;        /* of the first byte of `text`, when columns are bytes; else 0 */
     bool has_secret;             /* holds ${secret:NAME} */
     const struct sk_str *file;
     struct sk_str key;           /* of a map's member */

@@ -275,8 +275,9 @@ static bool on_scalar(struct loader *loader, const yaml_event_t *event, const st
         node = sk_tree_node(loader->source, SK_JSON_STRING, mark, depth_of(loader));
         if (node == NULL) return false;
         size_t quotes = is_plain ? 0 : 2;
-        node->is_one_line = event->start_mark.line == event->end_mark.line &&
-                            event->end_mark.column - event->start_mark.column == written.size + quotes;
+        bool is_one_line = event->start_mark.line == event->end_mark.line &&
+                           event->end_mark.column - event->start_mark.column == written.size + quotes;
+        node->text_column = is_one_line ? mark->column + (is_plain ? 0 : 1) : 0;
         struct sk_str copy = sk_arena_copy(arena_of(loader), written);
         if (!sk_tree_scalar(loader->source, node, copy, kind == 'p')) return false;
     }
