@@ -24,7 +24,7 @@ static void read_ids(struct sk_compiler *c)
         c->plan->steps[i].id = id;
         uint32_t first = id.size == 0 ? SK_STEP_NONE : find_step(c, id, i);
         if (first == SK_STEP_NONE) continue;
-        sk_complain(c, SK_SEVERITY_ERROR, "duplicate_step", sk_node_get(c->step_nodes[i], "id"),
+        sk_complain(c, SK_SEVERITY_ERROR, "duplicate_step", sk_dsl_get(c->step_nodes[i], "id"),
                     "give each step its own id", "the id %.*s is already that of step %u, in line %u",
                     SK_STR_ARGS(id), first + 1, c->step_nodes[first]->line);
     }
@@ -32,7 +32,7 @@ static void read_ids(struct sk_compiler *c)
 
 /* ---- dependencies ----------------------------------------------------------------------------- */
 
-static void refuse_unknown(struct sk_compiler *c, const struct sk_node *node)
+static void refuse_unknown(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
     const char **names = SK_ARENA_ARRAY(&c->scratch, const char *, (size_t)c->steps_count + 1);
     if (names == NULL) return;
@@ -48,9 +48,9 @@ static void refuse_unknown(struct sk_compiler *c, const struct sk_node *node)
 }
 
 /* The index that a dependency names, or SK_STEP_NONE after a diagnostic. */
-static uint32_t resolve(struct sk_compiler *c, const struct sk_node *node, uint32_t step)
+static uint32_t resolve(struct sk_compiler *c, const struct sk_dsl_node *node, uint32_t step)
 {
-    if (!sk_node_is_scalar(node) || node->type == SK_JSON_NULL) return SK_STEP_NONE;
+    if (!sk_dsl_is_scalar(node) || node->type == SK_JSON_NULL) return SK_STEP_NONE;
     uint32_t found = find_step(c, node->text, c->steps_count);
     if (found == SK_STEP_NONE) {
         refuse_unknown(c, node);
@@ -62,11 +62,11 @@ static uint32_t resolve(struct sk_compiler *c, const struct sk_node *node, uint3
     return found;
 }
 
-static void read_list(struct sk_compiler *c, const struct sk_node *list, struct sk_step *step, uint32_t index)
+static void read_list(struct sk_compiler *c, const struct sk_dsl_node *list, struct sk_step *step, uint32_t index)
 {
     uint32_t *dependencies = SK_ARENA_ARRAY(c->arena, uint32_t, list->count);
     if (dependencies == NULL) return;
-    for (const struct sk_node *child = list->first; child != NULL; child = child->next) {
+    for (const struct sk_dsl_node *child = list->first; child != NULL; child = child->next) {
         uint32_t found = resolve(c, child, index);
         if (found == SK_STEP_NONE) continue;
         bool is_known = false;
@@ -85,8 +85,8 @@ static void read_dependencies(struct sk_compiler *c, bool is_sequential)
 {
     for (uint32_t i = 0; i < c->steps_count; i++) {
         struct sk_step *step = &c->plan->steps[i];
-        const struct sk_node *list = sk_node_get(c->step_nodes[i], "dependencies");
-        if (list != NULL && sk_node_is_list(list) && list->count > 0) {
+        const struct sk_dsl_node *list = sk_dsl_get(c->step_nodes[i], "dependencies");
+        if (list != NULL && sk_dsl_is_list(list) && list->count > 0) {
             read_list(c, list, step, i);
         } else if (list == NULL && is_sequential && i > 0) {
             uint32_t *above = SK_ARENA_NEW(c->arena, uint32_t);
@@ -123,8 +123,8 @@ static void report_cycle(struct search *search, uint32_t from)
     }
     bool is_whole = at + c->step_ids[from].size + 1 < sizeof text;
     if (is_whole) (void)snprintf(text + at, sizeof text - at, "%.*s", SK_STR_ARGS(c->step_ids[from]));
-    const struct sk_node *last = c->step_nodes[search->path[search->length - 1]];
-    const struct sk_node *list = sk_node_get(last, "dependencies");
+    const struct sk_dsl_node *last = c->step_nodes[search->path[search->length - 1]];
+    const struct sk_dsl_node *list = sk_dsl_get(last, "dependencies");
     sk_complain(c, SK_SEVERITY_ERROR, "dependency_cycle", list == NULL ? last : list,
                 "remove one of these dependencies", "these steps wait for each other: %s%s", text,
                 is_whole ? "" : " …");
@@ -173,13 +173,13 @@ static void find_ancestors(struct sk_compiler *c)
 
 static bool make_steps(struct sk_compiler *c)
 {
-    const struct sk_node *list = sk_node_get(c->root, "steps");
-    if (list == NULL || !sk_node_is_list(list) || list->count > SK_STEPS_MAX) return false;
+    const struct sk_dsl_node *list = sk_dsl_get(c->root, "steps");
+    if (list == NULL || !sk_dsl_is_list(list) || list->count > SK_STEPS_MAX) return false;
     c->plan->steps = SK_ARENA_ARRAY(c->arena, struct sk_step, list->count);
     c->step_ids = SK_ARENA_ARRAY(c->arena, struct sk_str, list->count);
-    c->step_nodes = SK_ARENA_ARRAY(&c->scratch, const struct sk_node *, list->count);
+    c->step_nodes = SK_ARENA_ARRAY(&c->scratch, const struct sk_dsl_node *, list->count);
     if (c->arena->failed || c->scratch.failed) return false;
-    for (const struct sk_node *child = list->first; child != NULL; child = child->next) {
+    for (const struct sk_dsl_node *child = list->first; child != NULL; child = child->next) {
         c->step_nodes[c->steps_count++] = child; /* what is no map has no keys */
     }
     c->plan->steps_count = c->steps_count;
@@ -189,7 +189,7 @@ static bool make_steps(struct sk_compiler *c)
 void sk_read_graph(struct sk_compiler *c)
 {
     if (!make_steps(c)) return;
-    const struct sk_node *saga = sk_node_get(c->root, "saga");
+    const struct sk_dsl_node *saga = sk_dsl_get(c->root, "saga");
     read_ids(c);
     read_dependencies(c, sk_read_word(saga, "order", sk_words_order, 0) == 1);
     for (uint32_t i = 0; i < c->steps_count; i++) {
@@ -208,20 +208,20 @@ static void check_edges(struct sk_compiler *c)
     uint32_t edges_count = 0, own_count = 0;
     for (uint32_t i = 0; i < c->steps_count; i++) {
         edges_count += c->plan->steps[i].dependencies_count;
-        own_count += sk_node_get(c->step_nodes[i], "dependencies") != NULL ? 1 : 0;
+        own_count += sk_dsl_get(c->step_nodes[i], "dependencies") != NULL ? 1 : 0;
     }
-    const struct sk_node *saga = sk_node_get(c->root, "saga");
+    const struct sk_dsl_node *saga = sk_dsl_get(c->root, "saga");
     bool is_event_driven = c->plan->mode == SK_MODE_CHOREOGRAPHY;
     if (c->steps_count < 2 || edges_count > 0 || own_count == c->steps_count || is_event_driven) return;
     if (sk_read_word(saga, "order", sk_words_order, 0) == 1) return;
-    sk_complain(c, SK_SEVERITY_WARNING, "no_dependencies", sk_node_get(c->root, "steps"),
+    sk_complain(c, SK_SEVERITY_WARNING, "no_dependencies", sk_dsl_get(c->root, "steps"),
                 "add `dependencies`, or `order: sequential` to saga",
                 "none of the %u steps has dependencies: all of them start at once", c->steps_count);
 }
 
-static const struct sk_node *pivot_node(const struct sk_compiler *c, uint32_t step)
+static const struct sk_dsl_node *pivot_node(const struct sk_compiler *c, uint32_t step)
 {
-    return sk_node_get(c->step_nodes[step], "pivot");
+    return sk_dsl_get(c->step_nodes[step], "pivot");
 }
 
 static void check_cut(struct sk_compiler *c, uint32_t pivot)

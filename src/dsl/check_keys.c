@@ -10,7 +10,7 @@ struct checker {
     bool is_strict;
 };
 
-static void check_map(struct checker *checker, const struct sk_node *node, const struct sk_key_map *map);
+static void check_map(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key_map *map);
 
 int sk_word_index(struct sk_str word, const char *const *names, int otherwise)
 {
@@ -66,17 +66,17 @@ static const char *type_name(enum sk_json_type type)
     return "nothing";
 }
 
-static void report(struct checker *checker, const struct sk_node *node, const char *code, const char *remedy,
+static void report(struct checker *checker, const struct sk_dsl_node *node, const char *code, const char *remedy,
                    const char *problem)
 {
     struct sk_mark mark = sk_mark_of(node, checker->diagnostics);
     struct sk_str text = node->text;
-    if (!sk_node_is_scalar(node)) text = sk_str_of(type_name(node->type));
+    if (!sk_dsl_is_scalar(node)) text = sk_str_of(type_name(node->type));
     sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, code, &mark, remedy, "%.*s%s %s",
                 (int)(text.size < 80 ? text.size : 80), text.data, text.size > 80 ? "…" : "", problem);
 }
 
-static bool expect(struct checker *checker, const struct sk_node *node, bool is_right, const char *what)
+static bool expect(struct checker *checker, const struct sk_dsl_node *node, bool is_right, const char *what)
 {
     if (is_right) return true;
     struct sk_mark mark = sk_mark_of(node, checker->diagnostics);
@@ -94,9 +94,9 @@ static size_t characters(struct sk_str text)
     return count;
 }
 
-static void check_text(struct checker *checker, const struct sk_node *node, const struct sk_key *key)
+static void check_text(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
 {
-    if (!expect(checker, node, sk_node_is_scalar(node), "write a text")) return;
+    if (!expect(checker, node, sk_dsl_is_scalar(node), "write a text")) return;
     if (key->is_required && sk_str_trim(node->text).size == 0) {
         struct sk_mark mark = sk_mark_of(node, checker->diagnostics);
         sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "empty_text", &mark, "write a text",
@@ -109,9 +109,9 @@ static void check_text(struct checker *checker, const struct sk_node *node, cons
     }
 }
 
-static void check_pattern(struct checker *checker, const struct sk_node *node, enum sk_key_type type)
+static void check_pattern(struct checker *checker, const struct sk_dsl_node *node, enum sk_key_type type)
 {
-    if (!expect(checker, node, sk_node_is_scalar(node), "write a name")) return;
+    if (!expect(checker, node, sk_dsl_is_scalar(node), "write a name")) return;
     if (type == SK_KEY_NAME && !sk_id_is_name(node->text)) {
         report(checker, node, "bad_name",
                "1 to 100 letters, digits, - and _, with a letter or digit first and last", "is not a valid id");
@@ -132,10 +132,10 @@ static bool has_template(struct sk_str text)
     return false;
 }
 
-static void check_duration(struct checker *checker, const struct sk_node *node, const struct sk_key *key)
+static void check_duration(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
 {
     int64_t ms = 0;
-    if (!expect(checker, node, sk_node_is_scalar(node), "write a duration such as 30s")) return;
+    if (!expect(checker, node, sk_dsl_is_scalar(node), "write a duration such as 30s")) return;
     if (!sk_duration_parse(node->text, &ms)) {
         bool is_number = node->type == SK_JSON_NUMBER;
         report(checker, node, "bad_duration",
@@ -151,7 +151,7 @@ static void check_duration(struct checker *checker, const struct sk_node *node, 
     report(checker, node, "out_of_range", remedy, "is out of range");
 }
 
-static void check_number(struct checker *checker, const struct sk_node *node, const struct sk_key *key)
+static void check_number(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
 {
     bool is_whole = key->type == SK_KEY_COUNT;
     int64_t whole = 0;
@@ -173,11 +173,11 @@ static void list_words(const char *const *names, char *out, size_t size)
     }
 }
 
-static void check_word(struct checker *checker, const struct sk_node *node, const char *const *names)
+static void check_word(struct checker *checker, const struct sk_dsl_node *node, const char *const *names)
 {
     char words[256], remedy[128];
     list_words(names, words, sizeof words);
-    if (!expect(checker, node, sk_node_is_scalar(node), words)) return;
+    if (!expect(checker, node, sk_dsl_is_scalar(node), words)) return;
     if (sk_word_index(node->text, names, -1) >= 0) return;
     report(checker, node, "unknown_word", sk_did_you_mean(node->text, names, words, remedy, sizeof remedy),
            "is not known here");
@@ -185,26 +185,26 @@ static void check_word(struct checker *checker, const struct sk_node *node, cons
 
 /* ---- lists and maps --------------------------------------------------------------------------- */
 
-static void check_scalars(struct checker *checker, const struct sk_node *node, const struct sk_key *key)
+static void check_scalars(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
 {
-    if (key->type == SK_KEY_TEXTS && sk_node_is_scalar(node)) return;
-    if (!expect(checker, node, sk_node_is_list(node), "write a list: [a, b]")) return;
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) {
+    if (key->type == SK_KEY_TEXTS && sk_dsl_is_scalar(node)) return;
+    if (!expect(checker, node, sk_dsl_is_list(node), "write a list: [a, b]")) return;
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
         if (key->type == SK_KEY_STATUSES) {
             static const struct sk_key status = { .type = SK_KEY_COUNT, .min = 100, .max = 599 };
             check_number(checker, child, &status);
             continue;
         }
-        bool is_text = sk_node_is_scalar(child) && child->type != SK_JSON_NULL;
+        bool is_text = sk_dsl_is_scalar(child) && child->type != SK_JSON_NULL;
         (void)expect(checker, child, is_text, "write a text");
     }
 }
 
-static void check_pairs(struct checker *checker, const struct sk_node *node)
+static void check_pairs(struct checker *checker, const struct sk_dsl_node *node)
 {
-    if (!expect(checker, node, sk_node_is_map(node), "write a map: name: value")) return;
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) {
-        if (!expect(checker, child, sk_node_is_scalar(child), "write a text")) continue;
+    if (!expect(checker, node, sk_dsl_is_map(node), "write a map: name: value")) return;
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
+        if (!expect(checker, child, sk_dsl_is_scalar(child), "write a text")) continue;
         bool is_clean = true;
         for (size_t i = 0; i < child->text.size; i++) {
             unsigned char c = (unsigned char)child->text.data[i];
@@ -218,66 +218,66 @@ static void check_pairs(struct checker *checker, const struct sk_node *node)
     }
 }
 
-static void check_list(struct checker *checker, const struct sk_node *node, const struct sk_key *key)
+static void check_list(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
 {
-    if (!expect(checker, node, sk_node_is_list(node), "write a list, each element after a dash")) return;
+    if (!expect(checker, node, sk_dsl_is_list(node), "write a list, each element after a dash")) return;
     if (key->max > 0 && (node->count < key->min || node->count > key->max)) {
         struct sk_mark mark = sk_mark_of(node, checker->diagnostics);
         sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "out_of_range", &mark, NULL,
                     "%u elements; %lld to %lld are possible", node->count, (long long)key->min,
                     (long long)key->max);
     }
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) {
-        if (expect(checker, child, sk_node_is_map(child), "write a map: key: value")) {
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
+        if (expect(checker, child, sk_dsl_is_map(child), "write a map: key: value")) {
             check_map(checker, child, key->map);
         }
     }
 }
 
-static void check_maps(struct checker *checker, const struct sk_node *node, const struct sk_key *key)
+static void check_maps(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
 {
-    if (!expect(checker, node, sk_node_is_map(node), "write a map: name: …")) return;
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) {
+    if (!expect(checker, node, sk_dsl_is_map(node), "write a map: name: …")) return;
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
         if (!sk_is_service_name(child->key)) {
             struct sk_mark mark = sk_mark_of_key(child, checker->diagnostics);
             sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "bad_name", &mark,
                         "lower-case letters, digits and -", "not a valid service name");
         }
-        if (expect(checker, child, sk_node_is_map(child), "write a map: key: value")) {
+        if (expect(checker, child, sk_dsl_is_map(child), "write a map: key: value")) {
             check_map(checker, child, key->map);
         }
     }
 }
 
 /* Secrets may stand where they are resolved at send time, nowhere else. */
-static void refuse_secrets(struct checker *checker, const struct sk_node *node)
+static void refuse_secrets(struct checker *checker, const struct sk_dsl_node *node)
 {
     if (node->has_secret) {
         report(checker, node, "secret_place", "secrets stand in headers, query and endpoint only",
                "holds a secret");
     }
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) {
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
         refuse_secrets(checker, child);
     }
 }
 
 /* A value of a row whose type is a container. */
-static void check_container(struct checker *checker, const struct sk_node *node, const struct sk_key *key)
+static void check_container(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
 {
-    if (key->type == SK_KEY_TEXT_MAP && sk_node_is_scalar(node)) {
+    if (key->type == SK_KEY_TEXT_MAP && sk_dsl_is_scalar(node)) {
         check_text(checker, node, key);
     } else if (key->type == SK_KEY_LIST) {
         check_list(checker, node, key);
     } else if (key->type == SK_KEY_MAPS) {
         check_maps(checker, node, key);
-    } else if (expect(checker, node, sk_node_is_map(node), "write a map: key: value")) {
+    } else if (expect(checker, node, sk_dsl_is_map(node), "write a map: key: value")) {
         check_map(checker, node, key->map);
     }
 }
 
-static void check_value(struct checker *checker, const struct sk_node *node, const struct sk_key *key)
+static void check_value(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
 {
-    bool has_rows = key->map != NULL && !sk_node_is_scalar(node);
+    bool has_rows = key->map != NULL && !sk_dsl_is_scalar(node);
     if (!has_rows && !key->may_hold_secret) refuse_secrets(checker, node);
     switch (key->type) {
     case SK_KEY_TEXT: check_text(checker, node, key); break;
@@ -287,7 +287,7 @@ static void check_value(struct checker *checker, const struct sk_node *node, con
     case SK_KEY_TEMPLATE:
     case SK_KEY_CONDITION: check_text(checker, node, key); break;
     case SK_KEY_TIMEOUT:
-        if (!sk_node_is_scalar(node) || !has_template(node->text)) check_duration(checker, node, key);
+        if (!sk_dsl_is_scalar(node) || !has_template(node->text)) check_duration(checker, node, key);
         break;
     case SK_KEY_DURATION: check_duration(checker, node, key); break;
     case SK_KEY_BOOL:
@@ -305,7 +305,7 @@ static void check_value(struct checker *checker, const struct sk_node *node, con
     case SK_KEY_TEMPLATES:
     case SK_KEY_STATUSES: check_scalars(checker, node, key); break;
     case SK_KEY_PAIRS: check_pairs(checker, node); break;
-    case SK_KEY_OBJECT: (void)expect(checker, node, sk_node_is_map(node), "write a map: key: value"); break;
+    case SK_KEY_OBJECT: (void)expect(checker, node, sk_dsl_is_map(node), "write a map: key: value"); break;
     case SK_KEY_MAP:
     case SK_KEY_LIST:
     case SK_KEY_MAPS:
@@ -326,7 +326,7 @@ static const struct sk_key *find_row(const struct sk_key_map *map, struct sk_str
     return NULL;
 }
 
-static void refuse_key(struct checker *checker, const struct sk_node *member, const struct sk_key_map *map)
+static void refuse_key(struct checker *checker, const struct sk_dsl_node *member, const struct sk_key_map *map)
 {
     const char *names[NAMES_MAX] = { NULL };
     for (size_t i = 0; i < map->keys_count && i + 1 < NAMES_MAX; i++) names[i] = map->keys[i].name;
@@ -339,9 +339,9 @@ static void refuse_key(struct checker *checker, const struct sk_node *member, co
                 "unknown key %.*s", (int)(key.size < 80 ? key.size : 80), key.data);
 }
 
-static void check_map(struct checker *checker, const struct sk_node *node, const struct sk_key_map *map)
+static void check_map(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key_map *map)
 {
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) {
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
         const struct sk_key *key = find_row(map, child->key);
         if (key == NULL) {
             if (!map->is_open) refuse_key(checker, child, map);
@@ -352,17 +352,17 @@ static void check_map(struct checker *checker, const struct sk_node *node, const
     }
     for (size_t i = 0; i < map->keys_count; i++) {
         const struct sk_key *key = &map->keys[i];
-        if (!key->is_required || sk_node_get(node, key->name) != NULL) continue;
+        if (!key->is_required || sk_dsl_get(node, key->name) != NULL) continue;
         struct sk_mark mark = sk_mark_of(node, checker->diagnostics);
         sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "missing_key", &mark, key->help,
                     "`%s` is missing", key->name);
     }
 }
 
-void sk_keys_check(const struct sk_node *root, bool is_strict, struct sk_diagnostics *diagnostics)
+void sk_keys_check(const struct sk_dsl_node *root, bool is_strict, struct sk_diagnostics *diagnostics)
 {
     struct checker checker = { diagnostics, is_strict };
-    if (expect(&checker, root, sk_node_is_map(root), "a definition starts with saga:")) {
+    if (expect(&checker, root, sk_dsl_is_map(root), "a definition starts with saga:")) {
         check_map(&checker, root, &sk_keys_document);
     }
 }

@@ -9,17 +9,17 @@
 /* ---- times ------------------------------------------------------------------------------------ */
 
 /* The saga's default would end what may rightly take longer. */
-static bool waits_for_others(const struct sk_step *step, const struct sk_node *node)
+static bool waits_for_others(const struct sk_step *step, const struct sk_dsl_node *node)
 {
     bool is_long = step->kind == SK_KIND_WAIT || step->kind == SK_KIND_SAGA || step->kind == SK_KIND_TASK ||
                    step->kind == SK_KIND_EVENT;
     bool has_reply = step->action != NULL && step->action->reply_topic.size > 0;
-    return is_long || has_reply || sk_node_get(node, "pending_timeout") != NULL || sk_node_get(node, "on") != NULL;
+    return is_long || has_reply || sk_dsl_get(node, "pending_timeout") != NULL || sk_dsl_get(node, "on") != NULL;
 }
 
 static int64_t saga_timeout(const struct sk_compiler *c)
 {
-    const struct sk_node *saga = sk_node_get(c->root, "saga");
+    const struct sk_dsl_node *saga = sk_dsl_get(c->root, "saga");
     int64_t own_ms = sk_read_duration(saga, "timeout", 0);
     if (own_ms > 0) return own_ms;
     for (uint32_t i = 0; i < c->steps_count; i++) {
@@ -29,7 +29,7 @@ static int64_t saga_timeout(const struct sk_compiler *c)
 }
 
 /* A duration must not exceed another one; 0 = no bound. */
-static void check_order(struct sk_compiler *c, const struct sk_node *node, const char *name, int64_t bound_ms,
+static void check_order(struct sk_compiler *c, const struct sk_dsl_node *node, const char *name, int64_t bound_ms,
                         const char *bound_name, enum sk_severity severity)
 {
     int64_t ms = sk_read_duration(node, name, 0);
@@ -37,33 +37,33 @@ static void check_order(struct sk_compiler *c, const struct sk_node *node, const
     char own[SK_DURATION_TEXT_SIZE], bound[SK_DURATION_TEXT_SIZE];
     sk_duration_format(ms, own);
     sk_duration_format(bound_ms, bound);
-    sk_complain(c, severity, "timeout_order", sk_node_get(node, name), "lower it, or raise the other one",
+    sk_complain(c, severity, "timeout_order", sk_dsl_get(node, name), "lower it, or raise the other one",
                 "%s is longer than %s, %s", own, bound_name, bound);
 }
 
-static void check_action_time(struct sk_compiler *c, const struct sk_node *action, int64_t step_ms)
+static void check_action_time(struct sk_compiler *c, const struct sk_dsl_node *action, int64_t step_ms)
 {
     static const char *const keys[] = { "service", "function", "message" };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        check_order(c, sk_node_get(action, keys[i]), "timeout", step_ms, "the step's `timeout`", SK_SEVERITY_ERROR);
+        check_order(c, sk_dsl_get(action, keys[i]), "timeout", step_ms, "the step's `timeout`", SK_SEVERITY_ERROR);
     }
 }
 
 void sk_check_times(struct sk_compiler *c)
 {
     c->plan->timeout_ms = saga_timeout(c);
-    int64_t own_ms = sk_read_duration(sk_node_get(c->root, "saga"), "timeout", 0);
+    int64_t own_ms = sk_read_duration(sk_dsl_get(c->root, "saga"), "timeout", 0);
     enum sk_severity severity = own_ms > 0 ? SK_SEVERITY_ERROR : SK_SEVERITY_WARNING;
     const char *name = own_ms > 0 ? "saga.timeout" : "the default time-out of a saga";
     for (uint32_t i = 0; i < c->steps_count; i++) {
-        const struct sk_node *node = c->step_nodes[i];
+        const struct sk_dsl_node *node = c->step_nodes[i];
         int64_t step_ms = sk_read_duration(node, "timeout", 0);
         check_order(c, node, "timeout", c->plan->timeout_ms, name, severity);
         check_order(c, node, "timeout", sk_read_duration(node, "step_timeout", 0), "`step_timeout`",
                     SK_SEVERITY_ERROR);
         check_order(c, node, "step_timeout", c->plan->timeout_ms, name, SK_SEVERITY_WARNING);
-        check_action_time(c, sk_node_get(node, "action"), step_ms);
-        check_action_time(c, sk_node_get(sk_node_get(node, "foreach"), "action"), step_ms);
+        check_action_time(c, sk_dsl_get(node, "action"), step_ms);
+        check_action_time(c, sk_dsl_get(sk_dsl_get(node, "foreach"), "action"), step_ms);
     }
 }
 
@@ -80,9 +80,9 @@ static bool is_never_undone(const struct sk_compiler *c, uint32_t index)
 static void check_undo(struct sk_compiler *c, uint32_t index)
 {
     const struct sk_step *step = &c->plan->steps[index];
-    const struct sk_node *node = c->step_nodes[index];
+    const struct sk_dsl_node *node = c->step_nodes[index];
     if (step->compensation.type != SK_UNDO_NONE || is_never_undone(c, index)) return;
-    if (sk_node_get(node, "compensation") != NULL || sk_node_get(node, "compensate_on") != NULL) return;
+    if (sk_dsl_get(node, "compensation") != NULL || sk_dsl_get(node, "compensate_on") != NULL) return;
     if (c->is_undo_required) {
         sk_complain(c, SK_SEVERITY_ERROR, "no_compensation", node, "add one; type: skip says that there is nothing to undo",
                     "%.*s has no `compensation`, which global_compensation requires", SK_STR_ARGS(step->id));
@@ -106,7 +106,7 @@ static void check_no_retry(struct sk_compiler *c, uint32_t index)
                       : c->plan->is_forward   ? "a step with recovery: forward"
                                               : NULL;
     if (why == NULL) return;
-    const struct sk_node *policy = sk_node_get(c->step_nodes[index], "retry_policy");
+    const struct sk_dsl_node *policy = sk_dsl_get(c->step_nodes[index], "retry_policy");
     sk_complain(c, SK_SEVERITY_ERROR, "no_retry_no_verify", policy == NULL ? c->step_nodes[index] : policy,
                 "add `verify`, or choose another retry type",
                 "%s with no_retry could neither be repeated nor settled", why);
@@ -120,7 +120,7 @@ static bool is_reading_verb(struct sk_str method)
 static void check_verify(struct sk_compiler *c, uint32_t index)
 {
     const struct sk_step *step = &c->plan->steps[index];
-    const struct sk_node *verify = sk_node_get(c->step_nodes[index], "verify");
+    const struct sk_dsl_node *verify = sk_dsl_get(c->step_nodes[index], "verify");
     if (step->verify == NULL) return;
     bool is_reading = step->action != NULL && step->action->kind == SK_KIND_HTTP && is_reading_verb(step->action->method);
     if (is_reading) {
@@ -157,13 +157,13 @@ static void check_child(struct sk_compiler *c, uint32_t index)
 static void check_detached(struct sk_compiler *c, uint32_t index)
 {
     const struct sk_step *step = &c->plan->steps[index];
-    const struct sk_node *node = c->step_nodes[index];
+    const struct sk_dsl_node *node = c->step_nodes[index];
     if (step->is_detached && step->may_fail) {
-        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", sk_node_get(node, "continue_on_error"), "remove it",
+        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", sk_dsl_get(node, "continue_on_error"), "remove it",
                     "the failure of an async step fails nothing anyway");
     }
-    const struct sk_node *own = sk_node_get(node, "compensation");
-    if (own != NULL && sk_node_get(sk_node_get(node, "foreach"), "compensation") != NULL) {
+    const struct sk_dsl_node *own = sk_dsl_get(node, "compensation");
+    if (own != NULL && sk_dsl_get(sk_dsl_get(node, "foreach"), "compensation") != NULL) {
         sk_complain(c, SK_SEVERITY_WARNING, "unused_key", own, "keep one of the two",
                     "the compensation in `foreach` counts");
     }
@@ -176,7 +176,7 @@ static void check_detached(struct sk_compiler *c, uint32_t index)
 void sk_check_steps(struct sk_compiler *c)
 {
     for (uint32_t i = 0; i < c->steps_count; i++) {
-        if (!sk_node_is_map(c->step_nodes[i])) continue;
+        if (!sk_dsl_is_map(c->step_nodes[i])) continue;
         check_undo(c, i);
         check_no_retry(c, i);
         check_verify(c, i);

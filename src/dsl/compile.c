@@ -3,10 +3,10 @@
 
 static const struct sk_dsl_options no_options = { .is_strict = false };
 
-static size_t texts_size(const struct sk_node *node)
+static size_t texts_size(const struct sk_dsl_node *node)
 {
     size_t size = node->key.size + node->text.size;
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) size += texts_size(child);
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) size += texts_size(child);
     return size;
 }
 
@@ -14,7 +14,7 @@ static size_t texts_size(const struct sk_node *node)
 static enum skald_status write_expanded(const struct sk_tree *tree, struct sk_buf *out)
 {
     sk_buf_init(out, SK_YAML_SIZE_MAX);
-    sk_node_json(tree->root, true, out);
+    sk_dsl_write_json(tree->root, true, out);
     if (!out->failed) return SKALD_OK;
     if (texts_size(tree->root) < SK_YAML_SIZE_MAX / 8) return SKALD_E_MEMORY; /* far from the ceiling */
     struct sk_mark mark = { .file = *tree->root->file };

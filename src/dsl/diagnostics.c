@@ -88,13 +88,13 @@ void sk_diagnose(struct sk_diagnostics *diagnostics, enum sk_severity severity, 
     };
 }
 
-struct sk_mark sk_mark_of(const struct sk_node *node, struct sk_diagnostics *diagnostics)
+struct sk_mark sk_mark_of(const struct sk_dsl_node *node, struct sk_diagnostics *diagnostics)
 {
     return (struct sk_mark){ *node->file, node->line, node->column,
-                             sk_node_path(node, &diagnostics->arena) };
+                             sk_dsl_path(node, &diagnostics->arena) };
 }
 
-struct sk_mark sk_mark_of_key(const struct sk_node *member, struct sk_diagnostics *diagnostics)
+struct sk_mark sk_mark_of_key(const struct sk_dsl_node *member, struct sk_diagnostics *diagnostics)
 {
     struct sk_mark mark = sk_mark_of(member, diagnostics);
     if (member->key_line > 0) {

@@ -9,7 +9,7 @@
 
 struct expansion {
     const struct sk_source *source;
-    struct sk_node *node;
+    struct sk_dsl_node *node;
     struct sk_buf text;     /* as meant */
     struct sk_buf raw;      /* as written again */
     bool differs;
@@ -167,7 +167,7 @@ static bool has_reference(struct sk_str text)
     return false;
 }
 
-bool sk_environment_expand(const struct sk_source *source, struct sk_node *node, struct sk_str written,
+bool sk_environment_expand(const struct sk_source *source, struct sk_dsl_node *node, struct sk_str written,
                            struct sk_str *out_text)
 {
     *out_text = written;

@@ -21,9 +21,9 @@ static void move_to(struct cursor *cursor, const char *to)
     }
 }
 
-static struct sk_node *read_value(struct cursor *cursor, struct sk_str span, uint32_t depth);
+static struct sk_dsl_node *read_value(struct cursor *cursor, struct sk_str span, uint32_t depth);
 
-static bool read_member(struct cursor *cursor, struct sk_node *parent, const struct sk_json_iter *it,
+static bool read_member(struct cursor *cursor, struct sk_dsl_node *parent, const struct sk_json_iter *it,
                         uint32_t depth)
 {
     struct sk_arena *arena = &cursor->source->tree->arena;
@@ -46,29 +46,29 @@ static bool read_member(struct cursor *cursor, struct sk_node *parent, const str
             return false;
         }
     }
-    struct sk_node *child = read_value(cursor, it->value, depth);
+    struct sk_dsl_node *child = read_value(cursor, it->value, depth);
     if (child == NULL) return false;
     child->key = key;
     child->key_line = line;
     child->key_column = column;
-    sk_node_add(parent, child);
+    sk_dsl_add_child(parent, child);
     return true;
 }
 
-static struct sk_node *read_value(struct cursor *cursor, struct sk_str span, uint32_t depth)
+static struct sk_dsl_node *read_value(struct cursor *cursor, struct sk_str span, uint32_t depth)
 {
     const struct sk_source *source = cursor->source;
     span = sk_json_trim(span);
     move_to(cursor, span.data);
     enum sk_json_type type = sk_json_type(span);
-    struct sk_node *node = sk_tree_node(source, type, &cursor->mark, depth);
+    struct sk_dsl_node *node = sk_tree_node(source, type, &cursor->mark, depth);
     if (node == NULL) return NULL;
     if (type == SK_JSON_STRING) {
         struct sk_str text = sk_json_string(span, &source->tree->arena);
         node->text_column = text.size + 2 == span.size ? node->column + 1 : 0;
         return sk_tree_scalar(source, node, text, false) ? node : NULL;
     }
-    if (sk_node_is_scalar(node)) {
+    if (sk_dsl_is_scalar(node)) {
         node->text = span;
         return node;
     }
@@ -76,11 +76,11 @@ static struct sk_node *read_value(struct cursor *cursor, struct sk_str span, uin
     while (sk_json_next(&it)) {
         if (!read_member(cursor, node, &it, depth + 1)) return NULL;
     }
-    bool is_good = !sk_node_is_map(node) || sk_tree_unique(source, node, node->count);
+    bool is_good = !sk_dsl_is_map(node) || sk_tree_unique(source, node, node->count);
     return is_good ? node : NULL;
 }
 
-struct sk_node *sk_json_read(const struct sk_source *source)
+struct sk_dsl_node *sk_json_read(const struct sk_source *source)
 {
     struct cursor cursor = { .source = source, .at = source->bytes.data,
                              .mark = { .file = *source->file, .line = 1, .column = 1 } };

@@ -79,7 +79,7 @@ enum sk_step_type {
 
 /* Checks a tree against the rows: unknown keys (errors when strict), missing ones, types, ranges, words,
  * patterns, secrets where they must not stand. */
-void sk_keys_check(const struct sk_node *root, bool is_strict, struct sk_diagnostics *diagnostics);
+void sk_keys_check(const struct sk_dsl_node *root, bool is_strict, struct sk_diagnostics *diagnostics);
 /* "did you mean `x`?", or `otherwise`; `out` has `size` bytes. `names` ends with NULL. */
 const char *sk_did_you_mean(struct sk_str word, const char *const *names, const char *otherwise, char *out,
                             size_t size);

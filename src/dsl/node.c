@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-void sk_node_add(struct sk_node *parent, struct sk_node *child)
+void sk_dsl_add_child(struct sk_dsl_node *parent, struct sk_dsl_node *child)
 {
     child->parent = parent;
     child->next = NULL;
@@ -17,21 +17,21 @@ void sk_node_add(struct sk_node *parent, struct sk_node *child)
     if (parent->height <= child->height) parent->height = child->height + 1;
 }
 
-const struct sk_node *sk_node_get(const struct sk_node *map, const char *name)
+const struct sk_dsl_node *sk_dsl_get(const struct sk_dsl_node *map, const char *name)
 {
-    if (map == NULL || !sk_node_is_map(map)) return NULL;
-    for (const struct sk_node *child = map->first; child != NULL; child = child->next) {
+    if (map == NULL || !sk_dsl_is_map(map)) return NULL;
+    for (const struct sk_dsl_node *child = map->first; child != NULL; child = child->next) {
         if (sk_str_is(child->key, name)) return child->type == SK_JSON_NULL ? NULL : child;
     }
     return NULL;
 }
 
 /* One segment, written so that it ends at `end`; returns where it starts, or NULL without room. */
-static char *put_segment(char *start, char *end, const struct sk_node *node)
+static char *put_segment(char *start, char *end, const struct sk_dsl_node *node)
 {
     char number[16];
     struct sk_str segment = node->key;
-    bool is_element = sk_node_is_list(node->parent);
+    bool is_element = sk_dsl_is_list(node->parent);
     if (is_element) {
         int size = snprintf(number, sizeof number, "[%u]", node->index);
         segment = (struct sk_str){ number, (size_t)size };
@@ -44,7 +44,7 @@ static char *put_segment(char *start, char *end, const struct sk_node *node)
     return end;
 }
 
-struct sk_str sk_node_path(const struct sk_node *node, struct sk_arena *arena)
+struct sk_str sk_dsl_path(const struct sk_dsl_node *node, struct sk_arena *arena)
 {
     char text[1024];
     char *end = text + sizeof text, *at = end;
@@ -56,7 +56,7 @@ struct sk_str sk_node_path(const struct sk_node *node, struct sk_arena *arena)
     return sk_arena_copy(arena, (struct sk_str){ at, (size_t)(end - at) });
 }
 
-static void write_scalar(const struct sk_node *node, bool is_raw, struct sk_buf *out)
+static void write_scalar(const struct sk_dsl_node *node, bool is_raw, struct sk_buf *out)
 {
     struct sk_str text = is_raw && node->raw != NULL ? *node->raw : node->text;
     if (node->type == SK_JSON_STRING) {
@@ -66,28 +66,28 @@ static void write_scalar(const struct sk_node *node, bool is_raw, struct sk_buf 
     }
 }
 
-void sk_node_json(const struct sk_node *node, bool is_raw, struct sk_buf *out)
+void sk_dsl_write_json(const struct sk_dsl_node *node, bool is_raw, struct sk_buf *out)
 {
-    const struct sk_node *at = node;
+    const struct sk_dsl_node *at = node;
     while (true) {
         if (at != node && at->index > 0) sk_buf_append_char(out, ',');
-        if (at != node && sk_node_is_map(at->parent)) {
+        if (at != node && sk_dsl_is_map(at->parent)) {
             sk_json_quote(out, at->key);
             sk_buf_append_char(out, ':');
         }
-        if (sk_node_is_scalar(at)) {
+        if (sk_dsl_is_scalar(at)) {
             write_scalar(at, is_raw, out);
         } else {
-            sk_buf_append_char(out, sk_node_is_map(at) ? '{' : '[');
+            sk_buf_append_char(out, sk_dsl_is_map(at) ? '{' : '[');
             if (at->first != NULL) {
                 at = at->first;
                 continue;
             }
-            sk_buf_append_char(out, sk_node_is_map(at) ? '}' : ']');
+            sk_buf_append_char(out, sk_dsl_is_map(at) ? '}' : ']');
         }
         while (at != node && at->next == NULL) {
             at = at->parent;
-            sk_buf_append_char(out, sk_node_is_map(at) ? '}' : ']');
+            sk_buf_append_char(out, sk_dsl_is_map(at) ? '}' : ']');
         }
         if (at == node) return;
         at = at->next;

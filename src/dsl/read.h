@@ -33,7 +33,7 @@ enum { SK_SERVICE_BUCKETS = 256 };
 struct sk_known_service {
     struct sk_known_service *next;
     struct sk_str name;
-    const struct sk_node *endpoint;
+    const struct sk_dsl_node *endpoint;
 };
 
 struct sk_compiler {
@@ -42,8 +42,8 @@ struct sk_compiler {
     struct sk_plan *plan;
     struct sk_arena *arena;              /* the plan's */
     struct sk_arena scratch;             /* of this compilation */
-    const struct sk_node *root;
-    const struct sk_node **step_nodes;   /* by index; NULL where the element is no map */
+    const struct sk_dsl_node *root;
+    const struct sk_dsl_node **step_nodes;   /* by index; NULL where the element is no map */
     uint32_t steps_count;
     struct sk_str *step_ids;
     struct sk_bitset *ancestors;         /* by index; NULL while the graph has errors */
@@ -61,39 +61,39 @@ struct sk_compiler {
 };
 
 /* Reports at a node. */
-void sk_complain(struct sk_compiler *c, enum sk_severity severity, const char *code, const struct sk_node *node,
+void sk_complain(struct sk_compiler *c, enum sk_severity severity, const char *code, const struct sk_dsl_node *node,
                  const char *remedy, const char *format, ...) SK_PRINTF(6, 7);
 
 /* Scalars of a map's member; the second value where it is missing or has the wrong shape. */
-struct sk_str sk_read_text(struct sk_compiler *c, const struct sk_node *map, const char *name);
-bool sk_read_bool(const struct sk_node *map, const char *name);
-int64_t sk_read_count(const struct sk_node *map, const char *name, int64_t otherwise);
-int64_t sk_read_duration(const struct sk_node *map, const char *name, int64_t otherwise);
-int sk_read_word(const struct sk_node *map, const char *name, const char *const *words, int otherwise);
+struct sk_str sk_read_text(struct sk_compiler *c, const struct sk_dsl_node *map, const char *name);
+bool sk_read_bool(const struct sk_dsl_node *map, const char *name);
+int64_t sk_read_count(const struct sk_dsl_node *map, const char *name, int64_t otherwise);
+int64_t sk_read_duration(const struct sk_dsl_node *map, const char *name, int64_t otherwise);
+int sk_read_word(const struct sk_dsl_node *map, const char *name, const char *const *words, int otherwise);
 /* The subtree as JSON in the plan; empty when missing. */
-struct sk_str sk_read_json(struct sk_compiler *c, const struct sk_node *node);
+struct sk_str sk_read_json(struct sk_compiler *c, const struct sk_dsl_node *node);
 
 /* Compiled texts; NULL when `node` is NULL or after a diagnostic. */
-const struct sk_template *sk_read_template(struct sk_compiler *c, const struct sk_node *node,
+const struct sk_template *sk_read_template(struct sk_compiler *c, const struct sk_dsl_node *node,
                                            enum sk_text_place place);
-const struct sk_condition *sk_read_condition(struct sk_compiler *c, const struct sk_node *node,
+const struct sk_condition *sk_read_condition(struct sk_compiler *c, const struct sk_dsl_node *node,
                                              enum sk_text_place place);
-const struct sk_document *sk_read_document(struct sk_compiler *c, const struct sk_node *node,
+const struct sk_document *sk_read_document(struct sk_compiler *c, const struct sk_dsl_node *node,
                                            enum sk_text_place place);
 const struct sk_template *sk_constant_template(struct sk_compiler *c, struct sk_str text);
 
 /* `action`: a map with one sub-key. `type` = what it must be, SK_TYPE_NONE = whatever it is. */
-const struct sk_action *sk_read_action(struct sk_compiler *c, const struct sk_node *node,
+const struct sk_action *sk_read_action(struct sk_compiler *c, const struct sk_dsl_node *node,
                                        enum sk_step_type type, enum sk_text_place place);
 void sk_collect_services(struct sk_compiler *c);
-const struct sk_node *sk_known_endpoint(struct sk_compiler *c, struct sk_str name);
+const struct sk_dsl_node *sk_known_endpoint(struct sk_compiler *c, struct sk_str name);
 
 /* `otherwise` is what stands when `node` is NULL. */
-struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_node *node,
+struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_dsl_node *node,
                                      const struct sk_retry_policy *otherwise);
-void sk_read_compensation(struct sk_compiler *c, const struct sk_node *node, struct sk_step *step);
-struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_node *node, enum sk_text_place place);
-void sk_read_wait(struct sk_compiler *c, const struct sk_node *node, struct sk_step *step);
+void sk_read_compensation(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step);
+struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_dsl_node *node, enum sk_text_place place);
+void sk_read_wait(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step);
 
 void sk_read_graph(struct sk_compiler *c);  /* pass one */
 void sk_read_steps(struct sk_compiler *c);  /* pass two */

@@ -14,16 +14,16 @@ static struct sk_known_service **bucket_of(struct sk_compiler *c, struct sk_str 
     return &c->services[sk_hash_id(name) % SK_SERVICE_BUCKETS];
 }
 
-const struct sk_node *sk_known_endpoint(struct sk_compiler *c, struct sk_str name)
+const struct sk_dsl_node *sk_known_endpoint(struct sk_compiler *c, struct sk_str name)
 {
     const struct sk_known_service *known = *bucket_of(c, name);
     while (known != NULL && !sk_str_equal(known->name, name)) known = known->next;
     return known == NULL ? NULL : known->endpoint;
 }
 
-static void know_service(struct sk_compiler *c, struct sk_str name, const struct sk_node *endpoint)
+static void know_service(struct sk_compiler *c, struct sk_str name, const struct sk_dsl_node *endpoint)
 {
-    if (endpoint == NULL || !sk_node_is_scalar(endpoint) || sk_known_endpoint(c, name) != NULL) return;
+    if (endpoint == NULL || !sk_dsl_is_scalar(endpoint) || sk_known_endpoint(c, name) != NULL) return;
     struct sk_known_service *known = SK_ARENA_NEW(&c->scratch, struct sk_known_service);
     if (known == NULL) return;
     struct sk_known_service **bucket = bucket_of(c, name);
@@ -39,13 +39,13 @@ static bool is_data(struct sk_str key)
     return sk_word_index(key, names, -1) >= 0;
 }
 
-static void collect(struct sk_compiler *c, const struct sk_node *node)
+static void collect(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) {
-        if (sk_node_is_map(node) && is_data(child->key)) continue;
-        const struct sk_node *name = sk_node_get(child, "name");
-        if (sk_node_is_map(node) && sk_str_is(child->key, "service") && name != NULL && sk_node_is_scalar(name)) {
-            know_service(c, name->text, sk_node_get(child, "endpoint"));
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
+        if (sk_dsl_is_map(node) && is_data(child->key)) continue;
+        const struct sk_dsl_node *name = sk_dsl_get(child, "name");
+        if (sk_dsl_is_map(node) && sk_str_is(child->key, "service") && name != NULL && sk_dsl_is_scalar(name)) {
+            know_service(c, name->text, sk_dsl_get(child, "endpoint"));
         }
         collect(c, child);
     }
@@ -53,10 +53,10 @@ static void collect(struct sk_compiler *c, const struct sk_node *node)
 
 void sk_collect_services(struct sk_compiler *c)
 {
-    const struct sk_node *services = sk_node_get(c->root, "services");
-    const struct sk_node *child = services == NULL ? NULL : services->first;
+    const struct sk_dsl_node *services = sk_dsl_get(c->root, "services");
+    const struct sk_dsl_node *child = services == NULL ? NULL : services->first;
     for (; child != NULL; child = child->next) {
-        if (sk_node_is_map(child)) know_service(c, child->key, sk_node_get(child, "endpoint"));
+        if (sk_dsl_is_map(child)) know_service(c, child->key, sk_dsl_get(child, "endpoint"));
     }
     collect(c, c->root);
 }
@@ -75,27 +75,27 @@ static bool is_same_header(struct sk_str a, struct sk_str b)
     return true;
 }
 
-static bool has_pair(const struct sk_node *map, struct sk_str name)
+static bool has_pair(const struct sk_dsl_node *map, struct sk_str name)
 {
-    const struct sk_node *child = map == NULL ? NULL : map->first;
+    const struct sk_dsl_node *child = map == NULL ? NULL : map->first;
     while (child != NULL && !is_same_header(child->key, name)) child = child->next;
     return child != NULL;
 }
 
 /* The pairs of `map` after those of `base` that it does not replace. */
-static const struct sk_pair *read_pairs(struct sk_compiler *c, const struct sk_node *base,
-                                        const struct sk_node *map, enum sk_text_place place, uint32_t *out_count)
+static const struct sk_pair *read_pairs(struct sk_compiler *c, const struct sk_dsl_node *base,
+                                        const struct sk_dsl_node *map, enum sk_text_place place, uint32_t *out_count)
 {
     *out_count = 0;
-    if (base != NULL && !sk_node_is_map(base)) base = NULL;
-    if (map != NULL && !sk_node_is_map(map)) map = NULL;
+    if (base != NULL && !sk_dsl_is_map(base)) base = NULL;
+    if (map != NULL && !sk_dsl_is_map(map)) map = NULL;
     size_t count = (base == NULL ? 0 : base->count) + (map == NULL ? 0 : map->count);
     if (count == 0) return NULL;
     struct sk_pair *pairs = SK_ARENA_ARRAY(c->arena, struct sk_pair, count);
     if (pairs == NULL) return NULL;
-    const struct sk_node *maps[] = { base, map };
+    const struct sk_dsl_node *maps[] = { base, map };
     for (int i = 0; i < 2; i++) {
-        const struct sk_node *child = maps[i] == NULL ? NULL : maps[i]->first;
+        const struct sk_dsl_node *child = maps[i] == NULL ? NULL : maps[i]->first;
         for (; child != NULL; child = child->next) {
             bool is_replaced = i == 0 && has_pair(map, child->key);
             if (is_replaced || child->type == SK_JSON_NULL) continue;
@@ -106,12 +106,12 @@ static const struct sk_pair *read_pairs(struct sk_compiler *c, const struct sk_n
     return pairs;
 }
 
-static const uint16_t *read_statuses(struct sk_compiler *c, const struct sk_node *node, uint32_t *out_count)
+static const uint16_t *read_statuses(struct sk_compiler *c, const struct sk_dsl_node *node, uint32_t *out_count)
 {
     *out_count = 0;
-    if (node == NULL || !sk_node_is_list(node) || node->count == 0) return NULL;
+    if (node == NULL || !sk_dsl_is_list(node) || node->count == 0) return NULL;
     uint16_t *statuses = SK_ARENA_ARRAY(c->arena, uint16_t, node->count);
-    for (const struct sk_node *child = node->first; statuses != NULL && child != NULL; child = child->next) {
+    for (const struct sk_dsl_node *child = node->first; statuses != NULL && child != NULL; child = child->next) {
         int64_t status = 0;
         bool is_number = child->type == SK_JSON_NUMBER && sk_json_to_i64(child->text, &status);
         if (is_number && status >= 100 && status <= 599) statuses[(*out_count)++] = (uint16_t)status;
@@ -126,7 +126,7 @@ static bool has_status(const uint16_t *statuses, uint32_t count, uint16_t status
     return i < count;
 }
 
-static void check_statuses(struct sk_compiler *c, const struct sk_node *node, const struct sk_action *action)
+static void check_statuses(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_action *action)
 {
     const struct {
         const uint16_t *statuses;
@@ -148,7 +148,7 @@ static void check_statuses(struct sk_compiler *c, const struct sk_node *node, co
 
 /* ---- service ---------------------------------------------------------------------------------- */
 
-static struct sk_str read_verb(struct sk_compiler *c, const struct sk_node *node)
+static struct sk_str read_verb(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
     static const char *const verbs[] = { "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", NULL };
     struct sk_str written = sk_read_text(c, node, "method");
@@ -160,13 +160,13 @@ static struct sk_str read_verb(struct sk_compiler *c, const struct sk_node *node
     }
     int verb = written.size < sizeof upper ? sk_word_index(sk_str_of(upper), verbs, -1) : -1;
     if (verb >= 0) return sk_str_of(verbs[verb]);
-    sk_complain(c, SK_SEVERITY_ERROR, "unknown_word", sk_node_get(node, "method"),
+    sk_complain(c, SK_SEVERITY_ERROR, "unknown_word", sk_dsl_get(node, "method"),
                 "one of GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS", "%.*s is no HTTP method",
                 (int)(written.size < 40 ? written.size : 40), written.data);
     return SK_STR("POST");
 }
 
-static void check_endpoint(struct sk_compiler *c, const struct sk_node *node, const struct sk_template *endpoint,
+static void check_endpoint(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_template *endpoint,
                            bool is_grpc)
 {
     if (node == NULL || endpoint == NULL || !sk_template_is_constant(endpoint) || node->has_secret) return;
@@ -180,7 +180,7 @@ static void check_endpoint(struct sk_compiler *c, const struct sk_node *node, co
                 "%.*s is no endpoint", (int)(text.size < 100 ? text.size : 100), text.data);
 }
 
-static void read_service(struct sk_compiler *c, const struct sk_node *node, struct sk_action *action,
+static void read_service(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
                          enum sk_text_place place)
 {
     bool is_grpc = c->step_type == SK_TYPE_GRPC;
@@ -190,8 +190,8 @@ static void read_service(struct sk_compiler *c, const struct sk_node *node, stru
     if (action->service.size <= SK_NAME_SIZE_MAX && action->service.size > 0) {
         memcpy(name, action->service.data, action->service.size);
     }
-    const struct sk_node *shared = sk_node_get(sk_node_get(c->root, "services"), name);
-    const struct sk_node *endpoint = sk_node_get(node, "endpoint");
+    const struct sk_dsl_node *shared = sk_dsl_get(sk_dsl_get(c->root, "services"), name);
+    const struct sk_dsl_node *endpoint = sk_dsl_get(node, "endpoint");
     if (endpoint == NULL) endpoint = sk_known_endpoint(c, action->service);
     action->endpoint = sk_read_template(c, endpoint, place);
     check_endpoint(c, endpoint, action->endpoint, is_grpc);
@@ -199,49 +199,49 @@ static void read_service(struct sk_compiler *c, const struct sk_node *node, stru
     if (is_grpc && action->method.size == 0) {
         sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node, "the name of the RPC", "`method` is missing");
     }
-    action->path = sk_read_template(c, sk_node_get(node, "path"), place);
-    action->headers = read_pairs(c, sk_node_get(shared, "headers"), sk_node_get(node, "headers"), place,
+    action->path = sk_read_template(c, sk_dsl_get(node, "path"), place);
+    action->headers = read_pairs(c, sk_dsl_get(shared, "headers"), sk_dsl_get(node, "headers"), place,
                                  &action->headers_count);
-    action->query = read_pairs(c, NULL, sk_node_get(node, "query"), place, &action->query_count);
-    action->body = sk_read_document(c, sk_node_get(node, "body"), place);
-    const struct sk_node *timeout = sk_node_get(node, "timeout");
-    if (timeout == NULL) timeout = sk_node_get(shared, "timeout");
+    action->query = read_pairs(c, NULL, sk_dsl_get(node, "query"), place, &action->query_count);
+    action->body = sk_read_document(c, sk_dsl_get(node, "body"), place);
+    const struct sk_dsl_node *timeout = sk_dsl_get(node, "timeout");
+    if (timeout == NULL) timeout = sk_dsl_get(shared, "timeout");
     action->timeout = sk_read_template(c, timeout, SK_PLACE_TIMEOUT);
-    action->success = read_statuses(c, sk_node_get(node, "success"), &action->success_count);
-    action->fail = read_statuses(c, sk_node_get(node, "fail"), &action->fail_count);
-    action->retry = read_statuses(c, sk_node_get(node, "retry"), &action->retry_count);
+    action->success = read_statuses(c, sk_dsl_get(node, "success"), &action->success_count);
+    action->fail = read_statuses(c, sk_dsl_get(node, "fail"), &action->fail_count);
+    action->retry = read_statuses(c, sk_dsl_get(node, "retry"), &action->retry_count);
     check_statuses(c, node, action);
 }
 
 /* ---- the other kinds -------------------------------------------------------------------------- */
 
-static void read_function(struct sk_compiler *c, const struct sk_node *node, struct sk_action *action,
+static void read_function(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
                           enum sk_text_place place)
 {
     action->kind = SK_KIND_FUNCTION;
     action->service = sk_read_text(c, node, "handler");
     if (action->service.size == 0) action->service = sk_read_text(c, node, "name");
-    action->body = sk_read_document(c, sk_node_get(node, "parameters"), place);
-    action->timeout = sk_read_template(c, sk_node_get(node, "timeout"), SK_PLACE_TIMEOUT);
+    action->body = sk_read_document(c, sk_dsl_get(node, "parameters"), place);
+    action->timeout = sk_read_template(c, sk_dsl_get(node, "timeout"), SK_PLACE_TIMEOUT);
 }
 
-static void read_message(struct sk_compiler *c, const struct sk_node *node, struct sk_action *action,
+static void read_message(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
                          enum sk_text_place place)
 {
     action->kind = SK_KIND_MESSAGE;
-    action->topic = sk_read_template(c, sk_node_get(node, "topic"), place);
+    action->topic = sk_read_template(c, sk_dsl_get(node, "topic"), place);
     action->broker = sk_read_text(c, node, "broker");
     if (action->broker.size == 0) action->broker = SK_STR("default");
-    action->body = sk_read_document(c, sk_node_get(node, "payload"), place);
-    action->headers = read_pairs(c, NULL, sk_node_get(node, "headers"), place, &action->headers_count);
-    action->routing_key = sk_read_template(c, sk_node_get(node, "routing_key"), place);
-    const struct sk_node *reply = sk_node_get(node, "reply");
+    action->body = sk_read_document(c, sk_dsl_get(node, "payload"), place);
+    action->headers = read_pairs(c, NULL, sk_dsl_get(node, "headers"), place, &action->headers_count);
+    action->routing_key = sk_read_template(c, sk_dsl_get(node, "routing_key"), place);
+    const struct sk_dsl_node *reply = sk_dsl_get(node, "reply");
     action->reply_topic = sk_read_text(c, reply, "topic");
     action->reply_timeout_ms = sk_read_duration(reply, "timeout", 0);
-    action->timeout = sk_read_template(c, sk_node_get(node, "timeout"), SK_PLACE_TIMEOUT);
+    action->timeout = sk_read_template(c, sk_dsl_get(node, "timeout"), SK_PLACE_TIMEOUT);
 }
 
-static void read_custom(struct sk_compiler *c, const struct sk_node *node, struct sk_action *action,
+static void read_custom(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
                         enum sk_text_place place)
 {
     action->kind = SK_KIND_CUSTOM;
@@ -249,24 +249,24 @@ static void read_custom(struct sk_compiler *c, const struct sk_node *node, struc
     action->body = sk_read_document(c, node, place);
 }
 
-static void read_child(struct sk_compiler *c, const struct sk_node *node, struct sk_action *action,
+static void read_child(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
                        enum sk_text_place place)
 {
     action->kind = SK_KIND_SAGA;
     action->definition = sk_read_text(c, node, "definition");
     action->version = sk_read_text(c, node, "version");
-    action->body = sk_read_document(c, sk_node_get(node, "input"), place);
+    action->body = sk_read_document(c, sk_dsl_get(node, "input"), place);
 }
 
-static void read_task(struct sk_compiler *c, const struct sk_node *node, struct sk_action *action,
+static void read_task(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
                       enum sk_text_place place)
 {
     action->kind = SK_KIND_TASK;
-    action->queue = sk_node_is_scalar(node) ? sk_arena_copy(c->arena, node->text) : sk_read_text(c, node, "queue");
-    action->body = sk_read_document(c, sk_node_get(node, "input"), place);
+    action->queue = sk_dsl_is_scalar(node) ? sk_arena_copy(c->arena, node->text) : sk_read_text(c, node, "queue");
+    action->body = sk_read_document(c, sk_dsl_get(node, "input"), place);
 }
 
-typedef void read_kind(struct sk_compiler *c, const struct sk_node *node, struct sk_action *action,
+typedef void read_kind(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
                        enum sk_text_place place);
 
 static const struct {
@@ -294,12 +294,12 @@ static const char *key_of_type(enum sk_step_type type)
 }
 
 /* The sub-key that counts: the one that fits the type, else the only one. -1 after a diagnostic. */
-static int choose_kind(struct sk_compiler *c, const struct sk_node *node, enum sk_step_type type)
+static int choose_kind(struct sk_compiler *c, const struct sk_dsl_node *node, enum sk_step_type type)
 {
     const char *wanted = key_of_type(type);
     int found = -1, found_count = 0;
     for (int i = 0; i < KINDS_COUNT; i++) {
-        if (sk_node_get(node, kinds[i].key) == NULL) continue;
+        if (sk_dsl_get(node, kinds[i].key) == NULL) continue;
         found_count += 1;
         bool is_wanted = wanted != NULL && strcmp(kinds[i].key, wanted) == 0;
         if (found < 0 || is_wanted) found = i;
@@ -318,22 +318,22 @@ static int choose_kind(struct sk_compiler *c, const struct sk_node *node, enum s
     if (wanted != NULL && strcmp(kinds[found].key, wanted) != 0) {
         char remedy[96];
         (void)snprintf(remedy, sizeof remedy, "change the step's type to %s, or write `%s`", kinds[found].key, wanted);
-        sk_complain(c, SK_SEVERITY_ERROR, "type_differs", sk_node_get(node, kinds[found].key), remedy,
+        sk_complain(c, SK_SEVERITY_ERROR, "type_differs", sk_dsl_get(node, kinds[found].key), remedy,
                     "an action for %s does not fit the step's type %s", kinds[found].key, sk_words_step_type[type]);
         return -1;
     }
     return found;
 }
 
-const struct sk_action *sk_read_action(struct sk_compiler *c, const struct sk_node *node,
+const struct sk_action *sk_read_action(struct sk_compiler *c, const struct sk_dsl_node *node,
                                        enum sk_step_type type, enum sk_text_place place)
 {
-    if (node == NULL || !sk_node_is_map(node)) return NULL;
+    if (node == NULL || !sk_dsl_is_map(node)) return NULL;
     int kind = choose_kind(c, node, type);
     if (kind < 0) return NULL;
-    const struct sk_node *inside = sk_node_get(node, kinds[kind].key);
+    const struct sk_dsl_node *inside = sk_dsl_get(node, kinds[kind].key);
     bool may_be_text = kinds[kind].read == read_task;
-    if (!sk_node_is_map(inside) && !(may_be_text && sk_node_is_scalar(inside))) return NULL;
+    if (!sk_dsl_is_map(inside) && !(may_be_text && sk_dsl_is_scalar(inside))) return NULL;
     struct sk_action *action = SK_ARENA_NEW(c->arena, struct sk_action);
     if (action != NULL) kinds[kind].read(c, inside, action, place);
     return action;

@@ -15,7 +15,7 @@ static const char *const known_errors[] = { "timeout",          "network",
                                             "duplicate",        NULL };
 
 /* Any code of a participant may stand in a list; one that is nearly a known one is probably a slip. */
-static void advise_error(struct sk_compiler *c, const struct sk_node *node)
+static void advise_error(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
     char remedy[96];
     if (node->type != SK_JSON_STRING || sk_word_index(node->text, known_errors, -1) >= 0) return;
@@ -33,16 +33,16 @@ static struct sk_str twin_of(struct sk_str code)
     return (struct sk_str){ 0 };
 }
 
-static const struct sk_str *read_errors(struct sk_compiler *c, const struct sk_node *node, uint32_t *out_count)
+static const struct sk_str *read_errors(struct sk_compiler *c, const struct sk_dsl_node *node, uint32_t *out_count)
 {
     *out_count = 0;
     if (node == NULL) return NULL;
-    bool is_list = sk_node_is_list(node);
+    bool is_list = sk_dsl_is_list(node);
     size_t count = is_list ? node->count : 1;
     struct sk_str *codes = SK_ARENA_ARRAY(c->arena, struct sk_str, 2 * count + 1);
-    const struct sk_node *child = is_list ? node->first : node;
+    const struct sk_dsl_node *child = is_list ? node->first : node;
     while (codes != NULL && child != NULL) {
-        if (sk_node_is_scalar(child) && child->type != SK_JSON_NULL) {
+        if (sk_dsl_is_scalar(child) && child->type != SK_JSON_NULL) {
             advise_error(c, child);
             codes[(*out_count)++] = sk_arena_copy(c->arena, child->text);
             struct sk_str twin = twin_of(child->text);
@@ -55,27 +55,27 @@ static const struct sk_str *read_errors(struct sk_compiler *c, const struct sk_n
 
 /* ---- retry policy ----------------------------------------------------------------------------- */
 
-static enum sk_jitter read_jitter(const struct sk_node *map)
+static enum sk_jitter read_jitter(const struct sk_dsl_node *map)
 {
-    const struct sk_node *node = sk_node_get(map, "jitter");
+    const struct sk_dsl_node *node = sk_dsl_get(map, "jitter");
     if (node != NULL && node->type == SK_JSON_TRUE) return SK_JITTER_QUARTER;
     return (enum sk_jitter)sk_read_word(map, "jitter", sk_words_jitter, SK_JITTER_NONE);
 }
 
-static double read_multiplier(const struct sk_node *map)
+static double read_multiplier(const struct sk_dsl_node *map)
 {
     double value = 2;
-    const struct sk_node *node = sk_node_get(map, "multiplier");
+    const struct sk_dsl_node *node = sk_dsl_get(map, "multiplier");
     if (node == NULL || node->type != SK_JSON_NUMBER || !sk_json_to_double(node->text, &value)) return 2;
     return value >= 1 && value <= 10 ? value : 2;
 }
 
-static void check_policy(struct sk_compiler *c, const struct sk_node *node, const struct sk_retry_policy *policy)
+static void check_policy(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_retry_policy *policy)
 {
-    const struct sk_node *max = sk_node_get(node, "max_delay");
-    const struct sk_node *attempts = sk_node_get(node, "max_attempts");
-    const struct sk_node *increment = sk_node_get(node, "increment");
-    const struct sk_node *multiplier = sk_node_get(node, "multiplier");
+    const struct sk_dsl_node *max = sk_dsl_get(node, "max_delay");
+    const struct sk_dsl_node *attempts = sk_dsl_get(node, "max_attempts");
+    const struct sk_dsl_node *increment = sk_dsl_get(node, "increment");
+    const struct sk_dsl_node *multiplier = sk_dsl_get(node, "multiplier");
     if (policy->max_ms > 0 && policy->max_ms < policy->initial_ms) {
         sk_complain(c, SK_SEVERITY_ERROR, "max_below_initial", max == NULL ? node : max,
                     "raise max_delay, or 0 for none", "max_delay is less than initial_delay");
@@ -94,10 +94,10 @@ static void check_policy(struct sk_compiler *c, const struct sk_node *node, cons
     }
 }
 
-struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_node *node,
+struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_dsl_node *node,
                                      const struct sk_retry_policy *otherwise)
 {
-    if (node == NULL || !sk_node_is_map(node)) return *otherwise;
+    if (node == NULL || !sk_dsl_is_map(node)) return *otherwise;
     struct sk_retry_policy policy = { 0 };
     policy.type = (enum sk_retry_type)sk_read_word(node, "type", sk_words_retry, SK_RETRY_FIXED);
     policy.max_attempts = (uint32_t)sk_read_count(node, "max_attempts", otherwise->max_attempts);
@@ -110,9 +110,9 @@ struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_node
     policy.increment_ms = sk_read_duration(node, "increment", policy.initial_ms);
     policy.multiplier = read_multiplier(node);
     policy.jitter = read_jitter(node);
-    policy.has_retryable = sk_node_get(node, "retryable_errors") != NULL;
-    policy.retryable = read_errors(c, sk_node_get(node, "retryable_errors"), &policy.retryable_count);
-    policy.non_retryable = read_errors(c, sk_node_get(node, "non_retryable_errors"), &policy.non_retryable_count);
+    policy.has_retryable = sk_dsl_get(node, "retryable_errors") != NULL;
+    policy.retryable = read_errors(c, sk_dsl_get(node, "retryable_errors"), &policy.retryable_count);
+    policy.non_retryable = read_errors(c, sk_dsl_get(node, "non_retryable_errors"), &policy.non_retryable_count);
     check_policy(c, node, &policy);
     if (policy.type == SK_RETRY_NONE) policy.max_attempts = 1;
     return policy;
@@ -138,9 +138,9 @@ static const struct sk_action *automatic_action(struct sk_compiler *c, const str
     return action;
 }
 
-static void check_strategy(struct sk_compiler *c, const struct sk_node *node)
+static void check_strategy(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
-    const struct sk_node *strategy = sk_node_get(node, "strategy");
+    const struct sk_dsl_node *strategy = sk_dsl_get(node, "strategy");
     int own = sk_read_word(node, "strategy", sk_words_strategy, (int)c->strategy);
     if (strategy == NULL || own == (int)c->strategy || own == SK_STRATEGY_BEST_EFFORT) return;
     sk_complain(c, SK_SEVERITY_ERROR, "strategy_differs", strategy,
@@ -148,10 +148,10 @@ static void check_strategy(struct sk_compiler *c, const struct sk_node *node)
                 "%s differs from the global strategy %s", sk_words_strategy[own], sk_words_strategy[c->strategy]);
 }
 
-static void read_undo_action(struct sk_compiler *c, const struct sk_node *node, struct sk_step *step)
+static void read_undo_action(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step)
 {
     struct sk_compensation *undo = &step->compensation;
-    const struct sk_node *action = sk_node_get(node, "action");
+    const struct sk_dsl_node *action = sk_dsl_get(node, "action");
     if (undo->type == SK_UNDO_CUSTOM) {
         undo->action = sk_read_action(c, action, SK_TYPE_NONE, SK_PLACE_UNDO);
         if (action == NULL) {
@@ -172,11 +172,11 @@ static void read_undo_action(struct sk_compiler *c, const struct sk_node *node, 
     }
 }
 
-static void read_undo_failure(struct sk_compiler *c, const struct sk_node *node, struct sk_step *step)
+static void read_undo_failure(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step)
 {
     struct sk_compensation *undo = &step->compensation;
     undo->on_failure = (enum sk_on_failure)sk_read_word(node, "action", sk_words_on_failure, SK_ON_FAILURE_FAIL);
-    const struct sk_node *policy = sk_node_get(node, "retry_policy");
+    const struct sk_dsl_node *policy = sk_dsl_get(node, "retry_policy");
     undo->on_failure_retry = sk_read_retry(c, policy, &undo->retry);
     if (policy != NULL && undo->on_failure != SK_ON_FAILURE_RETRY) {
         sk_complain(c, SK_SEVERITY_WARNING, "unused_key", policy, "write action: retry, or remove it",
@@ -192,14 +192,14 @@ static void compensate_child(struct sk_compiler *c, struct sk_step *step)
     step->compensation.action = automatic_action(c, step);
 }
 
-void sk_read_compensation(struct sk_compiler *c, const struct sk_node *node, struct sk_step *step)
+void sk_read_compensation(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step)
 {
     struct sk_compensation *undo = &step->compensation;
     undo->is_best_effort = c->strategy == SK_STRATEGY_BEST_EFFORT;
     undo->timeout_ms = c->undo_timeout_ms;
     undo->retry = undo_default(c->undo_attempts);
     undo->on_failure_retry = undo->retry;
-    if (node == NULL || !sk_node_is_map(node)) {
+    if (node == NULL || !sk_dsl_is_map(node)) {
         if (step->kind == SK_KIND_SAGA) compensate_child(c, step);
         return;
     }
@@ -212,43 +212,43 @@ void sk_read_compensation(struct sk_compiler *c, const struct sk_node *node, str
     }
     undo->timeout_ms = sk_read_duration(node, "timeout", c->undo_timeout_ms);
     undo->retry.max_attempts = (uint32_t)sk_read_count(node, "max_attempts", c->undo_attempts);
-    undo->retry = sk_read_retry(c, sk_node_get(node, "retry_policy"), &undo->retry);
+    undo->retry = sk_read_retry(c, sk_dsl_get(node, "retry_policy"), &undo->retry);
     if (type >= 0) read_undo_action(c, node, step);
-    read_undo_failure(c, sk_node_get(node, "on_failure"), step);
+    read_undo_failure(c, sk_dsl_get(node, "on_failure"), step);
 }
 
 /* ---- hooks ------------------------------------------------------------------------------------ */
 
-static struct sk_hook read_notification(struct sk_compiler *c, const struct sk_node *node,
+static struct sk_hook read_notification(struct sk_compiler *c, const struct sk_dsl_node *node,
                                         enum sk_text_place place)
 {
     return (struct sk_hook){ .kind = SK_HOOK_NOTIFICATION,
                              .type = sk_read_text(c, node, "type"),
-                             .target = sk_read_template(c, sk_node_get(node, "target"), place),
-                             .message = sk_read_template(c, sk_node_get(node, "message"), place),
-                             .metadata = sk_read_document(c, sk_node_get(node, "metadata"), place) };
+                             .target = sk_read_template(c, sk_dsl_get(node, "target"), place),
+                             .message = sk_read_template(c, sk_dsl_get(node, "message"), place),
+                             .metadata = sk_read_document(c, sk_dsl_get(node, "metadata"), place) };
 }
 
-struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_node *node, enum sk_text_place place)
+struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_dsl_node *node, enum sk_text_place place)
 {
     struct sk_hooks hooks = { 0 };
-    const struct sk_node *actions = sk_node_get(node, "actions");
-    const struct sk_node *notifications = sk_node_get(node, "notifications");
-    if (actions != NULL && !sk_node_is_list(actions)) actions = NULL;
-    if (notifications != NULL && !sk_node_is_list(notifications)) notifications = NULL;
+    const struct sk_dsl_node *actions = sk_dsl_get(node, "actions");
+    const struct sk_dsl_node *notifications = sk_dsl_get(node, "notifications");
+    if (actions != NULL && !sk_dsl_is_list(actions)) actions = NULL;
+    if (notifications != NULL && !sk_dsl_is_list(notifications)) notifications = NULL;
     size_t count = (actions == NULL ? 0 : actions->count) + (notifications == NULL ? 0 : notifications->count);
     if (count == 0) return hooks;
     struct sk_hook *items = SK_ARENA_ARRAY(c->arena, struct sk_hook, count);
     if (items == NULL) return hooks;
-    const struct sk_node *child = actions == NULL ? NULL : actions->first;
+    const struct sk_dsl_node *child = actions == NULL ? NULL : actions->first;
     for (; child != NULL; child = child->next) {
-        if (!sk_node_is_map(child)) continue;
+        if (!sk_dsl_is_map(child)) continue;
         items[hooks.count++] = (struct sk_hook){ .kind = SK_HOOK_ACTION,
                                                  .action = sk_read_action(c, child, SK_TYPE_NONE, place) };
     }
     child = notifications == NULL ? NULL : notifications->first;
     for (; child != NULL; child = child->next) {
-        if (sk_node_is_map(child)) items[hooks.count++] = read_notification(c, child, place);
+        if (sk_dsl_is_map(child)) items[hooks.count++] = read_notification(c, child, place);
     }
     hooks.items = items;
     return hooks;

@@ -12,8 +12,8 @@ static struct sk_retry_policy default_retry(const struct sk_dsl_options *options
 static void read_defaults(struct sk_compiler *c)
 {
     struct sk_retry_policy retry = default_retry(c->options);
-    c->retry = sk_read_retry(c, sk_node_get(c->root, "global_retry_policy"), &retry);
-    const struct sk_node *undo = sk_node_get(c->root, "global_compensation");
+    c->retry = sk_read_retry(c, sk_dsl_get(c->root, "global_retry_policy"), &retry);
+    const struct sk_dsl_node *undo = sk_dsl_get(c->root, "global_compensation");
     c->strategy = (enum sk_strategy)sk_read_word(undo, "strategy", sk_words_strategy, SK_STRATEGY_SEQUENTIAL);
     c->undo_timeout_ms = sk_read_duration(undo, "timeout", 0);
     uint32_t attempts = c->options->compensation_attempts;
@@ -23,17 +23,17 @@ static void read_defaults(struct sk_compiler *c)
 }
 
 /* An array of strings, as JSON. */
-static struct sk_str read_tags(struct sk_compiler *c, const struct sk_node *node)
+static struct sk_str read_tags(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
     struct sk_str copy = { 0 };
-    if (node == NULL || sk_node_is_map(node)) return copy;
+    if (node == NULL || sk_dsl_is_map(node)) return copy;
     struct sk_buf json;
     sk_buf_init(&json, 0);
     struct sk_json_writer w = sk_json_writer_of(&json);
     sk_json_begin_array(&w);
-    if (sk_node_is_scalar(node)) sk_json_put_str(&w, node->text);
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) {
-        if (sk_node_is_scalar(child) && child->type != SK_JSON_NULL) sk_json_put_str(&w, child->text);
+    if (sk_dsl_is_scalar(node)) sk_json_put_str(&w, node->text);
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
+        if (sk_dsl_is_scalar(child) && child->type != SK_JSON_NULL) sk_json_put_str(&w, child->text);
     }
     sk_json_end_array(&w);
     if (json.failed) c->arena->failed = true;
@@ -42,7 +42,7 @@ static struct sk_str read_tags(struct sk_compiler *c, const struct sk_node *node
     return copy;
 }
 
-static struct sk_str read_version(struct sk_compiler *c, const struct sk_node *saga)
+static struct sk_str read_version(struct sk_compiler *c, const struct sk_dsl_node *saga)
 {
     struct sk_str version = sk_read_text(c, saga, "version");
     if (version.size > 0 || saga == NULL) return version;
@@ -53,20 +53,20 @@ static struct sk_str read_version(struct sk_compiler *c, const struct sk_node *s
     return sk_arena_copy(c->arena, sk_str_of(text));
 }
 
-static void read_locks(struct sk_compiler *c, const struct sk_node *saga)
+static void read_locks(struct sk_compiler *c, const struct sk_dsl_node *saga)
 {
     struct sk_plan *plan = c->plan;
-    const struct sk_node *list = sk_node_get(saga, "lock_keys");
+    const struct sk_dsl_node *list = sk_dsl_get(saga, "lock_keys");
     plan->lock_timeout_ms = sk_read_duration(saga, "lock_timeout", 30000);
     plan->holds_locks_on_failed = sk_read_word(saga, "lock_on_failed", sk_words_lock, 0) == 1;
-    if (list == NULL || !sk_node_is_list(list) || list->count == 0) return;
+    if (list == NULL || !sk_dsl_is_list(list) || list->count == 0) return;
     if (list->count > SK_LOCK_KEYS_MAX) {
         sk_complain(c, SK_SEVERITY_ERROR, "out_of_range", list, "hold fewer, coarser keys",
                     "%u lock keys; the limit is %d", list->count, SK_LOCK_KEYS_MAX);
         return;
     }
     const struct sk_template **keys = SK_ARENA_ARRAY(c->arena, const struct sk_template *, list->count);
-    for (const struct sk_node *child = list->first; keys != NULL && child != NULL; child = child->next) {
+    for (const struct sk_dsl_node *child = list->first; keys != NULL && child != NULL; child = child->next) {
         const struct sk_template *key = sk_read_template(c, child, SK_PLACE_LOCK);
         if (key != NULL) keys[plan->lock_keys_count++] = key;
     }
@@ -76,16 +76,16 @@ static void read_locks(struct sk_compiler *c, const struct sk_node *saga)
 void sk_read_saga(struct sk_compiler *c)
 {
     struct sk_plan *plan = c->plan;
-    const struct sk_node *saga = sk_node_get(c->root, "saga");
+    const struct sk_dsl_node *saga = sk_dsl_get(c->root, "saga");
     plan->id = sk_read_text(c, saga, "id");
     plan->name = sk_read_text(c, saga, "name");
     plan->description = sk_read_text(c, saga, "description");
     plan->version = read_version(c, saga);
     plan->mode = (enum sk_mode)sk_read_word(saga, "mode", sk_words_mode, SK_MODE_ORCHESTRATION);
     plan->is_forward = sk_read_word(saga, "recovery", sk_words_recovery, 0) == 1;
-    plan->input_schema = sk_read_json(c, sk_node_get(saga, "input_schema"));
-    plan->tags = read_tags(c, sk_node_get(saga, "tags"));
-    plan->metadata = sk_read_json(c, sk_node_get(saga, "metadata"));
+    plan->input_schema = sk_read_json(c, sk_dsl_get(saga, "input_schema"));
+    plan->tags = read_tags(c, sk_dsl_get(saga, "tags"));
+    plan->metadata = sk_read_json(c, sk_dsl_get(saga, "metadata"));
     if (saga != NULL && plan->description.size == 0) {
         sk_complain(c, SK_SEVERITY_ADVICE, "no_description", saga, "say in a sentence what the saga does",
                     "no description");
@@ -95,11 +95,11 @@ void sk_read_saga(struct sk_compiler *c)
 
 void sk_read_saga_texts(struct sk_compiler *c)
 {
-    const struct sk_node *saga = sk_node_get(c->root, "saga");
+    const struct sk_dsl_node *saga = sk_dsl_get(c->root, "saga");
     c->step_index = SK_STEP_NONE;
     c->item_name = (struct sk_str){ 0 };
     read_locks(c, saga);
-    c->plan->output = sk_read_document(c, sk_node_get(saga, "output"), SK_PLACE_OUTPUT);
-    c->plan->on_success = sk_read_hooks(c, sk_node_get(saga, "on_success"), SK_PLACE_HOOK);
-    c->plan->on_failure = sk_read_hooks(c, sk_node_get(saga, "on_failure"), SK_PLACE_HOOK);
+    c->plan->output = sk_read_document(c, sk_dsl_get(saga, "output"), SK_PLACE_OUTPUT);
+    c->plan->on_success = sk_read_hooks(c, sk_dsl_get(saga, "on_success"), SK_PLACE_HOOK);
+    c->plan->on_failure = sk_read_hooks(c, sk_dsl_get(saga, "on_failure"), SK_PLACE_HOOK);
 }

@@ -32,7 +32,7 @@ static const struct {
     [SK_PLACE_OUTPUT] = { SAGA_ROOTS | BIT(OUTPUT) | BIT(TIMESTAMP), true },
 };
 
-void sk_complain(struct sk_compiler *c, enum sk_severity severity, const char *code, const struct sk_node *node,
+void sk_complain(struct sk_compiler *c, enum sk_severity severity, const char *code, const struct sk_dsl_node *node,
                  const char *remedy, const char *format, ...)
 {
     char message[768];
@@ -46,50 +46,50 @@ void sk_complain(struct sk_compiler *c, enum sk_severity severity, const char *c
 
 /* ---- scalars ---------------------------------------------------------------------------------- */
 
-static struct sk_str text_of(const struct sk_node *node)
+static struct sk_str text_of(const struct sk_dsl_node *node)
 {
-    return node != NULL && sk_node_is_scalar(node) ? node->text : (struct sk_str){ 0 };
+    return node != NULL && sk_dsl_is_scalar(node) ? node->text : (struct sk_str){ 0 };
 }
 
-struct sk_str sk_read_text(struct sk_compiler *c, const struct sk_node *map, const char *name)
+struct sk_str sk_read_text(struct sk_compiler *c, const struct sk_dsl_node *map, const char *name)
 {
-    struct sk_str text = text_of(sk_node_get(map, name));
+    struct sk_str text = text_of(sk_dsl_get(map, name));
     return text.size == 0 ? text : sk_arena_copy(c->arena, text);
 }
 
-bool sk_read_bool(const struct sk_node *map, const char *name)
+bool sk_read_bool(const struct sk_dsl_node *map, const char *name)
 {
-    const struct sk_node *node = sk_node_get(map, name);
+    const struct sk_dsl_node *node = sk_dsl_get(map, name);
     return node != NULL && node->type == SK_JSON_TRUE;
 }
 
-int64_t sk_read_count(const struct sk_node *map, const char *name, int64_t otherwise)
+int64_t sk_read_count(const struct sk_dsl_node *map, const char *name, int64_t otherwise)
 {
-    const struct sk_node *node = sk_node_get(map, name);
+    const struct sk_dsl_node *node = sk_dsl_get(map, name);
     int64_t value = 0;
     bool is_good = node != NULL && node->type == SK_JSON_NUMBER && sk_json_to_i64(node->text, &value) && value > 0;
     return is_good && value <= UINT32_MAX ? value : otherwise;
 }
 
-int64_t sk_read_duration(const struct sk_node *map, const char *name, int64_t otherwise)
+int64_t sk_read_duration(const struct sk_dsl_node *map, const char *name, int64_t otherwise)
 {
     int64_t ms = 0;
-    struct sk_str text = text_of(sk_node_get(map, name));
+    struct sk_str text = text_of(sk_dsl_get(map, name));
     return text.size > 0 && sk_duration_parse(text, &ms) ? ms : otherwise;
 }
 
-int sk_read_word(const struct sk_node *map, const char *name, const char *const *words, int otherwise)
+int sk_read_word(const struct sk_dsl_node *map, const char *name, const char *const *words, int otherwise)
 {
-    struct sk_str text = text_of(sk_node_get(map, name));
+    struct sk_str text = text_of(sk_dsl_get(map, name));
     return text.size == 0 ? otherwise : sk_word_index(text, words, otherwise);
 }
 
-struct sk_str sk_read_json(struct sk_compiler *c, const struct sk_node *node)
+struct sk_str sk_read_json(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
     if (node == NULL) return (struct sk_str){ 0 };
     struct sk_buf json;
     sk_buf_init(&json, 0);
-    sk_node_json(node, false, &json);
+    sk_dsl_write_json(node, false, &json);
     struct sk_str copy = { 0 };
     if (json.failed) {
         c->arena->failed = true;
@@ -102,7 +102,7 @@ struct sk_str sk_read_json(struct sk_compiler *c, const struct sk_node *node)
 
 /* ---- references ------------------------------------------------------------------------------- */
 
-static void check_reference(struct sk_compiler *c, const struct sk_node *node, uint32_t step,
+static void check_reference(struct sk_compiler *c, const struct sk_dsl_node *node, uint32_t step,
                             enum sk_text_place place)
 {
     struct sk_str id = c->step_ids[step];
@@ -141,7 +141,7 @@ static bool are_references_good(const struct sk_compiler *c, const struct sk_ref
     return true;
 }
 
-static void check_references(struct sk_compiler *c, const struct sk_node *node, const struct sk_refs *refs,
+static void check_references(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_refs *refs,
                              enum sk_text_place place)
 {
     if (refs->steps.words == NULL) return;
@@ -159,7 +159,7 @@ static struct sk_names names_at(const struct sk_compiler *c, enum sk_text_place 
                               .roots_allowed = places[place].roots };
 }
 
-static void report_text(struct sk_compiler *c, const struct sk_node *node, const char *code,
+static void report_text(struct sk_compiler *c, const struct sk_dsl_node *node, const char *code,
                         enum skald_status status, const struct sk_expr_error *error)
 {
     if (status == SKALD_E_MEMORY) {
@@ -173,7 +173,7 @@ static void report_text(struct sk_compiler *c, const struct sk_node *node, const
     sk_diagnose(c->diagnostics, SK_SEVERITY_ERROR, code, &mark, NULL, "%s", error->error.message);
 }
 
-static const struct sk_template *compile_template(struct sk_compiler *c, const struct sk_node *node,
+static const struct sk_template *compile_template(struct sk_compiler *c, const struct sk_dsl_node *node,
                                                   enum sk_text_place place, struct sk_arena *arena)
 {
     struct sk_names names = names_at(c, place);
@@ -188,10 +188,10 @@ static const struct sk_template *compile_template(struct sk_compiler *c, const s
     return template;
 }
 
-const struct sk_template *sk_read_template(struct sk_compiler *c, const struct sk_node *node,
+const struct sk_template *sk_read_template(struct sk_compiler *c, const struct sk_dsl_node *node,
                                            enum sk_text_place place)
 {
-    if (node == NULL || !sk_node_is_scalar(node) || c->arena->failed) return NULL;
+    if (node == NULL || !sk_dsl_is_scalar(node) || c->arena->failed) return NULL;
     return compile_template(c, node, place, c->arena);
 }
 
@@ -204,10 +204,10 @@ const struct sk_template *sk_constant_template(struct sk_compiler *c, struct sk_
     return template;
 }
 
-const struct sk_condition *sk_read_condition(struct sk_compiler *c, const struct sk_node *node,
+const struct sk_condition *sk_read_condition(struct sk_compiler *c, const struct sk_dsl_node *node,
                                              enum sk_text_place place)
 {
-    if (node == NULL || !sk_node_is_scalar(node) || c->arena->failed) return NULL;
+    if (node == NULL || !sk_dsl_is_scalar(node) || c->arena->failed) return NULL;
     struct sk_names names = names_at(c, place);
     struct sk_expr_error error = { .offset = 0 };
     const struct sk_condition *condition = NULL;
@@ -221,21 +221,21 @@ const struct sk_condition *sk_read_condition(struct sk_compiler *c, const struct
 }
 
 /* Each text of a document by itself, for its diagnostics only. */
-static void report_strings(struct sk_compiler *c, const struct sk_node *node, enum sk_text_place place)
+static void report_strings(struct sk_compiler *c, const struct sk_dsl_node *node, enum sk_text_place place)
 {
     if (node->type == SK_JSON_STRING) (void)compile_template(c, node, place, &c->scratch);
-    for (const struct sk_node *child = node->first; child != NULL; child = child->next) {
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
         report_strings(c, child, place);
     }
 }
 
-const struct sk_document *sk_read_document(struct sk_compiler *c, const struct sk_node *node,
+const struct sk_document *sk_read_document(struct sk_compiler *c, const struct sk_dsl_node *node,
                                            enum sk_text_place place)
 {
     if (node == NULL || c->arena->failed) return NULL;
     struct sk_buf json;
     sk_buf_init(&json, 0);
-    sk_node_json(node, false, &json);
+    sk_dsl_write_json(node, false, &json);
     struct sk_names names = names_at(c, place);
     struct sk_expr_error error = { .offset = 0 };
     const struct sk_document *document = NULL;

@@ -56,7 +56,7 @@ static bool check_bytes(const struct sk_source *source)
     return true;
 }
 
-struct sk_node *sk_source_read(const struct sk_source *source)
+struct sk_dsl_node *sk_source_read(const struct sk_source *source)
 {
     struct sk_source own = *source;
     struct sk_tree *tree = source->tree;
@@ -94,7 +94,7 @@ enum skald_status sk_tree_read(struct sk_str source, const struct sk_dsl_options
 
 /* ---- nodes ------------------------------------------------------------------------------------ */
 
-struct sk_node *sk_tree_node(const struct sk_source *source, enum sk_json_type type,
+struct sk_dsl_node *sk_tree_node(const struct sk_source *source, enum sk_json_type type,
                              const struct sk_mark *mark, uint32_t depth)
 {
     struct sk_tree *tree = source->tree;
@@ -110,14 +110,14 @@ struct sk_node *sk_tree_node(const struct sk_source *source, enum sk_json_type t
         return NULL;
     }
     tree->nodes_count += 1;
-    struct sk_node *node = SK_ARENA_NEW(&tree->arena, struct sk_node);
+    struct sk_dsl_node *node = SK_ARENA_NEW(&tree->arena, struct sk_dsl_node);
     if (node == NULL) return NULL;
-    *node = (struct sk_node){ .type = type, .line = mark->line, .column = mark->column, .height = 1,
+    *node = (struct sk_dsl_node){ .type = type, .line = mark->line, .column = mark->column, .height = 1,
                               .file = source->file };
     return node;
 }
 
-bool sk_tree_scalar(const struct sk_source *source, struct sk_node *node, struct sk_str written,
+bool sk_tree_scalar(const struct sk_source *source, struct sk_dsl_node *node, struct sk_str written,
                     bool is_plain)
 {
     struct sk_tree *tree = source->tree;
@@ -148,13 +148,13 @@ bool sk_tree_scalar(const struct sk_source *source, struct sk_node *node, struct
 /* ---- double names ----------------------------------------------------------------------------- */
 
 struct member {
-    struct sk_node *node;
+    struct sk_dsl_node *node;
     bool is_dropped;
 };
 
 static int by_name(const void *a, const void *b)
 {
-    const struct sk_node *x = ((const struct member *)a)->node, *y = ((const struct member *)b)->node;
+    const struct sk_dsl_node *x = ((const struct member *)a)->node, *y = ((const struct member *)b)->node;
     int order = sk_str_compare(x->key, y->key);
     return order != 0 ? order : x->index < y->index ? -1 : 1;
 }
@@ -164,8 +164,8 @@ static int by_place(const void *a, const void *b)
     return ((const struct member *)a)->node->index < ((const struct member *)b)->node->index ? -1 : 1;
 }
 
-static void refuse_double(const struct sk_source *source, const struct sk_node *first,
-                          const struct sk_node *second)
+static void refuse_double(const struct sk_source *source, const struct sk_dsl_node *first,
+                          const struct sk_dsl_node *second)
 {
     struct sk_diagnostics *diagnostics = source->tree->diagnostics;
     struct sk_mark mark = sk_mark_of_key(second, diagnostics);
@@ -174,17 +174,17 @@ static void refuse_double(const struct sk_source *source, const struct sk_node *
                 first->key_line > 0 ? first->key_line : first->line);
 }
 
-static void link_again(struct sk_node *map, const struct member *members, uint32_t count)
+static void link_again(struct sk_dsl_node *map, const struct member *members, uint32_t count)
 {
     map->first = map->last = NULL;
     map->count = 0;
     map->height = 1;
     for (uint32_t i = 0; i < count; i++) {
-        if (!members[i].is_dropped) sk_node_add(map, members[i].node);
+        if (!members[i].is_dropped) sk_dsl_add_child(map, members[i].node);
     }
 }
 
-bool sk_tree_unique(const struct sk_source *source, struct sk_node *map, uint32_t merged)
+bool sk_tree_unique(const struct sk_source *source, struct sk_dsl_node *map, uint32_t merged)
 {
     uint32_t count = map->count;
     if (count < 2) return true;
@@ -194,12 +194,12 @@ bool sk_tree_unique(const struct sk_source *source, struct sk_node *map, uint32_
         return false;
     }
     uint32_t at = 0;
-    for (struct sk_node *child = map->first; child != NULL; child = child->next) {
+    for (struct sk_dsl_node *child = map->first; child != NULL; child = child->next) {
         members[at++] = (struct member){ child, false };
     }
     qsort(members, count, sizeof *members, by_name);
     bool is_clean = true, has_dropped = false;
-    const struct sk_node *first = members[0].node;
+    const struct sk_dsl_node *first = members[0].node;
     for (uint32_t i = 1; i < count; i++) {
         if (!sk_str_equal(first->key, members[i].node->key)) {
             first = members[i].node;
@@ -264,7 +264,7 @@ static bool is_including(const struct sk_source *source, struct sk_str path)
     return false;
 }
 
-static struct sk_node *read_included(const struct sk_source *source, struct sk_str path,
+static struct sk_dsl_node *read_included(const struct sk_source *source, struct sk_str path,
                                      const struct sk_mark *mark, uint32_t depth)
 {
     struct sk_tree *tree = source->tree;
@@ -278,7 +278,7 @@ static struct sk_node *read_included(const struct sk_source *source, struct sk_s
     if (file != NULL) *file = sk_arena_copy(&tree->arena, sk_buf_view(&name));
     skald_error error = { .message = "" };
     enum skald_status status = options->include(options->context, path, &bytes, &error);
-    struct sk_node *node = NULL;
+    struct sk_dsl_node *node = NULL;
     if (status == SKALD_E_MEMORY || name.failed) {
         tree->arena.failed = true;
     } else if (status != SKALD_OK || bytes.failed) {
@@ -295,10 +295,10 @@ static struct sk_node *read_included(const struct sk_source *source, struct sk_s
     return node;
 }
 
-struct sk_node *sk_include_read(const struct sk_source *source, struct sk_str path,
+struct sk_dsl_node *sk_include_read(const struct sk_source *source, struct sk_str path,
                                 const struct sk_mark *mark, uint32_t depth)
 {
-    struct sk_node *node = NULL;
+    struct sk_dsl_node *node = NULL;
     struct sk_buf joined;
     sk_buf_init(&joined, 4096);
     if (source->tree->options->include == NULL) {

@@ -17,17 +17,17 @@ enum { ANCHORS_MAX = 1000, BUCKETS = 256 };
 struct anchor {
     struct anchor *next;
     struct sk_str name;
-    struct sk_node *node;
+    struct sk_dsl_node *node;
 };
 
 /* A container that is being read. */
 struct frame {
-    struct sk_node *node;
+    struct sk_dsl_node *node;
     struct sk_str key;
     struct sk_mark key_mark;
     bool has_key, is_merge;
-    struct sk_node *merges; /* values of `<<`, in order; their `next` is the chain */
-    struct sk_node *merges_last;
+    struct sk_dsl_node *merges; /* values of `<<`, in order; their `next` is the chain */
+    struct sk_dsl_node *merges_last;
 };
 
 struct loader {
@@ -37,7 +37,7 @@ struct loader {
     uint32_t depth; /* frames in use */
     struct anchor *anchors[BUCKETS];
     uint32_t anchors_count;
-    struct sk_node *root;
+    struct sk_dsl_node *root;
 };
 
 static struct sk_arena *arena_of(struct loader *loader)
@@ -70,7 +70,7 @@ static struct anchor **bucket_of(struct loader *loader, struct sk_str name)
     return &loader->anchors[sk_hash_id(name) % BUCKETS];
 }
 
-static bool put_anchor(struct loader *loader, const yaml_char_t *name, struct sk_node *node,
+static bool put_anchor(struct loader *loader, const yaml_char_t *name, struct sk_dsl_node *node,
                        const struct sk_mark *mark)
 {
     if (name == NULL) return true;
@@ -87,25 +87,25 @@ static bool put_anchor(struct loader *loader, const yaml_char_t *name, struct sk
     return true;
 }
 
-static struct sk_node *find_anchor(struct loader *loader, struct sk_str name)
+static struct sk_dsl_node *find_anchor(struct loader *loader, struct sk_str name)
 {
     struct anchor *anchor = *bucket_of(loader, name);
     while (anchor != NULL && !sk_str_equal(anchor->name, name)) anchor = anchor->next;
     return anchor == NULL ? NULL : anchor->node;
 }
 
-static struct sk_node *copy_node(struct loader *loader, const struct sk_node *from, const struct sk_mark *mark,
+static struct sk_dsl_node *copy_node(struct loader *loader, const struct sk_dsl_node *from, const struct sk_mark *mark,
                                  uint32_t depth)
 {
-    struct sk_node *node = sk_tree_node(loader->source, from->type, mark, depth);
+    struct sk_dsl_node *node = sk_tree_node(loader->source, from->type, mark, depth);
     if (node == NULL) return NULL;
     *node = *from;
     node->parent = node->first = node->last = node->next = NULL;
     node->count = 0;
-    for (const struct sk_node *child = from->first; child != NULL; child = child->next) {
-        struct sk_node *copy = copy_node(loader, child, mark, depth + 1);
+    for (const struct sk_dsl_node *child = from->first; child != NULL; child = child->next) {
+        struct sk_dsl_node *copy = copy_node(loader, child, mark, depth + 1);
         if (copy == NULL) return NULL;
-        sk_node_add(node, copy);
+        sk_dsl_add_child(node, copy);
     }
     return node;
 }
@@ -133,12 +133,12 @@ static bool take_key(struct loader *loader, struct frame *frame, struct sk_str k
     return !arena_of(loader)->failed;
 }
 
-static bool take_merge(struct loader *loader, struct frame *frame, struct sk_node *value,
+static bool take_merge(struct loader *loader, struct frame *frame, struct sk_dsl_node *value,
                        const struct sk_mark *mark)
 {
-    bool is_good = sk_node_is_map(value) || sk_node_is_list(value);
-    for (struct sk_node *child = value->first; sk_node_is_list(value) && child != NULL; child = child->next) {
-        is_good = is_good && sk_node_is_map(child);
+    bool is_good = sk_dsl_is_map(value) || sk_dsl_is_list(value);
+    for (struct sk_dsl_node *child = value->first; sk_dsl_is_list(value) && child != NULL; child = child->next) {
+        is_good = is_good && sk_dsl_is_map(child);
     }
     if (!is_good) {
         return refuse(loader, "merge_value", mark, "give << an alias of a map, or a list of them",
@@ -155,15 +155,15 @@ static bool take_merge(struct loader *loader, struct frame *frame, struct sk_nod
 }
 
 /* A whole value: into the innermost container, or as the root. */
-static bool place(struct loader *loader, struct sk_node *node, const struct sk_mark *mark)
+static bool place(struct loader *loader, struct sk_dsl_node *node, const struct sk_mark *mark)
 {
     if (loader->depth == 0) {
         loader->root = node;
         return true;
     }
     struct frame *frame = &loader->frames[loader->depth - 1];
-    if (!sk_node_is_map(frame->node)) {
-        sk_node_add(frame->node, node);
+    if (!sk_dsl_is_map(frame->node)) {
+        sk_dsl_add_child(frame->node, node);
         return true;
     }
     if (!frame->has_key) {
@@ -175,18 +175,18 @@ static bool place(struct loader *loader, struct sk_node *node, const struct sk_m
     node->key = frame->key;
     node->key_line = frame->key_mark.line;
     node->key_column = frame->key_mark.column;
-    sk_node_add(frame->node, node);
+    sk_dsl_add_child(frame->node, node);
     return true;
 }
 
 /* Copies, because an anchor may name the map that is merged. */
-static bool add_members(struct loader *loader, struct sk_node *map, const struct sk_node *from)
+static bool add_members(struct loader *loader, struct sk_dsl_node *map, const struct sk_dsl_node *from)
 {
     struct sk_mark mark = { .file = *map->file, .line = map->line, .column = map->column };
-    for (const struct sk_node *child = from->first; child != NULL; child = child->next) {
-        struct sk_node *copy = copy_node(loader, child, &mark, depth_of(loader));
+    for (const struct sk_dsl_node *child = from->first; child != NULL; child = child->next) {
+        struct sk_dsl_node *copy = copy_node(loader, child, &mark, depth_of(loader));
         if (copy == NULL) return false;
-        sk_node_add(map, copy);
+        sk_dsl_add_child(map, copy);
     }
     return true;
 }
@@ -194,14 +194,14 @@ static bool add_members(struct loader *loader, struct sk_node *map, const struct
 /* N2: the map's own members first, then those of each merge in turn. */
 static bool finish_map(struct loader *loader, struct frame *frame)
 {
-    struct sk_node *map = frame->node;
+    struct sk_dsl_node *map = frame->node;
     uint32_t own_count = map->count;
-    for (const struct sk_node *merge = frame->merges; merge != NULL; merge = merge->next) {
-        if (sk_node_is_map(merge)) {
+    for (const struct sk_dsl_node *merge = frame->merges; merge != NULL; merge = merge->next) {
+        if (sk_dsl_is_map(merge)) {
             if (!add_members(loader, map, merge)) return false;
             continue;
         }
-        for (const struct sk_node *element = merge->first; element != NULL; element = element->next) {
+        for (const struct sk_dsl_node *element = merge->first; element != NULL; element = element->next) {
             if (!add_members(loader, map, element)) return false;
         }
     }
@@ -214,12 +214,12 @@ static bool is_waiting_for_key(const struct loader *loader)
 {
     if (loader->depth == 0) return false;
     const struct frame *frame = &loader->frames[loader->depth - 1];
-    return sk_node_is_map(frame->node) && !frame->has_key;
+    return sk_dsl_is_map(frame->node) && !frame->has_key;
 }
 
 static bool on_alias(struct loader *loader, const yaml_event_t *event, const struct sk_mark *mark)
 {
-    struct sk_node *target = find_anchor(loader, text_of(event->data.alias.anchor));
+    struct sk_dsl_node *target = find_anchor(loader, text_of(event->data.alias.anchor));
     if (target == NULL) {
         return refuse(loader, "unknown_alias", mark, "define it above with &name", "an alias without its anchor");
     }
@@ -227,10 +227,10 @@ static bool on_alias(struct loader *loader, const yaml_event_t *event, const str
         return refuse(loader, "alias_cycle", mark, "break the circle", "an alias inside its own anchor");
     }
     if (is_waiting_for_key(loader)) {
-        if (!sk_node_is_scalar(target)) return place(loader, target, mark);
+        if (!sk_dsl_is_scalar(target)) return place(loader, target, mark);
         return take_key(loader, &loader->frames[loader->depth - 1], target->text, mark, false);
     }
-    struct sk_node *node = copy_node(loader, target, mark, depth_of(loader));
+    struct sk_dsl_node *node = copy_node(loader, target, mark, depth_of(loader));
     return node != NULL && place(loader, node, mark);
 }
 
@@ -261,13 +261,13 @@ static bool on_scalar(struct loader *loader, const yaml_event_t *event, const st
         bool is_merge = is_plain && sk_str_is(written, "<<");
         struct frame *frame = &loader->frames[loader->depth - 1];
         if (event->data.scalar.anchor != NULL) {
-            struct sk_node *key = sk_tree_node(loader->source, SK_JSON_STRING, mark, depth_of(loader));
+            struct sk_dsl_node *key = sk_tree_node(loader->source, SK_JSON_STRING, mark, depth_of(loader));
             if (key != NULL) key->text = sk_arena_copy(arena_of(loader), written);
             if (key == NULL || !put_anchor(loader, event->data.scalar.anchor, key, mark)) return false;
         }
         return take_key(loader, frame, written, mark, is_merge);
     }
-    struct sk_node *node;
+    struct sk_dsl_node *node;
     if (kind == 'i') {
         node = sk_include_read(loader->source, sk_str_trim(written), mark, depth_of(loader));
         if (node == NULL) return false;
@@ -291,7 +291,7 @@ static bool on_start(struct loader *loader, enum sk_json_type type, const yaml_c
         !sk_str_is(tag, "tag:yaml.org,2002:seq")) {
         return refuse(loader, "unknown_tag", mark, "remove it", "an unknown tag");
     }
-    struct sk_node *node = sk_tree_node(loader->source, type, mark, depth_of(loader));
+    struct sk_dsl_node *node = sk_tree_node(loader->source, type, mark, depth_of(loader));
     if (node == NULL) return false;
     node->is_open = true;
     if (!put_anchor(loader, anchor, node, mark)) return false;
@@ -302,9 +302,9 @@ static bool on_start(struct loader *loader, enum sk_json_type type, const yaml_c
 static bool on_end(struct loader *loader)
 {
     struct frame *frame = &loader->frames[loader->depth - 1];
-    struct sk_node *node = frame->node;
+    struct sk_dsl_node *node = frame->node;
     node->is_open = false;
-    if (sk_node_is_map(node) && !finish_map(loader, frame)) return false;
+    if (sk_dsl_is_map(node) && !finish_map(loader, frame)) return false;
     loader->depth -= 1;
     struct sk_mark mark = { .file = *node->file, .line = node->line, .column = node->column };
     return place(loader, node, &mark);
@@ -374,7 +374,7 @@ static bool pull_events(struct loader *loader)
     return is_good;
 }
 
-struct sk_node *sk_yaml_read(const struct sk_source *source)
+struct sk_dsl_node *sk_yaml_read(const struct sk_source *source)
 {
     struct loader *loader = sk_alloc(sizeof *loader);
     if (loader == NULL || yaml_parser_initialize(&loader->parser) == 0) {
@@ -387,7 +387,7 @@ struct sk_node *sk_yaml_read(const struct sk_source *source)
     const char *bytes = source->bytes.size > 0 ? source->bytes.data : "";
     yaml_parser_set_input_string(&loader->parser, (const unsigned char *)bytes, source->bytes.size);
     bool is_good = pull_events(loader);
-    struct sk_node *root = is_good ? loader->root : NULL;
+    struct sk_dsl_node *root = is_good ? loader->root : NULL;
     yaml_parser_delete(&loader->parser);
     sk_free(loader);
     if (is_good && root == NULL) {
