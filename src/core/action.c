@@ -205,7 +205,7 @@ void sk_action_give_up(struct sk_turn *turn, uint32_t step, int32_t item, const 
         return;
     }
     bool must = sk_step_must_succeed(turn->saga, step);
-    if (must && !maybe && outcome->class_ == SK_OUTCOME_FAILED) {
+    if (must && outcome->class_ == SK_OUTCOME_FAILED) {
         wait_for(turn, step, item, SK_FOR_HUMAN, 0, marks, outcome);
         sk_turn_alert(turn, step, item, SK_ALERT_CRITICAL, 0, "step_refused", outcome->message);
         sk_turn_letter(turn, step, item, "step_refused");

@@ -53,6 +53,12 @@ bool sk_step_must_succeed(const struct sk_saga *saga, uint32_t step);
 bool sk_saga_is_frozen(const struct sk_saga *saga);
 /* Every unit's undo is settled (or there was nothing to undo). */
 bool sk_step_undo_is_settled(const struct sk_saga *saga, uint32_t step);
+/* Law 6: from when on its compensation or verify may start: every attempt answered (0), or the latest deadline of
+ * the unanswered ones plus skew. */
+static inline int64_t sk_unit_law6_at(const struct sk_unit *unit)
+{
+    return unit->unanswered_until_ms == 0 ? 0 : unit->unanswered_until_ms + SK_SKEW_ALLOWANCE_MS;
+}
 /* Does the undoing of this saga still owe this unit something? */
 bool sk_unit_undo_is_settled(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit);
 
@@ -102,11 +108,20 @@ bool sk_verify_is_wanted(const struct sk_saga *saga, uint32_t step, const struct
 /* undo.c */
 void sk_undo_begin(struct sk_turn *turn, enum sk_reason reason, struct sk_str code, struct sk_str message, bool is_forced);
 void sk_undo_advance(struct sk_turn *turn);
+/* One unit stops going forward: what flies is awaited (or, forced, abandoned), what pauses ends. */
+void sk_undo_stop_unit(struct sk_turn *turn, uint32_t step, int32_t item, bool is_forced);
+void sk_undo_skip(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_undo_skip_cause cause);
+/* Every unit's item number: -1 for a step without foreach. */
+static inline int32_t sk_item_of(const struct sk_step *step, uint32_t unit_index)
+{
+    return sk_step_is_foreach(step) ? (int32_t)unit_index : -1;
+}
 void sk_undo_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome);
 void sk_undo_again(struct sk_turn *turn, uint32_t step, int32_t item, bool is_redrive);
 void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item);
 int64_t sk_undo_wake_at(const struct sk_saga *saga);
 /* advance.c */
+void sk_tick(struct sk_turn *turn);
 void sk_advance(struct sk_turn *turn);
 void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reason reason);
 /* locks_of_saga.c */

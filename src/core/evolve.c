@@ -405,7 +405,8 @@ static void error_output(struct fold *f)
 static void note_first_error(struct fold *f)
 {
     struct sk_saga *saga = f->saga;
-    if (saga->error_step != SK_STEP_NONE || f->step->may_fail || f->step->is_detached) return;
+    if (saga->state != SK_SAGA_RUNNING || saga->error_step != SK_STEP_NONE) return;
+    if (f->step->may_fail || f->step->is_detached) return;
     saga->error_step = f->event->step;
     saga->error_code = keep(f, f->event->text);
     saga->error_message = keep(f, f->event->note);

@@ -2,12 +2,6 @@
  * compensation; read-only, never compensated. */
 #include "core/core_private.h"
 
-/* Law 6: every attempt answered, or the latest deadline of the unanswered ones plus skew has passed. */
-static bool is_allowed(const struct sk_unit *unit, int64_t now_ms)
-{
-    return unit->unanswered_until_ms == 0 || now_ms >= unit->unanswered_until_ms + SK_SKEW_ALLOWANCE_MS;
-}
-
 bool sk_verify_is_wanted(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit)
 {
     const struct sk_step *s = sk_step_of(saga, step);
@@ -21,7 +15,7 @@ void sk_verify_start(struct sk_turn *turn, uint32_t step, int32_t item)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
-    if (!is_allowed(unit, turn->now_ms)) return;
+    if (turn->now_ms < sk_unit_law6_at(unit)) return;
     struct sk_event event = sk_turn_event(turn, SK_EVENT_VERIFY_STARTED, step, item);
     event.attempt = unit->verify.attempt + 1;
     event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_VERIFY);
