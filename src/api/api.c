@@ -1,0 +1,127 @@
+/* api.c: takes requests in, finds their route, and ends what is left at the end. */
+#include "api/routes.h"
+
+#include "base/limits.h"
+
+#include <stdio.h>
+
+enum {
+    BODY_SIZE_MAX = SK_PAYLOAD_SIZE_MAX + 64 * 1024, /* a payload of the largest size, and its frame */
+    BODY_READ_TIMES = 4, /* what is read, to answer 413 in JSON, in sizes of a body */
+    HEADERS_SIZE_MAX = 32 * 1024,
+    CONNECTIONS_MAX = 1024,
+    IDLE_TIMEOUT_MS = 75 * 1000,
+    REQUEST_TIMEOUT_MS = 60 * 1000,
+    WAIT_MS_MAX = 60 * 1000
+};
+
+static bool refuse_if_too_large(struct sk_exchange *x)
+{
+    size_t size_max = x->api->options.body_size_max;
+    if (x->view.body.size <= size_max) return false;
+    char detail[96];
+    (void)snprintf(detail, sizeof detail, "the body is %zu bytes long; %zu at most",
+                   x->view.body.size, size_max);
+    struct sk_problem problem = sk_problem_http(
+        413, sk_str_of(detail),
+        SK_STR("send less, or pass a reference to the data instead of the data"));
+    sk_exchange_problem(x, &problem);
+    return true;
+}
+
+static bool refuse_until_ready(struct sk_exchange *x)
+{
+    if (x->route->before_ready || sk_engine_is_ready(sk_engine_of(x))) return false;
+    struct sk_problem problem =
+        sk_problem_http(503, SK_STR("sagas are not served yet, or not any more"),
+                        SK_STR("send it again once GET /readyz answers 200"));
+    problem.retry_after_ms = 1000;
+    sk_exchange_problem(x, &problem);
+    return true;
+}
+
+static void on_request(void *context, struct sk_http_request *request)
+{
+    struct sk_api *api = context;
+    struct sk_exchange *x = sk_alloc(sizeof *x);
+    if (x == NULL) {
+        sk_http_reply_header(request, "Retry-After", "1");
+        sk_http_reply(request, 503, sk_problem_reason(503), (struct sk_str){ 0 });
+        return;
+    }
+    *x = (struct sk_exchange){ .api = api,
+                               .http = request,
+                               .view = sk_http_request_view(request) };
+    sk_list_push(&api->exchanges, &x->node);
+    api->exchanges_count += 1;
+    sk_arena_init(&x->arena);
+    sk_buf_init(&x->out, 0);
+    if (refuse_if_too_large(x)) return;
+    x->route = sk_route_find(x);
+    if (x->route == NULL || refuse_until_ready(x)) return;
+    x->route->handle(x);
+}
+
+static void put_defaults(struct sk_api_options *o)
+{
+    if (o->host == NULL) o->host = "127.0.0.1";
+    if (o->body_size_max == 0) o->body_size_max = BODY_SIZE_MAX;
+    if (o->connections_max == 0) o->connections_max = CONNECTIONS_MAX;
+    if (o->idle_timeout_ms == 0) o->idle_timeout_ms = IDLE_TIMEOUT_MS;
+    if (o->request_timeout_ms == 0) o->request_timeout_ms = REQUEST_TIMEOUT_MS;
+    if (o->wait_ms_max == 0) o->wait_ms_max = WAIT_MS_MAX;
+}
+
+enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api **out_api,
+                             skald_error *error)
+{
+    struct sk_api *api = sk_alloc(sizeof *api);
+    if (api == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    *api = (struct sk_api){ .options = *options };
+    put_defaults(&api->options);
+    sk_list_init(&api->exchanges);
+    struct sk_http_server_options server = {
+        .base = api->options.base,
+        .body_size_max = api->options.body_size_max * BODY_READ_TIMES,
+        .headers_size_max = HEADERS_SIZE_MAX,
+        .connections_max = api->options.connections_max,
+        .idle_timeout_ms = api->options.idle_timeout_ms,
+        .request_timeout_ms = api->options.request_timeout_ms,
+        .on_request = on_request,
+        .context = api,
+    };
+    enum skald_status status = sk_http_server_new(&server, api->options.host, api->options.port,
+                                                  &api->server, error);
+    if (status != SKALD_OK) {
+        sk_free(api);
+        return status;
+    }
+    *out_api = api;
+    return SKALD_OK;
+}
+
+uint16_t sk_api_port(const struct sk_api *api)
+{
+    return sk_http_server_port(api->server);
+}
+
+void sk_api_stop(struct sk_api *api)
+{
+    sk_http_server_stop(api->server);
+}
+
+uint32_t sk_api_pending(const struct sk_api *api)
+{
+    return api->exchanges_count;
+}
+
+void sk_api_free(struct sk_api *api)
+{
+    if (api == NULL) return;
+    while (!sk_list_is_empty(&api->exchanges)) {
+        sk_exchange_free(sk_container_of(api->exchanges.next, struct sk_exchange, node));
+    }
+    sk_http_server_free(api->server);
+    sk_names_free(api);
+    sk_free(api);
+}

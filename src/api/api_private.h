@@ -1,0 +1,41 @@
+/* api_private.h: what the files of the API share and nobody else sees. */
+#ifndef SK_API_API_PRIVATE_H
+#define SK_API_API_PRIVATE_H
+
+#include "api/api.h"
+#include "api/exchange.h"
+
+struct sk_name_row;
+
+struct sk_api {
+    struct sk_api_options options; /* with the defaults put in */
+    struct sk_http_server *server;
+    struct sk_list exchanges;      /* without a reply */
+    uint32_t exchanges_count;
+    struct sk_name_row *names; /* names.c */
+};
+
+static inline struct sk_engine *sk_engine_of(struct sk_exchange *x)
+{
+    return x->api->options.engine;
+}
+
+/*
+ * names.c: heads name their definition by digest; people want id and version. What a digest stands
+ * for never changes, so it is looked up once.
+ */
+struct sk_definition_name {
+    struct sk_str id, version; /* empty: the store does not know it */
+};
+/* NULL while it is not known yet. */
+const struct sk_definition_name *sk_name_find(const struct sk_api *api,
+                                              const struct sk_digest *digest);
+/* Makes `digest` known and calls `then`; at once if it is known already. */
+void sk_name_learn(struct sk_exchange *x, const struct sk_digest *digest,
+                   void (*then)(struct sk_exchange *x));
+void sk_names_free(struct sk_api *api);
+
+/* exchange.c: the end of every exchange. */
+void sk_exchange_free(struct sk_exchange *x);
+
+#endif
