@@ -1,0 +1,458 @@
+/*
+ * part.c: what one writing request does inside the commit thread's transaction.
+ *
+ * The compare of S1 is made twice: first, so that a fenced part writes nothing, and as the last
+ * statement, so that the transaction itself carries it.
+ */
+#include "store/sqlite/parts.h"
+
+#include <stdio.h>
+
+static const char *const sql_texts[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_SAVEPOINT] = "SAVEPOINT part",
+    [SQL_RELEASE] = "RELEASE part",
+    [SQL_ROLLBACK_TO] = "ROLLBACK TO part",
+    [SQL_SHARD_GET] = "SELECT epoch, position, batch_id, owner, expires_at FROM shard"
+                      " WHERE shard = ?1",
+    [SQL_SHARD_MOVE] = "UPDATE shard SET position = ?4, batch_id = ?5"
+                       " WHERE shard = ?1 AND epoch = ?2 AND position = ?3",
+    [SQL_SHARD_TAKE] = "UPDATE shard SET epoch = epoch + 1, owner = ?2, expires_at = ?3"
+                       " WHERE shard = ?1",
+    [SQL_SHARD_RENEW] = "UPDATE shard SET expires_at = ?2, owner = iif(?2 = 0, '', owner)"
+                        " WHERE shard = ?1",
+    [SQL_EVENT] = "INSERT INTO event (key, saga, seq, at, type, step, item, attempt, round, data)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [SQL_HEAD] = "INSERT INTO saga (key, id, namespace, definition, state, reason, residue, is_lock,"
+                 " open, priority, wake_at, deadline, business_key, parent, seq, created_at,"
+                 " updated_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+                 " ?13, ?14, ?15, ?16, ?17, ?18)"
+                 " ON CONFLICT (key) DO UPDATE SET state = ?5, reason = ?6, residue = ?7, open = ?9,"
+                 " priority = ?10, wake_at = ?11, deadline = ?12, seq = ?15, updated_at = ?17,"
+                 " ended_at = ?18",
+    [SQL_KEY] = "INSERT INTO start_key (shard, key, saga, digest, expires_at)"
+                " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (shard, key) DO UPDATE"
+                " SET saga = ?3, digest = ?4, expires_at = ?5 WHERE expires_at <= ?6 OR saga = ?3",
+    [SQL_TAG] = "INSERT OR IGNORE INTO saga_tag (key, value, saga) VALUES (?1, ?2, ?3)",
+    [SQL_TALLY] = "INSERT INTO tally (shard, definition, state, n) VALUES (?1, ?2, ?3, ?4)"
+                  " ON CONFLICT (shard, definition, state) DO UPDATE SET n = n + ?4",
+    [SQL_MESSAGE] = "INSERT INTO message (shard, position, ordinal, id, to_shard, kind, target, body)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_MESSAGE_GONE] = "DELETE FROM message WHERE shard = ?1 AND id = ?2",
+    [SQL_CONSUMED] = "INSERT INTO consumed (shard, id, from_shard) VALUES (?1, ?2, ?3)",
+    [SQL_CONSUMED_GONE] = "DELETE FROM consumed WHERE shard = ?1 AND id = ?2",
+    [SQL_LETTER] = "INSERT OR REPLACE INTO dead_letter (shard, id, no, seq, at, body)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_LETTER_GONE] = "DELETE FROM dead_letter WHERE shard = ?1 AND id = ?2",
+    [SQL_CURSOR] = "INSERT OR REPLACE INTO cursor (shard, name, position) VALUES (?1, ?2, ?3)",
+    [SQL_TRIM] = "DELETE FROM event WHERE saga = ?1 AND seq < ?2",
+    [SQL_REMOVE_KEYS] = "DELETE FROM start_key WHERE shard = ?2"
+                        " AND saga = (SELECT id FROM saga WHERE key = ?1)",
+    [SQL_REMOVE_LETTERS] = "DELETE FROM dead_letter WHERE shard = ?2 AND no = ?3",
+    [SQL_REMOVE_TAGS] = "DELETE FROM saga_tag WHERE saga = ?1",
+    [SQL_REMOVE_EVENTS] = "DELETE FROM event WHERE saga = ?1",
+    [SQL_REMOVE_SAGA] = "DELETE FROM saga WHERE key = ?1",
+    [SQL_DEFINITION_FIND] = "SELECT digest = ?1 AND id = ?2 AND version = ?3 FROM definition"
+                            " WHERE digest = ?1 OR (id = ?2 AND version = ?3)",
+    [SQL_DEFINITION_ADD] = "INSERT INTO definition (digest, id, version, source, created_at)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_LATEST_ADD] = "INSERT OR IGNORE INTO latest (id, digest) VALUES (?1, ?2)",
+    [SQL_LATEST_SET] = "INSERT OR REPLACE INTO latest (id, digest) VALUES (?1, ?2)",
+};
+
+int sk_sqlite_writer_prepare(struct sk_sqlite_writer *writer)
+{
+    for (size_t i = 0; i < SQL_COUNT; i++) {
+        int code = sk_sqlite_prepare(writer->db, sql_texts[i], &writer->sql[i]);
+        if (code != SQLITE_OK) return code;
+    }
+    return SQLITE_OK;
+}
+
+void sk_sqlite_writer_release(struct sk_sqlite_writer *writer)
+{
+    for (size_t i = 0; i < SQL_COUNT; i++) {
+        sqlite3_finalize(writer->sql[i]);
+        writer->sql[i] = NULL;
+    }
+    sqlite3_close_v2(writer->db);
+    writer->db = NULL;
+}
+
+/* ---- inserts: each returns SQLITE_OK or the code ----------------------------------------------- */
+
+static int put_events(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
+    sqlite3_stmt *s = writer->sql[SQL_EVENT];
+    int code = SQLITE_OK;
+    for (uint32_t i = 0; i < part->events_count && code == SQLITE_OK; i++) {
+        const struct sk_event_row *row = &part->events[i];
+        sqlite3_bind_int64(s, 1, sk_sqlite_key(part->shard, part->first_position + i));
+        sqlite3_bind_int64(s, 2, sk_sqlite_key(part->shard, row->no));
+        sk_sqlite_bind_u64(s, 3, row->seq);
+        sqlite3_bind_int64(s, 4, row->at_ms);
+        sqlite3_bind_int64(s, 5, row->type);
+        sqlite3_bind_int64(s, 6, (int32_t)row->step); /* "none" in one form, of any width */
+        sqlite3_bind_int64(s, 7, row->item);
+        sqlite3_bind_int64(s, 8, row->attempt);
+        sqlite3_bind_int64(s, 9, row->round);
+        sk_sqlite_bind_bytes(s, 10, row->data);
+        code = sk_sqlite_run(s);
+    }
+    return code;
+}
+
+static int put_heads(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
+    sqlite3_stmt *s = writer->sql[SQL_HEAD];
+    int code = SQLITE_OK;
+    for (uint32_t i = 0; i < part->heads_count && code == SQLITE_OK; i++) {
+        const struct sk_head *head = &part->heads[i];
+        sqlite3_bind_int64(s, 1, sk_sqlite_key(part->shard, head->no));
+        sk_sqlite_bind_text(s, 2, head->id);
+        sk_sqlite_bind_text(s, 3, head->space);
+        sk_sqlite_bind_digest(s, 4, &head->definition);
+        sqlite3_bind_int(s, 5, head->state);
+        sqlite3_bind_int(s, 6, head->reason);
+        sqlite3_bind_int(s, 7, head->has_residue);
+        sqlite3_bind_int(s, 8, head->is_lock);
+        sqlite3_bind_int64(s, 9, head->open);
+        sqlite3_bind_int(s, 10, head->priority);
+        sqlite3_bind_int64(s, 11, head->wake_at_ms);
+        sqlite3_bind_int64(s, 12, head->deadline_ms);
+        sk_sqlite_bind_text(s, 13, head->business_key);
+        sk_sqlite_bind_text(s, 14, head->parent);
+        sk_sqlite_bind_u64(s, 15, head->seq);
+        sqlite3_bind_int64(s, 16, head->created_at_ms);
+        sqlite3_bind_int64(s, 17, head->updated_at_ms);
+        sqlite3_bind_int64(s, 18, head->ended_at_ms);
+        code = sk_sqlite_run(s);
+    }
+    return code;
+}
+
+static int put_keys(struct sk_sqlite_writer *writer, const struct sk_part *part, int64_t now_ms)
+{
+    sqlite3_stmt *s = writer->sql[SQL_KEY];
+    int code = SQLITE_OK;
+    for (uint32_t i = 0; i < part->keys_count && code == SQLITE_OK; i++) {
+        const struct sk_start_key_row *row = &part->keys[i];
+        sqlite3_bind_int64(s, 1, part->shard);
+        sk_sqlite_bind_text(s, 2, row->key);
+        sk_sqlite_bind_text(s, 3, row->saga_id);
+        sk_sqlite_bind_digest(s, 4, &row->digest);
+        sqlite3_bind_int64(s, 5, row->expires_at_ms);
+        sqlite3_bind_int64(s, 6, now_ms);
+        code = sk_sqlite_run(s);
+        bool is_running = code == SQLITE_OK && sqlite3_changes(writer->db) == 0; /* R4, R5 */
+        if (is_running) code = SQLITE_CONSTRAINT_UNIQUE;
+    }
+    return code;
+}
+
+static int put_tags_and_tallies(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
+    int code = SQLITE_OK;
+    sqlite3_stmt *s = writer->sql[SQL_TAG];
+    for (uint32_t i = 0; i < part->tags_count && code == SQLITE_OK; i++) {
+        sk_sqlite_bind_text(s, 1, part->tags[i].key);
+        sk_sqlite_bind_text(s, 2, part->tags[i].value);
+        sqlite3_bind_int64(s, 3, sk_sqlite_key(part->shard, part->tags[i].no));
+        code = sk_sqlite_run(s);
+    }
+    s = writer->sql[SQL_TALLY];
+    for (uint32_t i = 0; i < part->tallies_count && code == SQLITE_OK; i++) {
+        sqlite3_bind_int64(s, 1, part->shard);
+        sk_sqlite_bind_digest(s, 2, &part->tallies[i].definition);
+        sqlite3_bind_int(s, 3, part->tallies[i].state);
+        sqlite3_bind_int64(s, 4, part->tallies[i].n);
+        code = sk_sqlite_run(s);
+    }
+    return code;
+}
+
+static int put_messages(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
+    int code = SQLITE_OK;
+    sqlite3_stmt *s = writer->sql[SQL_MESSAGE];
+    for (uint32_t i = 0; i < part->messages_count && code == SQLITE_OK; i++) {
+        const struct sk_message_row *row = &part->messages[i];
+        sqlite3_bind_int64(s, 1, part->shard);
+        sk_sqlite_bind_u64(s, 2, part->first_position);
+        sqlite3_bind_int64(s, 3, i);
+        sk_sqlite_bind_text(s, 4, row->id);
+        sqlite3_bind_int64(s, 5, row->to_shard);
+        sqlite3_bind_int(s, 6, row->kind);
+        sk_sqlite_bind_text(s, 7, row->target);
+        sk_sqlite_bind_bytes(s, 8, row->body);
+        code = sk_sqlite_run(s);
+    }
+    s = writer->sql[SQL_CONSUMED];
+    for (uint32_t i = 0; i < part->consumed_count && code == SQLITE_OK; i++) {
+        sqlite3_bind_int64(s, 1, part->shard);
+        sk_sqlite_bind_text(s, 2, part->consumed[i].id);
+        sqlite3_bind_int64(s, 3, part->consumed[i].from_shard);
+        code = sk_sqlite_run(s);
+    }
+    return code;
+}
+
+static int put_letters_and_cursors(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
+    int code = SQLITE_OK;
+    sqlite3_stmt *s = writer->sql[SQL_LETTER];
+    for (uint32_t i = 0; i < part->letters_count && code == SQLITE_OK; i++) {
+        const struct sk_dead_letter_row *row = &part->letters[i];
+        sqlite3_bind_int64(s, 1, part->shard);
+        sk_sqlite_bind_text(s, 2, row->id);
+        sk_sqlite_bind_u64(s, 3, row->no);
+        sk_sqlite_bind_u64(s, 4, row->seq);
+        sqlite3_bind_int64(s, 5, row->at_ms);
+        sk_sqlite_bind_bytes(s, 6, row->body);
+        code = sk_sqlite_run(s);
+    }
+    s = writer->sql[SQL_CURSOR];
+    for (uint32_t i = 0; i < part->cursors_count && code == SQLITE_OK; i++) {
+        sqlite3_bind_int64(s, 1, part->shard);
+        sk_sqlite_bind_text(s, 2, part->cursors[i].name);
+        sk_sqlite_bind_u64(s, 3, part->cursors[i].position);
+        code = sk_sqlite_run(s);
+    }
+    return code;
+}
+
+/* ---- deletes ----------------------------------------------------------------------------------- */
+
+static int drop_named(struct sk_sqlite_writer *writer, enum sk_sqlite_sql sql, uint32_t shard,
+                      const struct sk_str *names, uint32_t count)
+{
+    int code = SQLITE_OK;
+    sqlite3_stmt *s = writer->sql[sql];
+    for (uint32_t i = 0; i < count && code == SQLITE_OK; i++) {
+        sqlite3_bind_int64(s, 1, shard);
+        sk_sqlite_bind_text(s, 2, names[i]);
+        code = sk_sqlite_run(s);
+    }
+    return code;
+}
+
+static int drop_gone(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
+    uint32_t shard = part->shard;
+    int code = drop_named(writer, SQL_MESSAGE_GONE, shard, part->messages_gone,
+                          part->messages_gone_count);
+    if (code == SQLITE_OK)
+        code = drop_named(writer, SQL_CONSUMED_GONE, shard, part->consumed_gone,
+                          part->consumed_gone_count);
+    if (code == SQLITE_OK)
+        code = drop_named(writer, SQL_LETTER_GONE, shard, part->letters_gone,
+                          part->letters_gone_count);
+    sqlite3_stmt *s = writer->sql[SQL_TRIM];
+    for (uint32_t i = 0; i < part->trims_count && code == SQLITE_OK; i++) {
+        sqlite3_bind_int64(s, 1, sk_sqlite_key(shard, part->trims[i].no));
+        sk_sqlite_bind_u64(s, 2, part->trims[i].below_seq);
+        code = sk_sqlite_run(s);
+    }
+    return code;
+}
+
+static int remove_sagas(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
+    int code = SQLITE_OK;
+    for (uint32_t i = 0; i < part->removed_count; i++) {
+        for (int sql = SQL_REMOVE_KEYS; sql <= SQL_REMOVE_SAGA && code == SQLITE_OK; sql++) {
+            sqlite3_stmt *s = writer->sql[sql];
+            sqlite3_bind_int64(s, 1, sk_sqlite_key(part->shard, part->removed[i]));
+            if (sql <= SQL_REMOVE_LETTERS) sqlite3_bind_int64(s, 2, part->shard);
+            if (sql == SQL_REMOVE_LETTERS) sk_sqlite_bind_u64(s, 3, part->removed[i]);
+            code = sk_sqlite_run(s);
+        }
+    }
+    return code;
+}
+
+/* ---- the part ---------------------------------------------------------------------------------- */
+
+/* The order is that of rows.h R2. */
+static int write_rows(struct sk_sqlite_writer *writer, const struct sk_part *part, int64_t now_ms)
+{
+    int code = remove_sagas(writer, part);
+    if (code == SQLITE_OK) code = put_heads(writer, part);
+    if (code == SQLITE_OK) code = put_events(writer, part);
+    if (code == SQLITE_OK) code = put_keys(writer, part, now_ms);
+    if (code == SQLITE_OK) code = put_tags_and_tallies(writer, part);
+    if (code == SQLITE_OK) code = put_messages(writer, part);
+    if (code == SQLITE_OK) code = put_letters_and_cursors(writer, part);
+    if (code == SQLITE_OK) code = drop_gone(writer, part);
+    return code;
+}
+
+/* SQLITE_ROW: the shard is where the part begins. SQLITE_OK: it is not (FENCED is set). */
+static int compare_shard(struct sk_sqlite_writer *writer, struct sk_part *part)
+{
+    sqlite3_stmt *s = writer->sql[SQL_SHARD_GET];
+    sqlite3_bind_int64(s, 1, part->shard);
+    int code = sqlite3_step(s);
+    uint64_t epoch = (uint64_t)sqlite3_column_int64(s, 0);
+    uint64_t position = (uint64_t)sqlite3_column_int64(s, 1);
+    int reset = sqlite3_reset(s);
+    if (code == SQLITE_DONE) return SQLITE_CONSTRAINT_FOREIGNKEY; /* no such shard */
+    if (code != SQLITE_ROW) return reset;
+    if (epoch == part->epoch && position == part->first_position) return SQLITE_ROW;
+    sk_part_end(part, SK_PART_FENCED, "shard %u is at epoch %llu, position %llu", part->shard,
+                (unsigned long long)epoch, (unsigned long long)position);
+    return SQLITE_OK;
+}
+
+static int move_shard(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
+    sqlite3_stmt *s = writer->sql[SQL_SHARD_MOVE];
+    sqlite3_bind_int64(s, 1, part->shard);
+    sk_sqlite_bind_u64(s, 2, part->epoch);
+    sk_sqlite_bind_u64(s, 3, part->first_position);
+    sk_sqlite_bind_u64(s, 4, part->first_position + sk_part_width(part));
+    sqlite3_bind_blob(s, 5, part->batch_id, SK_BATCH_ID_SIZE, SQLITE_STATIC);
+    int code = sk_sqlite_run(s);
+    if (code != SQLITE_OK) return code;
+    return sqlite3_changes(writer->db) == 1 ? SQLITE_OK : SQLITE_CORRUPT;
+}
+
+enum sk_part_result sk_sqlite_write_part(struct sk_sqlite_writer *writer, struct sk_part *part,
+                                         int64_t now_ms, struct sk_sqlite_fault *fault)
+{
+    int code = compare_shard(writer, part);
+    if (code == SQLITE_OK) return SK_PART_FENCED;
+    bool is_full = code == SQLITE_ROW &&
+                   part->first_position + sk_part_width(part) > SK_POSITION_MAX;
+    if (is_full) code = SQLITE_TOOBIG;
+    if (code == SQLITE_ROW) code = write_rows(writer, part, now_ms);
+    if (code == SQLITE_OK) code = move_shard(writer, part);
+    if (code == SQLITE_OK) {
+        part->message[0] = '\0';
+        part->result = SK_PART_DONE;
+        return SK_PART_DONE;
+    }
+    sk_sqlite_fault_take(writer->db, code, fault);
+    if (code == SQLITE_CONSTRAINT_FOREIGNKEY)
+        snprintf(fault->text, sizeof fault->text, "no shard %u", part->shard);
+    bool is_key = code == SQLITE_CONSTRAINT_UNIQUE && sqlite3_extended_errcode(writer->db) != code;
+    if (is_key) snprintf(fault->text, sizeof fault->text, "a start key is there already");
+    return sk_sqlite_fault_result(fault);
+}
+
+/* ---- leases and definitions -------------------------------------------------------------------- */
+
+int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
+{
+    sqlite3_stmt *s = writer->sql[SQL_SHARD_GET];
+    sqlite3_bind_int64(s, 1, request->shard);
+    int code = sqlite3_step(s);
+    if (code == SQLITE_ROW) {
+        struct sk_shard_row *row = &request->row;
+        row->shard = request->shard;
+        row->epoch = (uint64_t)sqlite3_column_int64(s, 0);
+        row->position = (uint64_t)sqlite3_column_int64(s, 1);
+        const void *batch_id = sqlite3_column_blob(s, 2);
+        if (batch_id != NULL && sqlite3_column_bytes(s, 2) == SK_BATCH_ID_SIZE)
+            memcpy(row->batch_id, batch_id, SK_BATCH_ID_SIZE);
+        row->owner = sk_sqlite_column_str(s, 3, &request->arena);
+        row->expires_at_ms = sqlite3_column_int64(s, 4);
+    }
+    int reset = sqlite3_reset(s);
+    if (code == SQLITE_ROW) return SQLITE_OK;
+    return code == SQLITE_DONE ? SQLITE_NOTFOUND : reset;
+}
+
+/* OK: it may be taken (or renewed). */
+static enum skald_status judge_lease(struct sk_sqlite_request *request)
+{
+    const struct sk_shard_row *row = &request->row;
+    if (request->kind == REQUEST_RENEW) {
+        if (row->epoch == request->epoch) return SKALD_OK;
+        return sk_error_set(&request->error, SKALD_E_FENCED, "shard %u is at epoch %llu",
+                            row->shard, (unsigned long long)row->epoch);
+    }
+    bool is_held = row->owner.size > 0 && !sk_str_equal(row->owner, request->owner) &&
+                   row->expires_at_ms > request->now_ms;
+    if (!is_held) return SKALD_OK;
+    return sk_error_set(&request->error, SKALD_E_BUSY, "shard %u is held by %.*s", row->shard,
+                        SK_STR_ARGS(row->owner));
+}
+
+static int write_lease(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
+{
+    int code = sk_sqlite_get_shard(writer, request);
+    if (code == SQLITE_NOTFOUND) {
+        request->status =
+            sk_error_set(&request->error, SKALD_E_ARGUMENT, "no shard %u", request->shard);
+        return SQLITE_OK;
+    }
+    if (code != SQLITE_OK) return code;
+    request->status = judge_lease(request);
+    if (request->status != SKALD_OK) return SQLITE_OK;
+
+    bool is_take = request->kind == REQUEST_TAKE;
+    sqlite3_stmt *s = writer->sql[is_take ? SQL_SHARD_TAKE : SQL_SHARD_RENEW];
+    sqlite3_bind_int64(s, 1, request->shard);
+    if (is_take) sk_sqlite_bind_text(s, 2, request->owner);
+    sqlite3_bind_int64(s, is_take ? 3 : 2, request->expires_at_ms);
+    code = sk_sqlite_run(s);
+    return code != SQLITE_OK ? code : sk_sqlite_get_shard(writer, request);
+}
+
+/* Is it there? out_found: 0 no, 1 the same, 2 a twin with other content. */
+static int find_definition(struct sk_sqlite_writer *writer, const struct sk_definition_row *row,
+                           int *out_found)
+{
+    sqlite3_stmt *s = writer->sql[SQL_DEFINITION_FIND];
+    sk_sqlite_bind_digest(s, 1, &row->digest);
+    sk_sqlite_bind_text(s, 2, row->id);
+    sk_sqlite_bind_text(s, 3, row->version);
+    *out_found = 0;
+    int code;
+    while ((code = sqlite3_step(s)) == SQLITE_ROW)
+        *out_found = sqlite3_column_int(s, 0) == 1 && *out_found != 2 ? 1 : 2;
+    int reset = sqlite3_reset(s);
+    return code == SQLITE_DONE ? SQLITE_OK : reset;
+}
+
+static int add_definition(struct sk_sqlite_writer *writer, const struct sk_definition_row *row)
+{
+    sqlite3_stmt *s = writer->sql[SQL_DEFINITION_ADD];
+    sk_sqlite_bind_digest(s, 1, &row->digest);
+    sk_sqlite_bind_text(s, 2, row->id);
+    sk_sqlite_bind_text(s, 3, row->version);
+    sk_sqlite_bind_bytes(s, 4, row->source);
+    sqlite3_bind_int64(s, 5, row->created_at_ms);
+    return sk_sqlite_run(s);
+}
+
+static int write_definition(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
+{
+    const struct sk_definition_row *row = &request->definition;
+    int found = 0;
+    int code = find_definition(writer, row, &found);
+    if (code != SQLITE_OK) return code;
+    if (found == 2) {
+        request->status = sk_error_set(&request->error, SKALD_E_CONFLICT,
+                                       "definition %.*s version %.*s is there already with other "
+                                       "content",
+                                       SK_STR_ARGS(row->id), SK_STR_ARGS(row->version));
+        return SQLITE_OK;
+    }
+    if (found == 0) code = add_definition(writer, row);
+    if (code != SQLITE_OK) return code;
+    sqlite3_stmt *s = writer->sql[request->keep_latest ? SQL_LATEST_ADD : SQL_LATEST_SET];
+    sk_sqlite_bind_text(s, 1, row->id);
+    sk_sqlite_bind_digest(s, 2, &row->digest);
+    return sk_sqlite_run(s);
+}
+
+int sk_sqlite_write_request(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
+{
+    request->status = SKALD_OK;
+    return request->kind == REQUEST_DEFINE ? write_definition(writer, request)
+                                           : write_lease(writer, request);
+}

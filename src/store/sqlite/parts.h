@@ -1,0 +1,166 @@
+/*
+ * parts.h: the inside of the SQLite store. Private to this folder.
+ *
+ *   Q1  Writing requests are done in the order of submission, by the commit thread alone; everything
+ *       that waits when a commit begins is one group: one transaction, one sync.
+ *   Q2  A group first runs without savepoints. If a part is refused, all is rolled back and the group
+ *       runs again with a savepoint a part: refusal is rare, savepoints cost every part.
+ *   Q3  `known` is what the last successful commit left of each shard (commit thread only). It tells
+ *       fenced from passing when a whole group failed (S5), and reopen compares it with the file.
+ *   Q4  `gate` is held from BEGIN to COMMIT, and by the checkpoint thread for its last pass: so the
+ *       log can be finished without the commit ever seeing SQLITE_BUSY.
+ *   Q5  A connection is used under `open` (read side) by its own thread; reopen takes the write side.
+ *   Q6  Once broken (a failed sync, damage) nothing is written until reopen succeeded.
+ */
+#ifndef SK_STORE_SQLITE_PARTS_H
+#define SK_STORE_SQLITE_PARTS_H
+
+#include "store/delivery.h"
+#include "store/sqlite/file.h"
+#include "store/sqlite/sqlite.h"
+#include "store/sqlite/statement.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- requests ---------------------------------------------------------------------------------- */
+
+enum request_kind {
+    REQUEST_SUBMIT,
+    REQUEST_TAKE,
+    REQUEST_RENEW,
+    REQUEST_DEFINE,
+    REQUEST_REOPEN,
+    REQUEST_READ
+};
+
+struct sk_sqlite_request {
+    struct sk_delivery_item item; /* its node is in a queue, then in the delivery */
+    enum request_kind kind;
+    void *context;
+    union {
+        sk_batch_done *batch;
+        sk_read_done *rows;
+        sk_take_done *take;
+        sk_define_done *define;
+    } done;
+    int64_t now_ms; /* when it was submitted */
+    struct sk_arena arena; /* copies of what came, and the owner's name that goes back */
+    struct sk_batch *batch;
+    uint32_t shard;
+    uint64_t epoch;
+    struct sk_str owner;
+    int64_t expires_at_ms;
+    struct sk_definition_row definition;
+    bool keep_latest;
+    struct sk_read read;
+    /* the answer */
+    struct sk_rows rows;
+    struct sk_shard_row row;
+    enum skald_status status;
+    skald_error error;
+};
+
+/* ---- writing ----------------------------------------------------------------------------------- */
+
+enum sk_sqlite_sql {
+    SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_SAVEPOINT, SQL_RELEASE, SQL_ROLLBACK_TO,
+    SQL_SHARD_GET, SQL_SHARD_MOVE, SQL_SHARD_TAKE, SQL_SHARD_RENEW,
+    SQL_EVENT, SQL_HEAD, SQL_KEY, SQL_TAG, SQL_TALLY, SQL_MESSAGE, SQL_MESSAGE_GONE,
+    SQL_CONSUMED, SQL_CONSUMED_GONE, SQL_LETTER, SQL_LETTER_GONE, SQL_CURSOR, SQL_TRIM,
+    SQL_REMOVE_KEYS, SQL_REMOVE_LETTERS, SQL_REMOVE_TAGS, SQL_REMOVE_EVENTS, SQL_REMOVE_SAGA,
+    SQL_DEFINITION_FIND, SQL_DEFINITION_ADD, SQL_LATEST_ADD, SQL_LATEST_SET,
+    SQL_COUNT
+};
+
+struct sk_sqlite_writer {
+    sqlite3 *db;
+    sqlite3_stmt *sql[SQL_COUNT];
+};
+
+int sk_sqlite_writer_prepare(struct sk_sqlite_writer *writer);
+void sk_sqlite_writer_release(struct sk_sqlite_writer *writer); /* and its connection */
+
+/* Inside a transaction. DONE or FENCED (nothing was written), with part->message; anything else: the
+ * transaction (or savepoint) must be rolled back, `fault` says why. */
+enum sk_part_result sk_sqlite_write_part(struct sk_sqlite_writer *writer, struct sk_part *part,
+                                         int64_t now_ms, struct sk_sqlite_fault *fault);
+/* The row into request->row. SQLITE_OK or the code; SQLITE_NOTFOUND: no such shard. */
+int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request);
+/* TAKE, RENEW, DEFINE: sets request->status; SQLITE_OK, or the code: roll back. */
+int sk_sqlite_write_request(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request);
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+enum { READ_KINDS = SK_READ_CURSOR + 1, READ_VARIANTS = 4 };
+
+struct sk_sqlite_reader {
+    struct sk_sqlite_store *store;
+    sqlite3 *db;
+    sqlite3_stmt *sql[READ_KINDS][READ_VARIANTS]; /* prepared when first used */
+    pthread_t thread;
+    bool is_started;
+    int64_t deadline_us; /* monotonic; of the running read */
+};
+
+/* One read transaction. Fills rows, whose arena is initialised. */
+void sk_sqlite_read_run(struct sk_sqlite_reader *reader, const struct sk_read *read,
+                        struct sk_rows *rows);
+#define SK_SQLITE_HEAD_COLUMNS                                                                     \
+    "saga.key, id, namespace, definition, state, reason, residue, is_lock, open, priority,"        \
+    " wake_at, deadline, business_key, parent, seq, created_at, updated_at, ended_at"
+/* The list's statement and its parameters; the caller finalises it. */
+int sk_sqlite_list_prepare(sqlite3 *db, const struct sk_read *read, sqlite3_stmt **out_statement);
+void sk_sqlite_reader_release(struct sk_sqlite_reader *reader);
+
+/* ---- the store --------------------------------------------------------------------------------- */
+
+struct shard_known {
+    uint64_t epoch, position;
+};
+
+struct sk_sqlite_store {
+    struct sk_store base;
+    struct sk_runtime *runtime;
+    struct sk_delivery *delivery;
+    struct sk_sqlite_options options; /* defaults filled in; path is file.path */
+    struct sk_sqlite_file file;
+    uint32_t shards_count;
+    uint64_t incarnation;
+
+    pthread_rwlock_t open; /* Q5 */
+    pthread_mutex_t gate;  /* Q4 */
+    struct sk_sqlite_writer writer;
+    sqlite3 *checkpointer;
+    struct sk_sqlite_reader readers[SK_SQLITE_READERS_MAX];
+    struct shard_known *known; /* Q3 */
+    atomic_bool is_broken;     /* Q6 */
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t has_writes, has_reads, has_pages;
+    struct sk_list writes, reads;
+    uint32_t log_pages;      /* in the log, by the last commit */
+    uint32_t log_pages_next; /* when the next checkpoint is due */
+    atomic_bool is_closing;
+
+    pthread_t commit_thread, checkpoint_thread;
+    bool is_commit_started, is_checkpoint_started;
+};
+
+/* connection.c: opens writer, checkpointer and readers, brings the schema forward, reads `known`. */
+enum skald_status sk_sqlite_connect(struct sk_sqlite_store *store, skald_error *error) SK_MUST_CHECK;
+void sk_sqlite_disconnect(struct sk_sqlite_store *store);
+/* At start, when the lock says that no owner of a lease can be alive. */
+enum skald_status sk_sqlite_void_leases(struct sk_sqlite_store *store,
+                                        skald_error *error) SK_MUST_CHECK;
+/* The read that begins now may run for read_ms_max. */
+void sk_sqlite_reader_start_clock(struct sk_sqlite_reader *reader);
+/* Closes everything, opens again and compares with what was acknowledged. Commit thread. */
+enum skald_status sk_sqlite_reconnect(struct sk_sqlite_store *store, skald_error *error) SK_MUST_CHECK;
+
+/* Thread bodies; `argument` is the store (or the reader). */
+void *sk_sqlite_commit_main(void *argument);
+void *sk_sqlite_checkpoint_main(void *argument);
+void *sk_sqlite_read_main(void *argument);
+
+#endif
