@@ -124,11 +124,11 @@ int64_t sk_undo_wake_at(const struct sk_saga *saga);
 void sk_tick(struct sk_turn *turn);
 void sk_advance(struct sk_turn *turn);
 void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reason reason);
-/* locks_of_saga.c */
+/* message.c: locks */
 void sk_locks_ask_next(struct sk_turn *turn);
 void sk_locks_give_back(struct sk_turn *turn);
 bool sk_locks_all_held(const struct sk_saga *saga);
-/* message.c */
+/* message.c: children */
 enum skald_status sk_message_receive(struct sk_turn *turn, const struct sk_message *message);
 void sk_child_start(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str input);
 void sk_child_tell(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_message_kind kind);
@@ -139,6 +139,8 @@ void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t 
 /* recover.c */
 void sk_recover(struct sk_turn *turn);
 /* operate.c */
+/* A failed saga goes on undoing: exactly the compensations that are open. */
+void sk_saga_reopen(struct sk_turn *turn, const struct sk_command *command);
 enum skald_status sk_operate(struct sk_turn *turn, const struct sk_command *command);
 /* request.c: the resolved request, in the turn's scratch memory: fills event->extra (line) and event->body. */
 void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action, enum sk_operation operation,

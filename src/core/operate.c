@@ -1,0 +1,331 @@
+/*
+ * operate.c: the operators' commands, by state: the table of docs/internals/semantics.md, cell by cell.
+ * A command that cannot act answers SKALD_E_STATE with one sentence that says why and, where there is one, what to
+ * do instead; it changes nothing.
+ */
+#include "core/core_private.h"
+
+static enum skald_status refuse(struct sk_turn *turn, const char *sentence)
+{
+    return sk_error_set(turn->error, SKALD_E_STATE, "%s", sentence);
+}
+
+static bool was_seen(const struct sk_saga *saga, struct sk_str id)
+{
+    for (uint32_t i = 0; id.size > 0 && i < saga->command_ids_count; i++)
+        if (sk_str_equal(saga->command_ids[i], id)) return true;
+    return false;
+}
+
+static void note(struct sk_turn *turn, const struct sk_command *command, enum sk_event_type type, uint32_t step,
+                 int32_t item, uint32_t kind)
+{
+    struct sk_event event = sk_turn_event(turn, type, step, item);
+    event.text = command->who;
+    event.note = command->why;
+    event.extra = command->id;
+    event.kind = kind;
+    if (command->kind == SK_COMMAND_RETRY || command->kind == SK_COMMAND_SKIP_STEP) event.body = command->body;
+    sk_turn_emit(turn, &event);
+}
+
+static void lift_suspension(struct sk_turn *turn, const char *by)
+{
+    if (!turn->saga->is_suspended || turn->failed) return;
+    struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_RESUMED, SK_STEP_NONE, -1);
+    event.text = sk_str_of(by);
+    sk_turn_emit(turn, &event);
+}
+
+/* ---- cancel ----------------------------------------------------------------------------------- */
+
+static enum skald_status cancel(struct sk_turn *turn, const struct sk_command *command)
+{
+    struct sk_saga *saga = turn->saga;
+    if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
+    if (saga->state == SK_SAGA_RUNNING && saga->is_past_pivot)
+        return refuse(turn, "the saga is past its pivot and only goes forward; force-cancel with --past-pivot undoes it all the same");
+    if (saga->state == SK_SAGA_RUNNING && saga->plan->is_forward)
+        return refuse(turn, "the definition says recovery: forward; force-cancel with --past-pivot undoes it all the same");
+    bool frozen = saga->state == SK_SAGA_RUNNING && sk_saga_is_frozen(saga);
+    note(turn, command, SK_EVENT_OPERATOR_CANCEL, SK_STEP_NONE, -1, frozen ? 1u : 0u);
+    lift_suspension(turn, "cancel");
+    if (turn->failed || frozen) return SKALD_OK;
+    if (saga->state == SK_SAGA_PENDING) sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
+    else if (saga->state == SK_SAGA_RUNNING) sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), command->why, false);
+    return SKALD_OK;
+}
+
+/* ---- taking up a failed saga ------------------------------------------------------------------ */
+
+static bool is_repairable(const struct sk_unit *unit)
+{
+    return unit->undo_state == SK_UNDO_FAILED && !unit->child_failed;
+}
+
+static uint32_t count_open(const struct sk_saga *saga)
+{
+    uint32_t open = 0;
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++)
+        for (uint32_t i = 0; i < saga->steps[s].units_count; i++) open += is_repairable(&saga->steps[s].units[i]);
+    return open;
+}
+
+/* Exactly the compensations that are open. */
+void sk_saga_reopen(struct sk_turn *turn, const struct sk_command *command)
+{
+    struct sk_saga *saga = turn->saga;
+    struct sk_command plain = *command;
+    plain.id = (struct sk_str){ NULL, 0 };
+    for (uint32_t s = 0; !turn->failed && s < saga->plan->steps_count; s++)
+        for (uint32_t i = 0; !turn->failed && i < saga->steps[s].units_count; i++)
+            if (is_repairable(&saga->steps[s].units[i]))
+                note(turn, &plain, SK_EVENT_OPERATOR_RETRY, s, sk_item_of(sk_step_of(saga, s), i), SK_OPERATION_COMPENSATION);
+    sk_undo_begin(turn, saga->reason == SK_REASON_NONE ? SK_REASON_STEP : saga->reason, SK_STR("retry"), command->why, false);
+}
+
+static enum skald_status retry_failed(struct sk_turn *turn, const struct sk_command *command, enum sk_event_type type)
+{
+    struct sk_saga *saga = turn->saga;
+    if (count_open(saga) == 0)
+        return refuse(turn, "no compensation of this saga is open; repair the child saga that its error names");
+    if (saga->retry_after_locks) return refuse(turn, "a retry is already waiting for the saga's lock keys");
+    bool needs_locks = false;
+    for (uint32_t i = 0; i < saga->locks_count; i++) needs_locks = needs_locks || saga->locks[i].state == SK_LOCK_RELEASED;
+    note(turn, command, type, SK_STEP_NONE, -1, 0);
+    if (turn->failed) return SKALD_OK;
+    if (needs_locks && type == SK_EVENT_OPERATOR_RETRY) sk_locks_ask_next(turn); /* goes on when all are granted */
+    else sk_saga_reopen(turn, command);
+    return SKALD_OK;
+}
+
+/* ---- force-cancel ----------------------------------------------------------------------------- */
+
+static void drop_pauses(struct sk_turn *turn)
+{
+    struct sk_saga *saga = turn->saga;
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
+        for (uint32_t i = 0; !turn->failed && i < saga->steps[s].units_count; i++) {
+            int32_t item = sk_item_of(sk_step_of(saga, s), i);
+            const struct sk_unit *unit = &saga->steps[s].units[i];
+            bool pauses = unit->undo.state == SK_CALL_PAUSED || unit->undo.state == SK_CALL_PARKED;
+            if (pauses) sk_undo_again(turn, s, item, false);
+            else sk_undo_stop_unit(turn, s, item, true);
+        }
+    }
+}
+
+static enum skald_status force_cancel(struct sk_turn *turn, const struct sk_command *command)
+{
+    struct sk_saga *saga = turn->saga;
+    if (saga->state == SK_SAGA_FAILED) return retry_failed(turn, command, SK_EVENT_OPERATOR_FORCE_CANCEL);
+    if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
+    bool past = saga->state == SK_SAGA_RUNNING && (saga->is_past_pivot || saga->plan->is_forward || sk_saga_is_frozen(saga));
+    if (past && !command->is_past_pivot_allowed)
+        return refuse(turn, "the saga is at or past its pivot, or recovers forward; say --past-pivot to undo it all the same");
+    note(turn, command, SK_EVENT_OPERATOR_FORCE_CANCEL, SK_STEP_NONE, -1, 0);
+    lift_suspension(turn, "force-cancel");
+    if (turn->failed) return SKALD_OK;
+    if (saga->state == SK_SAGA_PENDING) sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
+    else if (saga->state == SK_SAGA_RUNNING) sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), command->why, true);
+    else drop_pauses(turn);
+    return SKALD_OK;
+}
+
+/* ---- force-complete --------------------------------------------------------------------------- */
+
+static void force_unit(struct sk_turn *turn, uint32_t step, int32_t item)
+{
+    const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
+    if (sk_unit_is_busy(unit)) {
+        struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_SKIPPED, step, item);
+        event.kind = SK_SKIP_OPERATOR;
+        sk_turn_emit(turn, &event);
+    } else if (sk_call_is_busy(&unit->undo)) {
+        sk_undo_skip(turn, step, item, SK_UNDO_SKIP_OPERATOR);
+    }
+}
+
+static enum skald_status force_complete(struct sk_turn *turn, const struct sk_command *command)
+{
+    struct sk_saga *saga = turn->saga;
+    if (saga->state == SK_SAGA_PENDING) return refuse(turn, "the saga has not started: cancel it instead");
+    if (sk_saga_state_is_end(saga->state) && saga->state != SK_SAGA_FAILED) return refuse(turn, "the saga has ended");
+    note(turn, command, SK_EVENT_OPERATOR_FORCE_COMPLETE, SK_STEP_NONE, -1, 0);
+    lift_suspension(turn, "force-complete");
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++)
+        for (uint32_t i = 0; !turn->failed && i < saga->steps[s].units_count; i++)
+            force_unit(turn, s, sk_item_of(sk_step_of(saga, s), i));
+    if (!turn->failed) sk_saga_finish(turn, SK_EVENT_SAGA_COMPLETED, SK_REASON_FORCED);
+    return SKALD_OK;
+}
+
+/* ---- retry ------------------------------------------------------------------------------------ */
+
+static enum skald_status retry_parked(struct sk_turn *turn, const struct sk_command *command, uint32_t step, int32_t item)
+{
+    const struct sk_step *s = sk_step_of(turn->saga, step);
+    const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
+    bool is_new_round = unit->action.last_was_no && !unit->action.had_unknown && !unit->maybe;
+    if (command->body.size > 0 && !is_new_round)
+        return refuse(turn, "the step may have happened: it keeps its key and its input");
+    note(turn, command, SK_EVENT_OPERATOR_RETRY, step, item, SK_OPERATION_ACTION);
+    if (turn->failed) return SKALD_OK;
+    bool is_child = s->kind == SK_KIND_SAGA;
+    struct sk_event event = sk_turn_event(turn, is_child ? SK_EVENT_STEP_STARTED : SK_EVENT_STEP_RETRYING, step, item);
+    event.round = unit->action.round + (is_new_round ? 1u : 0u);
+    event.attempt = is_new_round ? 1u : unit->action.attempt + 1u;
+    if (is_child) {
+        event.kind = SK_FOR_CHILD;
+        event.extra = SK_STR(" child\n");
+        event.body = command->body.size > 0 ? command->body : unit->action.body;
+        sk_turn_emit(turn, &event);
+        if (!turn->failed) sk_child_start(turn, step, item, event.body);
+        return SKALD_OK;
+    }
+    event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_ACTION);
+    if (is_new_round) {
+        sk_request_resolve(turn, s->action, SK_OPERATION_ACTION, &event);
+        if (command->body.size > 0) event.body = command->body;
+    }
+    sk_turn_emit(turn, &event);
+    return SKALD_OK;
+}
+
+static bool is_meant(const struct sk_command *command, uint32_t step, int32_t item)
+{
+    if (command->step == SK_STEP_NONE) return true;
+    return command->step == step && (command->item == -1 || command->item == item);
+}
+
+static enum skald_status retry_unit(struct sk_turn *turn, const struct sk_command *command, uint32_t step, int32_t item, bool *out_acted)
+{
+    const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
+    bool undo_waits = unit->undo.state == SK_CALL_PAUSED || unit->undo.state == SK_CALL_PARKED;
+    if (undo_waits) {
+        note(turn, command, SK_EVENT_OPERATOR_RETRY, step, item, SK_OPERATION_COMPENSATION);
+        if (!turn->failed) sk_undo_again(turn, step, item, false);
+    } else if (!sk_unit_is_busy(unit)) {
+        return SKALD_OK;
+    } else if (unit->action.state == SK_CALL_PARKED) {
+        enum skald_status status = retry_parked(turn, command, step, item);
+        if (status != SKALD_OK) return status;
+    } else if (unit->action.state == SK_CALL_PAUSED && unit->action.what != SK_FOR_TIMER) {
+        if (command->body.size > 0) return refuse(turn, "only a step that waits for a human can be retried with another input");
+        note(turn, command, SK_EVENT_OPERATOR_RETRY, step, item, SK_OPERATION_ACTION);
+        if (!turn->failed) sk_action_again(turn, step, item);
+    } else {
+        return SKALD_OK;
+    }
+    *out_acted = true;
+    return SKALD_OK;
+}
+
+static enum skald_status retry(struct sk_turn *turn, const struct sk_command *command)
+{
+    struct sk_saga *saga = turn->saga;
+    if (saga->is_suspended) return refuse(turn, "the saga is suspended: resume it first");
+    if (saga->state == SK_SAGA_FAILED) return retry_failed(turn, command, SK_EVENT_OPERATOR_RETRY);
+    if (saga->state == SK_SAGA_PENDING) return refuse(turn, "the saga has not started yet");
+    if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended: start it anew");
+    bool acted = false;
+    struct sk_command once = *command;
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
+        for (uint32_t i = 0; !turn->failed && i < saga->steps[s].units_count; i++) {
+            int32_t item = sk_item_of(sk_step_of(saga, s), i);
+            if (!is_meant(command, s, item)) continue;
+            enum skald_status status = retry_unit(turn, &once, s, item, &acted);
+            if (status != SKALD_OK) return status;
+            if (acted) once.id = (struct sk_str){ NULL, 0 };
+        }
+    }
+    return acted ? SKALD_OK : refuse(turn, "nothing here waits for a retry");
+}
+
+/* ---- skip-step -------------------------------------------------------------------------------- */
+
+static enum skald_status skip_undo(struct sk_turn *turn, const struct sk_command *command)
+{
+    const struct sk_unit *unit = sk_saga_unit(turn->saga, command->step, command->item);
+    if (unit == NULL) return refuse(turn, "name the item: its compensations are skipped one by one");
+    if (sk_unit_is_busy(unit) || unit->undo.state == SK_CALL_FLYING) return refuse(turn, "the step is in flight: wait for its answer");
+    bool owes = sk_unit_may_have_happened(unit) && unit->undo_state == SK_UNDO_OPEN;
+    if (!owes) return refuse(turn, "this step has nothing left to undo");
+    note(turn, command, SK_EVENT_OPERATOR_SKIP_STEP, command->step, command->item, SK_OPERATION_COMPENSATION);
+    if (!turn->failed) sk_undo_skip(turn, command->step, command->item, SK_UNDO_SKIP_OPERATOR);
+    return SKALD_OK;
+}
+
+static enum skald_status skip_step(struct sk_turn *turn, const struct sk_command *command)
+{
+    struct sk_saga *saga = turn->saga;
+    if (command->step >= saga->plan->steps_count) return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step");
+    if (saga->state == SK_SAGA_PENDING) return refuse(turn, "the saga has not started yet");
+    if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
+    if (saga->state == SK_SAGA_COMPENSATING) return skip_undo(turn, command);
+    const struct sk_step_run *run = &saga->steps[command->step];
+    const struct sk_unit *unit = sk_saga_unit(saga, command->step, command->item);
+    bool is_whole = sk_step_is_foreach(sk_step_of(saga, command->step)) && command->item == -1;
+    if (is_whole && run->state != SK_STEP_PENDING) return refuse(turn, "the step has started: skip its items one by one");
+    if (!is_whole && unit == NULL) return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the step has no such item");
+    if (!is_whole && unit->state != SK_STEP_PENDING && unit->state != SK_STEP_WAITING)
+        return refuse(turn, sk_unit_is_busy(unit) ? "the step is in flight: wait for its answer" : "the step has already ended");
+    bool child_or_answer = !is_whole && (unit->action.what == SK_FOR_CHILD || unit->action.what == SK_FOR_ANSWER);
+    if (child_or_answer) return refuse(turn, "the step waits for an answer: complete it, or cancel the saga");
+    note(turn, command, SK_EVENT_OPERATOR_SKIP_STEP, command->step, command->item, SK_OPERATION_ACTION);
+    struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_SKIPPED, command->step, command->item);
+    event.kind = SK_SKIP_OPERATOR;
+    event.body = command->body;
+    sk_turn_emit(turn, &event);
+    return SKALD_OK;
+}
+
+/* ---- suspend, resume -------------------------------------------------------------------------- */
+
+static enum skald_status suspend(struct sk_turn *turn, const struct sk_command *command)
+{
+    struct sk_saga *saga = turn->saga;
+    if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
+    if (saga->is_suspended) return SKALD_OK;
+    note(turn, command, SK_EVENT_OPERATOR_SUSPEND, SK_STEP_NONE, -1, 0);
+    struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_SUSPENDED, SK_STEP_NONE, -1);
+    event.text = SK_STR("operator");
+    event.note = command->why;
+    sk_turn_emit(turn, &event);
+    return SKALD_OK;
+}
+
+static enum skald_status resume(struct sk_turn *turn, const struct sk_command *command)
+{
+    struct sk_saga *saga = turn->saga;
+    if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
+    if (!saga->is_suspended) return SKALD_OK;
+    note(turn, command, SK_EVENT_OPERATOR_RESUME, SK_STEP_NONE, -1, 0);
+    lift_suspension(turn, "resume");
+    return SKALD_OK;
+}
+
+enum skald_status sk_operate(struct sk_turn *turn, const struct sk_command *command)
+{
+    if (was_seen(turn->saga, command->id)) return SKALD_OK;
+    switch (command->kind) {
+    case SK_COMMAND_CANCEL: return cancel(turn, command);
+    case SK_COMMAND_FORCE_CANCEL: return force_cancel(turn, command);
+    case SK_COMMAND_FORCE_COMPLETE: return force_complete(turn, command);
+    case SK_COMMAND_RETRY: return retry(turn, command);
+    case SK_COMMAND_SKIP_STEP: return skip_step(turn, command);
+    case SK_COMMAND_SUSPEND: return suspend(turn, command);
+    case SK_COMMAND_RESUME: return resume(turn, command);
+    case SK_COMMAND_START:
+    case SK_COMMAND_ADMIT:
+    case SK_COMMAND_RECOVER:
+    case SK_COMMAND_WAKE:
+    case SK_COMMAND_OUTCOME:
+    case SK_COMMAND_COMPLETE:
+    case SK_COMMAND_MESSAGE:
+    case SK_COMMAND_SIGNAL:
+    case SK_COMMAND_SWEEP:
+    case SK_COMMANDS_COUNT: break;
+    }
+    return sk_error_set(turn->error, SKALD_E_ARGUMENT, "not an operator's command");
+}
