@@ -1,6 +1,7 @@
 /*
- * arena.h: memory by lifetime (one saga, one batch, one request). Allocation never fails one by one:
- * the first failure makes the arena `failed`, returns NULL from then on, and the owner checks once.
+ * arena.h: memory by lifetime (one saga, one batch, one request). Allocation never fails one by
+ * one: the first failure makes the arena `failed`, returns NULL from then on, and the owner checks
+ * once.
  */
 #ifndef SK_BASE_ARENA_H
 #define SK_BASE_ARENA_H
@@ -11,8 +12,8 @@ struct sk_arena_block;
 
 struct sk_arena {
     struct sk_arena_block *head;
-    size_t used;   /* in the head block */
-    size_t bytes;  /* of all blocks: what this arena costs */
+    size_t used;  /* in the head block */
+    size_t bytes; /* of all blocks: what this arena costs */
     bool failed;
 };
 
@@ -31,8 +32,8 @@ char *sk_arena_text(struct sk_arena *arena, struct sk_str s);
 #define SK_ARENA_NEW(arena, type) ((type *)sk_arena_alloc((arena), sizeof(type)))
 #define SK_ARENA_ARRAY(arena, type, count) ((type *)sk_arena_array((arena), (count), sizeof(type)))
 
-/* The allocator below everything pure: malloc, realloc and free, zeroing. Tests make the n-th fail by
- * wrapping these at link time. */
+/* The allocator below everything pure: malloc, realloc and free, zeroing. Tests make the n-th fail
+ * by wrapping these at link time. */
 void *sk_alloc(size_t size);
 void *sk_realloc(void *pointer, size_t size);
 void sk_free(void *pointer);

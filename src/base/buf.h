@@ -2,8 +2,8 @@
  * buf.h: a growable byte string with sticky failure.
  *
  *   - size <= capacity; data may be NULL only while capacity is 0.
- *   - The first append that cannot be done (memory, ceiling) sets `failed` and changes nothing; later
- *     appends do nothing. The owner checks `failed` once, at the end.
+ *   - The first append that cannot be done (memory, ceiling) sets `failed` and changes nothing;
+ *     later appends do nothing. The owner checks `failed` once, at the end.
  *   - The caller owns the struct; release frees what it holds. Not thread safe.
  */
 #ifndef SK_BASE_BUF_H
@@ -26,13 +26,14 @@ void sk_buf_append(struct sk_buf *buf, const void *bytes, size_t size);
 void sk_buf_append_str(struct sk_buf *buf, struct sk_str s);
 void sk_buf_append_text(struct sk_buf *buf, const char *text);
 void sk_buf_append_char(struct sk_buf *buf, char c);
-void sk_buf_append_u64(struct sk_buf *buf, uint64_t value);  /* decimal */
+void sk_buf_append_u64(struct sk_buf *buf, uint64_t value); /* decimal */
 void sk_buf_append_i64(struct sk_buf *buf, int64_t value);
 /* For text and integers only: the decimal point of %f follows the locale. */
 void sk_buf_printf(struct sk_buf *buf, const char *format, ...) SK_PRINTF(2, 3);
 /* Room for `size` more bytes, or NULL (and failed); the caller adds to buf->size what it wrote. */
 char *sk_buf_reserve(struct sk_buf *buf, size_t size);
-/* NUL-terminated view, the NUL not counted; "" while empty or failed. Borrowed until the next change. */
+/* NUL-terminated view, the NUL not counted; "" while empty or failed. Borrowed until the next
+ * change. */
 const char *sk_buf_text(struct sk_buf *buf);
 static inline struct sk_str sk_buf_view(const struct sk_buf *buf)
 {
@@ -44,7 +45,8 @@ void sk_put_u64(struct sk_buf *buf, uint64_t value);
 void sk_put_i64(struct sk_buf *buf, int64_t value);
 void sk_put_str(struct sk_buf *buf, struct sk_str s);
 
-/* The reading side: never reads past `end`; the first damage sets `bad` and all later reads give 0. */
+/* The reading side: never reads past `end`; the first damage sets `bad` and all later reads give
+ * 0. */
 struct sk_reader {
     const char *at, *end;
     bool bad;

@@ -1,4 +1,5 @@
-/* hash.h: the three hashes Skald needs, all libsodium's; nothing here reads a clock or random bytes. */
+/* hash.h: the three hashes Skald needs, all libsodium's; nothing here reads a clock or random
+ * bytes. */
 #ifndef SK_BASE_HASH_H
 #define SK_BASE_HASH_H
 
@@ -23,7 +24,8 @@ uint64_t sk_hash_id(struct sk_str id);
 void sk_mac(const uint8_t key[32], struct sk_str bytes, uint8_t out[SK_MAC_SIZE]);
 bool sk_mac_equal(const uint8_t a[SK_MAC_SIZE], const uint8_t b[SK_MAC_SIZE]);
 
-/* A deterministic stream of bits from (seed, index): splitmix64. Not a hash of content; used for jitter. */
+/* A deterministic stream of bits from (seed, index): splitmix64. Not a hash of content; used for
+ * jitter. */
 uint64_t sk_mix(uint64_t seed, uint64_t index);
 
 #endif

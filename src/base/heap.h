@@ -1,4 +1,5 @@
-/* heap.h: an intrusive binary heap of (when, number): timers. The owner embeds struct sk_heap_node. */
+/* heap.h: an intrusive binary heap of (when, number): timers. The owner embeds struct
+ * sk_heap_node. */
 #ifndef SK_BASE_HEAP_H
 #define SK_BASE_HEAP_H
 
@@ -18,9 +19,10 @@ struct sk_heap {
 
 void sk_heap_release(struct sk_heap *heap);
 /* Adds or moves; SKALD_E_MEMORY only when adding. */
-enum skald_status sk_heap_put(struct sk_heap *heap, struct sk_heap_node *node, int64_t when, uint64_t order)
-    SK_MUST_CHECK;
-void sk_heap_remove(struct sk_heap *heap, struct sk_heap_node *node); /* fine when it is not in it */
-struct sk_heap_node *sk_heap_first(const struct sk_heap *heap);       /* NULL when empty */
+enum skald_status sk_heap_put(struct sk_heap *heap, struct sk_heap_node *node, int64_t when,
+                              uint64_t order) SK_MUST_CHECK;
+/* Fine when it is not in it. */
+void sk_heap_remove(struct sk_heap *heap, struct sk_heap_node *node);
+struct sk_heap_node *sk_heap_first(const struct sk_heap *heap); /* NULL when empty */
 
 #endif

@@ -9,7 +9,8 @@ enum { SK_UUID_TEXT_SIZE = 37 };
 
 /* 1–200 of A-Z a-z 0-9 - _ : (what a client may give). */
 bool sk_id_is_client(struct sk_str id);
-/* A saga's id as the engine knows it: client ids, and children's "<parent>.<step>[.<item>][~r<n>]". */
+/* A saga's id as the engine knows it: client ids, and children's
+ * "<parent>.<step>[.<item>][~r<n>]". */
 bool sk_id_is_saga(struct sk_str id);
 /* ^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$, ≤ 100: definitions and steps. */
 bool sk_id_is_name(struct sk_str id);

@@ -36,7 +36,7 @@ size_t sk_json_count(struct sk_str container); /* elements or members; 0 for a s
 /* Walks an array or an object: `while (sk_json_next(&it)) … it.name, it.value`. */
 struct sk_json_iter {
     struct sk_str rest;
-    struct sk_str name;  /* raw, between the quotes; empty in an array */
+    struct sk_str name; /* raw, between the quotes; empty in an array */
     struct sk_str value;
     size_t index;
     bool is_object, started;
@@ -50,19 +50,24 @@ void sk_json_unescape(struct sk_str string_span, struct sk_buf *out);
 struct sk_str sk_json_string(struct sk_str string_span, struct sk_arena *arena);
 /* Does the string span mean this text? Without copying. */
 bool sk_json_string_is(struct sk_str string_span, struct sk_str text);
-/* Numbers: exact integer if it is one and fits; otherwise false. Double: always for a number span. */
+/* Numbers: exact integer if it is one and fits; otherwise false. Double: always for a number
+ * span. */
 bool sk_json_to_i64(struct sk_str span, int64_t *out_value);
 bool sk_json_to_double(struct sk_str span, double *out_value);
 /* -1, 0, 1 for two number spans: exactly when both are integers of int64, else as doubles. */
 int sk_json_number_compare(struct sk_str a, struct sk_str b);
 /* Same value? Objects in any member order; numbers by value; used by == in expressions. */
 bool sk_json_equal(struct sk_str a, struct sk_str b);
-/* Appends in canonical form: members sorted by bytes (last duplicate wins), no blanks, minimal string
- * escapes, numbers as written. For digests. */
+/* Appends in canonical form: members sorted by bytes (last duplicate wins), no blanks, minimal
+ * string escapes, numbers as written. For digests. */
 void sk_json_canonical(struct sk_str span, struct sk_buf *out);
 
-/* Writer. Commas and colons are placed by the writer; that keys, values and ends match is the caller's.
- *   sk_json_begin_object(&w); sk_json_key(&w, "id"); sk_json_put_str(&w, id); sk_json_end_object(&w); */
+/* Writer. Commas and colons are placed by the writer; that keys, values and ends match is
+ * the caller's.
+ *     sk_json_begin_object(&w);
+ *     sk_json_key(&w, "id");
+ *     sk_json_put_str(&w, id);
+ *     sk_json_end_object(&w); */
 struct sk_json_writer {
     struct sk_buf *out;
     bool need_comma;
@@ -81,7 +86,8 @@ void sk_json_put_u64(struct sk_json_writer *w, uint64_t value);
 void sk_json_put_double(struct sk_json_writer *w, double value); /* shortest that reads back */
 void sk_json_put_bool(struct sk_json_writer *w, bool value);
 void sk_json_put_null(struct sk_json_writer *w);
-void sk_json_put_raw(struct sk_json_writer *w, struct sk_str span); /* validated text; empty = null */
+/* Validated text; empty = null. */
+void sk_json_put_raw(struct sk_json_writer *w, struct sk_str span);
 /* Appends `text` as a JSON string with quotes. */
 void sk_json_quote(struct sk_buf *out, struct sk_str text);
 

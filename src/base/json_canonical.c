@@ -49,7 +49,7 @@ void sk_json_index_release(struct sk_json_index *index)
     *index = (struct sk_json_index){ 0 };
 }
 
-/* ---- equality --------------------------------------------------------------------------------- */
+/* ---- equality -------------------------------------------------------------------------------- */
 
 static bool equal_arrays(struct sk_str a, struct sk_str b)
 {
@@ -138,21 +138,16 @@ bool sk_json_equal(struct sk_str a, struct sk_str b)
     case SK_JSON_NONE:
     case SK_JSON_NULL:
     case SK_JSON_FALSE:
-    case SK_JSON_TRUE:
-        return true;
-    case SK_JSON_NUMBER:
-        return sk_json_number_compare(a, b) == 0;
-    case SK_JSON_STRING:
-        return sk_json_raw_compare(sk_json_inside(a), sk_json_inside(b)) == 0;
-    case SK_JSON_ARRAY:
-        return equal_arrays(a, b);
-    case SK_JSON_OBJECT:
-        return equal_objects(a, b);
+    case SK_JSON_TRUE: return true;
+    case SK_JSON_NUMBER: return sk_json_number_compare(a, b) == 0;
+    case SK_JSON_STRING: return sk_json_raw_compare(sk_json_inside(a), sk_json_inside(b)) == 0;
+    case SK_JSON_ARRAY: return equal_arrays(a, b);
+    case SK_JSON_OBJECT: return equal_objects(a, b);
     }
     return false;
 }
 
-/* ---- canonical form --------------------------------------------------------------------------- */
+/* ---- canonical form -------------------------------------------------------------------------- */
 
 static void append_string(struct sk_buf *out, struct sk_str raw)
 {
@@ -194,21 +189,13 @@ void sk_json_canonical(struct sk_str span, struct sk_buf *out)
 {
     span = sk_json_trim(span);
     switch (sk_json_type(span)) {
-    case SK_JSON_OBJECT:
-        append_object(span, out);
-        return;
-    case SK_JSON_ARRAY:
-        append_array(span, out);
-        return;
-    case SK_JSON_STRING:
-        append_string(out, sk_json_inside(span));
-        return;
+    case SK_JSON_OBJECT: append_object(span, out); return;
+    case SK_JSON_ARRAY: append_array(span, out); return;
+    case SK_JSON_STRING: append_string(out, sk_json_inside(span)); return;
     case SK_JSON_NONE:
     case SK_JSON_NULL:
     case SK_JSON_FALSE:
     case SK_JSON_TRUE:
-    case SK_JSON_NUMBER:
-        sk_buf_append_str(out, span);
-        return;
+    case SK_JSON_NUMBER: sk_buf_append_str(out, span); return;
     }
 }

@@ -66,11 +66,11 @@ static bool check_number(struct checker *c)
     if (next_is(c, '-')) {
         c->at += 1;
     }
-    bool is_zero = next_is(c, '0');
+    const char *first = c->at;
     if (!check_digits(c)) {
         return false;
     }
-    if (is_zero && c->at[-1] != '0') {
+    if (*first == '0' && c->at - first > 1) {
         return fail(c, "a number must not begin with 0");
     }
     if (next_is(c, '.')) {
@@ -271,17 +271,12 @@ static bool check_value(struct checker *c, int depth)
         return fail(c, "expected a value, found the end");
     }
     switch (*c->at) {
-    case '"':
-        return check_string(c);
+    case '"': return check_string(c);
     case '{':
-    case '[':
-        return check_container(c, depth);
-    case 't':
-        return check_word(c, "true");
-    case 'f':
-        return check_word(c, "false");
-    case 'n':
-        return check_word(c, "null");
+    case '[': return check_container(c, depth);
+    case 't': return check_word(c, "true");
+    case 'f': return check_word(c, "false");
+    case 'n': return check_word(c, "null");
     default:
         if (*c->at == '-' || next_is_digit(c)) {
             return check_number(c);

@@ -162,7 +162,7 @@ int sk_json_number_compare(struct sk_str a, struct sk_str b)
     return a_double < b_double ? -1 : (a_double > b_double ? 1 : 0);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* The fewest digits that read back as `value` (finite, > 0), and the power of ten of the first. */
 static size_t shortest_digits(double value, char digits[18], int *out_power)

@@ -9,8 +9,8 @@
 
 /* What is between the quotes of a trimmed string span. */
 struct sk_str sk_json_inside(struct sk_str string_span);
-/* Takes one character (an escape, a pair of surrogate escapes, or plain bytes) off the raw text of a
- * checked string and gives its UTF-8; returns its size, 0 at the end. */
+/* Takes one character (an escape, a pair of surrogate escapes, or plain bytes) off the raw text of
+ * a checked string and gives its UTF-8; returns its size, 0 at the end. */
 size_t sk_json_take_char(struct sk_str *raw, char out[4]);
 /* Order of two raw texts by the bytes of what they mean. */
 int sk_json_raw_compare(struct sk_str a, struct sk_str b);

@@ -171,7 +171,7 @@ struct sk_str sk_json_string(struct sk_str string_span, struct sk_arena *arena)
     return (struct sk_str){ text, text != NULL ? decode(raw, text) : 0 };
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static bool is_plain(char c)
 {

@@ -29,20 +29,13 @@ enum sk_json_type sk_json_type(struct sk_str span)
         return SK_JSON_NONE;
     }
     switch (span.data[0]) {
-    case 'n':
-        return SK_JSON_NULL;
-    case 'f':
-        return SK_JSON_FALSE;
-    case 't':
-        return SK_JSON_TRUE;
-    case '"':
-        return SK_JSON_STRING;
-    case '[':
-        return SK_JSON_ARRAY;
-    case '{':
-        return SK_JSON_OBJECT;
-    default:
-        return SK_JSON_NUMBER;
+    case 'n': return SK_JSON_NULL;
+    case 'f': return SK_JSON_FALSE;
+    case 't': return SK_JSON_TRUE;
+    case '"': return SK_JSON_STRING;
+    case '[': return SK_JSON_ARRAY;
+    case '{': return SK_JSON_OBJECT;
+    default: return SK_JSON_NUMBER;
     }
 }
 

@@ -5,25 +5,25 @@
 #include <assert.h>
 
 enum {
-    SK_ID_SIZE_MAX = 200,           /* a saga's id, given by a client */
-    SK_NAME_SIZE_MAX = 100,         /* a definition's or a step's id */
-    SK_STEPS_MAX = 1000,            /* of one definition */
-    SK_ITEMS_MAX = 10000,           /* of one foreach */
-    SK_LOCK_KEYS_MAX = 64,          /* of one saga */
-    SK_SIGNALS_MAX = 1000,          /* stored and not consumed, of one saga */
-    SK_LATE_EVENTS_MAX = 100,       /* recorded late answers of one saga */
-    SK_REDRIVES_MAX = 5,            /* of one attempt, then the saga is suspended */
-    SK_CHILD_DEPTH_MAX = 16,        /* sagas within sagas */
-    SK_SHARDS_MAX = 4096,           /* of one store */
+    SK_ID_SIZE_MAX = 200,     /* a saga's id, given by a client */
+    SK_NAME_SIZE_MAX = 100,   /* a definition's or a step's id */
+    SK_STEPS_MAX = 1000,      /* of one definition */
+    SK_ITEMS_MAX = 10000,     /* of one foreach */
+    SK_LOCK_KEYS_MAX = 64,    /* of one saga */
+    SK_SIGNALS_MAX = 1000,    /* stored and not consumed, of one saga */
+    SK_LATE_EVENTS_MAX = 100, /* recorded late answers of one saga */
+    SK_REDRIVES_MAX = 5,      /* of one attempt, then the saga is suspended */
+    SK_CHILD_DEPTH_MAX = 16,  /* sagas within sagas */
+    SK_SHARDS_MAX = 4096,     /* of one store */
     SK_SHARDS_DEFAULT = 64,
     SK_YAML_SIZE_MAX = 10 * 1024 * 1024,
     SK_YAML_DEPTH_MAX = 64,
-    SK_YAML_NODES_MAX = 1000000,    /* after alias expansion */
+    SK_YAML_NODES_MAX = 1000000, /* after alias expansion */
     SK_JSON_DEPTH_MAX = 128,
     SK_PAYLOAD_SIZE_MAX = 4 * 1024 * 1024, /* input, output or request body of one step */
     SK_EVENT_SIZE_MAX = 8 * 1024 * 1024,   /* encoded data of one event */
-    SK_SNAPSHOT_EVERY = 256,        /* events between snapshots */
-    SK_SKEW_ALLOWANCE_MS = 2000,    /* law 6: added to the deadline of an unanswered attempt */
+    SK_SNAPSHOT_EVERY = 256,               /* events between snapshots */
+    SK_SKEW_ALLOWANCE_MS = 2000, /* law 6: added to the deadline of an unanswered attempt */
 };
 
 static_assert(SK_PAYLOAD_SIZE_MAX < SK_EVENT_SIZE_MAX, "a payload must fit into its event");

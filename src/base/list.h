@@ -1,4 +1,5 @@
-/* list.h: an intrusive doubly linked ring. The head is a node of its own; an empty list points to itself. */
+/* list.h: an intrusive doubly linked ring. The head is a node of its own; an empty list points to
+ * itself. */
 #ifndef SK_BASE_LIST_H
 #define SK_BASE_LIST_H
 
@@ -9,7 +10,7 @@ struct sk_list {
     struct sk_list *prev, *next;
 };
 
-#define sk_container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define sk_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void sk_list_init(struct sk_list *head)
 {

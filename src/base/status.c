@@ -6,9 +6,8 @@
 enum skald_class skald_status_class(enum skald_status status)
 {
     switch (status) {
-#define X(name, code, class_, text)                                                                \
-    case name:                                                                                     \
-        return SKALD_CLASS_##class_;
+#define X(name, code, class_, text) \
+    case name: return SKALD_CLASS_##class_;
         SKALD_STATUS_MAP(X)
 #undef X
     }
@@ -18,9 +17,8 @@ enum skald_class skald_status_class(enum skald_status status)
 const char *skald_status_name(enum skald_status status)
 {
     switch (status) {
-#define X(name, code, class_, text)                                                                \
-    case name:                                                                                     \
-        return #name;
+#define X(name, code, class_, text) \
+    case name: return #name;
         SKALD_STATUS_MAP(X)
 #undef X
     }
@@ -30,9 +28,8 @@ const char *skald_status_name(enum skald_status status)
 const char *skald_status_text(enum skald_status status)
 {
     switch (status) {
-#define X(name, code, class_, text)                                                                \
-    case name:                                                                                     \
-        return text;
+#define X(name, code, class_, text) \
+    case name: return text;
         SKALD_STATUS_MAP(X)
 #undef X
     }

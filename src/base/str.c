@@ -142,7 +142,7 @@ bool sk_utf8_valid(struct sk_str s)
     return true;
 }
 
-/* ---- the word that was meant ------------------------------------------------------------------ */
+/* ---- the word that was meant ----------------------------------------------------------------- */
 
 enum { WORD_SIZE_MAX = 64 };
 

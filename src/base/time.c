@@ -17,7 +17,8 @@ struct date {
     int year, month, day;
 };
 
-/* Years here begin in March, so that the leap day is the last of its year; 400 of them are an era. */
+/* Years here begin in March, so that the leap day is the last of its year; 400 of them are an
+ * era. */
 static int64_t days_of_date(struct date date)
 {
     int64_t year = date.month <= 2 ? date.year - 1 : date.year;

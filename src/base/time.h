@@ -11,8 +11,8 @@ enum { SK_TIME_TEXT_SIZE = 32, SK_DURATION_TEXT_SIZE = 40 };
 void sk_time_format(int64_t at_ms, char *out);
 /* RFC 3339 with any offset and 0–9 fraction digits (cut to ms); whole text; years 0001–9999. */
 bool sk_time_parse(struct sk_str text, int64_t *out_at_ms);
-/* Go's durations (ns us µs ms s m h, compounds, fractions, "0") and d; ≥ 0; rounded to the nearest ms,
- * a positive one to at least 1 ms. */
+/* Go's durations (ns us µs ms s m h, compounds, fractions, "0") and d; ≥ 0; rounded to the nearest
+ * ms, a positive one to at least 1 ms. */
 bool sk_duration_parse(struct sk_str text, int64_t *out_ms);
 /* "1h30m", "1.5s", "250ms", "0s". */
 void sk_duration_format(int64_t ms, char *out);

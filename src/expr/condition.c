@@ -192,7 +192,8 @@ static const struct {
     { "<", SK_FN_LT },  { ">", SK_FN_GT },  { "in", SK_FN_IN }, { "contains", SK_FN_CONTAINS },
 };
 
-/* SK_FUNCTIONS_COUNT when none is next. A word is one only when it ends there ("in", not "input"). */
+/* SK_FUNCTIONS_COUNT when none is next. A word is one only when it ends there ("in", not
+ * "input"). */
 static enum sk_function take_operator(struct sk_scan *scan)
 {
     size_t from = scan->at;
@@ -233,7 +234,8 @@ static struct sk_node *parse_comparison(struct sk_scan *scan)
 }
 
 /* One operand, or a call with all the operands that `token` joins. */
-static struct sk_node *parse_joined(struct sk_scan *scan, const char *token, enum sk_function function,
+static struct sk_node *parse_joined(struct sk_scan *scan, const char *token,
+                                    enum sk_function function,
                                     struct sk_node *(*parse_operand)(struct sk_scan *scan))
 {
     struct sk_node *call = NULL;

@@ -7,15 +7,14 @@
 #include "expr/expr_private.h"
 
 struct field {
-    const char *go; /* as in the reference time of Go's layouts */
-    char letter;    /* as in strftime */
+    const char *go;  /* as in the reference time of Go's layouts */
+    char letter;     /* as in strftime */
     size_t at, size; /* in the text form */
 };
 
 static const struct field fields[] = {
-    { "2006", 'Y', 0, 4 }, { "01", 'm', 5, 2 },  { "02", 'd', 8, 2 },
-    { "15", 'H', 11, 2 },  { "04", 'M', 14, 2 }, { "05", 'S', 17, 2 },
-    { "000", '\0', 20, 3 }, { "Z07:00", '\0', 23, 1 },
+    { "2006", 'Y', 0, 4 }, { "01", 'm', 5, 2 },  { "02", 'd', 8, 2 },    { "15", 'H', 11, 2 },
+    { "04", 'M', 14, 2 },  { "05", 'S', 17, 2 }, { "000", '\0', 20, 3 }, { "Z07:00", '\0', 23, 1 },
 };
 enum { FIELDS_COUNT = sizeof fields / sizeof fields[0] };
 
@@ -107,7 +106,8 @@ static void append_go(struct sk_buf *out, struct sk_str layout, const char *inst
     }
 }
 
-struct sk_value sk_date_format(struct sk_value instant, struct sk_str layout, struct sk_arena *scratch)
+struct sk_value sk_date_format(struct sk_value instant, struct sk_str layout,
+                               struct sk_arena *scratch)
 {
     char text[SK_TIME_TEXT_SIZE];
     int64_t at_ms = 0;

@@ -2,8 +2,8 @@
  * document.c: JSON whose strings and member names are templates. What holds no template is kept as
  * one piece of text, however large, and copied as it is.
  *
- *   D1  The output is JSON that sk_json_check accepts, or `out` has failed: values come from checked
- *       JSON, texts and names are quoted here, and depth is counted.
+ *   D1  The output is JSON that sk_json_check accepts, or `out` has failed: values come from
+ *       checked JSON, texts and names are quoted here, and depth is counted.
  */
 #include "expr/expr_private.h"
 
@@ -17,7 +17,7 @@ struct node {
     const struct sk_template *template;
     struct node *children;
     struct node *next;
-    struct sk_str name_raw; /* in an object: between the quotes … */
+    struct sk_str name_raw;         /* in an object: between the quotes … */
     const struct sk_template *name; /* … or, if it holds {{ }}, compiled */
 };
 
@@ -101,8 +101,9 @@ static const struct sk_template *compile_string(struct compiler *c, struct sk_st
     if (!sk_template_has_actions(text)) {
         return NULL;
     }
-    struct sk_scan scan = { .text = text, .names = c->names, .arena = c->arena, .refs = c->refs,
-                            .error = c->error };
+    struct sk_scan scan = {
+        .text = text, .names = c->names, .arena = c->arena, .refs = c->refs, .error = c->error
+    };
     const struct sk_template *template = sk_template_new(&scan);
     if (scan.status != SKALD_OK) {
         fail(c, scan.status, place);
@@ -170,7 +171,8 @@ static struct node *compile(struct compiler *c, struct sk_str span, const struct
 }
 
 enum skald_status sk_document_compile(struct sk_str json, const struct sk_names *names,
-                                      struct sk_arena *arena, const struct sk_document **out_document,
+                                      struct sk_arena *arena,
+                                      const struct sk_document **out_document,
                                       struct sk_expr_error *error)
 {
     struct compiler c = { .names = names, .arena = arena, .error = error };
@@ -194,7 +196,7 @@ const struct sk_refs *sk_document_refs(const struct sk_document *document)
     return &document->refs;
 }
 
-/* ---- rendering -------------------------------------------------------------------------------- */
+/* ---- rendering ------------------------------------------------------------------------------- */
 
 struct rendering {
     const struct sk_scope *scope;

@@ -7,7 +7,8 @@
  *   document   {"id": "{{ .input.id }}", "n": 3}                  →  JSON
  *
  * Paths: the first segment names a root; of `output` the second names a step. Segments may hold
- * hyphens and start with a digit; `[n]` indexes an array. A missing path is null (empty inside text).
+ * hyphens and start with a digit; `[n]` indexes an array. A missing path is null (empty inside
+ * text).
  */
 #ifndef SK_EXPR_EXPR_H
 #define SK_EXPR_EXPR_H
@@ -19,7 +20,7 @@
 
 enum sk_root {
     SK_ROOT_INPUT,
-    SK_ROOT_OUTPUT,    /* of the step given beside it */
+    SK_ROOT_OUTPUT, /* of the step given beside it */
     SK_ROOT_CONTEXT,
     SK_ROOT_VARIABLES, /* condition.variables */
     SK_ROOT_ERROR,     /* {"step","code","message"}: in compensations and hooks */
@@ -27,9 +28,9 @@ enum sk_root {
     SK_ROOT_SAGA_ID,
     SK_ROOT_STEP_ID,
     SK_ROOT_STEP_NAME,
-    SK_ROOT_ATTEMPT,   /* a JSON number */
-    SK_ROOT_ITEM,      /* the foreach variable */
-    SK_ROOT_RESPONSE,  /* the answer of a poll: in `until` and `fail_if` */
+    SK_ROOT_ATTEMPT,  /* a JSON number */
+    SK_ROOT_ITEM,     /* the foreach variable */
+    SK_ROOT_RESPONSE, /* the answer of a poll: in `until` and `fail_if` */
     SK_ROOTS_COUNT
 };
 
@@ -37,8 +38,8 @@ enum sk_root {
 struct sk_names {
     const struct sk_str *steps; /* ids, by step index */
     uint32_t steps_count;
-    struct sk_str item_name;    /* the foreach variable, empty = none */
-    uint32_t roots_allowed;     /* bit per sk_root */
+    struct sk_str item_name; /* the foreach variable, empty = none */
+    uint32_t roots_allowed;  /* bit per sk_root */
 };
 #define SK_ROOT_BIT(root) (UINT32_C(1) << (root))
 
@@ -52,8 +53,8 @@ struct sk_scope {
 
 /* What a compiled text refers to; for validation. */
 struct sk_refs {
-    struct sk_bitset steps;  /* outputs read */
-    uint32_t roots;          /* bit per sk_root */
+    struct sk_bitset steps; /* outputs read */
+    uint32_t roots;         /* bit per sk_root */
 };
 
 /* A compile error: offset in bytes of the text, and the message in `error`. */
@@ -62,45 +63,53 @@ struct sk_expr_error {
     skald_error error;
 };
 
-/* ---- conditions ------------------------------------------------------------------------------- */
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 struct sk_condition;
-/* SKALD_E_SYNTAX (with place and remedy) or SKALD_E_MEMORY. The result lives in the arena; nesting is
- * bounded (64), so evaluation needs bounded stack. */
-enum skald_status sk_condition_compile(struct sk_str text, const struct sk_names *names, struct sk_arena *arena,
+/* SKALD_E_SYNTAX (with place and remedy) or SKALD_E_MEMORY. The result lives in the arena; nesting
+ * is bounded (64), so evaluation needs bounded stack. */
+enum skald_status sk_condition_compile(struct sk_str text, const struct sk_names *names,
+                                       struct sk_arena *arena,
                                        const struct sk_condition **out_condition,
                                        struct sk_expr_error *error) SK_MUST_CHECK;
 const struct sk_refs *sk_condition_refs(const struct sk_condition *condition);
-/* Never fails: what cannot be compared is false. `scratch` is for intermediate text, cleared by the owner. */
+/* Never fails: what cannot be compared is false. `scratch` is for intermediate text, cleared by the
+ * owner; when it has failed (memory) the answer means nothing. */
 bool sk_condition_eval(const struct sk_condition *condition, const struct sk_scope *scope,
                        struct sk_arena *scratch);
 
-/* ---- templates -------------------------------------------------------------------------------- */
+/* ---- templates ------------------------------------------------------------------------------- */
 
 struct sk_template;
-enum skald_status sk_template_compile(struct sk_str text, const struct sk_names *names, struct sk_arena *arena,
+enum skald_status sk_template_compile(struct sk_str text, const struct sk_names *names,
+                                      struct sk_arena *arena,
                                       const struct sk_template **out_template,
                                       struct sk_expr_error *error) SK_MUST_CHECK;
 const struct sk_refs *sk_template_refs(const struct sk_template *template);
 /* No {{ }} in it at all: the text is what it is. */
 bool sk_template_is_constant(const struct sk_template *template);
-/* Appends text (strings unquoted, objects as JSON, null as nothing). */
+/* Appends text (strings unquoted, objects as JSON, null as nothing). `out` fails when memory is
+ * short, in `scratch` too: one check is enough, here and below. */
 void sk_template_render_text(const struct sk_template *template, const struct sk_scope *scope,
                              struct sk_arena *scratch, struct sk_buf *out);
-/* Appends a JSON value: exactly one {{ path or pipe }} keeps its type, everything else is a string. */
+/* Appends a JSON value: exactly one {{ path or pipe }} keeps its type, everything else is a
+ * string. */
 void sk_template_render_json(const struct sk_template *template, const struct sk_scope *scope,
                              struct sk_arena *scratch, struct sk_buf *out);
 
-/* ---- documents: JSON whose strings are templates ---------------------------------------------- */
+/* ---- documents: JSON whose strings are templates --------------------------------------------- */
 
 struct sk_document;
 /* `json` is checked JSON (as dsl makes it from YAML). Member names are templates too (as text). The
- * error's offset is that of the template inside its string; `error_pointer` in the message names the
- * member path ("body.items[2].sku"). */
-enum skald_status sk_document_compile(struct sk_str json, const struct sk_names *names, struct sk_arena *arena,
+ * error's offset is that of the template inside its string; `error_pointer` in the message names
+ * the member path ("body.items[2].sku"). */
+enum skald_status sk_document_compile(struct sk_str json, const struct sk_names *names,
+                                      struct sk_arena *arena,
                                       const struct sk_document **out_document,
                                       struct sk_expr_error *error) SK_MUST_CHECK;
 const struct sk_refs *sk_document_refs(const struct sk_document *document);
+/* Appends JSON that sk_json_check accepts; `out` fails also when values from outside would make it
+ * nest deeper than SK_JSON_DEPTH_MAX. */
 void sk_document_render(const struct sk_document *document, const struct sk_scope *scope,
                         struct sk_arena *scratch, struct sk_buf *out);
 

@@ -21,7 +21,7 @@ enum {
     SK_ARGUMENTS_MAX = 2,         /* of a function that is not `and` or `or` */
 };
 
-/* ---- value ------------------------------------------------------------------------------------ */
+/* ---- value ----------------------------------------------------------------------------------- */
 
 /* A string holds what it means; everything else holds its JSON text. Never SK_JSON_NONE: a missing
  * value is null. Borrowed from the scope, the compiled text or the scratch arena. */
@@ -49,7 +49,7 @@ void sk_value_append_json(struct sk_value value, struct sk_buf *out);
 /* Containers within each other: 0 for a scalar, 1 for [1]. */
 int sk_value_depth(struct sk_str span);
 
-/* ---- function --------------------------------------------------------------------------------- */
+/* ---- function -------------------------------------------------------------------------------- */
 
 enum sk_function {
     SK_FN_UPPER,
@@ -86,13 +86,15 @@ void sk_function_arity(enum sk_function function, uint32_t *out_min, uint32_t *o
 struct sk_value sk_function_call(enum sk_function function, const struct sk_value *arguments,
                                  uint32_t arguments_count, struct sk_arena *scratch);
 
-/* An instant (RFC 3339, a date, or a number of milliseconds) in UTC, by a layout of Go's (2006 01 02
+/* An instant (RFC 3339, a date, or a number of milliseconds) in UTC, by a layout of Go's (2006 01
+ * 02
  * 15 04 05) or of strftime's (%Y %m %d %H %M %S %%); null when it is no instant. */
-struct sk_value sk_date_format(struct sk_value instant, struct sk_str layout, struct sk_arena *scratch);
+struct sk_value sk_date_format(struct sk_value instant, struct sk_str layout,
+                               struct sk_arena *scratch);
 /* The first letter behind a % that strftime layouts do not have here, or 0. */
 char sk_date_unknown_letter(struct sk_str layout);
 
-/* ---- scan ------------------------------------------------------------------------------------- */
+/* ---- scan ------------------------------------------------------------------------------------ */
 
 struct sk_scan {
     struct sk_str text;
@@ -110,8 +112,8 @@ bool sk_scan_begin(struct sk_scan *scan);
 /* Always false; only the first call counts. */
 bool sk_scan_fail(struct sk_scan *scan, size_t offset, const char *format, ...) SK_PRINTF(3, 4);
 bool sk_scan_fail_memory(struct sk_scan *scan);
-/* "unknown step 'x'; did you mean 'y'?", or with all that is possible when nothing is near. `what` may
- * hold an own remedy. */
+/* "unknown step 'x'; did you mean 'y'?", or with all that is possible when nothing is near. `what`
+ * may hold an own remedy. */
 bool sk_scan_fail_unknown(struct sk_scan *scan, size_t offset, const char *what, struct sk_str word,
                           const char *const *candidates, size_t candidates_count);
 /* Zeroed; NULL and failed when out of memory. */
@@ -130,7 +132,7 @@ bool sk_scan_number(struct sk_scan *scan, struct sk_value *out_value);
 bool sk_scan_enter(struct sk_scan *scan); /* one level deeper, or fails */
 void sk_scan_leave(struct sk_scan *scan);
 
-/* ---- path ------------------------------------------------------------------------------------- */
+/* ---- path ------------------------------------------------------------------------------------ */
 
 struct sk_segment {
     struct sk_str name; /* NULL data = an index */
@@ -151,7 +153,7 @@ struct sk_str sk_path_get(const struct sk_path *path, const struct sk_scope *sco
 /* The root with this name, or SK_ROOTS_COUNT. */
 enum sk_root sk_root_named(struct sk_str name);
 
-/* ---- node ------------------------------------------------------------------------------------- */
+/* ---- node ------------------------------------------------------------------------------------ */
 
 enum sk_node_kind { SK_NODE_LITERAL, SK_NODE_PATH, SK_NODE_CALL };
 
@@ -175,7 +177,7 @@ bool sk_node_add(struct sk_scan *scan, struct sk_node *call, struct sk_node *arg
 struct sk_value sk_node_eval(const struct sk_node *node, const struct sk_scope *scope,
                              struct sk_arena *scratch);
 
-/* ---- template --------------------------------------------------------------------------------- */
+/* ---- template -------------------------------------------------------------------------------- */
 
 enum sk_part_kind { SK_PART_TEXT, SK_PART_VALUE, SK_PART_IF };
 

@@ -30,19 +30,22 @@ static struct sk_value change_case(struct sk_value value, char first, int distan
     return sk_value_string((struct sk_str){ changed, text.size });
 }
 
-static struct sk_value upper(const struct sk_value *arguments, uint32_t count, struct sk_arena *scratch)
+static struct sk_value upper(const struct sk_value *arguments, uint32_t count,
+                             struct sk_arena *scratch)
 {
     (void)count;
     return change_case(arguments[0], 'a', 'A' - 'a', scratch);
 }
 
-static struct sk_value lower(const struct sk_value *arguments, uint32_t count, struct sk_arena *scratch)
+static struct sk_value lower(const struct sk_value *arguments, uint32_t count,
+                             struct sk_arena *scratch)
 {
     (void)count;
     return change_case(arguments[0], 'A', 'a' - 'A', scratch);
 }
 
-static struct sk_value trim(const struct sk_value *arguments, uint32_t count, struct sk_arena *scratch)
+static struct sk_value trim(const struct sk_value *arguments, uint32_t count,
+                            struct sk_arena *scratch)
 {
     (void)count;
     (void)scratch;
@@ -81,7 +84,8 @@ static struct sk_value to_json(const struct sk_value *arguments, uint32_t count,
     return printed(arguments[0], false, scratch);
 }
 
-static struct sk_value quote(const struct sk_value *arguments, uint32_t count, struct sk_arena *scratch)
+static struct sk_value quote(const struct sk_value *arguments, uint32_t count,
+                             struct sk_arena *scratch)
 {
     (void)count;
     return printed(arguments[0], true, scratch);
@@ -103,22 +107,19 @@ static struct sk_value length(const struct sk_value *arguments, uint32_t count,
     (void)count;
     switch (arguments[0].type) {
     case SK_JSON_NONE:
-    case SK_JSON_NULL:
-        return sk_value_i64(0, scratch);
+    case SK_JSON_NULL: return sk_value_i64(0, scratch);
     case SK_JSON_FALSE:
     case SK_JSON_TRUE:
-    case SK_JSON_NUMBER:
-        return sk_value_null();
-    case SK_JSON_STRING:
-        return sk_value_i64(characters(arguments[0].text), scratch);
+    case SK_JSON_NUMBER: return sk_value_null();
+    case SK_JSON_STRING: return sk_value_i64(characters(arguments[0].text), scratch);
     case SK_JSON_ARRAY:
-    case SK_JSON_OBJECT:
-        return sk_value_i64((int64_t)sk_json_count(arguments[0].text), scratch);
+    case SK_JSON_OBJECT: return sk_value_i64((int64_t)sk_json_count(arguments[0].text), scratch);
     }
     return sk_value_null();
 }
 
-static struct sk_value date(const struct sk_value *arguments, uint32_t count, struct sk_arena *scratch)
+static struct sk_value date(const struct sk_value *arguments, uint32_t count,
+                            struct sk_arena *scratch)
 {
     if (count == 1) {
         return sk_date_format(arguments[0], SK_STR("%Y-%m-%d"), scratch);
@@ -126,7 +127,8 @@ static struct sk_value date(const struct sk_value *arguments, uint32_t count, st
     return sk_date_format(arguments[1], text_of(arguments[0]), scratch);
 }
 
-static struct sk_value equal(const struct sk_value *arguments, uint32_t count, struct sk_arena *scratch)
+static struct sk_value equal(const struct sk_value *arguments, uint32_t count,
+                             struct sk_arena *scratch)
 {
     (void)count;
     (void)scratch;
@@ -149,7 +151,8 @@ static struct sk_value ordered(const struct sk_value *arguments, int low, int hi
     return sk_value_bool(has_order && order >= low && order <= high);
 }
 
-static struct sk_value less(const struct sk_value *arguments, uint32_t count, struct sk_arena *scratch)
+static struct sk_value less(const struct sk_value *arguments, uint32_t count,
+                            struct sk_arena *scratch)
 {
     (void)count;
     (void)scratch;
@@ -188,7 +191,8 @@ static struct sk_value negation(const struct sk_value *arguments, uint32_t count
     return sk_value_bool(!sk_value_is_true(arguments[0]));
 }
 
-static struct sk_value is_in(const struct sk_value *arguments, uint32_t count, struct sk_arena *scratch)
+static struct sk_value is_in(const struct sk_value *arguments, uint32_t count,
+                             struct sk_arena *scratch)
 {
     (void)count;
     return sk_value_bool(sk_value_contains(arguments[1], arguments[0], scratch));

@@ -1,6 +1,7 @@
 /*
- * node.c: the tree that conditions and templates compile to, and its evaluation. A node is as deep as
- * its deepest argument plus one, and never deeper than SK_EXPR_DEPTH_MAX, so recursion is bounded.
+ * node.c: the tree that conditions and templates compile to, and its evaluation. A node is as deep
+ * as its deepest argument plus one, and never deeper than SK_EXPR_DEPTH_MAX, so recursion is
+ * bounded.
  */
 #include "expr/expr_private.h"
 
@@ -56,7 +57,8 @@ bool sk_node_add(struct sk_scan *scan, struct sk_node *call, struct sk_node *arg
     return true;
 }
 
-/* Arguments from the left until one decides: a false one for AND and ALL, a true one for OR and ANY. */
+/* Arguments from the left until one decides: a false one for AND and ALL, a true one for OR and
+ * ANY. */
 static struct sk_value eval_lazily(const struct sk_node *node, const struct sk_scope *scope,
                                    struct sk_arena *scratch)
 {
@@ -94,10 +96,8 @@ struct sk_value sk_node_eval(const struct sk_node *node, const struct sk_scope *
                              struct sk_arena *scratch)
 {
     switch (node->kind) {
-    case SK_NODE_LITERAL:
-        return node->literal;
-    case SK_NODE_PATH:
-        return sk_value_of(sk_path_get(&node->path, scope), scratch);
+    case SK_NODE_LITERAL: return node->literal;
+    case SK_NODE_PATH: return sk_value_of(sk_path_get(&node->path, scope), scratch);
     case SK_NODE_CALL:
         return is_lazy(node->function) ? eval_lazily(node, scope, scratch)
                                        : eval_call(node, scope, scratch);

@@ -2,8 +2,8 @@
  * path.c: references such as input.items[0].sku: read once, resolved to numbers, looked up often.
  *
  * The first segment is a root or the foreach variable (which hides a root of the same name); of
- * `output` the second is a step that must exist. Everything behind is looked up in the value and may
- * be missing.
+ * `output` the second is a step that must exist. Everything behind is looked up in the value and
+ * may be missing.
  */
 #include "expr/expr_private.h"
 
@@ -48,11 +48,13 @@ static bool fail_root(struct sk_scan *scan, size_t offset, char sign, struct sk_
         }
     }
     if (name.size == 0) {
-        return sk_scan_fail(scan, offset, "a name is missing behind '%c'; write for instance %cinput.id",
-                            sign, sign);
+        return sk_scan_fail(scan, offset,
+                            "a name is missing behind '%c'; write for instance %cinput.id", sign,
+                            sign);
     }
-    return sk_scan_fail_unknown(scan, offset, is_root ? "there is no value here for" : "unknown name",
-                                name, candidates, count);
+    return sk_scan_fail_unknown(scan, offset,
+                                is_root ? "there is no value here for" : "unknown name", name,
+                                candidates, count);
 }
 
 static bool fail_step(struct sk_scan *scan, size_t offset, char sign, struct sk_str name)

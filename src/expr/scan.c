@@ -1,8 +1,8 @@
 /*
  * scan.c: a text being compiled: its tokens, its limits and its first error.
  *
- * An error names the place (offset in bytes) and the remedy: the word that was meant, or the list of
- * what is possible.
+ * An error names the place (offset in bytes) and the remedy: the word that was meant, or the list
+ * of what is possible.
  */
 #include "expr/expr_private.h"
 
@@ -59,7 +59,8 @@ bool sk_scan_fail_unknown(struct sk_scan *scan, size_t offset, const char *what,
     }
     for (size_t i = 0; i < candidates_count && size + 1 < sizeof possible; i++) {
         const char *name = i < POSSIBLE_MAX ? candidates[i] : "…";
-        int added = snprintf(possible + size, sizeof possible - size, "%s%s", i > 0 ? ", " : "", name);
+        int added =
+            snprintf(possible + size, sizeof possible - size, "%s%s", i > 0 ? ", " : "", name);
         size += (size_t)added;
         if (i == POSSIBLE_MAX) {
             break;

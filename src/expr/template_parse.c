@@ -20,7 +20,7 @@ struct parts {
 
 static struct sk_node *parse_pipeline(struct sk_scan *scan);
 
-/* ---- inside {{ }} ----------------------------------------------------------------------------- */
+/* ---- inside {{ }} ---------------------------------------------------------------------------- */
 
 static bool is_action_end(const struct sk_scan *scan)
 {
@@ -115,9 +115,10 @@ static struct sk_node *parse_operand(struct sk_scan *scan)
         sk_scan_fail(scan, scan->at, "the text ends inside '{{'; '}}' is missing");
         return NULL;
     }
-    sk_scan_fail(scan, scan->at, is_action_end(scan)
-                                     ? "something is missing here; write for instance {{ .input.id }}"
-                                     : "expected a path (.input.x), a string, a number or a function");
+    sk_scan_fail(scan, scan->at,
+                 is_action_end(scan)
+                     ? "something is missing here; write for instance {{ .input.id }}"
+                     : "expected a path (.input.x), a string, a number or a function");
     return NULL;
 }
 
@@ -197,7 +198,7 @@ static struct sk_node *parse_pipeline(struct sk_scan *scan)
     return node;
 }
 
-/* ---- actions and text ------------------------------------------------------------------------- */
+/* ---- actions and text ------------------------------------------------------------------------ */
 
 static bool end_action(struct sk_scan *scan, size_t from, struct parts *parts)
 {
@@ -252,8 +253,8 @@ static bool take_trim(struct sk_scan *scan)
     return is_trim;
 }
 
-/* The plain text up to the next action, and the "{{" of it, whose place is told (the end of the text
- * when there is none). False = failed. */
+/* The plain text up to the next action, and the "{{" of it, whose place is told (the end of the
+ * text when there is none). False = failed. */
 static bool scan_text(struct sk_scan *scan, struct parts *parts, size_t *out_action)
 {
     size_t end = find_action(scan);

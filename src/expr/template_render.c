@@ -2,8 +2,8 @@
  * template_render.c: the public face of templates: compiling (the grammar is template_parse.c) and
  * rendering.
  *
- * A text that is exactly one {{ value }} keeps its type in JSON; anything else is a string. Rendering
- * cannot fail but for want of memory, or room in `out`.
+ * A text that is exactly one {{ value }} keeps its type in JSON; anything else is a string.
+ * Rendering cannot fail but for want of memory, or room in `out`.
  */
 #include "expr/expr_private.h"
 
@@ -61,7 +61,8 @@ const struct sk_template *sk_template_new(struct sk_scan *scan)
 }
 
 enum skald_status sk_template_compile(struct sk_str text, const struct sk_names *names,
-                                      struct sk_arena *arena, const struct sk_template **out_template,
+                                      struct sk_arena *arena,
+                                      const struct sk_template **out_template,
                                       struct sk_expr_error *error)
 {
     struct sk_scan scan = { .text = text, .names = names, .arena = arena, .error = error };
@@ -82,7 +83,7 @@ bool sk_template_is_constant(const struct sk_template *template)
     return template->is_constant;
 }
 
-/* ---- rendering -------------------------------------------------------------------------------- */
+/* ---- rendering ------------------------------------------------------------------------------- */
 
 static void append_parts(const struct sk_part *parts, const struct sk_scope *scope,
                          struct sk_arena *scratch, struct sk_buf *out);
@@ -104,15 +105,11 @@ static void append_parts(const struct sk_part *parts, const struct sk_scope *sco
 {
     for (const struct sk_part *part = parts; part != NULL; part = part->next) {
         switch (part->kind) {
-        case SK_PART_TEXT:
-            sk_buf_append_str(out, part->text);
-            break;
+        case SK_PART_TEXT: sk_buf_append_str(out, part->text); break;
         case SK_PART_VALUE:
             sk_value_append_text(sk_node_eval(part->value, scope, scratch), out);
             break;
-        case SK_PART_IF:
-            append_if(part, scope, scratch, out);
-            break;
+        case SK_PART_IF: append_if(part, scope, scratch, out); break;
         }
     }
 }

@@ -50,14 +50,10 @@ bool sk_value_is_true(struct sk_value value)
     switch (value.type) {
     case SK_JSON_NONE:
     case SK_JSON_NULL:
-    case SK_JSON_FALSE:
-        return false;
-    case SK_JSON_TRUE:
-        return true;
-    case SK_JSON_NUMBER:
-        return sk_json_to_double(value.text, &number) && number != 0.0;
-    case SK_JSON_STRING:
-        return value.text.size > 0;
+    case SK_JSON_FALSE: return false;
+    case SK_JSON_TRUE: return true;
+    case SK_JSON_NUMBER: return sk_json_to_double(value.text, &number) && number != 0.0;
+    case SK_JSON_STRING: return value.text.size > 0;
     case SK_JSON_ARRAY:
     case SK_JSON_OBJECT: {
         struct sk_json_iter it = sk_json_walk(value.text);
@@ -85,8 +81,8 @@ bool sk_value_order(struct sk_value a, struct sk_value b, int *out_order)
     return true;
 }
 
-/* Knuth, Morris and Pratt: borders[i] = size of the longest proper prefix of part[0..i] that is also
- * its suffix. Both texts may be megabytes from outside, so the time must be linear. */
+/* Knuth, Morris and Pratt: borders[i] = size of the longest proper prefix of part[0..i] that is
+ * also its suffix. Both texts may be megabytes from outside, so the time must be linear. */
 static bool has_part(struct sk_str text, struct sk_str part, struct sk_arena *scratch)
 {
     uint32_t *borders = NULL;
@@ -94,7 +90,8 @@ static bool has_part(struct sk_str text, struct sk_str part, struct sk_arena *sc
     if (part.size == 0 || part.size > text.size) {
         return part.size == 0;
     }
-    if (part.size >= UINT32_MAX || (borders = SK_ARENA_ARRAY(scratch, uint32_t, part.size)) == NULL) {
+    if (part.size >= UINT32_MAX ||
+        (borders = SK_ARENA_ARRAY(scratch, uint32_t, part.size)) == NULL) {
         return false;
     }
     for (size_t i = 1; i < part.size; i++) {

@@ -22,9 +22,9 @@ void skt_alloc_fail_off(void);
 /* Has an allocation failed since it was armed? */
 bool skt_alloc_fail_hit(void);
 
-/* Runs `body` with its 0th, 1st, 2nd … allocation failing until none is left to fail. `body` returns
- * whether it saw success, which must be so exactly when nothing failed. Returns the number of
- * failures that were tried; -1 when a failure was swallowed, or success not seen without one. */
+/* Runs `body` with its 0th, 1st, 2nd … allocation failing until none is left to fail. `body`
+ * returns whether it saw success, which must be so exactly when nothing failed. Returns the number
+ * of failures that were tried; -1 when a failure was swallowed, or success not seen without one. */
 int skt_fail_each(bool (*body)(void *context), void *context);
 
 #endif
