@@ -1,0 +1,452 @@
+/*
+ * function.c: see function.h.
+ *
+ *                  ┌── a helper or the loop takes it ──► RUNNING ──► ANSWERED ──► done
+ *   start ──► QUEUED                                        │ time-out, cancel
+ *                  └── time-out, cancel ──► ABANDONED ◄─────┘ (done with `timeout`, or never)
+ *
+ *   F1  The place of a call is changed by compare-and-set: helper and loop agree who was first. A call
+ *       that was abandoned while queued is never carried out.
+ *   F2  The loop reads the answer only after the function has returned; until then it is the helper's.
+ *   F3  A call lives until both its `done` is settled and its function has returned; that may be after
+ *       the invoker has been freed, so a call keeps nothing of the invoker but the pointer, which is
+ *       NULL once the engine does not wait any more.
+ */
+#include "invoke/function.h"
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/list.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+/* Out of memory is an answer, not the end of the process: hh.tbl is then NULL after HASH_ADD. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+enum call_place { QUEUED, RUNNING, ANSWERED, ABANDONED };
+
+struct entry {
+    UT_hash_handle hh;
+    struct sk_function_handlers handlers;
+    size_t name_size;
+    char name[];
+};
+
+struct function_invoker {
+    struct sk_invoker port; /* first */
+    struct sk_runtime *runtime;
+    struct entry *entries;          /* by name */
+    struct sk_function_call *calls; /* by ticket: those whose `done` will come */
+};
+
+struct sk_function_call {
+    UT_hash_handle hh;
+    struct function_invoker *invoker; /* NULL: nobody waits any more */
+    uint64_t ticket;
+    sk_invoke_done *done;
+    void *done_context;
+    atomic_int place;
+    sk_function *function; /* NULL: there is none; `message` says what is missing */
+    void *context;
+    struct sk_runtime_timer *timer; /* blocking only */
+    struct sk_function_request request;
+    struct sk_arena arena; /* of the request */
+
+    /* The answer. */
+    enum sk_outcome_class class_;
+    bool has_answer;
+    int64_t retry_after_ms;
+    struct sk_buf output, code, message;
+};
+
+static struct function_invoker *whole_of(struct sk_invoker *port)
+{
+    return sk_container_of(port, struct function_invoker, port);
+}
+
+/* ---- the function's side ------------------------------------------------------------------ */
+
+const struct sk_function_request *sk_function_request_of(const struct sk_function_call *call)
+{
+    return &call->request;
+}
+
+static void answer(struct sk_function_call *call, enum sk_outcome_class class_,
+                   struct sk_str output, struct sk_str code, struct sk_str message)
+{
+    call->has_answer = true;
+    call->class_ = class_;
+    call->retry_after_ms = 0;
+    sk_buf_clear(&call->output);
+    sk_buf_clear(&call->code);
+    sk_buf_clear(&call->message);
+    call->output.failed = call->code.failed = call->message.failed = false;
+    sk_buf_append_str(&call->output, output);
+    sk_buf_append_str(&call->code, code);
+    sk_buf_append_str(&call->message, message);
+}
+
+static const struct sk_str nothing = { NULL, 0 };
+
+void sk_function_succeed(struct sk_function_call *call, struct sk_str output)
+{
+    answer(call, SK_OUTCOME_SUCCEEDED, output, nothing, nothing);
+}
+
+void sk_function_fail(struct sk_function_call *call, struct sk_str code, struct sk_str message)
+{
+    answer(call, SK_OUTCOME_FAILED, nothing, code, message);
+}
+
+void sk_function_retry(struct sk_function_call *call, struct sk_str code, struct sk_str message,
+                       int64_t retry_after_ms)
+{
+    answer(call, SK_OUTCOME_RETRYABLE, nothing, code, message);
+    call->retry_after_ms = retry_after_ms > 0 ? retry_after_ms : 0;
+}
+
+void sk_function_unknown(struct sk_function_call *call, struct sk_str code, struct sk_str message)
+{
+    answer(call, SK_OUTCOME_UNKNOWN, nothing, code, message);
+}
+
+void sk_function_pend(struct sk_function_call *call)
+{
+    answer(call, SK_OUTCOME_PENDING, nothing, nothing, nothing);
+}
+
+/* ---- outcomes ----------------------------------------------------------------------------- */
+
+static struct sk_outcome unknown(const char *code, const char *message)
+{
+    return (struct sk_outcome){ .class_ = SK_OUTCOME_UNKNOWN,
+                                .code = sk_str_of(code),
+                                .message = sk_str_of(message) };
+}
+
+static bool is_happened(struct sk_str output)
+{
+    if (sk_json_type(output) != SK_JSON_OBJECT) return false;
+    enum sk_json_type type = sk_json_type(sk_json_member(output, SK_STR("happened")));
+    return type == SK_JSON_TRUE || type == SK_JSON_FALSE || type == SK_JSON_NULL;
+}
+
+static struct sk_outcome success_of(const struct sk_function_call *call)
+{
+    struct sk_str output = sk_str_trim(sk_buf_view(&call->output));
+    if (output.size > SK_PAYLOAD_SIZE_MAX) {
+        return unknown("body_too_large", "the output is too large");
+    }
+    if (output.size > 0 && sk_json_check(output, NULL) != SKALD_OK) {
+        return unknown("bad_body", "the output is not JSON");
+    }
+    if (call->request.operation == SK_OPERATION_VERIFY && !is_happened(output)) {
+        return unknown("bad_body", "a verification answers {\"happened\": true, false or null}");
+    }
+    return (
+        struct sk_outcome){ .class_ = SK_OUTCOME_SUCCEEDED, .output = output, .is_answered = true };
+}
+
+static struct sk_outcome outcome_of(const struct sk_function_call *call)
+{
+    if (call->function == NULL) {
+        return (struct sk_outcome){ .class_ = SK_OUTCOME_RETRYABLE,
+                                    .code = SK_STR("function_unknown"),
+                                    .message = sk_buf_view(&call->message) };
+    }
+    if (!call->has_answer) return unknown("no_reply", "the function returned without an answer");
+    if (call->output.failed || call->code.failed || call->message.failed) {
+        return unknown("no_reply", "out of memory while copying the answer");
+    }
+    if (call->class_ == SK_OUTCOME_SUCCEEDED) return success_of(call);
+    struct sk_outcome outcome = { .class_ = call->class_,
+                                  .code = sk_buf_view(&call->code),
+                                  .message = sk_buf_view(&call->message),
+                                  .has_error_code = call->code.size > 0,
+                                  .is_answered = true,
+                                  .retry_after_ms = call->retry_after_ms };
+    if (outcome.code.size == 0 && call->class_ != SK_OUTCOME_PENDING) {
+        outcome.code = SK_STR("function_error");
+    }
+    return outcome;
+}
+
+/* ---- the life of a call ------------------------------------------------------------------- */
+
+static void call_free(struct sk_function_call *call)
+{
+    sk_arena_release(&call->arena);
+    sk_buf_release(&call->output);
+    sk_buf_release(&call->code);
+    sk_buf_release(&call->message);
+    sk_free(call);
+}
+
+/* From here on nobody waits for it. */
+static void detach(struct sk_function_call *call)
+{
+    struct function_invoker *invoker = call->invoker;
+    HASH_DEL(invoker->calls, call);
+    invoker->runtime->ops->timer_free(call->timer);
+    call->timer = NULL;
+    call->invoker = NULL;
+}
+
+static bool move(struct sk_function_call *call, int from, int to)
+{
+    return atomic_compare_exchange_strong(&call->place, &from, to);
+}
+
+/* On a helper thread, or on the loop for a function that does not block. */
+static void work(void *context)
+{
+    struct sk_function_call *call = context;
+    if (!move(call, QUEUED, RUNNING)) return;
+    if (call->function != NULL) call->function(call, call->context);
+    (void)move(call, RUNNING, ANSWERED);
+}
+
+/* On the loop, after the work: the last use of the call. */
+static void finish(void *context)
+{
+    struct sk_function_call *call = context;
+    if (call->invoker != NULL) {
+        detach(call);
+        struct sk_outcome outcome = outcome_of(call);
+        call->done(call->done_context, call->ticket, &outcome);
+    }
+    call_free(call);
+}
+
+static void work_and_finish(void *context)
+{
+    work(context);
+    finish(context);
+}
+
+static void on_time_out(void *context)
+{
+    struct sk_function_call *call = context;
+    int place = atomic_load(&call->place);
+    if (place == ANSWERED) return; /* `finish` is on its way */
+    bool was_queued = move(call, QUEUED, ABANDONED);
+    if (!was_queued && !move(call, RUNNING, ABANDONED)) return;
+    struct sk_outcome outcome = unknown("timeout", "the function did not return in time");
+    if (was_queued) {
+        outcome.class_ = SK_OUTCOME_RETRYABLE;
+        outcome.message = SK_STR("no helper thread was free in time");
+    }
+    detach(call);
+    call->done(call->done_context, call->ticket, &outcome);
+}
+
+/* ---- the port ----------------------------------------------------------------------------- */
+
+static struct entry *find(const struct function_invoker *invoker, struct sk_str name)
+{
+    struct entry *entry = NULL;
+    if (name.size > 0) HASH_FIND(hh, invoker->entries, name.data, name.size, entry);
+    return entry;
+}
+
+static bool is_action_of_its_step(const struct sk_invocation *invocation)
+{
+    if (invocation->action != NULL && invocation->action->is_automatic) return true;
+    if (invocation->plan == NULL) return false;
+    uint32_t index = sk_plan_step(invocation->plan, invocation->step_id);
+    if (index == SK_STEP_NONE) return false;
+    const struct sk_action *action = invocation->plan->steps[index].action;
+    return action != NULL && sk_str_equal(action->service, invocation->target);
+}
+
+/* A definition may name another function's action for a role; the step's own would act again. */
+static sk_function *function_for(const struct entry *entry, const struct sk_invocation *invocation)
+{
+    const struct sk_function_handlers *handlers = &entry->handlers;
+    sk_function *special = NULL;
+    switch (invocation->operation) {
+    case SK_OPERATION_ACTION:
+    case SK_OPERATION_HOOK:
+    case SK_OPERATION_POLL: return handlers->action;
+    case SK_OPERATION_COMPENSATION: special = handlers->compensation; break;
+    case SK_OPERATION_VERIFY: special = handlers->verify; break;
+    }
+    if (special != NULL) return special;
+    return is_action_of_its_step(invocation) ? NULL : handlers->action;
+}
+
+static void choose_function(struct sk_function_call *call, const struct entry *entry,
+                            const struct sk_invocation *invocation)
+{
+    struct sk_str name = call->request.name;
+    if (entry != NULL) {
+        call->function = function_for(entry, invocation);
+        call->context = entry->handlers.context;
+    }
+    if (call->function != NULL) return;
+    const char *what = entry == NULL                                        ? ""
+                       : invocation->operation == SK_OPERATION_COMPENSATION ? " for compensations"
+                       : invocation->operation == SK_OPERATION_VERIFY       ? " for verifications"
+                                                                            : " for actions";
+    sk_buf_printf(&call->message, "no function is registered as \"%.*s\"%s", SK_STR_ARGS(name),
+                  what);
+}
+
+static void copy_request(struct sk_function_call *call, const struct sk_invocation *invocation)
+{
+    struct sk_arena *arena = &call->arena;
+    call->request = (struct sk_function_request){
+        .operation = invocation->operation,
+        .name = sk_arena_copy(arena, invocation->target),
+        .saga_id = sk_arena_copy(arena, invocation->saga_id),
+        .step_id = sk_arena_copy(arena, invocation->step_id),
+        .key = sk_arena_copy(arena, invocation->key),
+        .token = sk_arena_copy(arena, invocation->token),
+        .input = sk_arena_copy(arena, invocation->body),
+        .item = invocation->item,
+        .attempt = invocation->attempt,
+        .round = invocation->round,
+        .deadline_ms = invocation->deadline_ms,
+        .is_maybe = invocation->is_maybe,
+    };
+}
+
+static struct sk_function_call *call_new(struct function_invoker *invoker,
+                                         const struct sk_invocation *invocation,
+                                         sk_invoke_done *done, void *context)
+{
+    struct sk_function_call *call = sk_alloc(sizeof *call);
+    if (call == NULL) return NULL;
+    call->invoker = invoker;
+    call->ticket = invocation->ticket;
+    call->done = done;
+    call->done_context = context;
+    atomic_init(&call->place, QUEUED);
+    sk_arena_init(&call->arena);
+    /* Room for more than fits, so that too much is told from too little memory. */
+    sk_buf_init(&call->output, 2 * (size_t)SK_PAYLOAD_SIZE_MAX);
+    sk_buf_init(&call->code, SK_PAYLOAD_SIZE_MAX);
+    sk_buf_init(&call->message, SK_PAYLOAD_SIZE_MAX);
+    copy_request(call, invocation);
+    if (!call->arena.failed) return call;
+    call_free(call);
+    return NULL;
+}
+
+static enum skald_status launch(struct sk_function_call *call, bool is_blocking, int64_t timeout_ms)
+{
+    struct sk_runtime *runtime = call->invoker->runtime;
+    if (!is_blocking) return runtime->ops->post(runtime, work_and_finish, call);
+    call->timer = runtime->ops->timer_new(runtime, on_time_out, call);
+    if (call->timer == NULL) return SKALD_E_MEMORY;
+    enum skald_status status = runtime->ops->offload(runtime, work, finish, call);
+    if (status == SKALD_OK) {
+        int64_t now_ms = runtime->ops->now_ms(runtime);
+        runtime->ops->timer_arm(call->timer, now_ms + (timeout_ms > 0 ? timeout_ms : 1));
+    }
+    return status;
+}
+
+static enum skald_status start(struct sk_invoker *port, const struct sk_invocation *invocation,
+                               sk_invoke_done *done, void *context)
+{
+    struct function_invoker *invoker = whole_of(port);
+    struct sk_function_call *call = call_new(invoker, invocation, done, context);
+    if (call == NULL) return SKALD_E_MEMORY;
+    const struct entry *entry = find(invoker, invocation->target);
+    choose_function(call, entry, invocation);
+    HASH_ADD(hh, invoker->calls, ticket, sizeof call->ticket, call);
+    if (call->hh.tbl == NULL) {
+        call_free(call);
+        return SKALD_E_MEMORY;
+    }
+    bool is_blocking = entry != NULL && call->function != NULL && entry->handlers.is_blocking;
+    enum skald_status status = launch(call, is_blocking, invocation->timeout_ms);
+    if (status == SKALD_OK) return SKALD_OK;
+    detach(call);
+    call_free(call);
+    return status;
+}
+
+static void abandon(struct sk_function_call *call)
+{
+    (void)move(call, QUEUED, ABANDONED);
+    detach(call); /* `finish` frees it */
+}
+
+static void cancel(struct sk_invoker *port, uint64_t ticket)
+{
+    struct function_invoker *invoker = whole_of(port);
+    struct sk_function_call *call = NULL;
+    HASH_FIND(hh, invoker->calls, &ticket, sizeof ticket, call);
+    if (call != NULL) abandon(call);
+}
+
+static void invoker_free(struct sk_invoker *port)
+{
+    if (port == NULL) return;
+    struct function_invoker *invoker = whole_of(port);
+    struct sk_function_call *call, *next_call;
+    HASH_ITER(hh, invoker->calls, call, next_call) abandon(call);
+    struct entry *entry, *next_entry;
+    HASH_ITER(hh, invoker->entries, entry, next_entry)
+    {
+        HASH_DEL(invoker->entries, entry);
+        sk_free(entry);
+    }
+    sk_free(invoker);
+}
+
+static const struct sk_invoker_ops function_ops = { .start = start,
+                                                    .cancel = cancel,
+                                                    .free = invoker_free };
+
+enum skald_status sk_function_invoker_new(struct sk_runtime *runtime, struct sk_invoker **out,
+                                          skald_error *error)
+{
+    *out = NULL;
+    struct function_invoker *invoker = sk_alloc(sizeof *invoker);
+    if (invoker == NULL) {
+        return sk_error_set(error, SKALD_E_MEMORY, "function invoker: out of memory");
+    }
+    invoker->port.ops = &function_ops;
+    invoker->runtime = runtime;
+    *out = &invoker->port;
+    return SKALD_OK;
+}
+
+enum skald_status sk_function_register(struct sk_invoker *port, struct sk_str name,
+                                       const struct sk_function_handlers *handlers,
+                                       skald_error *error)
+{
+    struct function_invoker *invoker = whole_of(port);
+    bool has_any =
+        handlers->action != NULL || handlers->compensation != NULL || handlers->verify != NULL;
+    if (name.size == 0 || !has_any) {
+        return sk_error_set(error, SKALD_E_ARGUMENT, "register: a name and a function, please");
+    }
+    if (find(invoker, name) != NULL) {
+        return sk_error_set(error, SKALD_E_CONFLICT, "register: \"%.*s\" is registered already",
+                            SK_STR_ARGS(name));
+    }
+    struct entry *entry = sk_alloc(sizeof *entry + name.size);
+    if (entry != NULL) {
+        entry->handlers = *handlers;
+        entry->name_size = name.size;
+        memcpy(entry->name, name.data, name.size);
+        HASH_ADD(hh, invoker->entries, name, name.size, entry);
+    }
+    if (entry != NULL && entry->hh.tbl != NULL) return SKALD_OK;
+    sk_free(entry);
+    return sk_error_set(error, SKALD_E_MEMORY, "register: out of memory");
+}
+
+bool sk_function_is_known(const struct sk_invoker *invoker, struct sk_str name)
+{
+    const struct function_invoker *whole =
+        (const struct function_invoker *)(const void *)invoker; /* port is its first member */
+    return find(whole, name) != NULL;
+}
