@@ -55,6 +55,7 @@ static void on_request(void *context, struct sk_http_request *request)
     sk_list_push(&api->exchanges, &x->node);
     api->exchanges_count += 1;
     sk_arena_init(&x->arena);
+    sk_arena_init(&x->rows.arena);
     sk_buf_init(&x->out, 0);
     if (refuse_if_too_large(x)) return;
     x->route = sk_route_find(x);

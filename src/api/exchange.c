@@ -13,6 +13,7 @@ void sk_exchange_free(struct sk_exchange *x)
     sk_list_remove(&x->node);
     x->api->exchanges_count -= 1;
     sk_buf_release(&x->out);
+    sk_arena_release(&x->rows.arena);
     sk_arena_release(&x->arena);
     sk_free(x);
 }
@@ -89,6 +90,13 @@ void sk_exchange_refuse(struct sk_exchange *x, const char *remedy, const char *f
     va_end(arguments);
     struct sk_problem problem = sk_problem_http(400, sk_str_of(detail), sk_str_of(remedy));
     sk_exchange_problem(x, &problem);
+}
+
+void sk_exchange_keep_rows(struct sk_exchange *x, struct sk_rows *rows)
+{
+    sk_arena_release(&x->rows.arena);
+    x->rows = *rows;
+    sk_arena_init(&rows->arena); /* nothing left to release for the store */
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */

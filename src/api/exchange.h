@@ -12,6 +12,7 @@
 #include "api/problem.h"
 #include "base/json.h"
 #include "base/list.h"
+#include "store/store.h"
 
 struct sk_api;
 struct sk_route;
@@ -25,6 +26,7 @@ struct sk_exchange {
     struct sk_http_view view;
     const struct sk_route *route;
     struct sk_arena arena;
+    struct sk_rows rows; /* read from the store and kept until the reply */
     struct sk_buf out;                   /* the reply's body */
     struct sk_str params[SK_PARAMS_MAX]; /* of the path, decoded and checked */
     void *state;                         /* the handler's own, in the arena */
@@ -42,6 +44,9 @@ void sk_exchange_fail(struct sk_exchange *x, enum skald_status status, const ska
 /* 400 with what is wrong and what would be right. */
 void sk_exchange_refuse(struct sk_exchange *x, const char *remedy, const char *format, ...)
     SK_PRINTF(3, 4);
+
+/* The rows of a read become x->rows: they and their texts live until the reply. */
+void sk_exchange_keep_rows(struct sk_exchange *x, struct sk_rows *rows);
 
 /* The Idempotency-Key of the request, checked; false: it has been refused. Empty = none. */
 bool sk_exchange_key(struct sk_exchange *x, struct sk_str *out_key) SK_MUST_CHECK;

@@ -1,0 +1,165 @@
+/* server_info.c: health, version, figures, and the page at /. */
+#include "api/routes.h"
+
+#include "api/shapes.h"
+
+static void reply_state(struct sk_exchange *x, int status, const char *state)
+{
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_json_begin_object(&w);
+    sk_json_key(&w, "status");
+    sk_json_put_text(&w, state);
+    sk_json_end_object(&w);
+    sk_exchange_reply(x, status);
+}
+
+void sk_handle_healthz(struct sk_exchange *x)
+{
+    reply_state(x, 200, "alive");
+}
+
+void sk_handle_readyz(struct sk_exchange *x)
+{
+    if (sk_engine_is_ready(sk_engine_of(x))) {
+        reply_state(x, 200, "ready");
+        return;
+    }
+    struct sk_problem problem =
+        sk_problem_http(503, SK_STR("sagas are not served yet, or not any more"),
+                        SK_STR("ask again; the server's log shows how far it is"));
+    problem.retry_after_ms = 1000;
+    sk_exchange_problem(x, &problem);
+}
+
+void sk_handle_version(struct sk_exchange *x)
+{
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_json_begin_object(&w);
+    sk_json_key(&w, "name");
+    sk_json_put_text(&w, "skald");
+    sk_json_key(&w, "version");
+    sk_json_put_text(&w, SKALD_BUILD_VERSION);
+    sk_json_key(&w, "api");
+    sk_json_put_text(&w, "v1");
+    sk_json_end_object(&w);
+    sk_exchange_reply(x, 200);
+}
+
+/* ---- the page -------------------------------------------------------------------------------- */
+
+void sk_handle_page(struct sk_exchange *x)
+{
+    sk_buf_clear(&x->out);
+    sk_buf_append_text(&x->out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                                "<title>Skald</title></head>\n<body><h1>Skald</h1>\n"
+                                "<p>Version " SKALD_BUILD_VERSION ". This is what answers here:"
+                                "</p>\n<table>\n");
+    for (size_t i = 0; i < SK_ROUTES_COUNT; i++) {
+        sk_buf_append_text(&x->out, "<tr><td>");
+        sk_buf_append_text(&x->out, sk_http_method_name(sk_routes[i].method));
+        sk_buf_append_text(&x->out, "</td><td><code>");
+        sk_buf_append_text(&x->out, sk_routes[i].path);
+        sk_buf_append_text(&x->out, "</code></td><td>");
+        sk_buf_append_text(&x->out, sk_routes[i].help);
+        sk_buf_append_text(&x->out, "</td></tr>\n");
+    }
+    sk_buf_append_text(&x->out, "</table>\n</body></html>\n");
+    sk_exchange_reply_as(x, 200, "text/html; charset=utf-8");
+}
+
+/* ---- figures --------------------------------------------------------------------------------- */
+
+static int64_t tally(const struct sk_rows *rows, const struct sk_digest *definition, int state)
+{
+    int64_t n = 0;
+    for (uint32_t i = 0; i < rows->tallies_count; i++) {
+        const struct sk_tally_row *row = &rows->tallies[i];
+        bool is_asked = definition == NULL || sk_digest_equal(definition, &row->definition);
+        if (row->state == state && is_asked) n += row->n;
+    }
+    return n;
+}
+
+static void put_states(struct sk_json_writer *w, const struct sk_rows *rows,
+                       const struct sk_digest *definition)
+{
+    sk_json_begin_object(w);
+    for (int state = SK_SAGA_PENDING; state < SK_SAGA_STATES_COUNT; state++) {
+        sk_json_key(w, sk_saga_state_name((enum sk_saga_state)state));
+        sk_json_put_i64(w, tally(rows, definition, state));
+    }
+    sk_json_end_object(w);
+}
+
+/* The first row of each definition speaks for it. */
+static bool is_first(const struct sk_rows *rows, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        if (sk_digest_equal(&rows->tallies[i].definition, &rows->tallies[at].definition)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_definitions(struct sk_json_writer *w, struct sk_exchange *x)
+{
+    sk_json_begin_array(w);
+    for (uint32_t i = 0; i < x->rows.tallies_count; i++) {
+        const struct sk_digest *digest = &x->rows.tallies[i].definition;
+        const struct sk_definition_name *name = sk_name_find(x->api, digest);
+        if (!is_first(&x->rows, i) || name == NULL) continue;
+        sk_json_begin_object(w);
+        sk_shape_text(w, "definition", name->id);
+        sk_shape_text(w, "version", name->version);
+        sk_json_key(w, "by_state");
+        put_states(w, &x->rows, digest);
+        sk_json_end_object(w);
+    }
+    sk_json_end_array(w);
+}
+
+static void name_next(struct sk_exchange *x)
+{
+    uint32_t *named_count = x->state;
+    for (; *named_count < x->rows.tallies_count; *named_count += 1) {
+        const struct sk_digest *digest = &x->rows.tallies[*named_count].definition;
+        if (sk_name_find(x->api, digest) != NULL) continue;
+        sk_name_learn(x, digest, name_next);
+        return;
+    }
+    struct sk_engine_stats stats;
+    sk_engine_stats(sk_engine_of(x), &stats);
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_json_begin_object(&w);
+    sk_json_key(&w, "by_state");
+    put_states(&w, &x->rows, NULL);
+    sk_json_key(&w, "definitions");
+    put_definitions(&w, x);
+    sk_json_key(&w, "engine");
+    sk_shape_stats(&w, &stats);
+    sk_json_end_object(&w);
+    sk_exchange_reply(x, 200);
+}
+
+static void on_tallies(void *context, struct sk_rows *rows)
+{
+    struct sk_exchange *x = context;
+    if (rows->status != SKALD_OK) {
+        sk_exchange_fail(x, rows->status, &rows->error);
+        return;
+    }
+    sk_exchange_keep_rows(x, rows);
+    name_next(x);
+}
+
+void sk_handle_stats(struct sk_exchange *x)
+{
+    x->state = SK_ARENA_NEW(&x->arena, uint32_t);
+    if (x->state == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return;
+    }
+    struct sk_read read = { .kind = SK_READ_TALLIES };
+    sk_engine_read(sk_engine_of(x), &read, on_tallies, x);
+}
