@@ -225,7 +225,7 @@ static bool step_time_is_up(const struct sk_turn *turn, uint32_t step, const str
 static bool may_try_again(const struct sk_turn *turn, uint32_t step, const struct sk_unit *unit, const struct sk_outcome *outcome)
 {
     const struct sk_retry_policy *policy = &sk_step_of(turn->saga, step)->retry;
-    if (turn->saga->state == SK_SAGA_COMPENSATING || unit->is_abandoned) return false;
+    if (turn->saga->state == SK_SAGA_COMPENSATING) return false;
     if (step_time_is_up(turn, step, unit)) return false;
     return unit->action.attempt < sk_attempts_max(turn->saga, policy) && sk_retry_allows(policy, outcome);
 }

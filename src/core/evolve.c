@@ -192,16 +192,16 @@ static void fold_signal_consumed(struct fold *f)
     f->bad = true;
 }
 
-enum { COMMAND_IDS_KEPT = 64 };
+
 
 static void fold_command(struct fold *f)
 {
     struct sk_saga *saga = f->saga;
     if (f->event->extra.size == 0) return;
-    if (saga->command_ids == NULL) saga->command_ids = SK_ARENA_ARRAY(&saga->arena, struct sk_str, COMMAND_IDS_KEPT);
+    if (saga->command_ids == NULL) saga->command_ids = SK_ARENA_ARRAY(&saga->arena, struct sk_str, SK_COMMAND_IDS_MAX);
     if (saga->command_ids == NULL) return;
-    if (saga->command_ids_count == COMMAND_IDS_KEPT) {
-        memmove(saga->command_ids, saga->command_ids + 1, (COMMAND_IDS_KEPT - 1) * sizeof *saga->command_ids);
+    if (saga->command_ids_count == SK_COMMAND_IDS_MAX) {
+        memmove(saga->command_ids, saga->command_ids + 1, (SK_COMMAND_IDS_MAX - 1) * sizeof *saga->command_ids);
         saga->command_ids_count--;
     }
     saga->command_ids[saga->command_ids_count++] = keep(f, f->event->extra);

@@ -5,8 +5,8 @@
  *   P1  Dependencies form no cycle; every index is below steps_count.
  *   P2  ancestors(s) is the union over its dependencies d of {d} and ancestors(d); level(s) is one
  *       more than the greatest level of its dependencies.
- *   P3  There is at most one pivot and it is a cut: every other step is its ancestor, its descendant,
- *       async or continue_on_error.
+ *   P3  There is at most one pivot and it is a cut: every other step is its ancestor, its
+ *       descendant, async or continue_on_error.
  *
  * Not here: anything read from a file (dsl/), anything that happens to a saga (the rest of core/).
  */
@@ -55,7 +55,7 @@ uint32_t sk_plan_step(const struct sk_plan *plan, struct sk_str id)
     return SK_STEP_NONE;
 }
 
-/* ---- the graph -------------------------------------------------------------------------------- */
+/* ---- the graph ------------------------------------------------------------------------------- */
 
 static enum skald_status check_indices(const struct sk_plan *plan, skald_error *error)
 {
@@ -67,7 +67,8 @@ static enum skald_status check_indices(const struct sk_plan *plan, skald_error *
         const struct sk_step *step = &plan->steps[i];
         for (uint32_t k = 0; k < step->dependencies_count; k++) {
             if (step->dependencies[k] < plan->steps_count) continue;
-            return sk_error_set(error, SKALD_E_INVALID, "step %.*s depends on a step that is not there",
+            return sk_error_set(error, SKALD_E_INVALID,
+                                "step %.*s depends on a step that is not there",
                                 SK_STR_ARGS(step->id));
         }
     }
@@ -159,7 +160,7 @@ static enum skald_status fill_ancestors(struct sk_plan *plan, skald_error *error
     return SKALD_E_INVALID;
 }
 
-/* ---- the pivot -------------------------------------------------------------------------------- */
+/* ---- the pivot ------------------------------------------------------------------------------- */
 
 static bool may_be_beside(const struct sk_plan *plan, uint32_t step, uint32_t pivot)
 {
@@ -188,15 +189,17 @@ static enum skald_status fill_pivot(struct sk_plan *plan, skald_error *error)
     }
     for (uint32_t i = 0; i < plan->steps_count; i++) {
         struct sk_step *step = &plan->steps[i];
-        step->is_after_pivot = plan->pivot != SK_STEP_NONE && sk_bitset_has(&step->ancestors, plan->pivot);
+        step->is_after_pivot =
+            plan->pivot != SK_STEP_NONE && sk_bitset_has(&step->ancestors, plan->pivot);
         if (plan->pivot == SK_STEP_NONE || may_be_beside(plan, i, plan->pivot)) continue;
-        return sk_error_set(error, SKALD_E_INVALID, "step %.*s is neither before nor after the pivot %.*s",
+        return sk_error_set(error, SKALD_E_INVALID,
+                            "step %.*s is neither before nor after the pivot %.*s",
                             SK_STR_ARGS(step->id), SK_STR_ARGS(plan->steps[plan->pivot].id));
     }
     return SKALD_OK;
 }
 
-/* ---- what the build must have ----------------------------------------------------------------- */
+/* ---- what the build must have ---------------------------------------------------------------- */
 
 /* Distinct brokers are few; beyond these the count no longer matters, only that it is not zero. */
 enum { BROKERS_SEEN_MAX = 16 };

@@ -122,7 +122,6 @@ enum sk_undo_state {
 struct sk_unit {
     enum sk_step_state state;
     bool maybe;
-    bool is_abandoned;            /* no further attempt: forced, or undoing began while it flew */
     enum sk_undo_state undo_state;
     struct sk_call action, verify, undo;
     uint32_t takeups;             /* exhausted undo: times taken up again */
@@ -216,7 +215,7 @@ struct sk_saga {
     uint32_t signals_stored;         /* not consumed */
     struct sk_str *command_ids;      /* operators' commands seen, newest last, bounded */
     uint32_t command_ids_count;
-    uint32_t late_count, late_ignored;
+    uint32_t late_count;
     uint32_t retries_count, residue_count;
     uint32_t error_step;             /* the first failure, SK_STEP_NONE = none */
     struct sk_str error_code, error_message;
