@@ -122,15 +122,30 @@ static bool strikes(struct sim_books *books, const struct sim_unit_book *unit, u
 
 /* ---- action ----------------------------------------------------------------------------------- */
 
+static bool is_late(const struct sim_books *books, const struct sim_unit_book *unit, const struct sim_request *request)
+{
+    return sim_now_ms(books->world) + unit->participant->clock_offset_ms > request->deadline_ms;
+}
+
+/* Law 6, the engine's half: what arrives for the first time and in time is never behind its compensation. */
+static void check_not_overtaken(struct sim_books *books, const struct sim_unit_book *unit,
+                                const struct sim_request *request)
+{
+    if (!unit->has_tombstone || request->deliveries > 0 || is_late(books, unit, request)) return;
+    sim_fail(books->world, "undo what may have happened", unit->saga_id,
+             "%.*s was compensated while attempt %u could still arrive in time", SK_STR_ARGS(request->key),
+             request->attempt);
+}
+
+/* Excused is what no engine can know of: an unguarded participant that acts after the deadline, and a
+ * request which the network repeats after its first copy was answered with a no. */
 static void apply(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request)
 {
-    int64_t clock_ms = sim_now_ms(books->world) + unit->participant->clock_offset_ms;
+    bool is_standing = unit->applied_order > unit->undone_order;
     unit->applied_count += 1;
     unit->applied_order = ++books->order;
     books->applied += 1;
-    if (!unit->participant->is_guarded && (clock_ms > request->deadline_ms || unit->has_tombstone)) {
-        unit->is_excused = true;
-    }
+    if (!is_standing && (request->deliveries > 0 || is_late(books, unit, request))) unit->is_excused = true;
 }
 
 static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit, struct sim_key_book *key,
@@ -144,7 +159,7 @@ static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit
         key->decided = SIM_REFUSED;
     }
     answer(out, SK_OUTCOME_PENDING, "", 202);
-    if (!sim_chance(&books->world->faults, 200)) sim_complete_later(books->world, request, succeeds);
+    sim_complete_later(books->world, request, succeeds);
 }
 
 static const char *act(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request,
@@ -153,6 +168,7 @@ static const char *act(struct sim_books *books, struct sim_unit_book *unit, cons
     const struct sim_profile *p = &books->world->profile;
     const struct sim_participant *who = unit->participant;
     struct sim_key_book *key = key_of(books, unit, request->key);
+    check_not_overtaken(books, unit, request);
     if (who->is_idempotent && key->decided == SIM_APPLIED) return answer_success(books, out), "act-again";
     if (who->is_idempotent && key->decided == SIM_REFUSED) return answer_refusal(out), "refuse-again";
     if (who->is_guarded && unit->has_tombstone) {
@@ -160,7 +176,7 @@ static const char *act(struct sim_books *books, struct sim_unit_book *unit, cons
         out->outcome.has_error_code = true;
         return "guard-tombstone";
     }
-    if (who->is_guarded && sim_now_ms(books->world) + who->clock_offset_ms > request->deadline_ms) {
+    if (who->is_guarded && is_late(books, unit, request)) {
         return answer(out, SK_OUTCOME_RETRYABLE, "timeout", 408), "guard-deadline";
     }
     if (strikes(books, unit, p->retryable)) {
@@ -217,7 +233,7 @@ static const char *undo(struct sim_books *books, struct sim_unit_book *unit, con
     }
     if (strikes(books, unit, p->pending) && request->token.size > 0) {
         answer(out, SK_OUTCOME_PENDING, "", 202);
-        if (!sim_chance(&books->world->faults, 200)) sim_complete_later(books->world, request, true);
+        sim_complete_later(books->world, request, true);
         return "undo-accepted";
     }
     return answer_success(books, out), "undo";
@@ -250,7 +266,7 @@ static const char *poll(struct sim_books *books, struct sim_unit_book *unit, str
     return is_ready ? "poll-ready" : "poll-not-yet";
 }
 
-void sim_participant_visit(struct sim_books *books, const struct sim_request *request, struct sim_answer *out)
+void sim_participant_visit(struct sim_books *books, struct sim_request *request, struct sim_answer *out)
 {
     struct sim_unit_book *unit = unit_of(books, request);
     const char *what = NULL;
@@ -264,5 +280,6 @@ void sim_participant_visit(struct sim_books *books, const struct sim_request *re
         what = "hook";
         break;
     }
+    request->deliveries += 1;
     log_visit(books, unit, request, what);
 }

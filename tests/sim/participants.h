@@ -41,7 +41,7 @@ struct sim_unit_book {
     uint32_t applied_count, undone_count;
     uint64_t applied_order, undone_order; /* of the last one; the books' own count, 0 = never */
     bool has_tombstone;
-    bool is_excused;                      /* an unguarded one acted after its deadline or its undo */
+    bool is_excused;                      /* acted where no engine could have known: see apply() */
     struct sim_key_book *keys;
     struct sim_visit *visits, *visits_last;
     struct sim_unit_book *next;           /* of the saga */
@@ -78,6 +78,7 @@ struct sim_request {
     uint32_t attempt, round;
     int64_t deadline_ms;
     bool is_maybe;
+    uint32_t deliveries; /* arrived so often before */
 };
 
 /* What comes back; `is_silent`: nothing. */
@@ -89,7 +90,7 @@ struct sim_answer {
 void sim_books_init(struct sim_books *books, struct sim_world *world);
 struct sim_participant *sim_participant_of(struct sim_books *books, struct sk_str service);
 /* The request arrives: the participant does what it does, and answers. */
-void sim_participant_visit(struct sim_books *books, const struct sim_request *request, struct sim_answer *out);
+void sim_participant_visit(struct sim_books *books, struct sim_request *request, struct sim_answer *out);
 struct sim_saga_book *sim_books_saga(const struct sim_books *books, struct sk_str saga_id); /* NULL: none */
 
 /* sim_invoker.c: completes a pending answer through some node, until one takes it. */

@@ -207,5 +207,8 @@ void sim_complete_later(struct sim_world *world, const struct sim_request *reque
 {
     struct completion *completion = SK_ARENA_NEW(&world->arena, struct completion);
     *completion = (struct completion){ .world = world, .request = *request, .succeeds = succeeds };
-    sim_after(world, sim_between(&world->faults, 50 * SIM_MS, 15 * SIM_S), try_completion, completion);
+    int64_t delay_us = sim_between(&world->faults, 50 * SIM_MS, 15 * SIM_S);
+    bool is_forgotten = !world->is_calm && sim_chance(&world->faults, 200); /* until the world is calm */
+    if (is_forgotten) delay_us += world->profile.chaos_us - world->now_us;
+    sim_after(world, delay_us, try_completion, completion);
 }

@@ -1,0 +1,105 @@
+/* check.c: what the judges share: folding a stored history, counting, and the walk over all sagas at the end. */
+#include "check.h"
+
+#include "node.h"
+#include "workload.h"
+
+const char *sim_checker_name(enum sim_checker checker)
+{
+    static const char *const names[] = {
+#define X(name, text) [SIM_CHECK_##name] = text,
+        SIM_CHECKERS(X)
+#undef X
+    };
+    return names[checker];
+}
+
+void sim_checks_init(struct sim_world *world)
+{
+    struct sim_checks *checks = SK_ARENA_NEW(&world->arena, struct sim_checks);
+    world->checks = checks;
+    sim_map_init(&checks->holders, &world->arena);
+    sim_map_init(&checks->requests, &world->arena);
+    sk_buf_init(&checks->live, 0);
+    sk_buf_init(&checks->folded, 0);
+}
+
+void sim_checks_release(struct sim_world *world)
+{
+    sk_buf_release(&world->checks->live);
+    sk_buf_release(&world->checks->folded);
+}
+
+struct sk_event sim_event_of(const struct sk_event_row *row)
+{
+    struct sk_event event = {
+        .seq = row->seq,
+        .at_ms = row->at_ms,
+        .type = (enum sk_event_type)row->type,
+        .step = row->step,
+        .item = row->item,
+        .attempt = row->attempt,
+        .round = row->round,
+    };
+    if (!sk_event_decode(row->data, &event)) event.type = SK_EVENT_TYPES_MAX;
+    return event;
+}
+
+void sim_fold(struct sim_world *world, const struct sim_row *row, struct sk_saga *out_saga)
+{
+    const struct sk_plan *plan = sim_store_plan(world->store, &row->head.definition);
+    if (plan == NULL) sim_fail(world, "replay = live", row->head.id, "its definition is not stored");
+    if (!sk_saga_init(out_saga, plan)) sim_fail(world, "simulator", row->head.id, "out of memory");
+    for (uint32_t i = 0; i < row->events_count; i++) {
+        struct sk_event event = sim_event_of(&row->events[i]);
+        if (event.type != SK_EVENT_TYPES_MAX && sk_saga_evolve(out_saga, &event) == SKALD_OK) continue;
+        sim_fail(world, "replay = live", row->head.id, "stored event %llu does not fold",
+                 (unsigned long long)row->events[i].seq);
+    }
+}
+
+void sim_check_event(struct sim_world *world, struct sim_row *row, const struct sk_event_row *event)
+{
+    struct sim_checks *checks = world->checks;
+    if (!sk_event_type_known(event->type)) {
+        sim_fail(world, "replay = live", row->head.id, "an event of unknown type %u", event->type);
+    }
+    checks->events[event->type] += 1;
+    sim_note(world, sk_event_type_name((enum sk_event_type)event->type), event->seq, event->step, row->head.id);
+    world->hash = sim_hash(world->hash, event->data.data, event->data.size);
+    if (row->head.is_lock) return;
+    if (event->type >= SK_EVENT_LOCK_REQUESTED && event->type <= SK_EVENT_LOCK_RELEASED) {
+        struct sk_event decoded = sim_event_of(event);
+        sim_check_lock_event(world, row, &decoded);
+    }
+}
+
+/* The head is what lists and recovery go by: it must tell what the history tells. */
+static void check_head(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga)
+{
+    const struct sk_head *head = &row->head;
+    bool same = head->state == (uint8_t)sk_saga_shown_state(saga) || head->state == (uint8_t)saga->state;
+    if (!same || head->open != sk_saga_open(saga) || head->has_residue != (saga->residue_count > 0)) {
+        sim_fail(world, "replay = live", head->id, "its head says state %s, %u open, residue %d; its history says %s, %u, %u",
+                 sk_saga_state_name((enum sk_saga_state)head->state), head->open, head->has_residue,
+                 sk_saga_state_name(saga->state), sk_saga_open(saga), saga->residue_count);
+    }
+}
+
+void sim_check_end(struct sim_world *world)
+{
+    for (const struct sim_row *row = world->store->first; row != NULL; row = row->next) {
+        if (row->is_removed || row->head.is_lock) continue;
+        struct sk_saga saga;
+        sim_fold(world, row, &saga);
+        world->checks->ends[sk_saga_shown_state(&saga)] += 1;
+        check_head(world, row, &saga);
+        sim_check_liveness(world, row, &saga);
+        sim_check_undo(world, row, &saga);
+        sim_check_order(world, row, &saga);
+        sim_check_pivot(world, row, &saga);
+        sk_saga_release(&saga);
+    }
+    sim_check_starts_end(world);
+    sim_check_locks_end(world);
+}

@@ -1,0 +1,69 @@
+/*
+ * check_undo.c: laws 5 and 6. At the end the participants' books and the sagas agree: what was applied
+ * belongs to a completed saga, or was undone after its last application, or stands in what the saga
+ * exempts (nothing declared, `skip`, residue), or in the open list of a failed one.
+ *
+ * Excused, and counted: what an unguarded participant did after its deadline, and what the network
+ * repeated after a no (participants.c); no engine could have known of it.
+ */
+#include "check.h"
+
+static _Noreturn void fail(struct sim_world *world, const struct sim_unit_book *book, const struct sk_saga *saga,
+                           const char *what)
+{
+    sim_fail(world, "undo what may have happened", book->saga_id, "%.*s, item %d, is applied %u and undone %u times; %s (saga %s)",
+             SK_STR_ARGS(book->step_id), book->item, book->applied_count, book->undone_count, what,
+             sk_saga_state_name(saga->state));
+}
+
+static bool has_begun_undoing(const struct sim_row *row)
+{
+    for (uint32_t i = 0; i < row->events_count; i++) {
+        if (row->events[i].type == SK_EVENT_SAGA_COMPENSATING) return true;
+    }
+    return false;
+}
+
+/* What may stand although the saga was undone. */
+static bool is_exempt(const struct sk_saga *saga, const struct sk_step *step, const struct sk_unit *unit)
+{
+    enum sk_compensation_type type = step->compensation.type;
+    if (type == SK_UNDO_NONE || type == SK_UNDO_SKIP) return true;
+    if (unit->undo_state == SK_UNDO_RESIDUE || unit->undo_state == SK_UNDO_SKIPPED) return true;
+    return saga->state == SK_SAGA_FAILED && unit->undo_state == SK_UNDO_FAILED;
+}
+
+static void judge(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga,
+                  const struct sim_unit_book *book)
+{
+    uint32_t index = sk_plan_step(saga->plan, book->step_id);
+    uint32_t place = book->item < 0 ? 0 : (uint32_t)book->item;
+    if (index == SK_STEP_NONE || place >= saga->steps[index].units_count) fail(world, book, saga, "there is no such step or item");
+    const struct sk_step *step = &saga->plan->steps[index];
+    const struct sk_unit *unit = &saga->steps[index].units[place];
+    world->checks->judged[SIM_CHECK_UNDO] += 1;
+    if (unit->first_start_seq == 0) fail(world, book, saga, "it was never started");
+    bool is_standing = book->applied_order > book->undone_order;
+    bool is_undone_saga = saga->state != SK_SAGA_COMPLETED;
+    if (!is_undone_saga && book->undone_count > 0 && !has_begun_undoing(row)) {
+        fail(world, book, saga, "it was undone in a saga that went forward");
+    }
+    if (!is_undone_saga && unit->state == SK_STEP_COMPLETED && !book->applied_count && !saga->is_forced && step->kind != SK_KIND_WAIT) {
+        fail(world, book, saga, "it counts as completed and never happened");
+    }
+    if (!is_undone_saga || !is_standing || is_exempt(saga, step, unit)) return;
+    if (book->is_excused) {
+        world->checks->excused += 1;
+        return;
+    }
+    fail(world, book, saga, "it stands");
+}
+
+void sim_check_undo(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga)
+{
+    const struct sim_saga_book *book = sim_books_saga(world->books, row->head.id);
+    if (book == NULL) return;
+    for (const struct sim_unit_book *unit = book->units; unit != NULL; unit = unit->next) {
+        if (unit->applied_count + unit->undone_count > 0) judge(world, row, saga, unit);
+    }
+}

@@ -1,0 +1,287 @@
+/*
+ * generate.c: random definitions. They keep the rules of the definition language by construction (so a
+ * refusal is a finding), and use every feature that the simulated world can carry out.
+ *
+ * Not here: kinds whose adapter the simulator has none of (grpc, message, task, choreography).
+ */
+#include "generate.h"
+
+#include "participants.h"
+
+struct shape {
+    struct sim_rng *rng;
+    struct sim_generated *known;
+    struct sk_buf *out;
+    uint32_t steps_count;
+    uint32_t dependencies[SIM_GENERATED_STEPS_MAX]; /* bits */
+    uint32_t ancestors[SIM_GENERATED_STEPS_MAX];
+    bool is_async[SIM_GENERATED_STEPS_MAX], may_fail[SIM_GENERATED_STEPS_MAX];
+    uint32_t pivot; /* steps_count = none */
+    bool is_forward, has_own_timeout, is_parallel;
+    uint32_t depth;
+    bool holds_pivot;
+};
+
+static bool coin(struct shape *s, uint32_t permille)
+{
+    return sim_chance(s->rng, permille);
+}
+
+static uint32_t pick(struct shape *s, uint32_t n)
+{
+    return sim_below(s->rng, n);
+}
+
+static void text(struct shape *s, const char *literal)
+{
+    sk_buf_append_text(s->out, literal);
+}
+
+/* ---- the graph -------------------------------------------------------------------------------- */
+
+static bool is_cut(const struct shape *s, uint32_t step)
+{
+    for (uint32_t i = 0; i < s->steps_count; i++) {
+        bool is_related = i == step || (s->ancestors[step] >> i & 1u) != 0 || (s->ancestors[i] >> step & 1u) != 0;
+        if (!is_related && !s->is_async[i] && !s->may_fail[i]) return false;
+    }
+    return true;
+}
+
+static void draw_graph(struct shape *s)
+{
+    uint32_t size = pick(s, 100);
+    s->steps_count = 1 + pick(s, size < 88 ? 5 : size < 99 ? 10 : SIM_GENERATED_STEPS_MAX);
+    uint32_t most = coin(s, 400) ? 1 : 3; /* chains, or wider graphs */
+    for (uint32_t i = 0; i < s->steps_count; i++) {
+        uint32_t wanted = i == 0 ? 0 : most == 1 ? 1 : pick(s, most + 1);
+        for (uint32_t k = 0; k < wanted; k++) {
+            uint32_t before = most == 1 ? i - 1 : pick(s, i);
+            s->dependencies[i] |= 1u << before;
+            s->ancestors[i] |= 1u << before | s->ancestors[before];
+        }
+        s->is_async[i] = coin(s, 60);
+        s->may_fail[i] = !s->is_async[i] && coin(s, 80);
+    }
+    s->pivot = s->steps_count;
+    if (!coin(s, 250)) return;
+    uint32_t from = pick(s, s->steps_count);
+    for (uint32_t i = 0; i < s->steps_count && s->pivot == s->steps_count; i++) {
+        uint32_t step = (from + i) % s->steps_count;
+        if (!s->is_async[step] && !s->may_fail[step] && is_cut(s, step)) s->pivot = step;
+    }
+}
+
+static bool must_succeed(const struct shape *s, uint32_t step)
+{
+    bool is_after = s->pivot < s->steps_count && (s->ancestors[step] >> s->pivot & 1u) != 0;
+    return s->is_forward || step == s->pivot || is_after;
+}
+
+/* ---- pieces of a step ------------------------------------------------------------------------- */
+
+static void put_retry(struct shape *s, const char *name, bool may_be_none)
+{
+    static const char *const types[] = { "fixed_delay", "exponential_backoff", "linear_backoff", "no_retry" };
+    uint32_t type = pick(s, may_be_none ? 4 : 3);
+    sk_buf_printf(s->out, ",\"%s\":{\"type\":\"%s\"", name, types[type]);
+    if (type < 3) {
+        sk_buf_printf(s->out, ",\"max_attempts\":%u,\"initial_delay\":\"%ums\",\"max_delay\":\"%us\"", 1 + pick(s, 4),
+                      100 * pick(s, 20), 2 + pick(s, 6));
+        if (type == 2) text(s, ",\"increment\":\"500ms\"");
+        if (coin(s, 300)) text(s, ",\"jitter\":true");
+        else if (coin(s, 200)) text(s, ",\"jitter\":\"full\"");
+        if (coin(s, 100)) text(s, ",\"retryable_errors\":[\"timeout\",\"service_unavailable\"]");
+        if (coin(s, 60)) text(s, ",\"non_retryable_errors\":[\"http_500\"]");
+    }
+    text(s, "}");
+}
+
+static void put_service(struct shape *s, uint32_t participant, const char *path)
+{
+    sk_buf_printf(s->out, "{\"service\":{\"name\":\"p%u\",\"endpoint\":\"http://p%u\",\"path\":\"/%s\"", participant,
+                  participant, path);
+    if (coin(s, 700)) text(s, ",\"body\":{\"n\":\"{{ .input.n }}\",\"at\":\"{{ .timestamp }}\",\"saga\":\"{{ .saga_id }}\"}");
+    if (coin(s, 100)) text(s, ",\"headers\":{\"x-user\":\"{{ .input.user }}\"}");
+    text(s, "}}");
+}
+
+static void put_action(struct shape *s, uint32_t participant, bool is_function, const char *path)
+{
+    if (!is_function) {
+        put_service(s, participant, path);
+        return;
+    }
+    sk_buf_printf(s->out, "{\"function\":{\"name\":\"f%u\",\"parameters\":{\"n\":\"{{ .input.n }}\"}}}", participant);
+}
+
+static void put_compensation(struct shape *s, uint32_t participant, bool is_function)
+{
+    static const char *const answers[] = { "fail", "retry", "alert", "ignore", "log" };
+    uint32_t type = pick(s, 20);
+    if (type == 0) return; /* none at all */
+    if (type == 1) {
+        text(s, ",\"compensation\":{\"type\":\"skip\"}");
+        return;
+    }
+    text(s, ",\"compensation\":{\"type\":");
+    if (type < 6) {
+        text(s, "\"automatic\"");
+    } else {
+        text(s, "\"custom\",\"action\":");
+        put_action(s, participant, is_function, "undo");
+    }
+    if (coin(s, 80)) text(s, ",\"when\":\"completed\"");
+    if (coin(s, 80)) text(s, ",\"strategy\":\"best_effort\"");
+    if (coin(s, 400)) sk_buf_printf(s->out, ",\"timeout\":\"%us\"", 1 + pick(s, 5));
+    if (coin(s, 300)) put_retry(s, "retry_policy", false);
+    else if (coin(s, 300)) sk_buf_printf(s->out, ",\"max_attempts\":%u", 1 + pick(s, 4));
+    if (coin(s, 200)) {
+        uint32_t answer = pick(s, 5);
+        sk_buf_printf(s->out, ",\"on_failure\":{\"action\":\"%s\"", answers[answer]);
+        if (answer == 1) put_retry(s, "retry_policy", false);
+        text(s, "}");
+    }
+    text(s, "}");
+}
+
+static void put_call(struct shape *s, uint32_t step)
+{
+    uint32_t participant = pick(s, SIM_PARTICIPANTS);
+    bool is_function = coin(s, 200), has_verify = coin(s, 250);
+    bool is_foreach = coin(s, 100) && step != s->pivot;
+    sk_buf_printf(s->out, "\"type\":\"%s\"", is_function ? "function" : "http");
+    if (is_foreach) {
+        text(s, ",\"foreach\":{\"items\":\"{{ .input.list }}\",\"var\":\"it\",\"action\":");
+        put_action(s, participant, is_function, "item");
+        if (coin(s, 500)) sk_buf_printf(s->out, ",\"parallel\":%u", 1 + pick(s, 3));
+        put_compensation(s, participant, is_function);
+        text(s, "}");
+    } else {
+        text(s, ",\"action\":");
+        put_action(s, participant, is_function, "do");
+        put_compensation(s, participant, is_function);
+    }
+    if ((participant & 2u) == 0 && coin(s, 800)) text(s, ",\"idempotent\":true");
+    if (has_verify) {
+        text(s, ",\"verify\":");
+        put_action(s, participant, is_function, "verify");
+    }
+    if (coin(s, 60)) text(s, ",\"idempotency_key\":\"{{ .saga_id }}-{{ .step_id }}\"");
+    sk_buf_printf(s->out, ",\"timeout\":\"%us\"", 1 + pick(s, 4));
+    if (coin(s, 100)) text(s, ",\"step_timeout\":\"15s\"");
+    if (coin(s, 200)) sk_buf_printf(s->out, ",\"pending_timeout\":\"%us\"", 5 + pick(s, 20));
+    if (coin(s, 500)) put_retry(s, "retry_policy", has_verify || !must_succeed(s, step));
+    if (coin(s, 60)) {
+        text(s, ",\"on_failure\":{\"actions\":[");
+        put_action(s, participant, is_function, "hook");
+        text(s, "]}");
+    }
+}
+
+static void put_wait(struct shape *s)
+{
+    text(s, "\"type\":\"wait\",\"wait\":{");
+    switch (pick(s, 4)) {
+    case 0: sk_buf_printf(s->out, "\"for\":\"%ums\"", 100 + pick(s, 8000)); break;
+    case 1: text(s, "\"signal\":\"go\",\"timeout\":\"25s\""); break;
+    case 2: text(s, "\"signal\":\"go\""); break;
+    default:
+        text(s, "\"poll\":{\"action\":");
+        put_service(s, pick(s, SIM_PARTICIPANTS), "poll");
+        text(s, ",\"interval\":\"1s\",\"until\":\"$response.ready == true\"");
+        if (coin(s, 500)) text(s, ",\"timeout\":\"20s\"");
+        text(s, "}");
+    }
+    text(s, "}");
+}
+
+static void put_child(struct shape *s, uint32_t child)
+{
+    sk_buf_printf(s->out, "\"type\":\"saga\",\"action\":{\"saga\":{\"definition\":\"d%u\"", child);
+    text(s, ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"user\":\"child\",\"lock\":\"{{ .input.lock }}\"}}}");
+    if (coin(s, 300)) text(s, ",\"compensation\":{\"type\":\"automatic\"}");
+    if (s->depth <= s->known->depth[child]) s->depth = s->known->depth[child] + 1;
+}
+
+/* A definition that may be a child here, or SIM_DEFINITIONS_MAX. */
+static uint32_t draw_child(struct shape *s)
+{
+    if (s->known->count == 0) return SIM_DEFINITIONS_MAX;
+    uint32_t child = pick(s, s->known->count);
+    bool fits = !s->known->has_pivot[child] && s->known->depth[child] < 2;
+    return fits ? child : SIM_DEFINITIONS_MAX;
+}
+
+static void put_dependencies(struct shape *s, uint32_t step)
+{
+    const char *before = ",\"dependencies\":[";
+    for (uint32_t i = 0; i < step; i++) {
+        if ((s->dependencies[step] >> i & 1u) == 0) continue;
+        sk_buf_printf(s->out, "%s\"s%u\"", before, i);
+        before = ",";
+    }
+    if (s->dependencies[step] != 0) text(s, "]");
+}
+
+static void put_step(struct shape *s, uint32_t step)
+{
+    sk_buf_printf(s->out, "%s{\"id\":\"s%u\",\"name\":\"Step %u\",", step > 0 ? "," : "", step, step);
+    uint32_t kind = pick(s, 100), child = kind >= 93 ? draw_child(s) : SIM_DEFINITIONS_MAX;
+    if (step == s->pivot || kind < 85 || (kind >= 93 && child == SIM_DEFINITIONS_MAX)) {
+        put_call(s, step);
+    } else if (kind < 93) {
+        put_wait(s);
+    } else {
+        put_child(s, child);
+    }
+    put_dependencies(s, step);
+    if (s->is_async[step]) text(s, ",\"async\":true");
+    if (s->may_fail[step]) text(s, ",\"continue_on_error\":true");
+    if (step == s->pivot) text(s, ",\"pivot\":true");
+    if (step != s->pivot && coin(s, 80)) text(s, ",\"condition\":{\"expression\":\"$input.n > 4\"}");
+    text(s, "}");
+}
+
+/* ---- the whole -------------------------------------------------------------------------------- */
+
+static void put_saga(struct shape *s)
+{
+    sk_buf_printf(s->out, "\"saga\":{\"id\":\"d%u\",\"name\":\"Definition %u\",\"version\":\"1\"", s->known->count,
+                  s->known->count);
+    if (coin(s, 300)) sk_buf_printf(s->out, ",\"timeout\":\"%us\"", 10 + pick(s, 50));
+    if (s->is_forward) text(s, ",\"recovery\":\"forward\"");
+    if (coin(s, 150)) {
+        text(s, coin(s, 500) ? ",\"lock_keys\":[\"k-{{ .input.lock }}\"]" : ",\"lock_keys\":[\"k-1\",\"k-{{ .input.lock }}\"]");
+        if (coin(s, 500)) text(s, ",\"lock_timeout\":\"8s\"");
+        if (coin(s, 200)) text(s, ",\"lock_on_failed\":\"hold\"");
+    }
+    text(s, "}");
+    if (coin(s, 500)) put_retry(s, "global_retry_policy", false);
+    if (coin(s, 500)) {
+        static const char *const strategies[] = { "sequential", "parallel", "best_effort" };
+        sk_buf_printf(s->out, ",\"global_compensation\":{\"strategy\":\"%s\"}", strategies[pick(s, 5) * 2 / 4]);
+    }
+}
+
+void sim_generate_definition(struct sim_generated *known, struct sim_rng *rng, struct sk_buf *out)
+{
+    struct shape shape = { .rng = rng, .known = known, .out = out };
+    draw_graph(&shape);
+    shape.is_forward = sim_chance(rng, 80);
+    text(&shape, "{");
+    put_saga(&shape);
+    text(&shape, ",\"steps\":[");
+    for (uint32_t i = 0; i < shape.steps_count; i++) put_step(&shape, i);
+    text(&shape, "]}");
+    known->has_pivot[known->count] = shape.pivot < shape.steps_count;
+    known->depth[known->count] = shape.depth;
+    known->count += 1;
+}
+
+void sim_generate_input(struct sim_rng *rng, struct sk_buf *out)
+{
+    static const char *const lists[] = { "[]", "[1]", "[1,\"two\"]", "[1,2,3]", "[{\"a\":1},2,3,4]" };
+    sk_buf_printf(out, "{\"n\":%u,\"list\":%s,\"user\":\"u%u\",\"lock\":%u}", sim_below(rng, 10),
+                  lists[sim_below(rng, 5)], sim_below(rng, 100), sim_below(rng, 4));
+}

@@ -1,0 +1,21 @@
+/* generate.h: random definitions, as JSON text that goes through the whole reader, and random inputs. */
+#ifndef SIM_GENERATE_H
+#define SIM_GENERATE_H
+
+#include "base/buf.h"
+#include "rng.h"
+
+enum { SIM_GENERATED_STEPS_MAX = 30, SIM_DEFINITIONS_MAX = 8 };
+
+/* What is known of the definitions made so far: who may be whose child. */
+struct sim_generated {
+    bool has_pivot[SIM_DEFINITIONS_MAX];
+    uint32_t depth[SIM_DEFINITIONS_MAX];
+    uint32_t count;
+};
+
+/* Appends definition "d<count>" and counts it. */
+void sim_generate_definition(struct sim_generated *known, struct sim_rng *rng, struct sk_buf *out);
+void sim_generate_input(struct sim_rng *rng, struct sk_buf *out);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * humans.c: the calm phase. Somebody looks at everything that waits for a person and does the usual:
+ * resumes what is suspended, retries what is parked or failed, gives the signals that are awaited. The
+ * round ends when every saga is over, all messages are delivered and all clients have their answers.
+ */
+#include "check.h"
+#include "node.h"
+#include "workload.h"
+
+enum { RETRIES_OF_FAILED = 3 };
+
+struct humans {
+    struct sim_world *world;
+    uint32_t rounds, quiet_rounds;
+    struct sim_map retried; /* saga id → number of retries of a failed one */
+};
+
+static bool retry_failed(struct humans *humans, const struct sim_row *row)
+{
+    uintptr_t count = (uintptr_t)sim_map_get(&humans->retried, row->head.id);
+    if (count >= RETRIES_OF_FAILED) return false;
+    if (sim_operate(humans->world, row->head.id, SK_COMMAND_RETRY, SK_STEP_NONE)) {
+        sim_map_put(&humans->retried, row->head.id, (void *)(count + 1));
+    }
+    return true;
+}
+
+static void repair_unit(struct humans *humans, const struct sim_row *row, const struct sk_unit *unit, uint32_t step)
+{
+    struct sim_world *world = humans->world;
+    if (unit->action.state == SK_CALL_PARKED && unit->action.what == SK_FOR_HUMAN) {
+        (void)sim_operate(world, row->head.id, SK_COMMAND_RETRY, step);
+        world->load->counts.repairs += 1;
+    } else if (unit->action.state == SK_CALL_PENDING && unit->action.what == SK_FOR_SIGNAL) {
+        (void)sim_signal(world, row->head.id);
+    }
+}
+
+/* An active saga: is there something that only a human can do? */
+static void repair(struct humans *humans, const struct sim_row *row)
+{
+    struct sk_saga saga;
+    sim_fold(humans->world, row, &saga);
+    if (saga.is_suspended) {
+        (void)sim_operate(humans->world, row->head.id, SK_COMMAND_RESUME, SK_STEP_NONE);
+        humans->world->load->counts.repairs += 1;
+    }
+    for (uint32_t i = 0; i < saga.plan->steps_count; i++) {
+        for (uint32_t k = 0; k < saga.steps[i].units_count; k++) {
+            repair_unit(humans, row, &saga.steps[i].units[k], i);
+        }
+        if (saga.plan->steps[i].wait.kind == SK_WAIT_SIGNAL && saga.steps[i].state == SK_STEP_WAITING) {
+            (void)sim_signal(humans->world, row->head.id);
+        }
+    }
+    sk_saga_release(&saga);
+}
+
+static bool are_clients_done(const struct sim_load *load)
+{
+    for (uint32_t i = 0; i < load->starts_count; i++) {
+        if (!load->starts[i].is_acknowledged && !load->starts[i].is_given_up) return false;
+    }
+    return true;
+}
+
+static bool are_messages_delivered(const struct sim_store *store)
+{
+    for (uint32_t i = 0; i < store->meta.shards_count; i++) {
+        if (store->shards[i].messages_count > 0) return false;
+    }
+    return true;
+}
+
+static void on_round(void *context)
+{
+    struct humans *humans = context;
+    struct sim_world *world = humans->world;
+    uint32_t waiting = 0;
+    for (struct sim_row *row = world->store->first; row != NULL; row = row->next) {
+        if (row->is_removed || row->head.is_lock) continue;
+        bool is_over = sk_saga_state_is_end((enum sk_saga_state)row->head.state) && row->head.open == 0;
+        if (row->head.state == SK_SAGA_FAILED) {
+            if (retry_failed(humans, row)) waiting += 1;
+        } else if (!is_over) {
+            waiting += 1;
+            repair(humans, row);
+        }
+    }
+    bool is_quiet = waiting == 0 && are_clients_done(world->load) && are_messages_delivered(world->store);
+    humans->quiet_rounds = is_quiet ? humans->quiet_rounds + 1 : 0;
+    humans->rounds += 1;
+    if (humans->quiet_rounds >= 3) {
+        world->is_over = true;
+        return;
+    }
+    sim_after(world, humans->rounds < 10 ? 15 * SIM_S : 90 * SIM_S, on_round, humans);
+}
+
+void sim_humans_begin(struct sim_world *world)
+{
+    struct humans *humans = SK_ARENA_NEW(&world->arena, struct humans);
+    humans->world = world;
+    sim_map_init(&humans->retried, &world->arena);
+    sim_after(world, 15 * SIM_S, on_round, humans);
+}

@@ -1,0 +1,223 @@
+/*
+ * workload.c: clients. A client defines what it needs, starts its saga and insists until somebody has
+ * acknowledged it; with an id or a key it may ask as often as it likes, without either it asks once.
+ */
+#include "workload.h"
+
+#include "check.h"
+#include "node.h"
+
+#include <stdio.h>
+
+enum { TRIES_MAX = 5000 };
+
+/* ---- definitions ------------------------------------------------------------------------------ */
+
+struct definition_try {
+    struct sim_load *load;
+    uint32_t index;
+    bool is_answered;
+};
+
+static void define_next(void *context);
+
+static void on_defined(void *context, const struct sk_define_reply *reply)
+{
+    struct definition_try *attempt = context;
+    struct sim_load *load = attempt->load;
+    attempt->is_answered = true;
+    if (reply->status == SKALD_OK) {
+        load->is_defined[attempt->index] = true;
+    } else if (skald_status_class(reply->status) != SKALD_CLASS_RETRY && reply->status != SKALD_E_IO) {
+        struct sk_buf text;
+        sk_buf_init(&text, 0);
+        if (reply->diagnostics != NULL) sk_diagnostics_print(reply->diagnostics, &text);
+        sim_fail(load->world, "workload", (struct sk_str){ 0 }, "a definition was refused: %s %s\n%s\n%.*s",
+                 skald_status_name(reply->status), reply->error != NULL ? reply->error->message : "",
+                 sk_buf_text(&text), SK_STR_ARGS(load->sources[attempt->index]));
+    }
+}
+
+/* In order, since a definition may name an earlier one as its child. */
+static void define_next(void *context)
+{
+    struct sim_load *load = context;
+    struct sim_world *world = load->world;
+    uint32_t index = 0;
+    while (index < load->generated.count && load->is_defined[index]) index++;
+    load->defined_count = index;
+    if (index == load->generated.count) return;
+    struct sim_node *node = world->nodes[sim_below(&world->work, world->profile.nodes_count)];
+    if (sim_node_answers(node)) {
+        struct definition_try *attempt = SK_ARENA_NEW(&world->arena, struct definition_try);
+        *attempt = (struct definition_try){ load, index, false };
+        sk_engine_define(node->engine, load->sources[index], SK_STR("generated.json"), on_defined, attempt);
+    }
+    sim_after(world, 60 * SIM_MS, define_next, load);
+}
+
+/* ---- starts ----------------------------------------------------------------------------------- */
+
+struct start_try {
+    struct sim_start *start;
+    uint64_t asked;
+    bool is_other; /* the same id with another input: must be refused */
+};
+
+static void ask(void *context);
+static void ask_again(void *context);
+
+static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
+{
+    struct sim_world *world = start->world;
+    struct sim_load *load = world->load;
+    if (reply->saga == NULL) sim_fail(world, "acknowledged starts", start->id, "acknowledged without a saga");
+    struct sk_str id = reply->saga->start.id;
+    sim_check_started(world, id);
+    sim_check_seen(world, reply->saga);
+    load->counts.replayed += reply->is_replayed ? 1 : 0;
+    if (start->id.size > 0 && !sk_str_equal(start->id, id)) {
+        sim_fail(world, "acknowledged starts", start->id, "the start answered another saga, %.*s", SK_STR_ARGS(id));
+    }
+    if (start->is_acknowledged) {
+        if (sk_str_equal(start->saga_id, id)) return;
+        sim_fail(world, "acknowledged starts", id, "one key has two sagas; the other is %.*s", SK_STR_ARGS(start->saga_id));
+    }
+    start->is_acknowledged = true;
+    start->saga_id = sk_arena_copy(&world->arena, id);
+    load->counts.acknowledged += 1;
+    sim_note(world, "acknowledged", start->index, start->tries, id);
+    sim_operators_plan(start);
+    bool can_repeat = start->id.size > 0 || start->key.size > 0;
+    if (can_repeat && sim_chance(&world->work, world->profile.duplicates)) {
+        sim_after(world, sim_between(&world->work, SIM_MS, 30 * SIM_S), ask, start);
+    }
+}
+
+static void on_started(void *context, const struct sk_reply *reply)
+{
+    struct start_try *attempt = context;
+    struct sim_start *start = attempt->start;
+    struct sim_world *world = start->world;
+    if (attempt->is_other) {
+        if (reply->status != SKALD_OK) return;
+        sim_fail(world, "acknowledged starts", start->id, "the same id with another input was accepted");
+    }
+    if (reply->status == SKALD_OK) {
+        acknowledge(start, reply);
+        return;
+    }
+    sim_note(world, "start-refused", start->index, (uint64_t)(int64_t)reply->status, start->id);
+    bool may_repeat = skald_status_class(reply->status) == SKALD_CLASS_RETRY || reply->status == SKALD_E_IO;
+    if (start->is_acknowledged || may_repeat) return;
+    sim_fail(world, "workload", start->id, "a start was refused: %s: %s", skald_status_name(reply->status),
+             reply->error != NULL ? reply->error->message : "");
+}
+
+static struct sim_node *choose_node(const struct sim_start *start)
+{
+    struct sim_world *world = start->world;
+    struct sk_str decides = start->id.size > 0 ? start->id : start->saga_id;
+    if (decides.size > 0 && !sim_chance(&world->work, 50)) {
+        return sim_node_for(world, (uint32_t)(sk_hash_id(decides) % world->profile.shards_count));
+    }
+    struct sim_node *node = world->nodes[sim_below(&world->work, world->profile.nodes_count)];
+    return sim_node_answers(node) ? node : NULL;
+}
+
+static void send_start(struct sim_start *start, struct sim_node *node, bool is_other)
+{
+    struct sim_world *world = start->world;
+    struct start_try *attempt = SK_ARENA_NEW(&world->arena, struct start_try);
+    char definition[8];
+    int size = snprintf(definition, sizeof definition, "d%u", start->definition % SIM_DEFINITIONS_MAX);
+    *attempt = (struct start_try){ start, ++start->asked, is_other };
+    struct sk_start_request request = {
+        .definition = { definition, (size_t)size },
+        .id = start->id,
+        .idempotency_key = start->key,
+        .input = is_other ? SK_STR("{\"n\":99}") : start->input,
+        .context = start->context,
+        .priority = start->priority,
+    };
+    sk_engine_start(node->engine, &request, on_started, attempt);
+}
+
+static void ask(void *context)
+{
+    struct sim_start *start = context;
+    struct sim_world *world = start->world;
+    bool is_first = !start->is_acknowledged;
+    if (start->is_given_up) return;
+    if (start->tries++ > TRIES_MAX) {
+        if (!start->is_acknowledged) {
+            sim_fail(world, "every saga ends", start->id, "start %u was not acknowledged in %d tries", start->index, TRIES_MAX);
+        }
+        return;
+    }
+    struct sim_node *node = choose_node(start);
+    bool is_known = world->load->is_defined[start->definition];
+    bool asked = false;
+    if (node != NULL && is_known) {
+        bool is_other = start->is_acknowledged && start->id.size > 0 && sim_chance(&world->work, 200);
+        send_start(start, node, is_other);
+        asked = true;
+    }
+    if (!is_first) return; /* a duplicate is sent once */
+    if (asked && start->id.size == 0 && start->key.size == 0) {
+        start->is_given_up = true;
+        return;
+    }
+    sim_after(world, asked ? sim_between(&world->work, SIM_S, 6 * SIM_S) : 300 * SIM_MS, ask_again, start);
+}
+
+static void ask_again(void *context)
+{
+    struct sim_start *start = context;
+    if (!start->is_acknowledged) ask(start);
+}
+
+static void begin(struct sim_load *load, uint32_t index)
+{
+    struct sim_world *world = load->world;
+    struct sim_rng *rng = &world->work;
+    struct sim_start *start = &load->starts[index];
+    char text[64];
+    *start = (struct sim_start){ .world = world, .index = index, .definition = sim_below(rng, load->generated.count) };
+    uint32_t manner = sim_below(rng, 10);
+    if (manner < 6) {
+        int size = snprintf(text, sizeof text, "w%llx-%u", (unsigned long long)(world->seed & 0xffffff), index);
+        start->id = sk_arena_copy(&world->arena, (struct sk_str){ text, (size_t)size });
+    } else if (manner < 9) {
+        int size = snprintf(text, sizeof text, "key-%u", index);
+        start->key = sk_arena_copy(&world->arena, (struct sk_str){ text, (size_t)size });
+    }
+    struct sk_buf input;
+    sk_buf_init(&input, 0);
+    sim_generate_input(rng, &input);
+    start->input = sk_arena_copy(&world->arena, sk_buf_view(&input));
+    sk_buf_release(&input);
+    if (sim_chance(rng, 300)) start->context = SK_STR("{\"request\":\"r-1\"}");
+    start->priority = (int32_t)sim_below(rng, 3);
+    load->counts.starts += 1;
+    int64_t at_us = SIM_S / 2 + (int64_t)index * world->profile.rate_gap_us;
+    sim_after(world, at_us + sim_between(rng, 0, world->profile.rate_gap_us), ask_again, start);
+}
+
+void sim_load_init(struct sim_load *load, struct sim_world *world)
+{
+    memset(load, 0, sizeof *load);
+    load->world = world;
+    load->starts_count = world->profile.sagas_count;
+    load->starts = SK_ARENA_ARRAY(&world->arena, struct sim_start, load->starts_count);
+    struct sk_buf text;
+    sk_buf_init(&text, 0);
+    for (uint32_t i = 0; i < world->profile.definitions_count; i++) {
+        sk_buf_clear(&text);
+        sim_generate_definition(&load->generated, &world->work, &text);
+        load->sources[i] = sk_arena_copy(&world->arena, sk_buf_view(&text));
+    }
+    sk_buf_release(&text);
+    sim_after(world, 100 * SIM_MS, define_next, load);
+    for (uint32_t i = 0; i < load->starts_count; i++) begin(load, i);
+}

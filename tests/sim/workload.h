@@ -1,0 +1,49 @@
+/*
+ * workload.h: who asks the engine for something: clients that start sagas and insist, operators and
+ * signallers who interfere, and, once the world is calm, the humans who repair what waits for one.
+ */
+#ifndef SIM_WORKLOAD_H
+#define SIM_WORKLOAD_H
+
+#include "generate.h"
+#include "world.h"
+
+struct sk_reply;
+
+struct sim_start {
+    struct sim_world *world;
+    uint32_t index, definition;
+    struct sk_str id, key, input, context; /* id and key may both be empty */
+    int32_t priority;
+    bool is_acknowledged, is_given_up;
+    struct sk_str saga_id;     /* once acknowledged */
+    uint32_t tries, commands_count;
+    uint64_t asked;            /* number of the last try: an older one's silence means nothing */
+};
+
+struct sim_load_counts {
+    uint64_t starts, acknowledged, replayed, refused, commands, commands_done, repairs;
+};
+
+struct sim_load {
+    struct sim_world *world;
+    struct sim_generated generated;
+    struct sk_str sources[SIM_DEFINITIONS_MAX];
+    bool is_defined[SIM_DEFINITIONS_MAX];
+    uint32_t defined_count;
+    struct sim_start *starts;
+    uint32_t starts_count;
+    uint64_t command_no;
+    struct sim_load_counts counts;
+};
+
+void sim_load_init(struct sim_load *load, struct sim_world *world);
+/* humans.c: from now on somebody looks after what waits. */
+void sim_humans_begin(struct sim_world *world);
+/* operators.c: things that happen to an acknowledged saga. */
+void sim_operators_plan(struct sim_start *start);
+/* One command to the node that serves the saga; `kind` is enum sk_command_kind. False: nobody serves it. */
+bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, uint32_t step);
+bool sim_signal(struct sim_world *world, struct sk_str saga_id);
+
+#endif
