@@ -1,12 +1,13 @@
 /*
- * check_graph.c: pass one: ids, dependencies and flags of all steps, and what is wrong with the graph
- * they make: unknown and double ids, cycles, a pivot that is no cut, a graph without any edge.
+ * check_graph.c: pass one: ids, dependencies and flags of all steps, and what is wrong with the
+ * graph they make: unknown and double ids, cycles, a pivot that is no cut, a graph without any
+ * edge.
  */
 #include "dsl/read.h"
 
 #include <stdio.h>
 
-/* ---- ids -------------------------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------------------- */
 
 static uint32_t find_step(const struct sk_compiler *c, struct sk_str id, uint32_t before)
 {
@@ -25,12 +26,13 @@ static void read_ids(struct sk_compiler *c)
         uint32_t first = id.size == 0 ? SK_STEP_NONE : find_step(c, id, i);
         if (first == SK_STEP_NONE) continue;
         sk_complain(c, SK_SEVERITY_ERROR, "duplicate_step", sk_dsl_get(c->step_nodes[i], "id"),
-                    "give each step its own id", "the id %.*s is already that of step %u, in line %u",
-                    SK_STR_ARGS(id), first + 1, c->step_nodes[first]->line);
+                    "give each step its own id",
+                    "the id %.*s is already that of step %u, in line %u", SK_STR_ARGS(id),
+                    first + 1, c->step_nodes[first]->line);
     }
 }
 
-/* ---- dependencies ----------------------------------------------------------------------------- */
+/* ---- dependencies ---------------------------------------------------------------------------- */
 
 static void refuse_unknown(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
@@ -38,13 +40,16 @@ static void refuse_unknown(struct sk_compiler *c, const struct sk_dsl_node *node
     if (names == NULL) return;
     uint32_t count = 0;
     for (uint32_t i = 0; i < c->steps_count; i++) {
-        if (c->step_ids[i].size > 0) names[count++] = c->step_ids[i].data; /* arena texts end with a NUL */
+        if (c->step_ids[i].size > 0)
+            names[count++] = c->step_ids[i].data; /* arena texts end with a NUL */
     }
     names[count] = NULL;
     char remedy[SK_NAME_SIZE_MAX + 40];
     sk_complain(c, SK_SEVERITY_ERROR, "unknown_step", node,
-                sk_did_you_mean(node->text, names, "name a step of this definition", remedy, sizeof remedy),
-                "there is no step %.*s", (int)(node->text.size < 100 ? node->text.size : 100), node->text.data);
+                sk_did_you_mean(node->text, names, "name a step of this definition", remedy,
+                                sizeof remedy),
+                "there is no step %.*s", (int)(node->text.size < 100 ? node->text.size : 100),
+                node->text.data);
 }
 
 /* The index that a dependency names, or SK_STEP_NONE after a diagnostic. */
@@ -55,14 +60,16 @@ static uint32_t resolve(struct sk_compiler *c, const struct sk_dsl_node *node, u
     if (found == SK_STEP_NONE) {
         refuse_unknown(c, node);
     } else if (found == step) {
-        sk_complain(c, SK_SEVERITY_ERROR, "dependency_cycle", node, "remove it", "%.*s → %.*s: depends on itself",
-                    SK_STR_ARGS(node->text), SK_STR_ARGS(node->text));
+        sk_complain(c, SK_SEVERITY_ERROR, "dependency_cycle", node, "remove it",
+                    "%.*s → %.*s: depends on itself", SK_STR_ARGS(node->text),
+                    SK_STR_ARGS(node->text));
         return SK_STEP_NONE;
     }
     return found;
 }
 
-static void read_list(struct sk_compiler *c, const struct sk_dsl_node *list, struct sk_step *step, uint32_t index)
+static void read_list(struct sk_compiler *c, const struct sk_dsl_node *list, struct sk_step *step,
+                      uint32_t index)
 {
     uint32_t *dependencies = SK_ARENA_ARRAY(c->arena, uint32_t, list->count);
     if (dependencies == NULL) return;
@@ -70,10 +77,11 @@ static void read_list(struct sk_compiler *c, const struct sk_dsl_node *list, str
         uint32_t found = resolve(c, child, index);
         if (found == SK_STEP_NONE) continue;
         bool is_known = false;
-        for (uint32_t i = 0; i < step->dependencies_count; i++) is_known = is_known || dependencies[i] == found;
+        for (uint32_t i = 0; i < step->dependencies_count; i++)
+            is_known = is_known || dependencies[i] == found;
         if (is_known) {
-            sk_complain(c, SK_SEVERITY_WARNING, "duplicate_dependency", child, "remove it", "%.*s is named twice",
-                        SK_STR_ARGS(child->text));
+            sk_complain(c, SK_SEVERITY_WARNING, "duplicate_dependency", child, "remove it",
+                        "%.*s is named twice", SK_STR_ARGS(child->text));
         } else {
             dependencies[step->dependencies_count++] = found;
         }
@@ -98,7 +106,7 @@ static void read_dependencies(struct sk_compiler *c, bool is_sequential)
     }
 }
 
-/* ---- cycles ----------------------------------------------------------------------------------- */
+/* ---- cycles ---------------------------------------------------------------------------------- */
 
 enum colour { WHITE, GREY, BLACK };
 
@@ -119,10 +127,12 @@ static void report_cycle(struct search *search, uint32_t from)
     char text[600];
     size_t at = 0;
     for (uint32_t i = start - 1; i < search->length && at < sizeof text; i++) {
-        at += (size_t)snprintf(text + at, sizeof text - at, "%.*s → ", SK_STR_ARGS(c->step_ids[search->path[i]]));
+        at += (size_t)snprintf(text + at, sizeof text - at, "%.*s → ",
+                               SK_STR_ARGS(c->step_ids[search->path[i]]));
     }
     bool is_whole = at + c->step_ids[from].size + 1 < sizeof text;
-    if (is_whole) (void)snprintf(text + at, sizeof text - at, "%.*s", SK_STR_ARGS(c->step_ids[from]));
+    if (is_whole)
+        (void)snprintf(text + at, sizeof text - at, "%.*s", SK_STR_ARGS(c->step_ids[from]));
     const struct sk_dsl_node *last = c->step_nodes[search->path[search->length - 1]];
     const struct sk_dsl_node *list = sk_dsl_get(last, "dependencies");
     sk_complain(c, SK_SEVERITY_ERROR, "dependency_cycle", list == NULL ? last : list,
@@ -169,7 +179,7 @@ static void find_ancestors(struct sk_compiler *c)
     if (search->has_cycle) c->ancestors = NULL;
 }
 
-/* ---- pass one --------------------------------------------------------------------------------- */
+/* ---- pass one -------------------------------------------------------------------------------- */
 
 static bool make_steps(struct sk_compiler *c)
 {
@@ -201,7 +211,7 @@ void sk_read_graph(struct sk_compiler *c)
     find_ancestors(c);
 }
 
-/* ---- after pass two --------------------------------------------------------------------------- */
+/* ---- after pass two -------------------------------------------------------------------------- */
 
 static void check_edges(struct sk_compiler *c)
 {
@@ -212,7 +222,8 @@ static void check_edges(struct sk_compiler *c)
     }
     const struct sk_dsl_node *saga = sk_dsl_get(c->root, "saga");
     bool is_event_driven = c->plan->mode == SK_MODE_CHOREOGRAPHY;
-    if (c->steps_count < 2 || edges_count > 0 || own_count == c->steps_count || is_event_driven) return;
+    if (c->steps_count < 2 || edges_count > 0 || own_count == c->steps_count || is_event_driven)
+        return;
     if (sk_read_word(saga, "order", sk_words_order, 0) == 1) return;
     sk_complain(c, SK_SEVERITY_WARNING, "no_dependencies", sk_dsl_get(c->root, "steps"),
                 "add `dependencies`, or `order: sequential` to saga",
@@ -229,7 +240,8 @@ static void check_cut(struct sk_compiler *c, uint32_t pivot)
     for (uint32_t i = 0; i < c->steps_count; i++) {
         const struct sk_step *step = &c->plan->steps[i];
         bool is_beside = i != pivot && !step->is_detached && !step->may_fail &&
-                         !sk_bitset_has(&c->ancestors[i], pivot) && !sk_bitset_has(&c->ancestors[pivot], i);
+                         !sk_bitset_has(&c->ancestors[i], pivot) &&
+                         !sk_bitset_has(&c->ancestors[pivot], i);
         if (!is_beside || step->is_pivot) continue;
         sk_complain(c, SK_SEVERITY_ERROR, "pivot_no_cut", c->step_nodes[i],
                     "make one depend on the other, or the step `async` or `continue_on_error`",
@@ -246,18 +258,21 @@ static void check_pivots(struct sk_compiler *c)
         if (!step->is_pivot) continue;
         if (pivot != SK_STEP_NONE) {
             sk_complain(c, SK_SEVERITY_ERROR, "several_pivots", pivot_node(c, i), "keep one",
-                        "%.*s is a pivot already; a saga has one at most", SK_STR_ARGS(c->step_ids[pivot]));
+                        "%.*s is a pivot already; a saga has one at most",
+                        SK_STR_ARGS(c->step_ids[pivot]));
             continue;
         }
         pivot = i;
         if (step->is_detached || step->may_fail) {
             sk_complain(c, SK_SEVERITY_ERROR, "pivot_optional", pivot_node(c, i),
-                        "remove `async` or `continue_on_error`", "a pivot decides, so the saga must wait for it");
+                        "remove `async` or `continue_on_error`",
+                        "a pivot decides, so the saga must wait for it");
         } else if (c->ancestors != NULL) {
             check_cut(c, i);
         }
         if (c->plan->is_forward) {
-            sk_complain(c, SK_SEVERITY_WARNING, "unused_key", pivot_node(c, i), "remove one of the two",
+            sk_complain(c, SK_SEVERITY_WARNING, "unused_key", pivot_node(c, i),
+                        "remove one of the two",
                         "with recovery: forward the saga goes forward from its start");
         }
     }

@@ -1,4 +1,5 @@
-/* check_keys.c: a tree against the rows of keys.c. Every problem is reported; nothing is changed. */
+/* check_keys.c: a tree against the rows of keys.c. Every problem is reported; nothing is
+ * changed. */
 #include "base/id.h"
 #include "base/time.h"
 #include "dsl/keys.h"
@@ -10,7 +11,8 @@ struct checker {
     bool is_strict;
 };
 
-static void check_map(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key_map *map);
+static void check_map(struct checker *checker, const struct sk_dsl_node *node,
+                      const struct sk_key_map *map);
 
 int sk_word_index(struct sk_str word, const char *const *names, int otherwise)
 {
@@ -20,8 +22,8 @@ int sk_word_index(struct sk_str word, const char *const *names, int otherwise)
     return otherwise;
 }
 
-const char *sk_did_you_mean(struct sk_str word, const char *const *names, const char *otherwise, char *out,
-                            size_t size)
+const char *sk_did_you_mean(struct sk_str word, const char *const *names, const char *otherwise,
+                            char *out, size_t size)
 {
     size_t count = 0;
     while (names[count] != NULL) count++;
@@ -66,35 +68,39 @@ static const char *type_name(enum sk_json_type type)
     return "nothing";
 }
 
-static void report(struct checker *checker, const struct sk_dsl_node *node, const char *code, const char *remedy,
-                   const char *problem)
+static void report(struct checker *checker, const struct sk_dsl_node *node, const char *code,
+                   const char *remedy, const char *problem)
 {
     struct sk_mark mark = sk_mark_of(node, checker->diagnostics);
     struct sk_str text = node->text;
     if (!sk_dsl_is_scalar(node)) text = sk_str_of(type_name(node->type));
     sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, code, &mark, remedy, "%.*s%s %s",
-                (int)(text.size < 80 ? text.size : 80), text.data, text.size > 80 ? "…" : "", problem);
+                (int)(text.size < 80 ? text.size : 80), text.data, text.size > 80 ? "…" : "",
+                problem);
 }
 
-static bool expect(struct checker *checker, const struct sk_dsl_node *node, bool is_right, const char *what)
+static bool expect(struct checker *checker, const struct sk_dsl_node *node, bool is_right,
+                   const char *what)
 {
     if (is_right) return true;
     struct sk_mark mark = sk_mark_of(node, checker->diagnostics);
-    sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "wrong_type", &mark, what, "%s does not fit here",
-                type_name(node->type));
+    sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "wrong_type", &mark, what,
+                "%s does not fit here", type_name(node->type));
     return false;
 }
 
-/* ---- scalars ---------------------------------------------------------------------------------- */
+/* ---- scalars --------------------------------------------------------------------------------- */
 
 static size_t characters(struct sk_str text)
 {
     size_t count = 0;
-    for (size_t i = 0; i < text.size; i++) count += ((unsigned char)text.data[i] & 0xc0) != 0x80 ? 1 : 0;
+    for (size_t i = 0; i < text.size; i++)
+        count += ((unsigned char)text.data[i] & 0xc0) != 0x80 ? 1 : 0;
     return count;
 }
 
-static void check_text(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
+static void check_text(struct checker *checker, const struct sk_dsl_node *node,
+                       const struct sk_key *key)
 {
     if (!expect(checker, node, sk_dsl_is_scalar(node), "write a text")) return;
     if (key->is_required && sk_str_trim(node->text).size == 0) {
@@ -109,18 +115,21 @@ static void check_text(struct checker *checker, const struct sk_dsl_node *node, 
     }
 }
 
-static void check_pattern(struct checker *checker, const struct sk_dsl_node *node, enum sk_key_type type)
+static void check_pattern(struct checker *checker, const struct sk_dsl_node *node,
+                          enum sk_key_type type)
 {
     if (!expect(checker, node, sk_dsl_is_scalar(node), "write a name")) return;
     if (type == SK_KEY_NAME && !sk_id_is_name(node->text)) {
         report(checker, node, "bad_name",
-               "1 to 100 letters, digits, - and _, with a letter or digit first and last", "is not a valid id");
+               "1 to 100 letters, digits, - and _, with a letter or digit first and last",
+               "is not a valid id");
     } else if (type == SK_KEY_SERVICE && !sk_is_service_name(node->text)) {
         report(checker, node, "bad_name",
                "1 to 100 lower-case letters, digits and -, with a letter or digit first and last",
                "is not a valid service name");
     } else if (type == SK_KEY_VARIABLE && !is_variable(node->text)) {
-        report(checker, node, "bad_name", "letters, digits and _, no digit first", "is not a valid variable name");
+        report(checker, node, "bad_name", "letters, digits and _, no digit first",
+               "is not a valid variable name");
     }
 }
 
@@ -132,14 +141,16 @@ static bool has_template(struct sk_str text)
     return false;
 }
 
-static void check_duration(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
+static void check_duration(struct checker *checker, const struct sk_dsl_node *node,
+                           const struct sk_key *key)
 {
     int64_t ms = 0;
     if (!expect(checker, node, sk_dsl_is_scalar(node), "write a duration such as 30s")) return;
     if (!sk_duration_parse(node->text, &ms)) {
         bool is_number = node->type == SK_JSON_NUMBER;
         report(checker, node, "bad_duration",
-               is_number ? "add the unit: ms, s, m, h or d" : "write a duration such as 250ms, 30s or 1h30m",
+               is_number ? "add the unit: ms, s, m, h or d"
+                         : "write a duration such as 250ms, 30s or 1h30m",
                "is not a duration");
         return;
     }
@@ -151,14 +162,16 @@ static void check_duration(struct checker *checker, const struct sk_dsl_node *no
     report(checker, node, "out_of_range", remedy, "is out of range");
 }
 
-static void check_number(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
+static void check_number(struct checker *checker, const struct sk_dsl_node *node,
+                         const struct sk_key *key)
 {
     bool is_whole = key->type == SK_KEY_COUNT;
     int64_t whole = 0;
     double value = 0;
     char remedy[96];
-    (void)snprintf(remedy, sizeof remedy, "%s from %lld to %lld", is_whole ? "a whole number" : "a number",
-                   (long long)key->min, (long long)key->max);
+    (void)snprintf(remedy, sizeof remedy, "%s from %lld to %lld",
+                   is_whole ? "a whole number" : "a number", (long long)key->min,
+                   (long long)key->max);
     if (!expect(checker, node, node->type == SK_JSON_NUMBER, remedy)) return;
     bool is_good = sk_json_to_double(node->text, &value) && value >= (double)key->min &&
                    value <= (double)key->max && (!is_whole || sk_json_to_i64(node->text, &whole));
@@ -173,19 +186,21 @@ static void list_words(const char *const *names, char *out, size_t size)
     }
 }
 
-static void check_word(struct checker *checker, const struct sk_dsl_node *node, const char *const *names)
+static void check_word(struct checker *checker, const struct sk_dsl_node *node,
+                       const char *const *names)
 {
     char words[256], remedy[128];
     list_words(names, words, sizeof words);
     if (!expect(checker, node, sk_dsl_is_scalar(node), words)) return;
     if (sk_word_index(node->text, names, -1) >= 0) return;
-    report(checker, node, "unknown_word", sk_did_you_mean(node->text, names, words, remedy, sizeof remedy),
-           "is not known here");
+    report(checker, node, "unknown_word",
+           sk_did_you_mean(node->text, names, words, remedy, sizeof remedy), "is not known here");
 }
 
-/* ---- lists and maps --------------------------------------------------------------------------- */
+/* ---- lists and maps -------------------------------------------------------------------------- */
 
-static void check_scalars(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
+static void check_scalars(struct checker *checker, const struct sk_dsl_node *node,
+                          const struct sk_key *key)
 {
     if (key->type == SK_KEY_TEXTS && sk_dsl_is_scalar(node)) return;
     if (!expect(checker, node, sk_dsl_is_list(node), "write a list: [a, b]")) return;
@@ -218,9 +233,11 @@ static void check_pairs(struct checker *checker, const struct sk_dsl_node *node)
     }
 }
 
-static void check_list(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
+static void check_list(struct checker *checker, const struct sk_dsl_node *node,
+                       const struct sk_key *key)
 {
-    if (!expect(checker, node, sk_dsl_is_list(node), "write a list, each element after a dash")) return;
+    if (!expect(checker, node, sk_dsl_is_list(node), "write a list, each element after a dash"))
+        return;
     if (key->max > 0 && (node->count < key->min || node->count > key->max)) {
         struct sk_mark mark = sk_mark_of(node, checker->diagnostics);
         sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "out_of_range", &mark, NULL,
@@ -234,7 +251,8 @@ static void check_list(struct checker *checker, const struct sk_dsl_node *node, 
     }
 }
 
-static void check_maps(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
+static void check_maps(struct checker *checker, const struct sk_dsl_node *node,
+                       const struct sk_key *key)
 {
     if (!expect(checker, node, sk_dsl_is_map(node), "write a map: name: …")) return;
     for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
@@ -262,7 +280,8 @@ static void refuse_secrets(struct checker *checker, const struct sk_dsl_node *no
 }
 
 /* A value of a row whose type is a container. */
-static void check_container(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
+static void check_container(struct checker *checker, const struct sk_dsl_node *node,
+                            const struct sk_key *key)
 {
     if (key->type == SK_KEY_TEXT_MAP && sk_dsl_is_scalar(node)) {
         check_text(checker, node, key);
@@ -275,7 +294,8 @@ static void check_container(struct checker *checker, const struct sk_dsl_node *n
     }
 }
 
-static void check_value(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key *key)
+static void check_value(struct checker *checker, const struct sk_dsl_node *node,
+                        const struct sk_key *key)
 {
     bool has_rows = key->map != NULL && !sk_dsl_is_scalar(node);
     if (!has_rows && !key->may_hold_secret) refuse_secrets(checker, node);
@@ -287,7 +307,8 @@ static void check_value(struct checker *checker, const struct sk_dsl_node *node,
     case SK_KEY_TEMPLATE:
     case SK_KEY_CONDITION: check_text(checker, node, key); break;
     case SK_KEY_TIMEOUT:
-        if (!sk_dsl_is_scalar(node) || !has_template(node->text)) check_duration(checker, node, key);
+        if (!sk_dsl_is_scalar(node) || !has_template(node->text))
+            check_duration(checker, node, key);
         break;
     case SK_KEY_DURATION: check_duration(checker, node, key); break;
     case SK_KEY_BOOL:
@@ -298,14 +319,17 @@ static void check_value(struct checker *checker, const struct sk_dsl_node *node,
     case SK_KEY_FACTOR: check_number(checker, node, key); break;
     case SK_KEY_WORD: check_word(checker, node, key->names); break;
     case SK_KEY_JITTER:
-        if (node->type != SK_JSON_TRUE && node->type != SK_JSON_FALSE) check_word(checker, node, key->names);
+        if (node->type != SK_JSON_TRUE && node->type != SK_JSON_FALSE)
+            check_word(checker, node, key->names);
         break;
     case SK_KEY_NAMES:
     case SK_KEY_TEXTS:
     case SK_KEY_TEMPLATES:
     case SK_KEY_STATUSES: check_scalars(checker, node, key); break;
     case SK_KEY_PAIRS: check_pairs(checker, node); break;
-    case SK_KEY_OBJECT: (void)expect(checker, node, sk_dsl_is_map(node), "write a map: key: value"); break;
+    case SK_KEY_OBJECT:
+        (void)expect(checker, node, sk_dsl_is_map(node), "write a map: key: value");
+        break;
     case SK_KEY_MAP:
     case SK_KEY_LIST:
     case SK_KEY_MAPS:
@@ -314,7 +338,7 @@ static void check_value(struct checker *checker, const struct sk_dsl_node *node,
     }
 }
 
-/* ---- names of keys ---------------------------------------------------------------------------- */
+/* ---- names of keys --------------------------------------------------------------------------- */
 
 enum { NAMES_MAX = 40 }; /* keys of one map, with the closing NULL */
 
@@ -326,7 +350,8 @@ static const struct sk_key *find_row(const struct sk_key_map *map, struct sk_str
     return NULL;
 }
 
-static void refuse_key(struct checker *checker, const struct sk_dsl_node *member, const struct sk_key_map *map)
+static void refuse_key(struct checker *checker, const struct sk_dsl_node *member,
+                       const struct sk_key_map *map)
 {
     const char *names[NAMES_MAX] = { NULL };
     for (size_t i = 0; i < map->keys_count && i + 1 < NAMES_MAX; i++) names[i] = map->keys[i].name;
@@ -339,7 +364,8 @@ static void refuse_key(struct checker *checker, const struct sk_dsl_node *member
                 "unknown key %.*s", (int)(key.size < 80 ? key.size : 80), key.data);
 }
 
-static void check_map(struct checker *checker, const struct sk_dsl_node *node, const struct sk_key_map *map)
+static void check_map(struct checker *checker, const struct sk_dsl_node *node,
+                      const struct sk_key_map *map)
 {
     for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
         const struct sk_key *key = find_row(map, child->key);
@@ -359,7 +385,8 @@ static void check_map(struct checker *checker, const struct sk_dsl_node *node, c
     }
 }
 
-void sk_keys_check(const struct sk_dsl_node *root, bool is_strict, struct sk_diagnostics *diagnostics)
+void sk_keys_check(const struct sk_dsl_node *root, bool is_strict,
+                   struct sk_diagnostics *diagnostics)
 {
     struct checker checker = { diagnostics, is_strict };
     if (expect(&checker, root, sk_dsl_is_map(root), "a definition starts with saga:")) {

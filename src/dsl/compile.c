@@ -6,7 +6,8 @@ static const struct sk_dsl_options no_options = { .is_strict = false };
 static size_t texts_size(const struct sk_dsl_node *node)
 {
     size_t size = node->key.size + node->text.size;
-    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) size += texts_size(child);
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next)
+        size += texts_size(child);
     return size;
 }
 
@@ -16,15 +17,19 @@ static enum skald_status write_expanded(const struct sk_tree *tree, struct sk_bu
     sk_buf_init(out, SK_YAML_SIZE_MAX);
     sk_dsl_write_json(tree->root, true, out);
     if (!out->failed) return SKALD_OK;
-    if (texts_size(tree->root) < SK_YAML_SIZE_MAX / 8) return SKALD_E_MEMORY; /* far from the ceiling */
+    if (texts_size(tree->root) < SK_YAML_SIZE_MAX / 8)
+        return SKALD_E_MEMORY; /* far from the ceiling */
     struct sk_mark mark = { .file = *tree->root->file };
-    sk_diagnose(tree->diagnostics, SK_SEVERITY_ERROR, "too_large", &mark, "use fewer aliases or includes",
-                "larger than %d MB once aliases and includes are expanded", SK_YAML_SIZE_MAX / (1024 * 1024));
+    sk_diagnose(tree->diagnostics, SK_SEVERITY_ERROR, "too_large", &mark,
+                "use fewer aliases or includes",
+                "larger than %d MB once aliases and includes are expanded",
+                SK_YAML_SIZE_MAX / (1024 * 1024));
     return SKALD_E_INVALID;
 }
 
 static enum skald_status read_expanded(struct sk_str source, const struct sk_dsl_options *options,
-                                       struct sk_diagnostics *diagnostics, struct sk_tree *tree, struct sk_buf *json)
+                                       struct sk_diagnostics *diagnostics, struct sk_tree *tree,
+                                       struct sk_buf *json)
 {
     sk_buf_init(json, 0);
     enum skald_status status = sk_tree_read(source, options, diagnostics, tree);
@@ -32,13 +37,15 @@ static enum skald_status read_expanded(struct sk_str source, const struct sk_dsl
     return status;
 }
 
-static void order_diagnostics(const struct sk_dsl_options *options, struct sk_diagnostics *diagnostics)
+static void order_diagnostics(const struct sk_dsl_options *options,
+                              struct sk_diagnostics *diagnostics)
 {
-    sk_diagnostics_sort(diagnostics, options->file_name.size > 0 ? options->file_name : SK_STR("definition"));
+    sk_diagnostics_sort(diagnostics,
+                        options->file_name.size > 0 ? options->file_name : SK_STR("definition"));
 }
 
-enum skald_status sk_dsl_expand(struct sk_str source, const struct sk_dsl_options *options, struct sk_buf *out_json,
-                                struct sk_diagnostics *diagnostics)
+enum skald_status sk_dsl_expand(struct sk_str source, const struct sk_dsl_options *options,
+                                struct sk_buf *out_json, struct sk_diagnostics *diagnostics)
 {
     if (options == NULL) options = &no_options;
     struct sk_tree tree;
@@ -68,7 +75,8 @@ static enum skald_status read_plan(struct sk_compiler *c)
         sk_check_times(c);
         sk_check_steps(c);
     }
-    if (c->arena->failed || c->scratch.failed || c->diagnostics->arena.failed) return SKALD_E_MEMORY;
+    if (c->arena->failed || c->scratch.failed || c->diagnostics->arena.failed)
+        return SKALD_E_MEMORY;
     if (c->diagnostics->errors_count > 0) return SKALD_E_INVALID;
     skald_error error = { .message = "" };
     enum skald_status status = sk_plan_finish(c->plan, &error);
@@ -78,10 +86,14 @@ static enum skald_status read_plan(struct sk_compiler *c)
     return status;
 }
 
-static enum skald_status compile(const struct sk_tree *tree, struct sk_str json, struct sk_plan **out_plan)
+static enum skald_status compile(const struct sk_tree *tree, struct sk_str json,
+                                 struct sk_plan **out_plan)
 {
-    struct sk_compiler c = { .options = tree->options, .diagnostics = tree->diagnostics, .root = tree->root,
-                             .step_index = SK_STEP_NONE, .step_type = SK_TYPE_NONE };
+    struct sk_compiler c = { .options = tree->options,
+                             .diagnostics = tree->diagnostics,
+                             .root = tree->root,
+                             .step_index = SK_STEP_NONE,
+                             .step_type = SK_TYPE_NONE };
     c.plan = sk_plan_new();
     if (c.plan == NULL) return SKALD_E_MEMORY;
     c.arena = &c.plan->arena;
@@ -98,7 +110,8 @@ static enum skald_status compile(const struct sk_tree *tree, struct sk_str json,
 }
 
 enum skald_status sk_dsl_compile(struct sk_str source, const struct sk_dsl_options *options,
-                                 struct sk_plan **out_plan, struct sk_buf *out_json, struct sk_diagnostics *diagnostics)
+                                 struct sk_plan **out_plan, struct sk_buf *out_json,
+                                 struct sk_diagnostics *diagnostics)
 {
     if (options == NULL) options = &no_options;
     struct sk_tree tree;

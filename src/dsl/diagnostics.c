@@ -1,6 +1,6 @@
 /*
- * diagnostics.c: the list of problems found in a definition: collected, bounded, put into file order,
- * printed for people and as JSON for programs.
+ * diagnostics.c: the list of problems found in a definition: collected, bounded, put into file
+ * order, printed for people and as JSON for programs.
  *
  *   D1  At most SK_DIAGNOSTICS_MAX problems are kept; one more line says that there were more.
  *       errors_count counts all of them.
@@ -104,7 +104,7 @@ struct sk_mark sk_mark_of_key(const struct sk_dsl_node *member, struct sk_diagno
     return mark;
 }
 
-/* ---- order ------------------------------------------------------------------------------------ */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static int rank(const struct sk_diagnostic *item, struct sk_str main_file)
 {
@@ -112,7 +112,8 @@ static int rank(const struct sk_diagnostic *item, struct sk_str main_file)
     return sk_str_equal(item->file, main_file) ? 0 : 1;
 }
 
-static bool is_before(const struct sk_diagnostic *a, const struct sk_diagnostic *b, struct sk_str main_file)
+static bool is_before(const struct sk_diagnostic *a, const struct sk_diagnostic *b,
+                      struct sk_str main_file)
 {
     if (rank(a, main_file) != rank(b, main_file)) return rank(a, main_file) < rank(b, main_file);
     int order = sk_str_compare(a->file, b->file);
@@ -132,7 +133,7 @@ void sk_diagnostics_sort(struct sk_diagnostics *diagnostics, struct sk_str main_
     }
 }
 
-/* ---- output ----------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static const char *severity_name(enum sk_severity severity)
 {

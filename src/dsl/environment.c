@@ -2,22 +2,22 @@
  * environment.c: `${NAME}`, `${NAME:-default}`, `${secret:NAME}` and `$${` in one scalar.
  *
  *   E1  Expansion happens once: what a variable holds is never expanded again.
- *   E2  Written again, every `${` that is text becomes `$${`, so that the expanded source reads as the
- *       same tree with no variable left in it.
+ *   E2  Written again, every `${` that is text becomes `$${`, so that the expanded source reads as
+ *       the same tree with no variable left in it.
  */
 #include "dsl/node.h"
 
 struct expansion {
     const struct sk_source *source;
     struct sk_dsl_node *node;
-    struct sk_buf text;     /* as meant */
-    struct sk_buf raw;      /* as written again */
+    struct sk_buf text; /* as meant */
+    struct sk_buf raw;  /* as written again */
     bool differs;
     bool failed;
 };
 
-static void complain(struct expansion *x, enum sk_severity severity, const char *code, const char *remedy,
-                     struct sk_str what, const char *problem)
+static void complain(struct expansion *x, enum sk_severity severity, const char *code,
+                     const char *remedy, struct sk_str what, const char *problem)
 {
     struct sk_diagnostics *diagnostics = x->source->tree->diagnostics;
     struct sk_mark mark = sk_mark_of(x->node, diagnostics);
@@ -30,7 +30,8 @@ static void complain(struct expansion *x, enum sk_severity severity, const char 
 static void put_literal(struct expansion *x, struct sk_str text)
 {
     for (size_t i = 0; i < text.size; i++) {
-        bool starts = text.data[i] == '{' && x->text.size > 0 && x->text.data[x->text.size - 1] == '$';
+        bool starts =
+            text.data[i] == '{' && x->text.size > 0 && x->text.data[x->text.size - 1] == '$';
         if (starts) {
             sk_buf_append_text(&x->raw, "${"); /* after the "$" that is there: "$${" */
             x->differs = true;
@@ -69,13 +70,14 @@ static void put_secret(struct expansion *x, struct sk_str whole)
 {
     struct sk_str name = sk_str_sub(whole, 9, whole.size - 10);
     if (!is_secret_name(name)) {
-        complain(x, SK_SEVERITY_ERROR, "secret_name", "letters, digits and _ - . / make a secret's name",
-                 whole, "does not name a secret");
+        complain(x, SK_SEVERITY_ERROR, "secret_name",
+                 "letters, digits and _ - . / make a secret's name", whole,
+                 "does not name a secret");
         return;
     }
     if (x->text.size > 0 && x->text.data[x->text.size - 1] == '$') {
-        complain(x, SK_SEVERITY_ERROR, "secret_name", "put something between $ and ${secret:…}", whole,
-                 "follows a $ sign");
+        complain(x, SK_SEVERITY_ERROR, "secret_name", "put something between $ and ${secret:…}",
+                 whole, "follows a $ sign");
         return;
     }
     x->node->has_secret = true;
@@ -99,15 +101,16 @@ static void put_variable(struct expansion *x, struct sk_str whole, struct sk_str
     bool has_default = whole.size > 2 + name.size + 1;
     struct sk_buf value;
     sk_buf_init(&value, SK_YAML_SIZE_MAX);
-    bool is_set = options->environment != NULL && options->environment(options->context, name, &value);
+    bool is_set =
+        options->environment != NULL && options->environment(options->context, name, &value);
     if (has_default && (!is_set || value.size == 0)) {
         put_literal(x, sk_str_sub(whole, 2 + name.size + 2, whole.size - name.size - 5));
     } else if (!is_set) {
         complain(x, SK_SEVERITY_ERROR, "variable_unset", "set it, or write ${NAME:-default}", whole,
                  "is not set");
     } else if (!is_clean(sk_buf_view(&value))) {
-        complain(x, SK_SEVERITY_ERROR, "variable_value", "give it a value of printable UTF-8", whole,
-                 "holds control characters or invalid UTF-8");
+        complain(x, SK_SEVERITY_ERROR, "variable_value", "give it a value of printable UTF-8",
+                 whole, "holds control characters or invalid UTF-8");
     } else {
         put_literal(x, sk_buf_view(&value));
     }
@@ -121,8 +124,8 @@ static size_t put_reference(struct expansion *x, struct sk_str rest)
 {
     size_t end = sk_str_find(rest, '}');
     if (end == rest.size) {
-        complain(x, SK_SEVERITY_ERROR, "variable_open", "close it with }, or write $${ for the characters",
-                 rest, "has no end");
+        complain(x, SK_SEVERITY_ERROR, "variable_open",
+                 "close it with }, or write $${ for the characters", rest, "has no end");
         return rest.size;
     }
     struct sk_str whole = sk_str_sub(rest, 0, end + 1);
@@ -167,8 +170,8 @@ static bool has_reference(struct sk_str text)
     return false;
 }
 
-bool sk_environment_expand(const struct sk_source *source, struct sk_dsl_node *node, struct sk_str written,
-                           struct sk_str *out_text)
+bool sk_environment_expand(const struct sk_source *source, struct sk_dsl_node *node,
+                           struct sk_str written, struct sk_str *out_text)
 {
     *out_text = written;
     if (!has_reference(written)) return true;

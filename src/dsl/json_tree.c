@@ -1,4 +1,5 @@
-/* json_tree.c: checked JSON (an expanded source, a definition sent as JSON) as a tree with marks. */
+/* json_tree.c: checked JSON (an expanded source, a definition sent as JSON) as a tree with
+ * marks. */
 #include "dsl/node.h"
 
 struct cursor {
@@ -23,8 +24,8 @@ static void move_to(struct cursor *cursor, const char *to)
 
 static struct sk_dsl_node *read_value(struct cursor *cursor, struct sk_str span, uint32_t depth);
 
-static bool read_member(struct cursor *cursor, struct sk_dsl_node *parent, const struct sk_json_iter *it,
-                        uint32_t depth)
+static bool read_member(struct cursor *cursor, struct sk_dsl_node *parent,
+                        const struct sk_json_iter *it, uint32_t depth)
 {
     struct sk_arena *arena = &cursor->source->tree->arena;
     struct sk_str key = { 0 };
@@ -36,13 +37,14 @@ static bool read_member(struct cursor *cursor, struct sk_dsl_node *parent, const
         column = cursor->mark.column;
         key = sk_json_string(quoted, arena);
         if (key.size > SK_KEY_SIZE_MAX) {
-            sk_diagnose(cursor->source->tree->diagnostics, SK_SEVERITY_ERROR, "key_too_long", &cursor->mark,
-                        "shorten it", "a key of more than %d bytes", SK_KEY_SIZE_MAX);
+            sk_diagnose(cursor->source->tree->diagnostics, SK_SEVERITY_ERROR, "key_too_long",
+                        &cursor->mark, "shorten it", "a key of more than %d bytes",
+                        SK_KEY_SIZE_MAX);
             return false;
         }
         if (key.size > 0 && memchr(key.data, 0, key.size) != NULL) {
-            sk_diagnose(cursor->source->tree->diagnostics, SK_SEVERITY_ERROR, "nul_byte", &cursor->mark,
-                        "remove it", "a key that holds a NUL character");
+            sk_diagnose(cursor->source->tree->diagnostics, SK_SEVERITY_ERROR, "nul_byte",
+                        &cursor->mark, "remove it", "a key that holds a NUL character");
             return false;
         }
     }
@@ -82,7 +84,8 @@ static struct sk_dsl_node *read_value(struct cursor *cursor, struct sk_str span,
 
 struct sk_dsl_node *sk_json_read(const struct sk_source *source)
 {
-    struct cursor cursor = { .source = source, .at = source->bytes.data,
+    struct cursor cursor = { .source = source,
+                             .at = source->bytes.data,
                              .mark = { .file = *source->file, .line = 1, .column = 1 } };
     return read_value(&cursor, source->bytes, source->depth);
 }

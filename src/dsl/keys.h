@@ -1,6 +1,6 @@
 /*
- * keys.h: every key of a definition in one table: name, type, range, words, help. The check of a file,
- * its "did you mean", the JSON Schema for editors and the reference page walk the same rows.
+ * keys.h: every key of a definition in one table: name, type, range, words, help. The check of a
+ * file, its "did you mean", the JSON Schema for editors and the reference page walk the same rows.
  * What rows cannot say (one key against another) is in check_*.c.
  */
 #ifndef SK_DSL_KEYS_H
@@ -49,40 +49,49 @@ struct sk_key {
 };
 
 struct sk_key_map {
-    const char *name;         /* for the reference: "step", "retry policy" */
+    const char *name; /* for the reference: "step", "retry policy" */
     const struct sk_key *keys;
     size_t keys_count;
-    bool is_open;             /* other keys are welcome (custom actions) */
+    bool is_open; /* other keys are welcome (custom actions) */
 };
 
 /* The whole document. */
 extern const struct sk_key_map sk_keys_document;
 
 /* Words in the order of the enumerations they are lowered to. */
-extern const char *const sk_words_mode[];         /* enum sk_mode */
-extern const char *const sk_words_order[];        /* graph, sequential */
-extern const char *const sk_words_recovery[];     /* backward, forward */
-extern const char *const sk_words_strategy[];     /* enum sk_strategy */
-extern const char *const sk_words_retry[];        /* enum sk_retry_type */
-extern const char *const sk_words_jitter[];       /* none, quarter, full: enum sk_jitter */
-extern const char *const sk_words_undo[];         /* custom, skip, automatic */
-extern const char *const sk_words_on_failure[];   /* enum sk_on_failure */
-extern const char *const sk_words_step_type[];    /* see SK_TYPE_… */
-extern const char *const sk_words_lock[];         /* release, hold */
-extern const char *const sk_words_when[];         /* possible, completed */
-extern const char *const sk_words_required[];     /* optional, required */
+extern const char *const sk_words_mode[];       /* enum sk_mode */
+extern const char *const sk_words_order[];      /* graph, sequential */
+extern const char *const sk_words_recovery[];   /* backward, forward */
+extern const char *const sk_words_strategy[];   /* enum sk_strategy */
+extern const char *const sk_words_retry[];      /* enum sk_retry_type */
+extern const char *const sk_words_jitter[];     /* none, quarter, full: enum sk_jitter */
+extern const char *const sk_words_undo[];       /* custom, skip, automatic */
+extern const char *const sk_words_on_failure[]; /* enum sk_on_failure */
+extern const char *const sk_words_step_type[];  /* see SK_TYPE_… */
+extern const char *const sk_words_lock[];       /* release, hold */
+extern const char *const sk_words_when[];       /* possible, completed */
+extern const char *const sk_words_required[];   /* optional, required */
 
 enum sk_step_type {
-    SK_TYPE_SERVICE, SK_TYPE_HTTP, SK_TYPE_GRPC, SK_TYPE_FUNCTION, SK_TYPE_MESSAGE, SK_TYPE_CUSTOM,
-    SK_TYPE_SAGA, SK_TYPE_WAIT, SK_TYPE_TASK, SK_TYPE_NONE
+    SK_TYPE_SERVICE,
+    SK_TYPE_HTTP,
+    SK_TYPE_GRPC,
+    SK_TYPE_FUNCTION,
+    SK_TYPE_MESSAGE,
+    SK_TYPE_CUSTOM,
+    SK_TYPE_SAGA,
+    SK_TYPE_WAIT,
+    SK_TYPE_TASK,
+    SK_TYPE_NONE
 };
 
-/* Checks a tree against the rows: unknown keys (errors when strict), missing ones, types, ranges, words,
- * patterns, secrets where they must not stand. */
-void sk_keys_check(const struct sk_dsl_node *root, bool is_strict, struct sk_diagnostics *diagnostics);
+/* Checks a tree against the rows: unknown keys (errors when strict), missing ones, types, ranges,
+ * words, patterns, secrets where they must not stand. */
+void sk_keys_check(const struct sk_dsl_node *root, bool is_strict,
+                   struct sk_diagnostics *diagnostics);
 /* "did you mean `x`?", or `otherwise`; `out` has `size` bytes. `names` ends with NULL. */
-const char *sk_did_you_mean(struct sk_str word, const char *const *names, const char *otherwise, char *out,
-                            size_t size);
+const char *sk_did_you_mean(struct sk_str word, const char *const *names, const char *otherwise,
+                            char *out, size_t size);
 /* The place of `word` in names, or `otherwise`. */
 int sk_word_index(struct sk_str word, const char *const *names, int otherwise);
 bool sk_is_service_name(struct sk_str text);

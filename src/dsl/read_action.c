@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* ---- known services --------------------------------------------------------------------------- */
+/* ---- known services -------------------------------------------------------------------------- */
 
 static struct sk_known_service **bucket_of(struct sk_compiler *c, struct sk_str name)
 {
@@ -21,9 +21,11 @@ const struct sk_dsl_node *sk_known_endpoint(struct sk_compiler *c, struct sk_str
     return known == NULL ? NULL : known->endpoint;
 }
 
-static void know_service(struct sk_compiler *c, struct sk_str name, const struct sk_dsl_node *endpoint)
+static void know_service(struct sk_compiler *c, struct sk_str name,
+                         const struct sk_dsl_node *endpoint)
 {
-    if (endpoint == NULL || !sk_dsl_is_scalar(endpoint) || sk_known_endpoint(c, name) != NULL) return;
+    if (endpoint == NULL || !sk_dsl_is_scalar(endpoint) || sk_known_endpoint(c, name) != NULL)
+        return;
     struct sk_known_service *known = SK_ARENA_NEW(&c->scratch, struct sk_known_service);
     if (known == NULL) return;
     struct sk_known_service **bucket = bucket_of(c, name);
@@ -34,8 +36,9 @@ static void know_service(struct sk_compiler *c, struct sk_str name, const struct
 /* Free data: what looks like a service in there is none. */
 static bool is_data(struct sk_str key)
 {
-    static const char *const names[] = { "body", "parameters", "payload", "custom", "input", "metadata",
-                                         "variables", "input_schema", "output", NULL };
+    static const char *const names[] = { "body",   "parameters", "payload",   "custom",
+                                         "input",  "metadata",   "variables", "input_schema",
+                                         "output", NULL };
     return sk_word_index(key, names, -1) >= 0;
 }
 
@@ -44,7 +47,8 @@ static void collect(struct sk_compiler *c, const struct sk_dsl_node *node)
     for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
         if (sk_dsl_is_map(node) && is_data(child->key)) continue;
         const struct sk_dsl_node *name = sk_dsl_get(child, "name");
-        if (sk_dsl_is_map(node) && sk_str_is(child->key, "service") && name != NULL && sk_dsl_is_scalar(name)) {
+        if (sk_dsl_is_map(node) && sk_str_is(child->key, "service") && name != NULL &&
+            sk_dsl_is_scalar(name)) {
             know_service(c, name->text, sk_dsl_get(child, "endpoint"));
         }
         collect(c, child);
@@ -61,7 +65,7 @@ void sk_collect_services(struct sk_compiler *c)
     collect(c, c->root);
 }
 
-/* ---- parts ------------------------------------------------------------------------------------ */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static bool is_same_header(struct sk_str a, struct sk_str b)
 {
@@ -84,7 +88,8 @@ static bool has_pair(const struct sk_dsl_node *map, struct sk_str name)
 
 /* The pairs of `map` after those of `base` that it does not replace. */
 static const struct sk_pair *read_pairs(struct sk_compiler *c, const struct sk_dsl_node *base,
-                                        const struct sk_dsl_node *map, enum sk_text_place place, uint32_t *out_count)
+                                        const struct sk_dsl_node *map, enum sk_text_place place,
+                                        uint32_t *out_count)
 {
     *out_count = 0;
     if (base != NULL && !sk_dsl_is_map(base)) base = NULL;
@@ -106,15 +111,18 @@ static const struct sk_pair *read_pairs(struct sk_compiler *c, const struct sk_d
     return pairs;
 }
 
-static const uint16_t *read_statuses(struct sk_compiler *c, const struct sk_dsl_node *node, uint32_t *out_count)
+static const uint16_t *read_statuses(struct sk_compiler *c, const struct sk_dsl_node *node,
+                                     uint32_t *out_count)
 {
     *out_count = 0;
     if (node == NULL || !sk_dsl_is_list(node) || node->count == 0) return NULL;
     uint16_t *statuses = SK_ARENA_ARRAY(c->arena, uint16_t, node->count);
-    for (const struct sk_dsl_node *child = node->first; statuses != NULL && child != NULL; child = child->next) {
+    for (const struct sk_dsl_node *child = node->first; statuses != NULL && child != NULL;
+         child = child->next) {
         int64_t status = 0;
         bool is_number = child->type == SK_JSON_NUMBER && sk_json_to_i64(child->text, &status);
-        if (is_number && status >= 100 && status <= 599) statuses[(*out_count)++] = (uint16_t)status;
+        if (is_number && status >= 100 && status <= 599)
+            statuses[(*out_count)++] = (uint16_t)status;
     }
     return statuses;
 }
@@ -126,7 +134,8 @@ static bool has_status(const uint16_t *statuses, uint32_t count, uint16_t status
     return i < count;
 }
 
-static void check_statuses(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_action *action)
+static void check_statuses(struct sk_compiler *c, const struct sk_dsl_node *node,
+                           const struct sk_action *action)
 {
     const struct {
         const uint16_t *statuses;
@@ -138,7 +147,8 @@ static void check_statuses(struct sk_compiler *c, const struct sk_dsl_node *node
         for (int b = a + 1; b < 3; b++) {
             for (uint32_t i = 0; i < lists[a].count; i++) {
                 if (!has_status(lists[b].statuses, lists[b].count, lists[a].statuses[i])) continue;
-                sk_complain(c, SK_SEVERITY_ERROR, "status_twice", node, "keep it in one of success, fail, retry",
+                sk_complain(c, SK_SEVERITY_ERROR, "status_twice", node,
+                            "keep it in one of success, fail, retry",
                             "the status %d stands in two lists", lists[a].statuses[i]);
                 return;
             }
@@ -146,11 +156,12 @@ static void check_statuses(struct sk_compiler *c, const struct sk_dsl_node *node
     }
 }
 
-/* ---- service ---------------------------------------------------------------------------------- */
+/* ---- service --------------------------------------------------------------------------------- */
 
 static struct sk_str read_verb(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
-    static const char *const verbs[] = { "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", NULL };
+    static const char *const verbs[] = { "GET",    "POST", "PUT",     "PATCH",
+                                         "DELETE", "HEAD", "OPTIONS", NULL };
     struct sk_str written = sk_read_text(c, node, "method");
     if (written.size == 0) return SK_STR("POST");
     char upper[16] = "";
@@ -166,10 +177,11 @@ static struct sk_str read_verb(struct sk_compiler *c, const struct sk_dsl_node *
     return SK_STR("POST");
 }
 
-static void check_endpoint(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_template *endpoint,
-                           bool is_grpc)
+static void check_endpoint(struct sk_compiler *c, const struct sk_dsl_node *node,
+                           const struct sk_template *endpoint, bool is_grpc)
 {
-    if (node == NULL || endpoint == NULL || !sk_template_is_constant(endpoint) || node->has_secret) return;
+    if (node == NULL || endpoint == NULL || !sk_template_is_constant(endpoint) || node->has_secret)
+        return;
     struct sk_str text = node->text;
     bool is_url = sk_str_starts(text, SK_STR("http://")) || sk_str_starts(text, SK_STR("https://"));
     size_t colon = sk_str_find(text, ':');
@@ -180,8 +192,8 @@ static void check_endpoint(struct sk_compiler *c, const struct sk_dsl_node *node
                 "%.*s is no endpoint", (int)(text.size < 100 ? text.size : 100), text.data);
 }
 
-static void read_service(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
-                         enum sk_text_place place)
+static void read_service(struct sk_compiler *c, const struct sk_dsl_node *node,
+                         struct sk_action *action, enum sk_text_place place)
 {
     bool is_grpc = c->step_type == SK_TYPE_GRPC;
     action->kind = is_grpc ? SK_KIND_GRPC : SK_KIND_HTTP;
@@ -197,11 +209,12 @@ static void read_service(struct sk_compiler *c, const struct sk_dsl_node *node, 
     check_endpoint(c, endpoint, action->endpoint, is_grpc);
     action->method = is_grpc ? sk_read_text(c, node, "method") : read_verb(c, node);
     if (is_grpc && action->method.size == 0) {
-        sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node, "the name of the RPC", "`method` is missing");
+        sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node, "the name of the RPC",
+                    "`method` is missing");
     }
     action->path = sk_read_template(c, sk_dsl_get(node, "path"), place);
-    action->headers = read_pairs(c, sk_dsl_get(shared, "headers"), sk_dsl_get(node, "headers"), place,
-                                 &action->headers_count);
+    action->headers = read_pairs(c, sk_dsl_get(shared, "headers"), sk_dsl_get(node, "headers"),
+                                 place, &action->headers_count);
     action->query = read_pairs(c, NULL, sk_dsl_get(node, "query"), place, &action->query_count);
     action->body = sk_read_document(c, sk_dsl_get(node, "body"), place);
     const struct sk_dsl_node *timeout = sk_dsl_get(node, "timeout");
@@ -213,10 +226,10 @@ static void read_service(struct sk_compiler *c, const struct sk_dsl_node *node, 
     check_statuses(c, node, action);
 }
 
-/* ---- the other kinds -------------------------------------------------------------------------- */
+/* ---- the other kinds ------------------------------------------------------------------------- */
 
-static void read_function(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
-                          enum sk_text_place place)
+static void read_function(struct sk_compiler *c, const struct sk_dsl_node *node,
+                          struct sk_action *action, enum sk_text_place place)
 {
     action->kind = SK_KIND_FUNCTION;
     action->service = sk_read_text(c, node, "handler");
@@ -225,15 +238,16 @@ static void read_function(struct sk_compiler *c, const struct sk_dsl_node *node,
     action->timeout = sk_read_template(c, sk_dsl_get(node, "timeout"), SK_PLACE_TIMEOUT);
 }
 
-static void read_message(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
-                         enum sk_text_place place)
+static void read_message(struct sk_compiler *c, const struct sk_dsl_node *node,
+                         struct sk_action *action, enum sk_text_place place)
 {
     action->kind = SK_KIND_MESSAGE;
     action->topic = sk_read_template(c, sk_dsl_get(node, "topic"), place);
     action->broker = sk_read_text(c, node, "broker");
     if (action->broker.size == 0) action->broker = SK_STR("default");
     action->body = sk_read_document(c, sk_dsl_get(node, "payload"), place);
-    action->headers = read_pairs(c, NULL, sk_dsl_get(node, "headers"), place, &action->headers_count);
+    action->headers =
+        read_pairs(c, NULL, sk_dsl_get(node, "headers"), place, &action->headers_count);
     action->routing_key = sk_read_template(c, sk_dsl_get(node, "routing_key"), place);
     const struct sk_dsl_node *reply = sk_dsl_get(node, "reply");
     action->reply_topic = sk_read_text(c, reply, "topic");
@@ -241,16 +255,16 @@ static void read_message(struct sk_compiler *c, const struct sk_dsl_node *node, 
     action->timeout = sk_read_template(c, sk_dsl_get(node, "timeout"), SK_PLACE_TIMEOUT);
 }
 
-static void read_custom(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
-                        enum sk_text_place place)
+static void read_custom(struct sk_compiler *c, const struct sk_dsl_node *node,
+                        struct sk_action *action, enum sk_text_place place)
 {
     action->kind = SK_KIND_CUSTOM;
     action->service = sk_read_text(c, node, "type");
     action->body = sk_read_document(c, node, place);
 }
 
-static void read_child(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
-                       enum sk_text_place place)
+static void read_child(struct sk_compiler *c, const struct sk_dsl_node *node,
+                       struct sk_action *action, enum sk_text_place place)
 {
     action->kind = SK_KIND_SAGA;
     action->definition = sk_read_text(c, node, "definition");
@@ -258,22 +272,24 @@ static void read_child(struct sk_compiler *c, const struct sk_dsl_node *node, st
     action->body = sk_read_document(c, sk_dsl_get(node, "input"), place);
 }
 
-static void read_task(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
-                      enum sk_text_place place)
+static void read_task(struct sk_compiler *c, const struct sk_dsl_node *node,
+                      struct sk_action *action, enum sk_text_place place)
 {
     action->kind = SK_KIND_TASK;
-    action->queue = sk_dsl_is_scalar(node) ? sk_arena_copy(c->arena, node->text) : sk_read_text(c, node, "queue");
+    action->queue = sk_dsl_is_scalar(node) ? sk_arena_copy(c->arena, node->text)
+                                           : sk_read_text(c, node, "queue");
     action->body = sk_read_document(c, sk_dsl_get(node, "input"), place);
 }
 
-typedef void read_kind(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_action *action,
-                       enum sk_text_place place);
+typedef void read_kind(struct sk_compiler *c, const struct sk_dsl_node *node,
+                       struct sk_action *action, enum sk_text_place place);
 
 static const struct {
     const char *key;
     read_kind *read;
-} kinds[] = { { "service", read_service }, { "function", read_function }, { "message", read_message },
-              { "custom", read_custom },   { "saga", read_child },        { "task", read_task } };
+} kinds[] = { { "service", read_service }, { "function", read_function },
+              { "message", read_message }, { "custom", read_custom },
+              { "saga", read_child },      { "task", read_task } };
 enum { KINDS_COUNT = sizeof kinds / sizeof kinds[0] };
 
 static const char *key_of_type(enum sk_step_type type)
@@ -294,7 +310,8 @@ static const char *key_of_type(enum sk_step_type type)
 }
 
 /* The sub-key that counts: the one that fits the type, else the only one. -1 after a diagnostic. */
-static int choose_kind(struct sk_compiler *c, const struct sk_dsl_node *node, enum sk_step_type type)
+static int choose_kind(struct sk_compiler *c, const struct sk_dsl_node *node,
+                       enum sk_step_type type)
 {
     const char *wanted = key_of_type(type);
     int found = -1, found_count = 0;
@@ -305,21 +322,26 @@ static int choose_kind(struct sk_compiler *c, const struct sk_dsl_node *node, en
         if (found < 0 || is_wanted) found = i;
     }
     if (found_count > 1) {
-        sk_complain(c, SK_SEVERITY_ERROR, "several_actions", node, "keep one; further ones are steps of their own",
+        sk_complain(c, SK_SEVERITY_ERROR, "several_actions", node,
+                    "keep one; further ones are steps of their own",
                     "an action does one thing, and %d are given", found_count);
         return -1;
     }
     if (found_count == 0) {
         sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node,
                     wanted == NULL ? "one of service, function, message, custom, saga, task" : NULL,
-                    wanted == NULL ? "an action without its target" : "`%s` is missing for this type", wanted);
+                    wanted == NULL ? "an action without its target"
+                                   : "`%s` is missing for this type",
+                    wanted);
         return -1;
     }
     if (wanted != NULL && strcmp(kinds[found].key, wanted) != 0) {
         char remedy[96];
-        (void)snprintf(remedy, sizeof remedy, "change the step's type to %s, or write `%s`", kinds[found].key, wanted);
-        sk_complain(c, SK_SEVERITY_ERROR, "type_differs", sk_dsl_get(node, kinds[found].key), remedy,
-                    "an action for %s does not fit the step's type %s", kinds[found].key, sk_words_step_type[type]);
+        (void)snprintf(remedy, sizeof remedy, "change the step's type to %s, or write `%s`",
+                       kinds[found].key, wanted);
+        sk_complain(c, SK_SEVERITY_ERROR, "type_differs", sk_dsl_get(node, kinds[found].key),
+                    remedy, "an action for %s does not fit the step's type %s", kinds[found].key,
+                    sk_words_step_type[type]);
         return -1;
     }
     return found;

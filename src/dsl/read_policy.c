@@ -2,19 +2,29 @@
 #include "base/time.h"
 #include "dsl/read.h"
 
-/* ---- error lists ------------------------------------------------------------------------------ */
+/* ---- error lists ----------------------------------------------------------------------------- */
 
-static const char *const known_errors[] = { "timeout",          "network",
-                                            "connection_refused", "connection_timeout",
-                                            "service_unavailable", "gateway_timeout",
-                                            "too_many_requests", "rate_limit",
-                                            "temporary_error",  "deadlock",
-                                            "resource_locked",  "resource_exhausted",
-                                            "validation",       "business",
-                                            "permission_denied", "not_found",
-                                            "duplicate",        NULL };
+static const char *const known_errors[] = { "timeout",
+                                            "network",
+                                            "connection_refused",
+                                            "connection_timeout",
+                                            "service_unavailable",
+                                            "gateway_timeout",
+                                            "too_many_requests",
+                                            "rate_limit",
+                                            "temporary_error",
+                                            "deadlock",
+                                            "resource_locked",
+                                            "resource_exhausted",
+                                            "validation",
+                                            "business",
+                                            "permission_denied",
+                                            "not_found",
+                                            "duplicate",
+                                            NULL };
 
-/* Any code of a participant may stand in a list; one that is nearly a known one is probably a slip. */
+/* Any code of a participant may stand in a list; one that is nearly a known one is probably a
+ * slip. */
 static void advise_error(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
     char remedy[96];
@@ -33,7 +43,8 @@ static struct sk_str twin_of(struct sk_str code)
     return (struct sk_str){ 0 };
 }
 
-static const struct sk_str *read_errors(struct sk_compiler *c, const struct sk_dsl_node *node, uint32_t *out_count)
+static const struct sk_str *read_errors(struct sk_compiler *c, const struct sk_dsl_node *node,
+                                        uint32_t *out_count)
 {
     *out_count = 0;
     if (node == NULL) return NULL;
@@ -53,7 +64,7 @@ static const struct sk_str *read_errors(struct sk_compiler *c, const struct sk_d
     return codes;
 }
 
-/* ---- retry policy ----------------------------------------------------------------------------- */
+/* ---- retry policy ---------------------------------------------------------------------------- */
 
 static enum sk_jitter read_jitter(const struct sk_dsl_node *map)
 {
@@ -66,11 +77,13 @@ static double read_multiplier(const struct sk_dsl_node *map)
 {
     double value = 2;
     const struct sk_dsl_node *node = sk_dsl_get(map, "multiplier");
-    if (node == NULL || node->type != SK_JSON_NUMBER || !sk_json_to_double(node->text, &value)) return 2;
+    if (node == NULL || node->type != SK_JSON_NUMBER || !sk_json_to_double(node->text, &value))
+        return 2;
     return value >= 1 && value <= 10 ? value : 2;
 }
 
-static void check_policy(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_retry_policy *policy)
+static void check_policy(struct sk_compiler *c, const struct sk_dsl_node *node,
+                         const struct sk_retry_policy *policy)
 {
     const struct sk_dsl_node *max = sk_dsl_get(node, "max_delay");
     const struct sk_dsl_node *attempts = sk_dsl_get(node, "max_attempts");
@@ -81,15 +94,16 @@ static void check_policy(struct sk_compiler *c, const struct sk_dsl_node *node, 
                     "raise max_delay, or 0 for none", "max_delay is less than initial_delay");
     }
     if (policy->type == SK_RETRY_NONE && sk_read_count(node, "max_attempts", 1) > 1) {
-        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", attempts, "remove it, or choose another type",
-                    "no_retry makes one attempt only");
+        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", attempts,
+                    "remove it, or choose another type", "no_retry makes one attempt only");
     }
     if (policy->type != SK_RETRY_LINEAR && increment != NULL) {
-        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", increment, "remove it, or use linear_backoff",
-                    "only linear_backoff has an increment");
+        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", increment,
+                    "remove it, or use linear_backoff", "only linear_backoff has an increment");
     }
     if (policy->type != SK_RETRY_EXPONENTIAL && multiplier != NULL) {
-        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", multiplier, "remove it, or use exponential_backoff",
+        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", multiplier,
+                    "remove it, or use exponential_backoff",
                     "only exponential_backoff has a multiplier");
     }
 }
@@ -104,27 +118,34 @@ struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_dsl_
     if (policy.max_attempts < 1) policy.max_attempts = 1;
     policy.max_ms = sk_read_duration(node, "max_delay", 0);
     bool is_growing = policy.type == SK_RETRY_EXPONENTIAL || policy.type == SK_RETRY_LINEAR;
-    int64_t initial_ms = is_growing ? 1000 : c->options->retry_delay_ms > 0 ? c->options->retry_delay_ms : 5000;
+    int64_t initial_ms = is_growing                       ? 1000
+                         : c->options->retry_delay_ms > 0 ? c->options->retry_delay_ms
+                                                          : 5000;
     if (policy.max_ms > 0 && initial_ms > policy.max_ms) initial_ms = policy.max_ms;
     policy.initial_ms = sk_read_duration(node, "initial_delay", initial_ms);
     policy.increment_ms = sk_read_duration(node, "increment", policy.initial_ms);
     policy.multiplier = read_multiplier(node);
     policy.jitter = read_jitter(node);
     policy.has_retryable = sk_dsl_get(node, "retryable_errors") != NULL;
-    policy.retryable = read_errors(c, sk_dsl_get(node, "retryable_errors"), &policy.retryable_count);
-    policy.non_retryable = read_errors(c, sk_dsl_get(node, "non_retryable_errors"), &policy.non_retryable_count);
+    policy.retryable =
+        read_errors(c, sk_dsl_get(node, "retryable_errors"), &policy.retryable_count);
+    policy.non_retryable =
+        read_errors(c, sk_dsl_get(node, "non_retryable_errors"), &policy.non_retryable_count);
     check_policy(c, node, &policy);
     if (policy.type == SK_RETRY_NONE) policy.max_attempts = 1;
     return policy;
 }
 
-/* ---- compensation ----------------------------------------------------------------------------- */
+/* ---- compensation ---------------------------------------------------------------------------- */
 
 static struct sk_retry_policy undo_default(uint32_t attempts)
 {
-    return (struct sk_retry_policy){ .type = SK_RETRY_EXPONENTIAL, .max_attempts = attempts,
-                                     .initial_ms = 1000, .max_ms = 60000,
-                                     .increment_ms = 1000, .multiplier = 2 };
+    return (struct sk_retry_policy){ .type = SK_RETRY_EXPONENTIAL,
+                                     .max_attempts = attempts,
+                                     .initial_ms = 1000,
+                                     .max_ms = 60000,
+                                     .increment_ms = 1000,
+                                     .multiplier = 2 };
 }
 
 static const struct sk_action *automatic_action(struct sk_compiler *c, const struct sk_step *step)
@@ -145,17 +166,20 @@ static void check_strategy(struct sk_compiler *c, const struct sk_dsl_node *node
     if (strategy == NULL || own == (int)c->strategy || own == SK_STRATEGY_BEST_EFFORT) return;
     sk_complain(c, SK_SEVERITY_ERROR, "strategy_differs", strategy,
                 "a step's own strategy is best_effort or the one of global_compensation",
-                "%s differs from the global strategy %s", sk_words_strategy[own], sk_words_strategy[c->strategy]);
+                "%s differs from the global strategy %s", sk_words_strategy[own],
+                sk_words_strategy[c->strategy]);
 }
 
-static void read_undo_action(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step)
+static void read_undo_action(struct sk_compiler *c, const struct sk_dsl_node *node,
+                             struct sk_step *step)
 {
     struct sk_compensation *undo = &step->compensation;
     const struct sk_dsl_node *action = sk_dsl_get(node, "action");
     if (undo->type == SK_UNDO_CUSTOM) {
         undo->action = sk_read_action(c, action, SK_TYPE_NONE, SK_PLACE_UNDO);
         if (action == NULL) {
-            sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node, "say what undoes the step, or use type: skip",
+            sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node,
+                        "say what undoes the step, or use type: skip",
                         "a custom compensation needs an `action`");
         }
         return;
@@ -167,19 +191,23 @@ static void read_undo_action(struct sk_compiler *c, const struct sk_dsl_node *no
     if (undo->type == SK_UNDO_SKIP) return;
     undo->action = automatic_action(c, step);
     if (step->kind == SK_KIND_WAIT || step->kind == SK_KIND_EVENT) {
-        sk_complain(c, SK_SEVERITY_ERROR, "no_target", node, "use type: custom with an action, or skip",
-                    "a step without an action of its own has no target for an automatic compensation");
+        sk_complain(
+            c, SK_SEVERITY_ERROR, "no_target", node, "use type: custom with an action, or skip",
+            "a step without an action of its own has no target for an automatic compensation");
     }
 }
 
-static void read_undo_failure(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step)
+static void read_undo_failure(struct sk_compiler *c, const struct sk_dsl_node *node,
+                              struct sk_step *step)
 {
     struct sk_compensation *undo = &step->compensation;
-    undo->on_failure = (enum sk_on_failure)sk_read_word(node, "action", sk_words_on_failure, SK_ON_FAILURE_FAIL);
+    undo->on_failure =
+        (enum sk_on_failure)sk_read_word(node, "action", sk_words_on_failure, SK_ON_FAILURE_FAIL);
     const struct sk_dsl_node *policy = sk_dsl_get(node, "retry_policy");
     undo->on_failure_retry = sk_read_retry(c, policy, &undo->retry);
     if (policy != NULL && undo->on_failure != SK_ON_FAILURE_RETRY) {
-        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", policy, "write action: retry, or remove it",
+        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", policy,
+                    "write action: retry, or remove it",
                     "retry_policy is only used by action: retry");
     }
     step->on_compensation_failure = sk_read_hooks(c, node, SK_PLACE_UNDO);
@@ -192,7 +220,8 @@ static void compensate_child(struct sk_compiler *c, struct sk_step *step)
     step->compensation.action = automatic_action(c, step);
 }
 
-void sk_read_compensation(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step)
+void sk_read_compensation(struct sk_compiler *c, const struct sk_dsl_node *node,
+                          struct sk_step *step)
 {
     struct sk_compensation *undo = &step->compensation;
     undo->is_best_effort = c->strategy == SK_STRATEGY_BEST_EFFORT;
@@ -217,7 +246,7 @@ void sk_read_compensation(struct sk_compiler *c, const struct sk_dsl_node *node,
     read_undo_failure(c, sk_dsl_get(node, "on_failure"), step);
 }
 
-/* ---- hooks ------------------------------------------------------------------------------------ */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 static struct sk_hook read_notification(struct sk_compiler *c, const struct sk_dsl_node *node,
                                         enum sk_text_place place)
@@ -229,22 +258,25 @@ static struct sk_hook read_notification(struct sk_compiler *c, const struct sk_d
                              .metadata = sk_read_document(c, sk_dsl_get(node, "metadata"), place) };
 }
 
-struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_dsl_node *node, enum sk_text_place place)
+struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_dsl_node *node,
+                              enum sk_text_place place)
 {
     struct sk_hooks hooks = { 0 };
     const struct sk_dsl_node *actions = sk_dsl_get(node, "actions");
     const struct sk_dsl_node *notifications = sk_dsl_get(node, "notifications");
     if (actions != NULL && !sk_dsl_is_list(actions)) actions = NULL;
     if (notifications != NULL && !sk_dsl_is_list(notifications)) notifications = NULL;
-    size_t count = (actions == NULL ? 0 : actions->count) + (notifications == NULL ? 0 : notifications->count);
+    size_t count =
+        (actions == NULL ? 0 : actions->count) + (notifications == NULL ? 0 : notifications->count);
     if (count == 0) return hooks;
     struct sk_hook *items = SK_ARENA_ARRAY(c->arena, struct sk_hook, count);
     if (items == NULL) return hooks;
     const struct sk_dsl_node *child = actions == NULL ? NULL : actions->first;
     for (; child != NULL; child = child->next) {
         if (!sk_dsl_is_map(child)) continue;
-        items[hooks.count++] = (struct sk_hook){ .kind = SK_HOOK_ACTION,
-                                                 .action = sk_read_action(c, child, SK_TYPE_NONE, place) };
+        items[hooks.count++] =
+            (struct sk_hook){ .kind = SK_HOOK_ACTION,
+                              .action = sk_read_action(c, child, SK_TYPE_NONE, place) };
     }
     child = notifications == NULL ? NULL : notifications->first;
     for (; child != NULL; child = child->next) {

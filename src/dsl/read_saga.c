@@ -5,8 +5,11 @@ static struct sk_retry_policy default_retry(const struct sk_dsl_options *options
 {
     int64_t delay_ms = options->retry_delay_ms > 0 ? options->retry_delay_ms : 5000;
     return (struct sk_retry_policy){ .type = SK_RETRY_FIXED,
-                                     .max_attempts = options->retry_attempts > 0 ? options->retry_attempts : 4,
-                                     .initial_ms = delay_ms, .increment_ms = delay_ms, .multiplier = 2 };
+                                     .max_attempts =
+                                         options->retry_attempts > 0 ? options->retry_attempts : 4,
+                                     .initial_ms = delay_ms,
+                                     .increment_ms = delay_ms,
+                                     .multiplier = 2 };
 }
 
 static void read_defaults(struct sk_compiler *c)
@@ -14,7 +17,8 @@ static void read_defaults(struct sk_compiler *c)
     struct sk_retry_policy retry = default_retry(c->options);
     c->retry = sk_read_retry(c, sk_dsl_get(c->root, "global_retry_policy"), &retry);
     const struct sk_dsl_node *undo = sk_dsl_get(c->root, "global_compensation");
-    c->strategy = (enum sk_strategy)sk_read_word(undo, "strategy", sk_words_strategy, SK_STRATEGY_SEQUENTIAL);
+    c->strategy =
+        (enum sk_strategy)sk_read_word(undo, "strategy", sk_words_strategy, SK_STRATEGY_SEQUENTIAL);
     c->undo_timeout_ms = sk_read_duration(undo, "timeout", 0);
     uint32_t attempts = c->options->compensation_attempts;
     c->undo_attempts = (uint32_t)sk_read_count(undo, "max_attempts", attempts > 0 ? attempts : 5);
@@ -33,7 +37,8 @@ static struct sk_str read_tags(struct sk_compiler *c, const struct sk_dsl_node *
     sk_json_begin_array(&w);
     if (sk_dsl_is_scalar(node)) sk_json_put_str(&w, node->text);
     for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
-        if (sk_dsl_is_scalar(child) && child->type != SK_JSON_NULL) sk_json_put_str(&w, child->text);
+        if (sk_dsl_is_scalar(child) && child->type != SK_JSON_NULL)
+            sk_json_put_str(&w, child->text);
     }
     sk_json_end_array(&w);
     if (json.failed) c->arena->failed = true;
@@ -65,8 +70,10 @@ static void read_locks(struct sk_compiler *c, const struct sk_dsl_node *saga)
                     "%u lock keys; the limit is %d", list->count, SK_LOCK_KEYS_MAX);
         return;
     }
-    const struct sk_template **keys = SK_ARENA_ARRAY(c->arena, const struct sk_template *, list->count);
-    for (const struct sk_dsl_node *child = list->first; keys != NULL && child != NULL; child = child->next) {
+    const struct sk_template **keys =
+        SK_ARENA_ARRAY(c->arena, const struct sk_template *, list->count);
+    for (const struct sk_dsl_node *child = list->first; keys != NULL && child != NULL;
+         child = child->next) {
         const struct sk_template *key = sk_read_template(c, child, SK_PLACE_LOCK);
         if (key != NULL) keys[plan->lock_keys_count++] = key;
     }
@@ -87,8 +94,8 @@ void sk_read_saga(struct sk_compiler *c)
     plan->tags = read_tags(c, sk_dsl_get(saga, "tags"));
     plan->metadata = sk_read_json(c, sk_dsl_get(saga, "metadata"));
     if (saga != NULL && plan->description.size == 0) {
-        sk_complain(c, SK_SEVERITY_ADVICE, "no_description", saga, "say in a sentence what the saga does",
-                    "no description");
+        sk_complain(c, SK_SEVERITY_ADVICE, "no_description", saga,
+                    "say in a sentence what the saga does", "no description");
     }
     read_defaults(c);
 }

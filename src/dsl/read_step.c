@@ -24,7 +24,7 @@ static enum sk_step_kind kind_of(const struct sk_dsl_node *node, enum sk_step_ty
     return is_event(node) ? SK_KIND_EVENT : SK_KIND_HTTP;
 }
 
-/* ---- waits ------------------------------------------------------------------------------------ */
+/* ---- waits ----------------------------------------------------------------------------------- */
 
 static void read_poll(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_wait *wait)
 {
@@ -37,8 +37,8 @@ static void read_poll(struct sk_compiler *c, const struct sk_dsl_node *node, str
     wait->timeout_ms = sk_read_duration(node, "timeout", 0);
 }
 
-static void read_signal(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_dsl_node *whole,
-                        struct sk_wait *wait)
+static void read_signal(struct sk_compiler *c, const struct sk_dsl_node *node,
+                        const struct sk_dsl_node *whole, struct sk_wait *wait)
 {
     wait->kind = SK_WAIT_SIGNAL;
     wait->timeout_ms = sk_read_duration(whole, "timeout", 0);
@@ -51,12 +51,14 @@ static void read_signal(struct sk_compiler *c, const struct sk_dsl_node *node, c
 }
 
 /* An instant that is written out must be one. */
-static void check_instant(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_template *time)
+static void check_instant(struct sk_compiler *c, const struct sk_dsl_node *node,
+                          const struct sk_template *time)
 {
     int64_t at_ms = 0;
     if (time == NULL || !sk_template_is_constant(time) || sk_time_parse(node->text, &at_ms)) return;
-    sk_complain(c, SK_SEVERITY_ERROR, "bad_instant", node, "RFC 3339, such as 2030-01-31T08:00:00Z, or a template",
-                "%.*s is no instant", (int)(node->text.size < 60 ? node->text.size : 60), node->text.data);
+    sk_complain(c, SK_SEVERITY_ERROR, "bad_instant", node,
+                "RFC 3339, such as 2030-01-31T08:00:00Z, or a template", "%.*s is no instant",
+                (int)(node->text.size < 60 ? node->text.size : 60), node->text.data);
 }
 
 void sk_read_wait(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step)
@@ -73,7 +75,8 @@ void sk_read_wait(struct sk_compiler *c, const struct sk_dsl_node *node, struct 
     }
     if (count != 1) {
         sk_complain(c, SK_SEVERITY_ERROR, count == 0 ? "missing_key" : "several_waits", node,
-                    "exactly one of for, until, signal, poll", "a wait for %s", count == 0 ? "nothing" : "several things");
+                    "exactly one of for, until, signal, poll", "a wait for %s",
+                    count == 0 ? "nothing" : "several things");
         return;
     }
     struct sk_wait *wait = &step->wait;
@@ -89,33 +92,37 @@ void sk_read_wait(struct sk_compiler *c, const struct sk_dsl_node *node, struct 
     const struct sk_dsl_node *timeout = sk_dsl_get(node, "timeout");
     if (timeout != NULL && kind != 2) {
         sk_complain(c, SK_SEVERITY_WARNING, "unused_key", timeout,
-                    kind == 3 ? "put it into `poll`" : "remove it", "only a signal has its time-out here");
+                    kind == 3 ? "put it into `poll`" : "remove it",
+                    "only a signal has its time-out here");
     }
 }
 
-/* ---- foreach ---------------------------------------------------------------------------------- */
+/* ---- foreach --------------------------------------------------------------------------------- */
 
-static void read_foreach(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step)
+static void read_foreach(struct sk_compiler *c, const struct sk_dsl_node *node,
+                         struct sk_step *step)
 {
     const struct sk_dsl_node *items = sk_dsl_get(node, "items");
     step->items = sk_read_template(c, items, SK_PLACE_ITEMS);
     if (step->items != NULL && sk_template_is_constant(step->items)) {
-        sk_complain(c, SK_SEVERITY_ERROR, "foreach_items", items, "write one template, such as \"{{.input.items}}\"",
-                    "%.*s yields no list", (int)(items->text.size < 60 ? items->text.size : 60), items->text.data);
+        sk_complain(c, SK_SEVERITY_ERROR, "foreach_items", items,
+                    "write one template, such as \"{{.input.items}}\"", "%.*s yields no list",
+                    (int)(items->text.size < 60 ? items->text.size : 60), items->text.data);
     }
     step->item_name = sk_read_text(c, node, "var");
     step->parallel = (uint32_t)sk_read_count(node, "parallel", 1);
-    static const char *const taken[] = { "input", "output", "context", "error", "timestamp", "saga_id",
-                                         "step_id", "step_name", "attempt", NULL };
+    static const char *const taken[] = { "input",   "output",  "context",   "error",   "timestamp",
+                                         "saga_id", "step_id", "step_name", "attempt", NULL };
     if (sk_word_index(step->item_name, taken, -1) >= 0) {
-        sk_complain(c, SK_SEVERITY_ERROR, "bad_name", sk_dsl_get(node, "var"), "choose another name",
-                    "%.*s has a meaning of its own in templates", SK_STR_ARGS(step->item_name));
+        sk_complain(c, SK_SEVERITY_ERROR, "bad_name", sk_dsl_get(node, "var"),
+                    "choose another name", "%.*s has a meaning of its own in templates",
+                    SK_STR_ARGS(step->item_name));
     }
     c->item_name = step->item_name;
     step->action = sk_read_action(c, sk_dsl_get(node, "action"), c->step_type, SK_PLACE_REQUEST);
 }
 
-/* ---- the step --------------------------------------------------------------------------------- */
+/* ---- the step -------------------------------------------------------------------------------- */
 
 static void read_target(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step)
 {
@@ -124,8 +131,8 @@ static void read_target(struct sk_compiler *c, const struct sk_dsl_node *node, s
     const struct sk_dsl_node *wait = sk_dsl_get(node, "wait");
     bool is_wait = step->kind == SK_KIND_WAIT;
     if (is_wait && wait == NULL) {
-        sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node, "with one of for, until, signal, poll",
-                    "`wait` is missing for this type");
+        sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node,
+                    "with one of for, until, signal, poll", "`wait` is missing for this type");
     } else if (wait != NULL && !is_wait) {
         sk_complain(c, SK_SEVERITY_ERROR, "type_differs", wait, "write type: wait, or remove it",
                     "only a step of type wait waits");
@@ -145,7 +152,8 @@ static void read_target(struct sk_compiler *c, const struct sk_dsl_node *node, s
     } else if (action != NULL) {
         step->action = sk_read_action(c, action, c->step_type, SK_PLACE_REQUEST);
     } else if (foreach == NULL && !is_wait && step->kind != SK_KIND_EVENT) {
-        sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node, "what is done", "`action` is missing");
+        sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node, "what is done",
+                    "`action` is missing");
     }
 }
 
@@ -156,18 +164,22 @@ static void read_type(struct sk_compiler *c, const struct sk_dsl_node *node, str
     step->kind = kind_of(node, c->step_type);
     if (type == NULL && !is_event(node)) {
         sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node,
-                    "one of service, http, grpc, function, message, custom, saga, wait, task", "`type` is missing");
+                    "one of service, http, grpc, function, message, custom, saga, wait, task",
+                    "`type` is missing");
     }
-    static const char *const names[] = { "on", "publish", "compensate_on", "publish_on_compensation",
-                                         "correlation", "deadline" };
+    static const char *const names[] = {
+        "on", "publish", "compensate_on", "publish_on_compensation", "correlation", "deadline"
+    };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const struct sk_dsl_node *member = sk_dsl_get(node, names[i]);
         if (member == NULL || c->plan->mode != SK_MODE_ORCHESTRATION) continue;
-        sk_complain(c, SK_SEVERITY_ERROR, "wrong_mode", member, "set saga.mode to choreography or hybrid",
-                    "`%s` belongs to choreography", names[i]);
+        sk_complain(c, SK_SEVERITY_ERROR, "wrong_mode", member,
+                    "set saga.mode to choreography or hybrid", "`%s` belongs to choreography",
+                    names[i]);
     }
     if (c->plan->mode == SK_MODE_CHOREOGRAPHY && !is_event(node)) {
-        sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node, "the event types that start the step, or mode: hybrid",
+        sk_complain(c, SK_SEVERITY_ERROR, "missing_key", node,
+                    "the event types that start the step, or mode: hybrid",
                     "`on` is missing in a choreography");
     }
 }

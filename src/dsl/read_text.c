@@ -1,8 +1,9 @@
 /*
- * read_text.c: scalars, templates, conditions and documents of a definition, and what they refer to.
+ * read_text.c: scalars, templates, conditions and documents of a definition, and what they refer
+ * to.
  *
- * A document's compiler says that one of its strings is wrong; the strings are then compiled one by one
- * to report all of them, each at its own place.
+ * A document's compiler says that one of its strings is wrong; the strings are then compiled one by
+ * one to report all of them, each at its own place.
  */
 #include "base/time.h"
 #include "dsl/read.h"
@@ -32,8 +33,8 @@ static const struct {
     [SK_PLACE_OUTPUT] = { SAGA_ROOTS | BIT(OUTPUT) | BIT(TIMESTAMP), true },
 };
 
-void sk_complain(struct sk_compiler *c, enum sk_severity severity, const char *code, const struct sk_dsl_node *node,
-                 const char *remedy, const char *format, ...)
+void sk_complain(struct sk_compiler *c, enum sk_severity severity, const char *code,
+                 const struct sk_dsl_node *node, const char *remedy, const char *format, ...)
 {
     char message[768];
     va_list arguments;
@@ -44,7 +45,7 @@ void sk_complain(struct sk_compiler *c, enum sk_severity severity, const char *c
     sk_diagnose(c->diagnostics, severity, code, &mark, remedy, "%s", message);
 }
 
-/* ---- scalars ---------------------------------------------------------------------------------- */
+/* ---- scalars --------------------------------------------------------------------------------- */
 
 static struct sk_str text_of(const struct sk_dsl_node *node)
 {
@@ -67,7 +68,8 @@ int64_t sk_read_count(const struct sk_dsl_node *map, const char *name, int64_t o
 {
     const struct sk_dsl_node *node = sk_dsl_get(map, name);
     int64_t value = 0;
-    bool is_good = node != NULL && node->type == SK_JSON_NUMBER && sk_json_to_i64(node->text, &value) && value > 0;
+    bool is_good = node != NULL && node->type == SK_JSON_NUMBER &&
+                   sk_json_to_i64(node->text, &value) && value > 0;
     return is_good && value <= UINT32_MAX ? value : otherwise;
 }
 
@@ -78,7 +80,8 @@ int64_t sk_read_duration(const struct sk_dsl_node *map, const char *name, int64_
     return text.size > 0 && sk_duration_parse(text, &ms) ? ms : otherwise;
 }
 
-int sk_read_word(const struct sk_dsl_node *map, const char *name, const char *const *words, int otherwise)
+int sk_read_word(const struct sk_dsl_node *map, const char *name, const char *const *words,
+                 int otherwise)
 {
     struct sk_str text = text_of(sk_dsl_get(map, name));
     return text.size == 0 ? otherwise : sk_word_index(text, words, otherwise);
@@ -100,7 +103,7 @@ struct sk_str sk_read_json(struct sk_compiler *c, const struct sk_dsl_node *node
     return copy;
 }
 
-/* ---- references ------------------------------------------------------------------------------- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 static void check_reference(struct sk_compiler *c, const struct sk_dsl_node *node, uint32_t step,
                             enum sk_text_place place)
@@ -108,18 +111,22 @@ static void check_reference(struct sk_compiler *c, const struct sk_dsl_node *nod
     struct sk_str id = c->step_ids[step];
     if (step == c->step_index) {
         if (places[place].has_own_output) return;
-        sk_complain(c, SK_SEVERITY_ERROR, "own_output", node, "its compensation and hooks can read it",
-                    "reads the output of its own step %.*s, which is not there yet", SK_STR_ARGS(id));
+        sk_complain(c, SK_SEVERITY_ERROR, "own_output", node,
+                    "its compensation and hooks can read it",
+                    "reads the output of its own step %.*s, which is not there yet",
+                    SK_STR_ARGS(id));
     } else if (c->plan->steps[step].is_detached) {
         sk_complain(c, SK_SEVERITY_ERROR, "async_output", node, "remove `async`, or do not read it",
-                    "reads the output of the async step %.*s, for which nobody waits", SK_STR_ARGS(id));
+                    "reads the output of the async step %.*s, for which nobody waits",
+                    SK_STR_ARGS(id));
     } else if (c->step_index != SK_STEP_NONE && c->ancestors != NULL &&
                !sk_bitset_has(&c->ancestors[c->step_index], step)) {
         char remedy[SK_NAME_SIZE_MAX + 40];
         (void)snprintf(remedy, sizeof remedy, "add %.*s to `dependencies`", SK_STR_ARGS(id));
-        sk_complain(c, SK_SEVERITY_WARNING, "not_an_ancestor", node, remedy,
-                    "reads the output of %.*s, which may not be there yet: no dependency leads to it",
-                    SK_STR_ARGS(id));
+        sk_complain(
+            c, SK_SEVERITY_WARNING, "not_an_ancestor", node, remedy,
+            "reads the output of %.*s, which may not be there yet: no dependency leads to it",
+            SK_STR_ARGS(id));
     }
 }
 
@@ -131,7 +138,8 @@ static bool is_reference_good(const struct sk_compiler *c, uint32_t step, enum s
            sk_bitset_has(&c->ancestors[c->step_index], step);
 }
 
-static bool are_references_good(const struct sk_compiler *c, const struct sk_refs *refs, enum sk_text_place place)
+static bool are_references_good(const struct sk_compiler *c, const struct sk_refs *refs,
+                                enum sk_text_place place)
 {
     if (refs->steps.words == NULL) return true;
     uint32_t step = sk_bitset_next(&refs->steps, 0);
@@ -141,8 +149,8 @@ static bool are_references_good(const struct sk_compiler *c, const struct sk_ref
     return true;
 }
 
-static void check_references(struct sk_compiler *c, const struct sk_dsl_node *node, const struct sk_refs *refs,
-                             enum sk_text_place place)
+static void check_references(struct sk_compiler *c, const struct sk_dsl_node *node,
+                             const struct sk_refs *refs, enum sk_text_place place)
 {
     if (refs->steps.words == NULL) return;
     uint32_t step = sk_bitset_next(&refs->steps, 0);
@@ -151,11 +159,13 @@ static void check_references(struct sk_compiler *c, const struct sk_dsl_node *no
     }
 }
 
-/* ---- compiled texts --------------------------------------------------------------------------- */
+/* ---- compiled texts -------------------------------------------------------------------------- */
 
 static struct sk_names names_at(const struct sk_compiler *c, enum sk_text_place place)
 {
-    return (struct sk_names){ .steps = c->step_ids, .steps_count = c->steps_count, .item_name = c->item_name,
+    return (struct sk_names){ .steps = c->step_ids,
+                              .steps_count = c->steps_count,
+                              .item_name = c->item_name,
                               .roots_allowed = places[place].roots };
 }
 
@@ -173,7 +183,8 @@ static void report_text(struct sk_compiler *c, const struct sk_dsl_node *node, c
     sk_diagnose(c->diagnostics, SK_SEVERITY_ERROR, code, &mark, NULL, "%s", error->error.message);
 }
 
-static const struct sk_template *compile_template(struct sk_compiler *c, const struct sk_dsl_node *node,
+static const struct sk_template *compile_template(struct sk_compiler *c,
+                                                  const struct sk_dsl_node *node,
                                                   enum sk_text_place place, struct sk_arena *arena)
 {
     struct sk_names names = names_at(c, place);
@@ -200,7 +211,8 @@ const struct sk_template *sk_constant_template(struct sk_compiler *c, struct sk_
     struct sk_names names = { 0 };
     struct sk_expr_error error;
     const struct sk_template *template = NULL;
-    if (sk_template_compile(text, &names, c->arena, &template, &error) != SKALD_OK) c->arena->failed = true;
+    if (sk_template_compile(text, &names, c->arena, &template, &error) != SKALD_OK)
+        c->arena->failed = true;
     return template;
 }
 
@@ -211,7 +223,8 @@ const struct sk_condition *sk_read_condition(struct sk_compiler *c, const struct
     struct sk_names names = names_at(c, place);
     struct sk_expr_error error = { .offset = 0 };
     const struct sk_condition *condition = NULL;
-    enum skald_status status = sk_condition_compile(node->text, &names, c->arena, &condition, &error);
+    enum skald_status status =
+        sk_condition_compile(node->text, &names, c->arena, &condition, &error);
     if (status != SKALD_OK) {
         report_text(c, node, "bad_expression", status, &error);
         return NULL;
@@ -221,7 +234,8 @@ const struct sk_condition *sk_read_condition(struct sk_compiler *c, const struct
 }
 
 /* Each text of a document by itself, for its diagnostics only. */
-static void report_strings(struct sk_compiler *c, const struct sk_dsl_node *node, enum sk_text_place place)
+static void report_strings(struct sk_compiler *c, const struct sk_dsl_node *node,
+                           enum sk_text_place place)
 {
     if (node->type == SK_JSON_STRING) (void)compile_template(c, node, place, &c->scratch);
     for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {

@@ -1,6 +1,6 @@
 /*
- * scalar.c: plain scalars after the core schema of YAML 1.2. `yes`, `no`, `on` and `off` are strings;
- * numbers that JSON can write keep every digit as written.
+ * scalar.c: plain scalars after the core schema of YAML 1.2. `yes`, `no`, `on` and `off` are
+ * strings; numbers that JSON can write keep every digit as written.
  */
 #include "dsl/node.h"
 
@@ -42,7 +42,8 @@ static bool split_number(struct sk_str text, struct number *out)
     }
     if (out->whole.size == 0 && out->fraction.size == 0) return false;
     if (at < text.size && (text.data[at] == 'e' || text.data[at] == 'E')) {
-        size_t sign = at + 1 < text.size && (text.data[at + 1] == '-' || text.data[at + 1] == '+') ? 1 : 0;
+        size_t sign =
+            at + 1 < text.size && (text.data[at + 1] == '-' || text.data[at + 1] == '+') ? 1 : 0;
         size_t count = digits(text, at + 1 + sign);
         if (count == 0) return false;
         out->exponent = sk_str_sub(text, at + 1, sign + count);
@@ -56,8 +57,8 @@ static struct sk_str write_number(const struct number *number, struct sk_arena *
     struct sk_str whole = number->whole;
     while (whole.size > 1 && whole.data[0] == '0') whole = sk_str_sub(whole, 1, whole.size - 1);
     if (whole.size == 0) whole = SK_STR("0");
-    struct sk_str fraction = number->has_point && number->fraction.size == 0 ? SK_STR("0")
-                                                                              : number->fraction;
+    struct sk_str fraction =
+        number->has_point && number->fraction.size == 0 ? SK_STR("0") : number->fraction;
     size_t size = 1 + whole.size + 1 + fraction.size + 1 + number->exponent.size;
     char *text = sk_arena_alloc(arena, size);
     if (text == NULL) return (struct sk_str){ 0 };
@@ -89,7 +90,8 @@ static bool is_json_number(const struct number *number, struct sk_str text)
 /* 0x and 0o. 1: a number, 0: no such thing, -1: too large. */
 static int radix_number(struct sk_str text, uint64_t *out_value)
 {
-    if (text.size < 3 || text.data[0] != '0' || (text.data[1] != 'x' && text.data[1] != 'o')) return 0;
+    if (text.size < 3 || text.data[0] != '0' || (text.data[1] != 'x' && text.data[1] != 'o'))
+        return 0;
     unsigned shift = text.data[1] == 'x' ? 4 : 3;
     uint64_t value = 0;
     bool is_large = false;

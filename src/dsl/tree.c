@@ -1,6 +1,6 @@
 /*
- * tree.c: what reading YAML and reading JSON have in common: bytes that are no text, the limits of the
- * tree, scalars, double names, and `!include`.
+ * tree.c: what reading YAML and reading JSON have in common: bytes that are no text, the limits of
+ * the tree, scalars, double names, and `!include`.
  */
 #include "dsl/node.h"
 
@@ -8,7 +8,7 @@
 
 enum { INCLUDES_MAX = 10 };
 
-/* ---- bytes ------------------------------------------------------------------------------------ */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static size_t sequence_size(struct sk_str rest)
 {
@@ -28,8 +28,8 @@ static void refuse_bytes(const struct sk_source *source, struct sk_mark mark, un
                     "the byte 0x%02X is not valid UTF-8", byte);
     } else {
         sk_diagnose(diagnostics, SK_SEVERITY_ERROR, "control_character", &mark,
-                    "remove it, or write it as an escape in double quotes", "the control character 0x%02X",
-                    byte);
+                    "remove it, or write it as an escape in double quotes",
+                    "the control character 0x%02X", byte);
     }
 }
 
@@ -68,7 +68,8 @@ struct sk_dsl_node *sk_source_read(const struct sk_source *source)
                     SK_YAML_SIZE_MAX / (1024 * 1024));
         return NULL;
     }
-    if (sk_str_starts(own.bytes, SK_STR("\xEF\xBB\xBF"))) own.bytes = sk_str_sub(own.bytes, 3, own.bytes.size);
+    if (sk_str_starts(own.bytes, SK_STR("\xEF\xBB\xBF")))
+        own.bytes = sk_str_sub(own.bytes, 3, own.bytes.size);
     if (!check_bytes(&own)) return NULL;
     struct sk_str text = sk_str_trim(own.bytes);
     bool is_json = text.size > 0 && (text.data[0] == '{' || text.data[0] == '[') &&
@@ -92,10 +93,10 @@ enum skald_status sk_tree_read(struct sk_str source, const struct sk_dsl_options
     return out_tree->root == NULL ? SKALD_E_INVALID : SKALD_OK;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------ */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 struct sk_dsl_node *sk_tree_node(const struct sk_source *source, enum sk_json_type type,
-                             const struct sk_mark *mark, uint32_t depth)
+                                 const struct sk_mark *mark, uint32_t depth)
 {
     struct sk_tree *tree = source->tree;
     if (type >= SK_JSON_ARRAY && depth >= SK_YAML_DEPTH_MAX) {
@@ -105,15 +106,16 @@ struct sk_dsl_node *sk_tree_node(const struct sk_source *source, enum sk_json_ty
     }
     if (tree->nodes_count >= SK_YAML_NODES_MAX) {
         sk_diagnose(tree->diagnostics, SK_SEVERITY_ERROR, "too_many_nodes", mark,
-                    "use fewer aliases or a smaller document", "more than %d values with aliases expanded",
-                    SK_YAML_NODES_MAX);
+                    "use fewer aliases or a smaller document",
+                    "more than %d values with aliases expanded", SK_YAML_NODES_MAX);
         return NULL;
     }
     tree->nodes_count += 1;
     struct sk_dsl_node *node = SK_ARENA_NEW(&tree->arena, struct sk_dsl_node);
     if (node == NULL) return NULL;
-    *node = (struct sk_dsl_node){ .type = type, .line = mark->line, .column = mark->column, .height = 1,
-                              .file = source->file };
+    *node = (struct sk_dsl_node){
+        .type = type, .line = mark->line, .column = mark->column, .height = 1, .file = source->file
+    };
     return node;
 }
 
@@ -145,7 +147,7 @@ bool sk_tree_scalar(const struct sk_source *source, struct sk_dsl_node *node, st
     return !tree->arena.failed;
 }
 
-/* ---- double names ----------------------------------------------------------------------------- */
+/* ---- double names ---------------------------------------------------------------------------- */
 
 struct member {
     struct sk_dsl_node *node;
@@ -154,14 +156,16 @@ struct member {
 
 static int by_name(const void *a, const void *b)
 {
-    const struct sk_dsl_node *x = ((const struct member *)a)->node, *y = ((const struct member *)b)->node;
+    const struct sk_dsl_node *x = ((const struct member *)a)->node,
+                             *y = ((const struct member *)b)->node;
     int order = sk_str_compare(x->key, y->key);
     return order != 0 ? order : x->index < y->index ? -1 : 1;
 }
 
 static int by_place(const void *a, const void *b)
 {
-    return ((const struct member *)a)->node->index < ((const struct member *)b)->node->index ? -1 : 1;
+    return ((const struct member *)a)->node->index < ((const struct member *)b)->node->index ? -1
+                                                                                             : 1;
 }
 
 static void refuse_double(const struct sk_source *source, const struct sk_dsl_node *first,
@@ -218,13 +222,14 @@ bool sk_tree_unique(const struct sk_source *source, struct sk_dsl_node *map, uin
     return is_clean;
 }
 
-/* ---- !include --------------------------------------------------------------------------------- */
+/* ---- !include -------------------------------------------------------------------------------- */
 
-static void refuse_include(const struct sk_source *source, const struct sk_mark *mark, const char *code,
-                           const char *remedy, struct sk_str path, const char *problem)
+static void refuse_include(const struct sk_source *source, const struct sk_mark *mark,
+                           const char *code, const char *remedy, struct sk_str path,
+                           const char *problem)
 {
-    sk_diagnose(source->tree->diagnostics, SK_SEVERITY_ERROR, code, mark, remedy, "!include %.*s: %s",
-                (int)(path.size < 200 ? path.size : 200), path.data, problem);
+    sk_diagnose(source->tree->diagnostics, SK_SEVERITY_ERROR, code, mark, remedy,
+                "!include %.*s: %s", (int)(path.size < 200 ? path.size : 200), path.data, problem);
 }
 
 static struct sk_str folder_of(struct sk_str path)
@@ -234,7 +239,8 @@ static struct sk_str folder_of(struct sk_str path)
     return sk_str_sub(path, 0, size);
 }
 
-/* `path`, relative to `folder`, without "." and "..": false when it leaves the definition's folder. */
+/* `path`, relative to `folder`, without "." and "..": false when it leaves the definition's
+ * folder. */
 static bool join_path(struct sk_str folder, struct sk_str path, struct sk_buf *out)
 {
     sk_buf_append_str(out, folder);
@@ -265,7 +271,7 @@ static bool is_including(const struct sk_source *source, struct sk_str path)
 }
 
 static struct sk_dsl_node *read_included(const struct sk_source *source, struct sk_str path,
-                                     const struct sk_mark *mark, uint32_t depth)
+                                         const struct sk_mark *mark, uint32_t depth)
 {
     struct sk_tree *tree = source->tree;
     const struct sk_dsl_options *options = tree->options;
@@ -282,11 +288,15 @@ static struct sk_dsl_node *read_included(const struct sk_source *source, struct 
     if (status == SKALD_E_MEMORY || name.failed) {
         tree->arena.failed = true;
     } else if (status != SKALD_OK || bytes.failed) {
-        refuse_include(source, mark, "include_failed", "paths are relative to the including file", path,
-                       bytes.failed ? "too large" : error.message);
+        refuse_include(source, mark, "include_failed", "paths are relative to the including file",
+                       path, bytes.failed ? "too large" : error.message);
     } else if (file != NULL) {
-        struct sk_source included = { .up = source, .tree = tree, .path = path, .file = file,
-                                      .depth = depth, .includes_count = source->includes_count + 1 };
+        struct sk_source included = { .up = source,
+                                      .tree = tree,
+                                      .path = path,
+                                      .file = file,
+                                      .depth = depth,
+                                      .includes_count = source->includes_count + 1 };
         included.bytes = sk_arena_copy(&tree->arena, sk_buf_view(&bytes));
         if (!tree->arena.failed) node = sk_source_read(&included);
     }
@@ -296,7 +306,7 @@ static struct sk_dsl_node *read_included(const struct sk_source *source, struct 
 }
 
 struct sk_dsl_node *sk_include_read(const struct sk_source *source, struct sk_str path,
-                                const struct sk_mark *mark, uint32_t depth)
+                                    const struct sk_mark *mark, uint32_t depth)
 {
     struct sk_dsl_node *node = NULL;
     struct sk_buf joined;
@@ -305,8 +315,9 @@ struct sk_dsl_node *sk_include_read(const struct sk_source *source, struct sk_st
         refuse_include(source, mark, "include_refused", "send one document without includes", path,
                        "files cannot be included here");
     } else if (!join_path(folder_of(source->path), path, &joined)) {
-        refuse_include(source, mark, "include_outside", "use a relative path below the definition's folder",
-                       path, "not inside the definition's folder");
+        refuse_include(source, mark, "include_outside",
+                       "use a relative path below the definition's folder", path,
+                       "not inside the definition's folder");
     } else if (source->includes_count >= INCLUDES_MAX) {
         refuse_include(source, mark, "include_too_deep", "include fewer levels", path,
                        "more than 10 files within each other");

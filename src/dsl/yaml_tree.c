@@ -2,8 +2,8 @@
  * yaml_tree.c: libyaml's events as a tree with marks.
  *
  *   - Depth is refused while events are pulled: libyaml is quadratic on "[[[[".
- *   - An alias is a copy of what its anchor names, counted against the limit of nodes; an alias inside
- *     its own anchor is refused.
+ *   - An alias is a copy of what its anchor names, counted against the limit of nodes; an alias
+ *     inside its own anchor is refused.
  *   - `<<` takes in the members of a map (or of a list of maps) that the map does not have itself.
  *   - Exactly one document.
  */
@@ -47,18 +47,20 @@ static struct sk_arena *arena_of(struct loader *loader)
 
 static struct sk_mark mark_at(const struct loader *loader, yaml_mark_t at)
 {
-    return (struct sk_mark){ .file = *loader->source->file, .line = (uint32_t)at.line + 1,
+    return (struct sk_mark){ .file = *loader->source->file,
+                             .line = (uint32_t)at.line + 1,
                              .column = (uint32_t)at.column + 1 };
 }
 
-static bool refuse(struct loader *loader, const char *code, const struct sk_mark *mark, const char *remedy,
-                   const char *problem)
+static bool refuse(struct loader *loader, const char *code, const struct sk_mark *mark,
+                   const char *remedy, const char *problem)
 {
-    sk_diagnose(loader->source->tree->diagnostics, SK_SEVERITY_ERROR, code, mark, remedy, "%s", problem);
+    sk_diagnose(loader->source->tree->diagnostics, SK_SEVERITY_ERROR, code, mark, remedy, "%s",
+                problem);
     return false;
 }
 
-/* ---- anchors ---------------------------------------------------------------------------------- */
+/* ---- anchors --------------------------------------------------------------------------------- */
 
 static struct sk_str text_of(const yaml_char_t *text)
 {
@@ -94,8 +96,8 @@ static struct sk_dsl_node *find_anchor(struct loader *loader, struct sk_str name
     return anchor == NULL ? NULL : anchor->node;
 }
 
-static struct sk_dsl_node *copy_node(struct loader *loader, const struct sk_dsl_node *from, const struct sk_mark *mark,
-                                 uint32_t depth)
+static struct sk_dsl_node *copy_node(struct loader *loader, const struct sk_dsl_node *from,
+                                     const struct sk_mark *mark, uint32_t depth)
 {
     struct sk_dsl_node *node = sk_tree_node(loader->source, from->type, mark, depth);
     if (node == NULL) return NULL;
@@ -110,15 +112,15 @@ static struct sk_dsl_node *copy_node(struct loader *loader, const struct sk_dsl_
     return node;
 }
 
-/* ---- placing values --------------------------------------------------------------------------- */
+/* ---- placing values -------------------------------------------------------------------------- */
 
 static uint32_t depth_of(const struct loader *loader)
 {
     return loader->source->depth + loader->depth;
 }
 
-static bool take_key(struct loader *loader, struct frame *frame, struct sk_str key, const struct sk_mark *mark,
-                     bool is_merge)
+static bool take_key(struct loader *loader, struct frame *frame, struct sk_str key,
+                     const struct sk_mark *mark, bool is_merge)
 {
     if (key.size > SK_KEY_SIZE_MAX) {
         return refuse(loader, "key_too_long", mark, "shorten it", "a key of more than 1024 bytes");
@@ -137,7 +139,8 @@ static bool take_merge(struct loader *loader, struct frame *frame, struct sk_dsl
                        const struct sk_mark *mark)
 {
     bool is_good = sk_dsl_is_map(value) || sk_dsl_is_list(value);
-    for (struct sk_dsl_node *child = value->first; sk_dsl_is_list(value) && child != NULL; child = child->next) {
+    for (struct sk_dsl_node *child = value->first; sk_dsl_is_list(value) && child != NULL;
+         child = child->next) {
         is_good = is_good && sk_dsl_is_map(child);
     }
     if (!is_good) {
@@ -180,7 +183,8 @@ static bool place(struct loader *loader, struct sk_dsl_node *node, const struct 
 }
 
 /* Copies, because an anchor may name the map that is merged. */
-static bool add_members(struct loader *loader, struct sk_dsl_node *map, const struct sk_dsl_node *from)
+static bool add_members(struct loader *loader, struct sk_dsl_node *map,
+                        const struct sk_dsl_node *from)
 {
     struct sk_mark mark = { .file = *map->file, .line = map->line, .column = map->column };
     for (const struct sk_dsl_node *child = from->first; child != NULL; child = child->next) {
@@ -201,14 +205,15 @@ static bool finish_map(struct loader *loader, struct frame *frame)
             if (!add_members(loader, map, merge)) return false;
             continue;
         }
-        for (const struct sk_dsl_node *element = merge->first; element != NULL; element = element->next) {
+        for (const struct sk_dsl_node *element = merge->first; element != NULL;
+             element = element->next) {
             if (!add_members(loader, map, element)) return false;
         }
     }
     return sk_tree_unique(loader->source, map, own_count);
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static bool is_waiting_for_key(const struct loader *loader)
 {
@@ -221,10 +226,12 @@ static bool on_alias(struct loader *loader, const yaml_event_t *event, const str
 {
     struct sk_dsl_node *target = find_anchor(loader, text_of(event->data.alias.anchor));
     if (target == NULL) {
-        return refuse(loader, "unknown_alias", mark, "define it above with &name", "an alias without its anchor");
+        return refuse(loader, "unknown_alias", mark, "define it above with &name",
+                      "an alias without its anchor");
     }
     if (target->is_open) {
-        return refuse(loader, "alias_cycle", mark, "break the circle", "an alias inside its own anchor");
+        return refuse(loader, "alias_cycle", mark, "break the circle",
+                      "an alias inside its own anchor");
     }
     if (is_waiting_for_key(loader)) {
         if (!sk_dsl_is_scalar(target)) return place(loader, target, mark);
@@ -255,15 +262,18 @@ static bool on_scalar(struct loader *loader, const yaml_event_t *event, const st
     bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     char kind = tag_kind(text_of(event->data.scalar.tag), is_plain);
     if (kind == 0) {
-        return refuse(loader, "unknown_tag", mark, "remove it, or use !include path", "an unknown tag");
+        return refuse(loader, "unknown_tag", mark, "remove it, or use !include path",
+                      "an unknown tag");
     }
     if (is_waiting_for_key(loader)) {
         bool is_merge = is_plain && sk_str_is(written, "<<");
         struct frame *frame = &loader->frames[loader->depth - 1];
         if (event->data.scalar.anchor != NULL) {
-            struct sk_dsl_node *key = sk_tree_node(loader->source, SK_JSON_STRING, mark, depth_of(loader));
+            struct sk_dsl_node *key =
+                sk_tree_node(loader->source, SK_JSON_STRING, mark, depth_of(loader));
             if (key != NULL) key->text = sk_arena_copy(arena_of(loader), written);
-            if (key == NULL || !put_anchor(loader, event->data.scalar.anchor, key, mark)) return false;
+            if (key == NULL || !put_anchor(loader, event->data.scalar.anchor, key, mark))
+                return false;
         }
         return take_key(loader, frame, written, mark, is_merge);
     }
@@ -275,8 +285,9 @@ static bool on_scalar(struct loader *loader, const yaml_event_t *event, const st
         node = sk_tree_node(loader->source, SK_JSON_STRING, mark, depth_of(loader));
         if (node == NULL) return false;
         size_t quotes = is_plain ? 0 : 2;
-        bool is_one_line = event->start_mark.line == event->end_mark.line &&
-                           event->end_mark.column - event->start_mark.column == written.size + quotes;
+        bool is_one_line =
+            event->start_mark.line == event->end_mark.line &&
+            event->end_mark.column - event->start_mark.column == written.size + quotes;
         node->text_column = is_one_line ? mark->column + (is_plain ? 0 : 1) : 0;
         struct sk_str copy = sk_arena_copy(arena_of(loader), written);
         if (!sk_tree_scalar(loader->source, node, copy, kind == 'p')) return false;
@@ -353,8 +364,9 @@ static void refuse_syntax(struct loader *loader)
         }
     }
     sk_diagnose(loader->source->tree->diagnostics, SK_SEVERITY_ERROR, "yaml_syntax", &mark,
-                "check indentation, quotes and brackets around this place", "not valid YAML: %s%s%s",
-                parser->context == NULL ? "" : parser->context, parser->context == NULL ? "" : ", ",
+                "check indentation, quotes and brackets around this place",
+                "not valid YAML: %s%s%s", parser->context == NULL ? "" : parser->context,
+                parser->context == NULL ? "" : ", ",
                 parser->problem == NULL ? "unreadable" : parser->problem);
 }
 
