@@ -1,0 +1,90 @@
+/*
+ * run.c: a world's two phases. Chaos: faults, interference, new sagas. Calm: no new fault, everybody comes
+ * back, humans repair; all must end. Then the verdict over all sagas.
+ */
+#include "run.h"
+
+#include "node.h"
+#include "workload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct sim_world world; /* one a process; its notes are too big for a stack */
+
+static void add_totals(struct sim_totals *totals)
+{
+    const struct sim_checks *checks = world.checks;
+    for (const struct sim_row *row = world.store->first; row != NULL; row = row->next) {
+        if (!row->is_removed && !row->head.is_lock) totals->sagas += 1;
+    }
+    totals->seeds += 1;
+    totals->events += world.store->counts.events;
+    totals->parts += world.store->counts.parts;
+    totals->visits += world.books->visits;
+    totals->excused += checks->excused;
+    totals->commands += world.load->counts.commands_done;
+    for (uint32_t i = 0; i < SIM_CHECKERS_COUNT; i++) totals->judged[i] += checks->judged[i];
+    for (uint32_t i = 0; i < SK_EVENT_TYPES_MAX; i++) totals->events_by_type[i] += checks->events[i];
+    for (uint32_t i = 0; i < SK_SAGA_STATES_COUNT; i++) totals->ends[i] += checks->ends[i];
+    for (uint32_t i = 0; i <= SK_PART_BROKEN; i++) totals->results[i] += world.store->counts.results[i];
+}
+
+static void become_calm(void)
+{
+    world.is_calm = true;
+    world.store->is_honest = true;
+    sim_note(&world, "calm", 0, 0, (struct sk_str){ 0 });
+    sim_nodes_calm(&world);
+    sim_humans_begin(&world);
+}
+
+static uint64_t run_once(uint64_t seed, const struct sim_run_options *options, struct sim_totals *totals)
+{
+    sim_world_init(&world, seed);
+    sim_current = &world;
+    world.is_tracing = options->is_tracing;
+    struct sim_store store;
+    struct sim_books books;
+    struct sim_load load;
+    world.store = &store;
+    world.books = &books;
+    world.load = &load;
+    sim_store_init(&store, &world);
+    sim_books_init(&books, &world);
+    sim_checks_init(&world);
+    sim_nodes_init(&world);
+    sim_load_init(&load, &world);
+    sim_world_run(&world, world.profile.chaos_us);
+    become_calm();
+    sim_world_run(&world, world.profile.chaos_us + world.profile.calm_us);
+    sim_check_end(&world);
+    if (totals != NULL) add_totals(totals);
+    uint64_t hash = world.hash;
+    sim_nodes_release(&world);
+    sim_checks_release(&world);
+    sim_store_release(&store);
+    sim_world_release(&world);
+    sim_current = NULL;
+    return hash;
+}
+
+void sim_run(uint64_t seed, const struct sim_run_options *options, struct sim_totals *totals)
+{
+    uint64_t hash = run_once(seed, options, totals);
+    if (options->is_tracing) return;
+    if (!options->checks_determinism && seed % 32 != 0) return;
+    uint64_t again = run_once(seed, options, NULL);
+    totals->twice += 1;
+    if (hash == again) return;
+    printf("\nFAIL seed %llu, determinism: the same seed made two traces\nreplay: skald-sim --check-determinism --seed %llu\n",
+           (unsigned long long)seed, (unsigned long long)seed);
+    exit(1);
+}
+
+void sim_totals_add(struct sim_totals *totals, const struct sim_totals *more)
+{
+    uint64_t *to = (uint64_t *)totals;
+    const uint64_t *from = (const uint64_t *)more;
+    for (size_t i = 0; i < sizeof *totals / sizeof *to; i++) to[i] += from[i];
+}

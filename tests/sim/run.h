@@ -1,0 +1,23 @@
+/* run.h: one seed from beginning to end, and what is added up over many. */
+#ifndef SIM_RUN_H
+#define SIM_RUN_H
+
+#include "check.h"
+
+struct sim_totals {
+    uint64_t seeds, sagas, twice, events, parts, visits, excused, commands;
+    uint64_t judged[SIM_CHECKERS_COUNT];
+    uint64_t events_by_type[SK_EVENT_TYPES_MAX], ends[SK_SAGA_STATES_COUNT];
+    uint64_t results[SK_PART_BROKEN + 1];
+};
+
+struct sim_run_options {
+    bool is_tracing;
+    bool checks_determinism; /* every seed twice; else one in 32 */
+};
+
+/* Chaos, calm, verdict. Ends the process when something is wrong. */
+void sim_run(uint64_t seed, const struct sim_run_options *options, struct sim_totals *totals);
+void sim_totals_add(struct sim_totals *totals, const struct sim_totals *more);
+
+#endif
