@@ -1,0 +1,85 @@
+/* main.c: skald-scenario FILE…: plays text scenarios against the production core (see README.md). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "script.h"
+
+static char *read_file(const char *path, size_t *out_size)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return NULL;
+    char *text = NULL;
+    size_t size = 0, room = 0;
+    for (;;) {
+        if (size == room) text = realloc(text, room = room == 0 ? 65536 : room * 2);
+        size_t got = text == NULL ? 0 : fread(text + size, 1, room - size, file);
+        if (got == 0) break;
+        size += got;
+    }
+    fclose(file);
+    *out_size = size;
+    return text;
+}
+
+static struct sk_str next_line(struct sk_str *rest)
+{
+    size_t end = sk_str_find(*rest, '\n');
+    struct sk_str line = sk_str_sub(*rest, 0, end);
+    *rest = end < rest->size ? sk_str_sub(*rest, end + 1, rest->size - end - 1) : (struct sk_str){ NULL, 0 };
+    return line;
+}
+
+/* From the line after `definition` to `end`. */
+static bool run_definition(struct script *script, struct sk_str *rest)
+{
+    const char *from = rest->data;
+    size_t size = 0;
+    while (rest->size > 0) {
+        struct sk_str line = next_line(rest);
+        script->number++;
+        if (sk_str_is(line, "end")) {
+            size = (size_t)(line.data - from);
+            break;
+        }
+    }
+    if (size == 0) return script_fail(script, "a definition ends with a line `end`");
+    if (world_define(&script->world, (struct sk_str){ from, size }, sk_str_of(script->file))) return true;
+    return script_fail(script, "%s", script->world.problem);
+}
+
+static bool run_file(const char *path)
+{
+    size_t size = 0;
+    char *text = read_file(path, &size);
+    struct script *script = calloc(1, sizeof *script);
+    if (text == NULL || script == NULL) {
+        fprintf(stderr, "%s: cannot be read\n", path);
+        free(script);
+        return false;
+    }
+    world_init(&script->world);
+    script->file = path;
+    struct sk_str rest = { text, size };
+    bool ok = true;
+    while (ok && rest.size > 0) {
+        struct sk_str line = next_line(&rest);
+        script->number++;
+        ok = sk_str_is(line, "definition") ? run_definition(script, &rest) : script_run_line(script, line);
+    }
+    if (ok && script->expectations == 0) ok = script_fail(script, "a scenario that expects nothing cannot fail");
+    world_release(&script->world);
+    free(script);
+    free(text);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    int failed = 0;
+    if (argc < 2) {
+        fprintf(stderr, "usage: skald-scenario FILE...\n");
+        return 2;
+    }
+    for (int i = 1; i < argc; i++) failed += !run_file(argv[i]);
+    return failed == 0 ? 0 : 1;
+}
