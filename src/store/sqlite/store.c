@@ -7,6 +7,8 @@
 #include "base/assert.h"
 #include "base/limits.h"
 
+#include <signal.h>
+
 /* ---- requests ---------------------------------------------------------------------------------- */
 
 static struct sk_sqlite_store *store_of(struct sk_store *store)
@@ -246,7 +248,7 @@ static enum skald_status check_options(const struct sk_sqlite_options *options, 
     return SKALD_OK;
 }
 
-static bool start_threads(struct sk_sqlite_store *store)
+static bool create_threads(struct sk_sqlite_store *store)
 {
     store->is_commit_started =
         pthread_create(&store->commit_thread, NULL, sk_sqlite_commit_main, store) == 0;
@@ -259,6 +261,17 @@ static bool start_threads(struct sk_sqlite_store *store)
             pthread_create(&reader->thread, NULL, sk_sqlite_read_main, reader) == 0;
         is_started = reader->is_started;
     }
+    return is_started;
+}
+
+/* Signals are the loop's: our threads are born with all of them blocked. */
+static bool start_threads(struct sk_sqlite_store *store)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool is_started = create_threads(store);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return is_started;
 }
 
