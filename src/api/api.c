@@ -53,7 +53,6 @@ static void on_request(void *context, struct sk_http_request *request)
                                .http = request,
                                .view = sk_http_request_view(request) };
     sk_list_push(&api->exchanges, &x->node);
-    api->exchanges_count += 1;
     sk_arena_init(&x->arena);
     sk_arena_init(&x->rows.arena);
     sk_buf_init(&x->out, 0);
@@ -111,9 +110,9 @@ void sk_api_stop(struct sk_api *api)
     sk_http_server_stop(api->server);
 }
 
-uint32_t sk_api_pending(const struct sk_api *api)
+uint32_t sk_api_busy(const struct sk_api *api)
 {
-    return api->exchanges_count;
+    return sk_http_server_busy(api->server);
 }
 
 void sk_api_free(struct sk_api *api)

@@ -36,8 +36,8 @@ enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api
 uint16_t sk_api_port(const struct sk_api *api);
 /* No new connections; what came in before is still answered. */
 void sk_api_stop(struct sk_api *api);
-/* Requests that wait for a reply. */
-uint32_t sk_api_pending(const struct sk_api *api);
+/* Requests of which the reply has not been written out yet. */
+uint32_t sk_api_busy(const struct sk_api *api);
 /* Only after the engine is freed (A2). NULL is fine. */
 void sk_api_free(struct sk_api *api);
 

@@ -11,7 +11,6 @@ struct sk_api {
     struct sk_api_options options; /* with the defaults put in */
     struct sk_http_server *server;
     struct sk_list exchanges;      /* without a reply */
-    uint32_t exchanges_count;
     struct sk_name_row *names; /* names.c */
 };
 

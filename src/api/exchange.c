@@ -11,7 +11,6 @@ enum { KEY_SIZE_MAX = 200 };
 void sk_exchange_free(struct sk_exchange *x)
 {
     sk_list_remove(&x->node);
-    x->api->exchanges_count -= 1;
     sk_buf_release(&x->out);
     sk_arena_release(&x->rows.arena);
     sk_arena_release(&x->arena);

@@ -209,6 +209,11 @@ uint16_t sk_http_server_port(const struct sk_http_server *server)
     return server->port;
 }
 
+uint32_t sk_http_server_busy(const struct sk_http_server *server)
+{
+    return sk_http_watches_busy(server->watches);
+}
+
 void sk_http_server_stop(struct sk_http_server *server)
 {
     if (server->bound == NULL) return;

@@ -50,6 +50,8 @@ enum skald_status sk_http_server_new(const struct sk_http_server_options *option
                                      uint16_t port, struct sk_http_server **out_server,
                                      skald_error *error) SK_MUST_CHECK;
 uint16_t sk_http_server_port(const struct sk_http_server *server);
+/* Requests of which the reply has not been written out yet. */
+uint32_t sk_http_server_busy(const struct sk_http_server *server);
 /* No new connections; those that are there go on. */
 void sk_http_server_stop(struct sk_http_server *server);
 /* Closes all connections; requests without a reply are gone. NULL is fine. */

@@ -29,7 +29,7 @@ struct watch {
 
 struct sk_http_watches {
     struct watch *by_bev;
-    uint32_t count, connections_max;
+    uint32_t count, connections_max, busy_count;
     int64_t request_timeout_ms;
     struct event_base *base;
     struct event *look;
@@ -59,6 +59,7 @@ static void watch_drop(struct watch *watch)
     struct sk_http_watches *all = watch->all;
     HASH_DEL(all->by_bev, watch);
     all->count -= 1;
+    if (watch->phase == PHASE_HANDLING) all->busy_count -= 1;
     (void)evbuffer_remove_cb(bufferevent_get_input(watch->bev), on_input, watch);
     (void)bufferevent_decref(watch->bev);
     sk_free(watch);
@@ -104,6 +105,7 @@ static void on_written(struct evhttp_request *request, void *context)
 {
     (void)request;
     struct watch *watch = context;
+    watch->all->busy_count -= 1;
     /* A second request may already lie in the buffer. */
     bool has_more = evbuffer_get_length(bufferevent_get_input(watch->bev)) > 0;
     watch->phase = has_more ? PHASE_READING : PHASE_IDLE;
@@ -145,9 +147,15 @@ void sk_http_watches_request(struct sk_http_watches *all, struct evhttp_request 
     HASH_FIND_PTR(all->by_bev, &bev, watch);
     if (watch == NULL) return; /* made without a watch: out of memory */
     watch->phase = PHASE_HANDLING;
+    all->busy_count += 1;
     if (!watch->has_closecb) evhttp_connection_set_closecb(connection, on_close, watch);
     watch->has_closecb = true;
     evhttp_request_set_on_complete_cb(request, on_written, watch);
+}
+
+uint32_t sk_http_watches_busy(const struct sk_http_watches *all)
+{
+    return all->busy_count;
 }
 
 struct sk_http_watches *sk_http_watches_new(struct event_base *base, uint32_t connections_max,

@@ -29,6 +29,8 @@ void sk_http_watches_free(struct sk_http_watches *watches);
 
 /* A bufferevent for a connection that is about to be accepted; NULL when out of memory. */
 struct bufferevent *sk_http_watches_connection(struct sk_http_watches *watches);
+/* Requests of which the reply has not been written out yet. */
+uint32_t sk_http_watches_busy(const struct sk_http_watches *watches);
 /* A request has come in whole. */
 void sk_http_watches_request(struct sk_http_watches *watches, struct evhttp_request *request);
 

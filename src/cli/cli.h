@@ -45,6 +45,8 @@ int cli_fail(const struct cli *cli, int code, const char *remedy, const char *fo
 /* The command's page on `out`: usage, options with their defaults, example. */
 void cli_help(const struct cli *cli, FILE *out);
 
-extern const struct cli_command cli_serve, cli_version;
+extern const struct cli_command cli_serve, cli_define, cli_start, cli_list, cli_show, cli_events,
+    cli_cancel, cli_signal, cli_complete, cli_validate, cli_dry_run, cli_visualize, cli_demo, cli_bench,
+    cli_version;
 
 #endif

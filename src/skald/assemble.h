@@ -19,9 +19,12 @@ struct sk_node_options {
     const char *store_url; /* "sqlite:PATH" or "memory:"; never NULL */
     const char *name;      /* the shards' owner; NULL = the host's name */
     struct sk_libevent_options runtime;
-    /* Defaults where zero; runtime, store, invokers, node and token_key are set by the node, and
-     * on_event and on_notice too where they are NULL: they write the log. */
+    /* Defaults where zero; runtime, store, invokers, node, token_key and the observers are set by the
+     * node: every durable event becomes a line of the log. */
     struct sk_engine_options engine;
+    /* Observations that belong to no saga ("store.broken"); may be NULL. The log has them anyway. */
+    void (*on_notice)(void *context, struct sk_str what, struct sk_str json);
+    void *notice_context;
 };
 
 /* Opens the store (and makes it, if it is not there) and makes everything else; nothing runs yet.
@@ -39,6 +42,8 @@ struct sk_engine *sk_node_engine(struct sk_node *node);
 /* Valid until sk_node_free. */
 struct sk_libevent_runtime *sk_node_runtime(struct sk_node *node);
 struct sk_str sk_node_name(const struct sk_node *node);
+/* The invoker of in-process functions, for sk_function_register; NULL when it is not in this build. */
+struct sk_invoker *sk_node_functions(struct sk_node *node);
 
 /* What is in this build, as "sqlite, memory"; cut at size. */
 void sk_node_stores(char *out, size_t size);

@@ -1,0 +1,416 @@
+/*
+ * serve.c: `skald serve`: a node with the HTTP API in front of it, from start to graceful stop.
+ *
+ *   definitions read ─► store open ─► LISTENING ─► RECOVERED ─► defined ─► READY ─► STOPPING ─► gone
+ *
+ * The port is bound before recovery begins: who asks meanwhile is told to come again. A signal stops
+ * gracefully; a second one, or a loop that fails, ends at once, which is as safe as a crash.
+ */
+#include "cli/cli.h"
+
+#include "api/api.h"
+#include "skald/assemble.h"
+#include "skald/definition_file.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { GRACE_MS = 10000, DRAIN_EVERY_MS = 10, DRAIN_TIMES = 100, HOST_SIZE_MAX = 256 };
+
+struct options {
+    const char *store, *listen, *node, *ready_file;
+    struct cli_list define;
+    int log_format, log_level;
+    int64_t grace_ms, body_size_max, connections_max;
+};
+
+static const char *const log_formats[] = { "auto", "json", "text", NULL };
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+
+static const struct cli_option table[] = {
+    { "store", 's', CLI_TEXT, "URL", "where sagas are kept: sqlite:PATH, memory: (sqlite:skald.db)",
+      offsetof(struct options, store), 0, 0, NULL },
+    { "listen", 'l', CLI_TEXT, "HOST:PORT", "address; port 0 picks a free one (127.0.0.1:8080)",
+      offsetof(struct options, listen), 0, 0, NULL },
+    { "define", 'd', CLI_LIST, "FILE", "define this before serving",
+      offsetof(struct options, define), 0, 0, NULL },
+    { "ready-file", 0, CLI_TEXT, "PATH", "written with the server's URL once sagas are served",
+      offsetof(struct options, ready_file), 0, 0, NULL },
+    { "node", 0, CLI_TEXT, "NAME", "this node's name (the host's)",
+      offsetof(struct options, node), 0, 0, NULL },
+    { "grace", 0, CLI_DURATION, "DURATION", "how long a stop awaits calls in flight (10s)",
+      offsetof(struct options, grace_ms), 0, 0, NULL },
+    { "body-max", 0, CLI_INT, "BYTES", "largest request body (4259840)",
+      offsetof(struct options, body_size_max), 1024, 1 << 30, NULL },
+    { "connections-max", 0, CLI_INT, "N", "open connections; more wait in line (1024)",
+      offsetof(struct options, connections_max), 1, 1000000, NULL },
+    { "log-format", 0, CLI_CHOICE, "FORMAT", "auto is text on a terminal, else json",
+      offsetof(struct options, log_format), 0, 0, log_formats },
+    { "log-level", 0, CLI_CHOICE, "LEVEL", "lines below it are left out (info)",
+      offsetof(struct options, log_level), 0, 0, log_levels },
+    { 0 },
+};
+
+struct server {
+    const struct cli *cli;
+    struct options options;
+    char host[HOST_SIZE_MAX];
+    uint16_t port;
+    struct sk_buf *definitions; /* as JSON, one for each --define */
+    size_t definitions_count, defined_count;
+    struct sk_node *node;
+    struct sk_api *api;
+    struct sk_runtime_timer *drain;
+    int drains_left;
+    bool is_stopping;
+    int code;
+};
+
+static struct sk_runtime *runtime_of(struct server *server)
+{
+    return sk_libevent_runtime_port(sk_node_runtime(server->node));
+}
+
+static void say(struct server *server, enum sk_log_level level, const char *event,
+                const char *message)
+{
+    struct sk_runtime *runtime = runtime_of(server);
+    struct sk_log_line line = { .level = level,
+                                .event = sk_str_of(event),
+                                .duration_ms = -1,
+                                .message = sk_str_of(message) };
+    runtime->ops->log(runtime, &line);
+}
+
+static void append_url(const struct server *server, struct sk_buf *out)
+{
+    bool is_v6 = strchr(server->host, ':') != NULL;
+    sk_buf_printf(out, is_v6 ? "http://[%s]:%u" : "http://%s:%u", server->host,
+                  (unsigned)sk_api_port(server->api));
+}
+
+/* ---- stopping -------------------------------------------------------------------------------- */
+
+/* Replies that the last commits let out are still being written. */
+static void on_drain(void *context)
+{
+    struct server *server = context;
+    struct sk_runtime *runtime = runtime_of(server);
+    server->drains_left -= 1;
+    if (sk_api_busy(server->api) == 0 || server->drains_left <= 0) {
+        sk_libevent_runtime_stop(sk_node_runtime(server->node));
+        return;
+    }
+    runtime->ops->timer_arm(server->drain, runtime->ops->now_ms(runtime) + DRAIN_EVERY_MS);
+}
+
+static void on_stopped(void *context, enum skald_status status, const skald_error *error)
+{
+    struct server *server = context;
+    if (status != SKALD_OK) {
+        say(server, SK_LOG_ERROR, "server.stopped", error == NULL ? "" : error->message);
+        server->code = CLI_FAILED;
+    }
+    on_drain(server);
+}
+
+static void stop(struct server *server, const char *why)
+{
+    if (server->is_stopping) return;
+    server->is_stopping = true;
+    say(server, SK_LOG_INFO, "server.stopping", why);
+    sk_api_stop(server->api);
+    sk_engine_stop(sk_node_engine(server->node), server->options.grace_ms, on_stopped, server);
+}
+
+static void on_signal(void *context, int number)
+{
+    struct server *server = context;
+    (void)number;
+    if (server->node == NULL || server->api == NULL) { /* still starting: nothing to finish */
+        _exit(CLI_FAILED);
+    }
+    if (!server->is_stopping) {
+        stop(server, "no new work; what is in flight is awaited; once more to stop at once");
+        return;
+    }
+    say(server, SK_LOG_WARN, "server.killed", "stopped at once; the next start recovers");
+    server->code = CLI_FAILED;
+    sk_libevent_runtime_stop(sk_node_runtime(server->node));
+}
+
+static void on_notice(void *context, struct sk_str what, struct sk_str json)
+{
+    struct server *server = context;
+    (void)json;
+    if (!sk_str_is(what, "store.broken") || server->node == NULL || server->api == NULL) return;
+    server->code = CLI_FAILED;
+    stop(server, "the store is of no use any more");
+}
+
+/* ---- starting -------------------------------------------------------------------------------- */
+
+static bool write_ready_file(struct server *server, struct sk_str url)
+{
+    const char *path = server->options.ready_file;
+    struct sk_buf draft = { 0 };
+    sk_buf_append_text(&draft, path);
+    sk_buf_append_text(&draft, ".new");
+    FILE *file = fopen(sk_buf_text(&draft), "we");
+    bool is_whole = file != NULL && fprintf(file, "%.*s\n", SK_STR_ARGS(url)) > 0;
+    if (file != NULL) is_whole = fclose(file) == 0 && is_whole;
+    is_whole = is_whole && rename(sk_buf_text(&draft), path) == 0;
+    sk_buf_release(&draft);
+    return is_whole;
+}
+
+static void on_ready(struct server *server)
+{
+    struct sk_buf url = { 0 };
+    append_url(server, &url);
+    say(server, SK_LOG_INFO, "server.ready", sk_buf_text(&url));
+    bool is_wanted = server->options.ready_file != NULL;
+    if (is_wanted && !write_ready_file(server, sk_buf_view(&url))) {
+        server->code = CLI_FAILED;
+        stop(server, "the ready file cannot be written");
+    }
+    sk_buf_release(&url);
+}
+
+static void define_next(struct server *server);
+
+static void on_defined(void *context, const struct sk_define_reply *reply)
+{
+    struct server *server = context;
+    if (reply->status != SKALD_OK) {
+        struct sk_buf text = { 0 };
+        sk_buf_printf(&text, "%s: ", server->options.define.items[server->defined_count]);
+        sk_buf_append_text(&text, reply->error == NULL ? skald_status_text(reply->status) :
+                                                         reply->error->message);
+        if (reply->diagnostics != NULL) sk_diagnostics_print(reply->diagnostics, &text);
+        say(server, SK_LOG_ERROR, "definition.refused", sk_buf_text(&text));
+        sk_buf_release(&text);
+        server->code = CLI_FAILED;
+        stop(server, "a definition was refused");
+        return;
+    }
+    server->defined_count += 1;
+    define_next(server);
+}
+
+static void define_next(struct server *server)
+{
+    if (server->is_stopping) return;
+    size_t at = server->defined_count;
+    if (at == server->definitions_count) {
+        on_ready(server);
+        return;
+    }
+    sk_engine_define(sk_node_engine(server->node), sk_buf_view(&server->definitions[at]),
+                     sk_str_of(server->options.define.items[at]), on_defined, server);
+}
+
+static void on_opened(void *context, enum skald_status status, const skald_error *error)
+{
+    struct server *server = context;
+    if (server->is_stopping) return;
+    if (status == SKALD_OK) {
+        define_next(server);
+        return;
+    }
+    say(server, SK_LOG_ERROR, "server.failed", error == NULL ? "" : error->message);
+    server->code = CLI_FAILED;
+    server->is_stopping = true;
+    sk_libevent_runtime_stop(sk_node_runtime(server->node));
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+/* "8080", ":8080", "host:8080", "[::1]:8080" */
+static int read_listen(struct server *server)
+{
+    struct sk_str text = sk_str_of(server->options.listen);
+    struct sk_str host = SK_STR("127.0.0.1"), port = text;
+    for (size_t i = text.size; i > 0; i--) {
+        if (text.data[i - 1] != ':') continue;
+        port = sk_str_sub(text, i, text.size);
+        if (i > 1) host = sk_str_sub(text, 0, i - 1);
+        break;
+    }
+    bool has_brackets = host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']';
+    if (has_brackets) host = sk_str_sub(host, 1, host.size - 2);
+    uint64_t number = 0;
+    if (!sk_str_to_u64(port, &number) || number > UINT16_MAX || host.size >= sizeof server->host) {
+        return cli_fail(server->cli, CLI_WRONG_USE, "write it like 127.0.0.1:8080 or :0",
+                        "--listen '%s' is no address", server->options.listen);
+    }
+    memcpy(server->host, host.data, host.size);
+    server->port = (uint16_t)number;
+    return CLI_GO_ON;
+}
+
+static int read_definition(struct server *server, const char *path, struct sk_buf *out)
+{
+    struct sk_diagnostics diagnostics;
+    struct sk_buf text = { 0 };
+    skald_error error = { .message = "" };
+    sk_diagnostics_init(&diagnostics);
+    enum skald_status status = sk_definition_file_read(path, NULL, out, NULL, &diagnostics, &error);
+    sk_diagnostics_print(&diagnostics, &text);
+    if (text.size > 0) (void)fputs(sk_buf_text(&text), server->cli->err);
+    sk_buf_release(&text);
+    sk_diagnostics_release(&diagnostics);
+    if (status == SKALD_OK) return CLI_GO_ON;
+    return cli_fail(server->cli, CLI_WRONG_USE, "skald validate FILE shows all that is wrong", "%s",
+                    error.message);
+}
+
+static int read_definitions(struct server *server)
+{
+    const struct cli_list *files = &server->options.define;
+    if (files->count == 0) return CLI_GO_ON;
+    server->definitions = calloc(files->count, sizeof *server->definitions);
+    if (server->definitions == NULL) return cli_fail(server->cli, CLI_FAILED, NULL, "out of memory");
+    server->definitions_count = files->count;
+    for (size_t i = 0; i < files->count; i++) {
+        int code = read_definition(server, files->items[i], &server->definitions[i]);
+        if (code != CLI_GO_ON) return code;
+    }
+    return CLI_GO_ON;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static int fail_to_start(struct server *server, const skald_error *error, const char *remedy)
+{
+    bool is_use = error->status == SKALD_E_ARGUMENT || error->status == SKALD_E_UNSUPPORTED;
+    return cli_fail(server->cli, is_use ? CLI_WRONG_USE : CLI_FAILED, remedy, "%s", error->message);
+}
+
+static int open_node(struct server *server)
+{
+    struct sk_node_options options = {
+        .store_url = server->options.store,
+        .name = server->options.node,
+        .runtime = { .log = { .format = (enum sk_log_format)server->options.log_format,
+                              .level = (enum sk_log_level)server->options.log_level,
+                              .has_level = true },
+                     .on_signal = on_signal,
+                     .signal_context = server },
+        .on_notice = on_notice,
+        .notice_context = server,
+    };
+    skald_error error = { .message = "" };
+    if (sk_node_new(&options, &server->node, &error) == SKALD_OK) return CLI_GO_ON;
+    return fail_to_start(server, &error, NULL);
+}
+
+static bool is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
+static int open_api(struct server *server)
+{
+    struct sk_libevent_runtime *runtime = sk_node_runtime(server->node);
+    struct sk_api_options options = {
+        .base = sk_libevent_runtime_base(runtime),
+        .engine = sk_node_engine(server->node),
+        .runtime = sk_libevent_runtime_port(runtime),
+        .host = server->host,
+        .port = server->port,
+        .body_size_max = (size_t)server->options.body_size_max,
+        .connections_max = (uint32_t)server->options.connections_max,
+    };
+    skald_error error = { .message = "" };
+    enum skald_status status = sk_api_new(&options, &server->api, &error);
+    if (status != SKALD_OK) {
+        char remedy[160];
+        (void)snprintf(remedy, sizeof remedy,
+                       "`ss -ltnp 'sport = :%u'` shows by whom; --listen %s:0 picks a free one",
+                       (unsigned)server->port, server->host);
+        return fail_to_start(server, &error, status == SKALD_E_BUSY ? remedy : NULL);
+    }
+    struct sk_buf url = { 0 };
+    append_url(server, &url);
+    (void)fprintf(server->cli->out, "listening on %s\n", sk_buf_text(&url));
+    (void)fflush(server->cli->out);
+    sk_buf_release(&url);
+    if (!is_loopback(server->host)) {
+        say(server, SK_LOG_WARN, "server.open",
+            "whoever reaches this address may start and cancel sagas");
+    }
+    return CLI_GO_ON;
+}
+
+static int run(struct server *server)
+{
+    struct sk_runtime *runtime = runtime_of(server);
+    skald_error error = { .message = "" };
+    server->drains_left = DRAIN_TIMES;
+    server->drain = runtime->ops->timer_new(runtime, on_drain, server);
+    if (server->drain == NULL) return cli_fail(server->cli, CLI_FAILED, NULL, "out of memory");
+    sk_engine_open(sk_node_engine(server->node), on_opened, server);
+    if (sk_libevent_runtime_run(sk_node_runtime(server->node), &error) != SKALD_OK) {
+        return cli_fail(server->cli, CLI_FAILED, NULL, "%s", error.message);
+    }
+    return server->code;
+}
+
+static void close_all(struct server *server)
+{
+    if (server->node != NULL) {
+        runtime_of(server)->ops->timer_free(server->drain);
+        sk_node_close(server->node);
+    }
+    sk_api_free(server->api);
+    sk_node_free(server->node);
+    for (size_t i = 0; i < server->definitions_count; i++) {
+        sk_buf_release(&server->definitions[i]);
+    }
+    free(server->definitions);
+}
+
+/* As many descriptors as the system allows: connections, participants, the store. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int serve_main(const struct cli *cli, int argc, char **argv)
+{
+    struct server server = { .cli = cli,
+                             .options = { .store = "sqlite:skald.db",
+                                          .listen = "127.0.0.1:8080",
+                                          .log_level = SK_LOG_INFO,
+                                          .grace_ms = GRACE_MS } };
+    struct cli_args args;
+    int code = cli_parse(cli, &server.options, argc, argv, &args);
+    if (code != CLI_GO_ON) return code;
+    if (args.count > 0) {
+        return cli_fail(cli, CLI_WRONG_USE, "to define a file write --define FILE",
+                        "serve takes no arguments, but there is '%s'", args.items[0]);
+    }
+    code = read_listen(&server);
+    if (code == CLI_GO_ON) code = read_definitions(&server);
+    if (code == CLI_GO_ON) raise_descriptors();
+    if (code == CLI_GO_ON) code = open_node(&server);
+    if (code == CLI_GO_ON) code = open_api(&server);
+    if (code == CLI_GO_ON) code = run(&server);
+    close_all(&server);
+    return code;
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .main = serve_main,
+    .summary = "Run sagas and answer over HTTP, until stopped by a signal",
+    .usage = "[options]",
+    .example = "skald serve --store sqlite:orders.db --listen 127.0.0.1:8080 --define order.yaml",
+    .options = table,
+};

@@ -1,0 +1,278 @@
+/* assemble.c: see assemble.h. The tables of stores and invokers of this build. */
+#include "skald/assemble.h"
+
+#include "invoke/function.h"
+#include "observe/log_lines.h"
+#include "skald/token_key.h"
+#include "store/memory.h"
+#ifdef SK_WITH_SQLITE
+#include "store/sqlite/sqlite.h"
+#endif
+#ifdef SK_WITH_HTTP
+#include "invoke/http.h"
+#endif
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NAME_SIZE_MAX = 128, SECRET_NAME_SIZE_MAX = 128 };
+
+struct sk_node {
+    char name[NAME_SIZE_MAX];
+    struct sk_libevent_runtime *runtime;
+    struct sk_store *store;
+    struct sk_invoker *invokers[SK_KINDS_COUNT]; /* by kind; owned */
+    struct sk_engine *engine;
+    uint8_t token_key[SK_TOKEN_KEY_SIZE];
+    void (*on_notice)(void *context, struct sk_str what, struct sk_str json);
+    void *notice_context;
+};
+
+static struct sk_runtime *port_of(struct sk_node *node)
+{
+    return sk_libevent_runtime_port(node->runtime);
+}
+
+/* ---- stores ---------------------------------------------------------------------------------- */
+
+/* Nothing of this process survives it, so the key of its tokens need not either. */
+static enum skald_status open_memory(struct sk_node *node, const char *rest, skald_error *error)
+{
+    if (rest[0] != 0) {
+        return sk_error_set(error, SKALD_E_ARGUMENT,
+                            "memory: takes nothing after it, but there is '%s'", rest);
+    }
+    struct sk_runtime *runtime = port_of(node);
+    runtime->ops->random(runtime, node->token_key, sizeof node->token_key);
+    return sk_memory_store_new(runtime, 0, &node->store, error);
+}
+
+#ifdef SK_WITH_SQLITE
+static enum skald_status open_sqlite(struct sk_node *node, const char *path, skald_error *error)
+{
+    char key[PATH_MAX];
+    int size = snprintf(key, sizeof key, "%s.key", path);
+    if (path[0] == 0 || size < 0 || (size_t)size >= sizeof key) {
+        return sk_error_set(error, SKALD_E_ARGUMENT,
+                            "the path of the database is %s: write it as sqlite:orders.db",
+                            path[0] == 0 ? "missing" : "too long");
+    }
+    struct sk_sqlite_options options = { .path = path, .runtime = port_of(node) };
+    enum skald_status status = sk_sqlite_store_open(&options, &node->store, error);
+    if (status != SKALD_OK) return status;
+    return sk_token_key_load(options.runtime, key, node->token_key, error);
+}
+#endif
+
+static const struct store_row {
+    const char *scheme;
+    enum skald_status (*open)(struct sk_node *node, const char *rest, skald_error *error);
+} stores[] = {
+#ifdef SK_WITH_SQLITE
+    { "sqlite", open_sqlite },
+#endif
+    { "memory", open_memory },
+};
+
+enum { STORES_COUNT = sizeof stores / sizeof stores[0] };
+
+static enum skald_status refuse_store(const char *url, struct sk_str scheme, skald_error *error)
+{
+    const char *names[STORES_COUNT];
+    char list[128];
+    for (size_t i = 0; i < STORES_COUNT; i++) names[i] = stores[i].scheme;
+    sk_node_stores(list, sizeof list);
+    int near = sk_str_nearest(scheme, names, STORES_COUNT);
+    if (near >= 0) {
+        return sk_error_set(error, SKALD_E_UNSUPPORTED, "store '%s': did you mean %s:? (%s)", url,
+                            names[near], list);
+    }
+    return sk_error_set(error, SKALD_E_UNSUPPORTED,
+                        "store '%s': this build has %s; write for instance sqlite:orders.db", url,
+                        list);
+}
+
+static enum skald_status open_store(struct sk_node *node, const char *url, skald_error *error)
+{
+    struct sk_str whole = sk_str_of(url);
+    size_t colon = sk_str_find(whole, ':');
+    struct sk_str scheme = sk_str_sub(whole, 0, colon);
+    for (size_t i = 0; i < STORES_COUNT && colon < whole.size; i++) {
+        if (sk_str_is(scheme, stores[i].scheme)) return stores[i].open(node, url + colon + 1, error);
+    }
+    return refuse_store(url, scheme, error);
+}
+
+/* ---- invokers -------------------------------------------------------------------------------- */
+
+#ifdef SK_WITH_HTTP
+/* ${secret:NAME} is the environment's SKALD_SECRET_NAME. */
+static bool secret_of(void *context, struct sk_str name, struct sk_buf *out)
+{
+    (void)context;
+    char variable[SECRET_NAME_SIZE_MAX];
+    int size = snprintf(variable, sizeof variable, "SKALD_SECRET_%.*s", SK_STR_ARGS(name));
+    if (size < 0 || (size_t)size >= sizeof variable) return false;
+    const char *value = getenv(variable);
+    if (value != NULL) sk_buf_append_text(out, value);
+    return value != NULL;
+}
+
+static enum skald_status make_http(struct sk_node *node, struct sk_invoker **out, skald_error *error)
+{
+    struct sk_http_options options = { .runtime = port_of(node),
+                                       .base = sk_libevent_runtime_base(node->runtime),
+                                       .secret = secret_of };
+    return sk_http_invoker_new(&options, out, error);
+}
+#endif
+
+static enum skald_status make_function(struct sk_node *node, struct sk_invoker **out,
+                                       skald_error *error)
+{
+    return sk_function_invoker_new(port_of(node), out, error);
+}
+
+static const struct invoker_row {
+    const char *name;
+    enum sk_step_kind kind;
+    enum skald_status (*make)(struct sk_node *node, struct sk_invoker **out, skald_error *error);
+} invokers[] = {
+#ifdef SK_WITH_HTTP
+    { "http", SK_KIND_HTTP, make_http },
+#endif
+    { "function", SK_KIND_FUNCTION, make_function },
+};
+
+enum { INVOKERS_COUNT = sizeof invokers / sizeof invokers[0] };
+
+static enum skald_status make_invokers(struct sk_node *node, skald_error *error)
+{
+    for (size_t i = 0; i < INVOKERS_COUNT; i++) {
+        enum skald_status status =
+            invokers[i].make(node, &node->invokers[invokers[i].kind], error);
+        if (status != SKALD_OK) return status;
+    }
+    return SKALD_OK;
+}
+
+/* ---- the node -------------------------------------------------------------------------------- */
+
+static void on_event(void *context, const struct sk_saga *saga, const struct sk_event *event)
+{
+    sk_log_event(port_of(context), saga, event);
+}
+
+static void on_notice(void *context, struct sk_str what, struct sk_str json)
+{
+    struct sk_node *node = context;
+    if (node->on_notice != NULL) node->on_notice(node->notice_context, what, json);
+}
+
+static void set_name(struct sk_node *node, const char *name)
+{
+    if (name != NULL) {
+        (void)snprintf(node->name, sizeof node->name, "%s", name);
+    } else if (gethostname(node->name, sizeof node->name - 1) != 0 || node->name[0] == 0) {
+        (void)snprintf(node->name, sizeof node->name, "skald");
+    }
+}
+
+static enum skald_status make_engine(struct sk_node *node, const struct sk_engine_options *given,
+                                     skald_error *error)
+{
+    struct sk_engine_options options = *given;
+    options.runtime = port_of(node);
+    options.store = node->store;
+    options.node = sk_node_name(node);
+    memcpy(options.token_key, node->token_key, sizeof options.token_key);
+    memcpy(options.invokers, node->invokers, sizeof options.invokers);
+    options.on_event = on_event;
+    options.on_notice = on_notice;
+    options.observer_context = node;
+    return sk_engine_new(&options, &node->engine, error);
+}
+
+enum skald_status sk_node_new(const struct sk_node_options *options, struct sk_node **out_node,
+                              skald_error *error)
+{
+    struct sk_node *node = sk_alloc(sizeof *node);
+    if (node == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    *node = (struct sk_node){ .on_notice = options->on_notice,
+                              .notice_context = options->notice_context };
+    set_name(node, options->name);
+    enum skald_status status = sk_libevent_runtime_new(&options->runtime, &node->runtime, error);
+    if (status != SKALD_OK) goto out;
+    status = open_store(node, options->store_url, error);
+    if (status != SKALD_OK) goto out;
+    status = make_invokers(node, error);
+    if (status != SKALD_OK) goto out;
+    status = make_engine(node, &options->engine, error);
+    if (status != SKALD_OK) goto out;
+    *out_node = node;
+    return SKALD_OK;
+out:
+    sk_node_free(node);
+    return status;
+}
+
+void sk_node_close(struct sk_node *node)
+{
+    sk_engine_free(node->engine);
+    node->engine = NULL;
+    for (size_t i = 0; i < SK_KINDS_COUNT; i++) {
+        if (node->invokers[i] != NULL) node->invokers[i]->ops->free(node->invokers[i]);
+        node->invokers[i] = NULL;
+    }
+    if (node->store != NULL) node->store->ops->free(node->store);
+    node->store = NULL;
+}
+
+void sk_node_free(struct sk_node *node)
+{
+    if (node == NULL) return;
+    sk_node_close(node);
+    sk_libevent_runtime_free(node->runtime);
+    sk_free(node);
+}
+
+struct sk_engine *sk_node_engine(struct sk_node *node)
+{
+    return node->engine;
+}
+
+struct sk_libevent_runtime *sk_node_runtime(struct sk_node *node)
+{
+    return node->runtime;
+}
+
+struct sk_str sk_node_name(const struct sk_node *node)
+{
+    return sk_str_of(node->name);
+}
+
+struct sk_invoker *sk_node_functions(struct sk_node *node)
+{
+    return node->invokers[SK_KIND_FUNCTION];
+}
+
+static void add_name(char *out, size_t size, const char *name)
+{
+    size_t used = strlen(out);
+    (void)snprintf(out + used, size - used, "%s%s", used == 0 ? "" : ", ", name);
+}
+
+void sk_node_stores(char *out, size_t size)
+{
+    out[0] = 0;
+    for (size_t i = 0; i < STORES_COUNT; i++) add_name(out, size, stores[i].scheme);
+}
+
+void sk_node_invokers(char *out, size_t size)
+{
+    out[0] = 0;
+    for (size_t i = 0; i < INVOKERS_COUNT; i++) add_name(out, size, invokers[i].name);
+}
