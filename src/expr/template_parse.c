@@ -224,14 +224,16 @@ static struct sk_part *add_part(struct sk_scan *scan, struct parts *parts, enum 
     return part;
 }
 
-/* Where the next "{{" is, or the end. */
+/* Where the next "{{" is, or the end. Of more than two braces the last two count: "{{{.n}}}" is a
+ * value in braces. */
 static size_t find_action(const struct sk_scan *scan)
 {
     struct sk_str text = scan->text;
     size_t at = scan->at;
     while (at < text.size) {
         at += sk_str_find(sk_str_sub(text, at, text.size), '{');
-        if (at + 1 < text.size && text.data[at + 1] == '{') {
+        struct sk_str rest = sk_str_sub(text, at, 3);
+        if (sk_str_starts(rest, SK_STR("{{")) && !sk_str_is(rest, "{{{")) {
             return at;
         }
         at += at < text.size ? 1 : 0;

@@ -1,9 +1,8 @@
 /*
  * alloc_fail.h: makes the n-th allocation of the pure layers fail.
  *
- * A test that wants it asks the linker to send sk_alloc and sk_realloc here:
- *     target_link_options(<test> PRIVATE -Wl,--wrap=sk_alloc -Wl,--wrap=sk_realloc)
- * (tests/CMakeLists.txt does so for the unit tests of base and expr). Without that, nothing fails.
+ * For a unit test that includes this header, tests/CMakeLists.txt tells the linker to send sk_alloc
+ * and sk_realloc here (--wrap). Elsewhere that must be asked for, else nothing fails.
  *
  *     for (int n = 0; skt_alloc_fail_at(n), run(), skt_alloc_fail_hit(); n++) { … judge … }
  *

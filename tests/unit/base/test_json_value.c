@@ -338,11 +338,12 @@ static void test_writer(void **state)
     sk_json_key(&w, "none");
     sk_json_put_raw(&w, SK_STR(""));
     sk_json_end_object(&w);
-    assert_string_equal(
-        sk_buf_text(&out),
-        "{\"text\":\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001\x7f\xc3\xa4\xef\xbf\xbd"
-        "\xef\xbf\xbd\xef\xbf\xbd\",\"k\\n\":\"\",\"list\":[-9223372036854775808,18446744073709551615,0.5,true,false,null,"
-        "[],{}],\"raw\":{\"x\":1},\"none\":null}");
+    assert_string_equal(sk_buf_text(&out),
+                        "{\"text\":\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001\x7f\xc3\xa4\xef\xbf\xbd"
+                        "\xef\xbf\xbd\xef\xbf\xbd\",\"k\\n\":\"\",\"list\":["
+                        "-9223372036854775808,18446744073709551615,"
+                        "0.5,true,false,null,"
+                        "[],{}],\"raw\":{\"x\":1},\"none\":null}");
     assert_int_equal(sk_json_check(sk_buf_view(&out), NULL), SKALD_OK);
     sk_buf_release(&out);
 }
