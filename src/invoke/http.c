@@ -14,7 +14,6 @@
 #include "base/limits.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>

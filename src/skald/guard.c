@@ -295,10 +295,11 @@ enum skald_status skald_guard_begin(sqlite3 *db, const char *key, const char *op
     return status;
 }
 
+/* 409 says "still being worked on" to a saga that is unsure: never the last word. */
 static bool is_final(int status)
 {
-    return (status >= 200 && status <= 299) ||
-           (status >= 400 && status <= 499 && status != 408 && status != 425 && status != 429);
+    if (status == 408 || status == 409 || status == 425 || status == 429) return false;
+    return (status >= 200 && status <= 299) || (status >= 400 && status <= 499);
 }
 
 enum skald_status skald_guard_finish(sqlite3 *db, const char *key, const char *operation,
