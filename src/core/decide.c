@@ -83,11 +83,13 @@ static enum skald_status outcome(struct sk_turn *turn, const struct sk_command *
 /* The same answer again is fine; another one is a conflict. */
 static enum skald_status completed_before(struct sk_turn *turn, const struct sk_command *command, const struct sk_unit *unit)
 {
-    bool was_success = unit->state != SK_STEP_FAILED && unit->state != SK_STEP_SKIPPED;
     bool is_success = command->outcome->class_ == SK_OUTCOME_SUCCEEDED;
-    if (was_success && is_success && sk_json_equal(unit->output, command->outcome->output)) return SKALD_OK;
-    if (!was_success && !is_success && sk_str_equal(unit->error_code, command->outcome->code)) return SKALD_OK;
-    if (was_success) return sk_error_set(turn->error, SKALD_E_CONFLICT, "the step has been completed before with another answer");
+    if (unit->state == SK_STEP_COMPLETED) {
+        if (is_success && sk_json_equal(unit->output, command->outcome->output)) return SKALD_OK;
+        return sk_error_set(turn->error, SKALD_E_CONFLICT, "the step has been completed before with another answer");
+    }
+    bool is_same_no = unit->state == SK_STEP_FAILED && !is_success && sk_str_equal(unit->error_code, command->outcome->code);
+    if (is_same_no) return SKALD_OK;
     sk_late_answer(turn, command->step, command->item, command->attempt, command->round, command->outcome);
     return SKALD_OK;
 }
