@@ -5,12 +5,13 @@
  *   start ──► QUEUED                                        │ time-out, cancel
  *                  └── time-out, cancel ──► ABANDONED ◄─────┘ (done with `timeout`, or never)
  *
- *   F1  The place of a call is changed by compare-and-set: helper and loop agree who was first. A call
- *       that was abandoned while queued is never carried out.
- *   F2  The loop reads the answer only after the function has returned; until then it is the helper's.
- *   F3  A call lives until both its `done` is settled and its function has returned; that may be after
- *       the invoker has been freed, so a call keeps nothing of the invoker but the pointer, which is
- *       NULL once the engine does not wait any more.
+ *   F1  The place of a call is changed by compare-and-set: helper and loop agree who was first.
+ *       A call that was abandoned while queued is never carried out.
+ *   F2  The loop reads the answer only after the function has returned; until then it is the
+ *       helper's.
+ *   F3  A call lives until both its `done` is settled and its function has returned; that may be
+ *       after the invoker has been freed, so a call keeps nothing of the invoker but the
+ *       pointer, which is NULL once the engine does not wait any more.
  */
 #include "invoke/function.h"
 

@@ -1,10 +1,11 @@
 /*
- * function.h: the invoker for participants that are C functions of this process (step type function).
+ * function.h: the invoker for participants that are C functions of this process (step type
+ * function).
  *
- * A function gets one call, reads its request and says one answer before it returns; when it says
- * none the outcome is unknown (no_reply). A blocking one runs on a helper thread, any other on the
- * loop, in a later turn, and must not take long. Nothing here needs libevent: the simulator's runtime
- * will do.
+ * A function gets one call, reads its request and says one answer before it returns; when it
+ * says none the outcome is unknown (no_reply). A blocking one runs on a helper thread, any other
+ * on the loop, in a later turn, and must not take long. Nothing here needs libevent: the
+ * simulator's runtime will do.
  *
  *   static void reserve(struct sk_function_call *call, void *context)
  *   {
@@ -21,8 +22,8 @@
 
 struct sk_function_call;
 
-/* Borrowed for the call. The same step, item, operation and round always has the same key: a function
- * that has seen it does nothing again and says the same. */
+/* Borrowed for the call. The same step, item, operation and round always has the same key: a
+ * function that has seen it does nothing again and says the same. */
 struct sk_function_request {
     enum sk_operation operation;
     struct sk_str name, saga_id, step_id, key;
@@ -47,9 +48,10 @@ struct sk_function_handlers {
 
 enum skald_status sk_function_invoker_new(struct sk_runtime *runtime, struct sk_invoker **out,
                                           skald_error *error) SK_MUST_CHECK;
-/* On the loop, at any time; the name is copied. SKALD_E_CONFLICT: the name is taken. SKALD_E_ARGUMENT:
- * no name or no handler. Without a `compensation` or `verify` of its own the action of a *different*
- * function is called when a definition names one for that role, never the step's own action again. */
+/* On the loop, at any time; the name is copied. SKALD_E_CONFLICT: the name is taken.
+ * SKALD_E_ARGUMENT: no name or no handler. Without a `compensation` or `verify` of its own the
+ * action of a *different* function is called when a definition names one for that role, never
+ * the step's own action again. */
 enum skald_status sk_function_register(struct sk_invoker *invoker, struct sk_str name,
                                        const struct sk_function_handlers *handlers,
                                        skald_error *error) SK_MUST_CHECK;

@@ -3,10 +3,10 @@
  * diagram of a transfer's life stands in http_parts.h.
  *
  *   I1  `done` is called from the loop's own callbacks (socket, timer), never from inside `start`.
- *   I2  A transfer is out of the table of tickets, off its host and its timer is off before `done` is
- *       called, so that `done` may start and cancel what it likes.
- *   I3  The time-out is the loop's own monotonic timer and runs from `start`: it also covers the wait
- *       for a connection, which libcurl's does not.
+ *   I2  A transfer is out of the table of tickets, off its host and its timer is off before
+ *       `done` is called, so that `done` may start and cancel what it likes.
+ *   I3  The time-out is the loop's own monotonic timer and runs from `start`: it also covers the
+ *       wait for a connection, which libcurl's does not.
  */
 #include "invoke/http_parts.h"
 

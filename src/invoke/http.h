@@ -1,14 +1,14 @@
 /*
- * http.h: the invoker for participants that speak HTTP (step types service and http): libcurl on the
- * runtime's loop. HTTP/1.1 with kept-alive connections; TLS is always verified; redirects are not
- * followed; the environment's proxies are not used.
+ * http.h: the invoker for participants that speak HTTP (step types service and http): libcurl on
+ * the runtime's loop. HTTP/1.1 with kept-alive connections; TLS is always verified; redirects
+ * are not followed; the environment's proxies are not used.
  *
- * What is sent with every request: Idempotency-Key, Skald-Saga-Id, Skald-Step-Id, Skald-Operation,
- * Skald-Attempt, Skald-Deadline, Skald-Token, traceparent, User-Agent, Content-Type: application/json
- * with a body. The definition's headers are added; those that Skald or the framing of HTTP owns
- * (Skald-*, Idempotency-Key, Content-Length, Transfer-Encoding, Connection, Expect …) are not taken
- * from it. `${secret:NAME}` is resolved at send time in the target and in header values, in a query
- * percent-encoded.
+ * What is sent with every request: Idempotency-Key, Skald-Saga-Id, Skald-Step-Id,
+ * Skald-Operation, Skald-Attempt, Skald-Deadline, Skald-Token, traceparent, User-Agent,
+ * Content-Type: application/json with a body. The definition's headers are added; those that
+ * Skald or the framing of HTTP owns (Skald-*, Idempotency-Key, Content-Length,
+ * Transfer-Encoding, Connection, Expect …) are not taken from it. `${secret:NAME}` is resolved
+ * at send time in the target and in header values, in a query percent-encoded.
  *
  * What an answer means: http_outcome.h.
  */

@@ -5,8 +5,8 @@
 #error "libcurl 7.80 or later is needed (CURLOPT_PREREQFUNCTION)"
 #endif
 
-/* Called each time the request is about to go out on a connection. More than once in an attempt means
- * that a kept-alive connection died under it and libcurl sent it again under the same key. */
+/* Called each time the request is about to go out on a connection. More than once in an attempt
+ * means that a kept-alive connection died under it and libcurl sent it again under the same key. */
 static int on_sending(void *context, char *to_ip, char *from_ip, int to_port, int from_port)
 {
     (void)to_ip;

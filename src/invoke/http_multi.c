@@ -1,6 +1,7 @@
 /*
- * http_multi.c: libcurl's "multi socket" interface on libevent. libcurl says which sockets and which
- * moment it waits for; the loop says when they have come; finished exchanges are handed to http.c.
+ * http_multi.c: libcurl's "multi socket" interface on libevent. libcurl says which sockets and
+ * which moment it waits for; the loop says when they have come; finished exchanges are handed to
+ * http.c.
  *
  * Never called by libcurl's own callbacks: curl_multi_socket_action is entered from the loop only.
  */

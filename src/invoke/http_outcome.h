@@ -1,11 +1,11 @@
 /*
- * http_outcome.h: what an HTTP answer, or its absence, means for a saga. Pure: no sockets, no clock.
- * The tables stand in http_outcome.c, one per operation.
+ * http_outcome.h: what an HTTP answer, or its absence, means for a saga. Pure: no sockets, no
+ * clock. The tables stand in http_outcome.c, one per operation.
  *
- *   O1  Nothing turns "may have happened" into "did not happen" but a status that says so by table or
- *       by the definition's own lists. A body never does.
- *   O2  A body {"error":{"code","message","retryable"}} names code and message of every answer that is
- *       not a success; `retryable` moves only between failed and retryable.
+ *   O1  Nothing turns "may have happened" into "did not happen" but a status that says so by
+ *       table or by the definition's own lists. A body never does.
+ *   O2  A body {"error":{"code","message","retryable"}} names code and message of every answer
+ *       that is not a success; `retryable` moves only between failed and retryable.
  *   O3  is_answered is true exactly when the participant's answer arrived whole.
  */
 #ifndef SK_INVOKE_HTTP_OUTCOME_H
@@ -55,8 +55,8 @@ struct sk_http_answer {
     struct sk_str body;
 };
 
-/* Spans of *out live in `arena`, in `answer` or for ever. When the arena fails the outcome is as for
- * an answer that was lost. */
+/* Spans of *out live in `arena`, in `answer` or for ever. When the arena fails the outcome is as
+ * for an answer that was lost. */
 void sk_http_outcome(const struct sk_http_question *question, const struct sk_http_answer *answer,
                      struct sk_arena *arena, struct sk_outcome *out);
 

@@ -90,8 +90,8 @@ struct sk_http_invoker {
 /* http.c: the exchange of a flying transfer is over (curl's verdict). */
 void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result);
 
-/* http_request.c. Fills url, method, headers, body and question of the transfer from the invocation.
- * SKALD_OK also when the request must not be sent: then *out_failure says why. */
+/* http_request.c. Fills url, method, headers, body and question of the transfer from the
+ * invocation. SKALD_OK also when the request must not be sent: then *out_failure says why. */
 enum skald_status sk_http_request_build(struct sk_http_transfer *transfer,
                                         const struct sk_invocation *invocation,
                                         enum sk_http_failure *out_failure) SK_MUST_CHECK;

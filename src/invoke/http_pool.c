@@ -3,8 +3,8 @@
  * stand in line; the handles that carried one are kept for the next, because making a handle costs
  * more than an exchange.
  *
- *   P1  A host is in idle_hosts exactly when nothing flies to it and nothing waits for it; only such
- *       a host may be forgotten.
+ *   P1  A host is in idle_hosts exactly when nothing flies to it and nothing waits for it; only
+ *       such a host may be forgotten.
  *   P2  flying_count + easies_count ≤ connections_per_host: there are no handles beyond it.
  */
 #include "invoke/http_parts.h"
@@ -104,8 +104,8 @@ static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *hos
     return true;
 }
 
-/* What cannot be sent for want of memory waits in line: the next end of an exchange tries again, and
- * the time-out ends it as never sent. */
+/* What cannot be sent for want of memory waits in line: the next end of an exchange tries again,
+ * and the time-out ends it as never sent. */
 void sk_http_pool_launch(struct sk_http_invoker *invoker, struct sk_http_host *host)
 {
     while (!sk_list_is_empty(&host->waiting) &&

@@ -68,8 +68,8 @@ static void append_secret(struct build *b, struct sk_str name, bool is_encoded)
     sk_buf_release(&value);
 }
 
-/* Appends `text` to b->text with every ${secret:NAME} resolved; in a URL, what stands behind the '?'
- * is percent-encoded. */
+/* Appends `text` to b->text with every ${secret:NAME} resolved; in a URL, what stands behind the
+ * '?' is percent-encoded. */
 static void append_resolved(struct build *b, struct sk_str text, bool is_url)
 {
     static const char opening[] = "${secret:";
@@ -119,7 +119,7 @@ static bool is_header_value(struct sk_str value)
     return true;
 }
 
-/* `form` is what libcurl wants: "Name: value", "Name;" for an empty one, "Name:" for none at all. */
+/* `form` is what libcurl wants: "Name: value", "Name;" for an empty one, "Name:" for none. */
 static void append_node(struct build *b, struct sk_str form)
 {
     struct sk_arena *arena = &b->transfer->arena;

@@ -3,8 +3,8 @@
  * server.
  *
  *   G1  An action proceeds only if there is no compensation row of its key, in any round.
- *   G2  The write lock is taken before anything is read, so two copies of a request cannot both find
- *       nothing.
+ *   G2  The write lock is taken before anything is read, so two copies of a request cannot both
+ *       find nothing.
  *   G3  An action's row is written by finish alone: it exists exactly when the effect does.
  */
 #include <skald/guard.h>

@@ -1,6 +1,6 @@
 /*
- * test_invoke_http.c: the HTTP invoker against participants that answer well, badly or not at all, and
- * the tables of outcomes row by row. Everything waits on events.
+ * test_invoke_http.c: the HTTP invoker against participants that answer well, badly or not at
+ * all, and the tables of outcomes row by row. Everything waits on events.
  */
 #include "base/assert.h"
 #include "base/json.h"
@@ -733,8 +733,8 @@ static void test_time_out_in_line(void **state)
     close_world(&world);
 }
 
-/* A kept connection that dies under a request: it is sent again under the same key, and its answer is
- * no proof that the first copy is not still being worked on. */
+/* A kept connection that dies under a request: it is sent again under the same key, and its
+ * answer is no proof that the first copy is not still being worked on. */
 static void test_a_request_that_was_sent_twice(void **state)
 {
     (void)state;
