@@ -19,13 +19,20 @@ static void action_times_out(struct sk_turn *turn, uint32_t step, int32_t item, 
     sk_action_give_up(turn, step, item, &outcome);
 }
 
+/* Tried until it is settled, whatever its step_timeout says: what must succeed, and a pivot of which nobody knows. */
+static bool is_never_given_up(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit)
+{
+    bool is_open_pivot = sk_step_of(saga, step)->is_pivot && saga->state == SK_SAGA_RUNNING && !saga->is_past_pivot;
+    return sk_step_must_succeed(saga, step) || (is_open_pivot && unit->maybe);
+}
+
 static void tick_paused(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_unit *unit)
 {
     const struct sk_call *action = &unit->action;
     int64_t step_limit = sk_step_of(turn->saga, step)->step_timeout_ms;
     bool is_over = step_limit > 0 && unit->first_start_at_ms + step_limit <= turn->now_ms;
     bool retries = action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
-    if (retries && is_over && !sk_step_must_succeed(turn->saga, step)) {
+    if (retries && is_over && !is_never_given_up(turn->saga, step, unit)) {
         action_times_out(turn, step, item, "step_timeout", "all attempts and pauses took longer than step_timeout");
     } else if (action->what == SK_FOR_POLL && is_due(action->wait_until_ms, turn->now_ms)) {
         sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, 0, SK_STR("timeout"), SK_STR("the poll's time-out passed"));
@@ -112,7 +119,7 @@ static int64_t unit_wake_at(const struct sk_saga *saga, uint32_t step, const str
         if (action->what == SK_FOR_POLL) at = least(at, action->wait_until_ms);
         int64_t limit = sk_step_of(saga, step)->step_timeout_ms;
         bool retries = action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
-        if (retries && limit > 0 && !sk_step_must_succeed(saga, step)) at = least(at, unit->first_start_at_ms + limit);
+        if (retries && limit > 0 && !is_never_given_up(saga, step, unit)) at = least(at, unit->first_start_at_ms + limit);
     }
     if (sk_verify_is_wanted(saga, step, unit)) {
         int64_t law6 = sk_unit_law6_at(unit);
