@@ -23,12 +23,12 @@ enum cli_exit {
 struct cli;
 
 struct cli_command {
-    const char *name;    /* "serve" */
+    const char *name; /* "serve" */
     /* argv[0] is the command's name; argc and argv are what is left after it was found. */
     int (*main)(const struct cli *cli, int argc, char **argv);
-    const char *summary; /* one sentence, without its full stop */
-    const char *usage;   /* what stands after "skald serve ": "[options] FILE..." */
-    const char *example; /* one line that works as it stands */
+    const char *summary;              /* one sentence, without its full stop */
+    const char *usage;                /* what stands after "skald serve ": "[options] FILE..." */
+    const char *example;              /* one line that works as it stands */
     const struct cli_option *options; /* ends with a row without a name; may be NULL */
 };
 
@@ -46,7 +46,8 @@ int cli_fail(const struct cli *cli, int code, const char *remedy, const char *fo
 void cli_help(const struct cli *cli, FILE *out);
 
 extern const struct cli_command cli_serve, cli_define, cli_start, cli_list, cli_show, cli_events,
-    cli_cancel, cli_signal, cli_complete, cli_validate, cli_dry_run, cli_visualize, cli_demo, cli_bench,
-    cli_version;
+    cli_cancel, cli_force_cancel, cli_force_complete, cli_retry, cli_skip_step, cli_suspend,
+    cli_resume, cli_signal, cli_complete, cli_validate, cli_dry_run, cli_visualize, cli_demo,
+    cli_bench, cli_version;
 
 #endif

@@ -10,17 +10,20 @@
 
 /* In the order of the help. */
 static const struct cli_command *const commands[] = {
-    &cli_serve,
-    &cli_version,
+    &cli_serve,     &cli_define,  &cli_start,        &cli_list,           &cli_show,
+    &cli_events,    &cli_cancel,  &cli_force_cancel, &cli_force_complete, &cli_retry,
+    &cli_skip_step, &cli_suspend, &cli_resume,       &cli_signal,         &cli_complete,
+    &cli_validate,  &cli_dry_run, &cli_visualize,    &cli_version,
 };
 
 enum { COMMANDS_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_overview(FILE *out)
 {
-    (void)fputs("skald runs sagas: transactions over many services, wholly done or wholly undone.\n\n"
-                "usage: skald <command> [options]\n\n",
-                out);
+    (void)
+        fputs("skald runs sagas: transactions over many services, wholly done or wholly undone.\n\n"
+              "usage: skald <command> [options]\n\n",
+              out);
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
         (void)fprintf(out, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
     }

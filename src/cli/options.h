@@ -47,8 +47,8 @@ struct cli_option {
     enum cli_option_kind kind;
     const char *value; /* how its value is called in the help: "HOST:PORT" */
     const char *help;
-    size_t offset;     /* of its field in the command's options */
-    int64_t min, max;  /* CLI_INT; both 0 = any */
+    size_t offset;              /* of its field in the command's options */
+    int64_t min, max;           /* CLI_INT; both 0 = any */
     const char *const *choices; /* CLI_CHOICE; ends with NULL */
 };
 

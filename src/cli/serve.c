@@ -38,8 +38,8 @@ static const struct cli_option table[] = {
       offsetof(struct options, define), 0, 0, NULL },
     { "ready-file", 0, CLI_TEXT, "PATH", "written with the server's URL once sagas are served",
       offsetof(struct options, ready_file), 0, 0, NULL },
-    { "node", 0, CLI_TEXT, "NAME", "this node's name (the host's)",
-      offsetof(struct options, node), 0, 0, NULL },
+    { "node", 0, CLI_TEXT, "NAME", "this node's name (the host's)", offsetof(struct options, node),
+      0, 0, NULL },
     { "grace", 0, CLI_DURATION, "DURATION", "how long a stop awaits calls in flight (10s)",
       offsetof(struct options, grace_ms), 0, 0, NULL },
     { "body-max", 0, CLI_INT, "BYTES", "largest request body (4259840)",
@@ -77,10 +77,9 @@ static void say(struct server *server, enum sk_log_level level, const char *even
                 const char *message)
 {
     struct sk_runtime *runtime = runtime_of(server);
-    struct sk_log_line line = { .level = level,
-                                .event = sk_str_of(event),
-                                .duration_ms = -1,
-                                .message = sk_str_of(message) };
+    struct sk_log_line line = {
+        .level = level, .event = sk_str_of(event), .duration_ms = -1, .message = sk_str_of(message)
+    };
     runtime->ops->log(runtime, &line);
 }
 
@@ -187,8 +186,8 @@ static void on_defined(void *context, const struct sk_define_reply *reply)
     if (reply->status != SKALD_OK) {
         struct sk_buf text = { 0 };
         sk_buf_printf(&text, "%s: ", server->options.define.items[server->defined_count]);
-        sk_buf_append_text(&text, reply->error == NULL ? skald_status_text(reply->status) :
-                                                         reply->error->message);
+        sk_buf_append_text(&text, reply->error == NULL ? skald_status_text(reply->status)
+                                                       : reply->error->message);
         if (reply->diagnostics != NULL) sk_diagnostics_print(reply->diagnostics, &text);
         say(server, SK_LOG_ERROR, "definition.refused", sk_buf_text(&text));
         sk_buf_release(&text);
@@ -272,7 +271,8 @@ static int read_definitions(struct server *server)
     const struct cli_list *files = &server->options.define;
     if (files->count == 0) return CLI_GO_ON;
     server->definitions = calloc(files->count, sizeof *server->definitions);
-    if (server->definitions == NULL) return cli_fail(server->cli, CLI_FAILED, NULL, "out of memory");
+    if (server->definitions == NULL)
+        return cli_fail(server->cli, CLI_FAILED, NULL, "out of memory");
     server->definitions_count = files->count;
     for (size_t i = 0; i < files->count; i++) {
         int code = read_definition(server, files->items[i], &server->definitions[i]);
@@ -309,7 +309,8 @@ static int open_node(struct server *server)
 
 static bool is_loopback(const char *host)
 {
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
 }
 
 static int open_api(struct server *server)
@@ -327,7 +328,7 @@ static int open_api(struct server *server)
     skald_error error = { .message = "" };
     enum skald_status status = sk_api_new(&options, &server->api, &error);
     if (status != SKALD_OK) {
-        char remedy[160];
+        char remedy[HOST_SIZE_MAX + 128];
         (void)snprintf(remedy, sizeof remedy,
                        "`ss -ltnp 'sport = :%u'` shows by whom; --listen %s:0 picks a free one",
                        (unsigned)server->port, server->host);

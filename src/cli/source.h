@@ -11,8 +11,6 @@
 
 struct cli_source {
     const char *path;       /* borrowed; "-" = standard input */
-    char *folder;           /* resolved, for includes */
-    struct sk_buf text;     /* as written */
     struct sk_buf expanded; /* one JSON text, after includes and environment */
     struct sk_diagnostics diagnostics;
     struct sk_plan *plan; /* NULL when it is not valid */

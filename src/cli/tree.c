@@ -124,7 +124,6 @@ static bool make_steps(struct cli_tree *tree, struct sk_str list)
     struct sk_json_iter it = sk_json_walk(list);
     for (size_t i = 0; sk_json_next(&it); i++) {
         tree->steps[i].id = text_of(it.value, "id", &tree->kept);
-        tree->steps[i].name = text_of(it.value, "name", &tree->kept);
     }
     return !tree->kept.failed;
 }

@@ -14,7 +14,7 @@ struct tree_call {
 };
 
 struct tree_step {
-    struct sk_str id, name, state, waits_for, error_code, error_message;
+    struct sk_str id, state, waits_for, error_code, error_message;
     bool is_maybe;
     struct tree_call action, undo;
 };
