@@ -67,7 +67,8 @@ enum skald_status sk_error_wrap(skald_error *error, const char *format, ...)
     va_end(arguments);
     make_utf8(prefix);
     struct sk_str head = { prefix, strlen(prefix) + 2 };
-    memcpy(prefix + head.size - 2, ": ", 2);
+    prefix[head.size - 2] = ':';
+    prefix[head.size - 1] = ' ';
     size_t room = sizeof error->message - 1 - head.size;
     size_t kept = strlen(error->message);
     kept = kept < room ? kept : room;

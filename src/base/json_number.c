@@ -178,7 +178,7 @@ static size_t shortest_digits(double value, char digits[18], int *out_power)
                 digits[count++] = *at;
             }
         }
-        *out_power = atoi(exponent + 1);
+        *out_power = (int)exponent_of(sk_str_of(exponent + 1));
         snprintf(text, sizeof text, "%.*se%d", (int)count, digits, *out_power - (int)count + 1);
         if (strtod(text, NULL) == value) {
             break;
