@@ -249,6 +249,7 @@ static void law6_wake(void *context, uint32_t step, int32_t item)
     struct wake *wake = context;
     const struct sk_unit *unit = sk_saga_unit(wake->saga, step, item);
     int64_t at_ms = sk_unit_law6_at(unit);
+    if (sk_step_of(wake->saga, step)->compensation.type == SK_UNDO_NONE) return; /* its verify wakes by itself */
     if (!unit->maybe || sk_call_is_busy(&unit->undo) || at_ms == 0) return;
     if (at_ms < wake->at_ms) wake->at_ms = at_ms;
 }
