@@ -419,17 +419,17 @@ enum skald_status sk_function_invoker_new(struct sk_runtime *runtime, struct sk_
     return SKALD_OK;
 }
 
-enum skald_status sk_function_register(struct sk_invoker *port, struct sk_str name,
+enum skald_status sk_function_register(struct sk_invoker *invoker, struct sk_str name,
                                        const struct sk_function_handlers *handlers,
                                        skald_error *error)
 {
-    struct function_invoker *invoker = whole_of(port);
+    struct function_invoker *self = whole_of(invoker);
     bool has_any =
         handlers->action != NULL || handlers->compensation != NULL || handlers->verify != NULL;
     if (name.size == 0 || !has_any) {
         return sk_error_set(error, SKALD_E_ARGUMENT, "register: a name and a function, please");
     }
-    if (find(invoker, name) != NULL) {
+    if (find(self, name) != NULL) {
         return sk_error_set(error, SKALD_E_CONFLICT, "register: \"%.*s\" is registered already",
                             SK_STR_ARGS(name));
     }
@@ -438,7 +438,7 @@ enum skald_status sk_function_register(struct sk_invoker *port, struct sk_str na
         entry->handlers = *handlers;
         entry->name_size = name.size;
         memcpy(entry->name, name.data, name.size);
-        HASH_ADD(hh, invoker->entries, name, name.size, entry);
+        HASH_ADD(hh, self->entries, name, name.size, entry);
     }
     if (entry != NULL && entry->hh.tbl != NULL) return SKALD_OK;
     sk_free(entry);

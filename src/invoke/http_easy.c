@@ -7,6 +7,7 @@
 
 /* Called each time the request is about to go out on a connection. More than once in an attempt
  * means that a kept-alive connection died under it and libcurl sent it again under the same key. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static int on_sending(void *context, char *to_ip, char *from_ip, int to_port, int from_port)
 {
     (void)to_ip;
@@ -41,6 +42,7 @@ static void take_header(struct sk_http_transfer *transfer, struct sk_str name, s
     }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
     struct sk_http_transfer *transfer = context;
@@ -60,6 +62,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 }
 
 /* An answer without an end is cut at the buffer's ceiling: curl then ends the exchange. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
     struct sk_http_transfer *transfer = context;
