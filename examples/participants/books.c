@@ -4,6 +4,7 @@
  */
 #include "books.h"
 
+#include <skald/guard.h>
 #include <sqlite3.h>
 
 #include <math.h>
@@ -21,8 +22,6 @@ struct books {
 
 static const char schema[] =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-    "CREATE TABLE IF NOT EXISTS guard(key TEXT PRIMARY KEY, is_undone INTEGER NOT NULL,"
-    " answer TEXT) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS ledger(no INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,"
     " key TEXT NOT NULL, saga TEXT NOT NULL, step TEXT NOT NULL, kind TEXT NOT NULL,"
     " name TEXT NOT NULL, amount INTEGER NOT NULL, is_undo INTEGER NOT NULL);"
@@ -272,39 +271,68 @@ static void undo_lines(const struct books *books, const struct books_request *re
     (void)sqlite3_finalize(lines);
 }
 
-/* ---- the guard ------------------------------------------------------------------------------- */
+/* ---- under the guard ------------------------------------------------------------------------- */
 
-enum verdict { GO_ON, REPEATED, UNDONE };
-
-/* What the guard knows of the key; on REPEATED the first answer. */
-static enum verdict look_up(const struct books *books, const char *key, json_t **out_answer)
+/* What the guard said in place of an effect. */
+static struct books_answer answer_of(struct books *books, const skald_guard_verdict *verdict)
 {
-    sqlite3_stmt *row =
-        prepare(books, "SELECT is_undone, answer FROM guard WHERE key = ?1", 1, &key);
-    enum verdict verdict = GO_ON;
-    if (step(books, row)) {
-        verdict = sqlite3_column_int(row, 0) != 0 ? UNDONE : REPEATED;
-        const char *answer = (const char *)sqlite3_column_text(row, 1);
-        *out_answer = answer == NULL ? NULL : json_loads(answer, JSON_DECODE_ANY, NULL);
+    if (verdict->decision == SKALD_GUARD_REPLAY) books->repeated++;
+    if (verdict->decision == SKALD_GUARD_REFUSE && verdict->status == 408) books->late++;
+    if (verdict->decision == SKALD_GUARD_REFUSE && verdict->status == 410) books->after_undo++;
+    json_t *body =
+        json_loadb(verdict->body == NULL ? "" : verdict->body, verdict->body_size, 0, NULL);
+    return (struct books_answer){ verdict->status, body == NULL ? json_object() : body };
+}
+
+/* Opens the transaction and asks the guard: true = go on, false = `out_answer` is all there is. */
+static bool ask_guard(struct books *books, const struct books_request *request,
+                      const char *operation, struct books_answer *out_answer)
+{
+    skald_guard_verdict verdict;
+    skald_error error = { .message = "" };
+    run(books, "BEGIN IMMEDIATE");
+    enum skald_status status = skald_guard_begin(books->db, request->key, operation,
+                                                 request->deadline, now_ms(), &verdict, &error);
+    bool may_go_on = status == SKALD_OK && verdict.decision == SKALD_GUARD_PROCEED;
+    if (status == SKALD_E_ARGUMENT) {
+        *out_answer = books_no(400, "validation", error.message);
+    } else if (status != SKALD_OK) {
+        *out_answer = books_no(503, "service_unavailable", error.message);
+    } else if (!may_go_on) {
+        *out_answer = answer_of(books, &verdict);
     }
-    (void)sqlite3_finalize(row);
-    return verdict;
+    if (!may_go_on) run(books, status == SKALD_OK ? "COMMIT" : "ROLLBACK");
+    skald_guard_release(&verdict);
+    return may_go_on;
 }
 
-static void remember(const struct books *books, const char *key, json_t *answer)
+/* Lets the guard remember the answer, and closes the transaction. */
+static void finish(const struct books *books, const struct books_request *request,
+                   const char *operation, const struct books_answer *answer)
 {
-    char *text = json_dumps(answer, JSON_COMPACT);
+    skald_error error = { .message = "" };
+    char *text = json_dumps(answer->body, JSON_COMPACT);
     if (text == NULL) fail(books, "out of memory");
-    const char *texts[] = { key, text };
-    sqlite3_stmt *row =
-        prepare(books, "INSERT INTO guard(key, is_undone, answer) VALUES(?1, 0, ?2)", 2, texts);
-    (void)step(books, row);
-    (void)sqlite3_finalize(row);
+    if (skald_guard_finish(books->db, request->key, operation, answer->status, text, strlen(text),
+                           now_ms(), &error) != SKALD_OK) {
+        fail(books, error.message);
+    }
     free(text);
+    run(books, "COMMIT");
 }
 
-/* "<saga>/<step>[/<item>]": the key without its operation and round. */
-static bool guard_key(const char *key, char *out, size_t size)
+/* A no may have left half of its work behind: that is rolled back, and the no remembered alone. */
+static void finish_no(struct books *books, const struct books_request *request,
+                      const char *operation, const struct books_answer *answer)
+{
+    struct books_answer ignored = { 0 };
+    run(books, "ROLLBACK");
+    if (ask_guard(books, request, operation, &ignored)) finish(books, request, operation, answer);
+    json_decref(ignored.body);
+}
+
+/* "<saga>/<step>[/<item>]": where an action and its undo meet in the ledger. */
+static bool ledger_key(const char *key, char *out, size_t size)
 {
     const char *end = strstr(key, "/action");
     if (end == NULL) end = strstr(key, "/compensation");
@@ -315,60 +343,29 @@ static bool guard_key(const char *key, char *out, size_t size)
     return true;
 }
 
-static struct books_answer undo(struct books *books, const struct books_request *request,
-                                const char *key)
-{
-    json_t *first = NULL;
-    enum verdict verdict = look_up(books, key, &first);
-    json_decref(first);
-    if (verdict == UNDONE) {
-        books->repeated++;
-    } else {
-        undo_lines(books, request, key);
-        (void)change(books,
-                     "INSERT INTO guard(key, is_undone) VALUES(?1, 1)"
-                     " ON CONFLICT(key) DO UPDATE SET is_undone = 1",
-                     key, 0);
-    }
-    return yes(json_pack("{s:s}", "status", "undone"));
-}
-
-static struct books_answer apply(struct books *books, const struct effect *effect,
-                                 const struct books_request *request, const char *key)
-{
-    json_t *first = NULL;
-    enum verdict verdict = look_up(books, key, &first);
-    if (verdict == REPEATED && first != NULL) {
-        books->repeated++;
-        return yes(first);
-    }
-    json_decref(first);
-    if (verdict == UNDONE) {
-        books->after_undo++;
-        return books_no(410, "undone", "this was undone already");
-    }
-    if (request->deadline_ms > 0 && now_ms() > request->deadline_ms) {
-        books->late++;
-        return books_no(410, "too_late", "the deadline has passed");
-    }
-    struct books_answer answer = effect->apply(books, effect, request, key);
-    if (answer.status == 200) remember(books, key, answer.body);
-    return answer;
-}
-
 struct books_answer books_do(struct books *books, const struct books_request *request)
 {
     char key[KEY_SIZE_MAX];
     bool is_undo;
     const struct effect *effect = effect_of(request->path, &is_undo);
     if (effect == NULL) return books_no(404, "not_found", "no such path");
-    if (!guard_key(request->key, key, sizeof key)) {
+    const char *operation = is_undo ? "compensation" : "action";
+    struct books_answer answer;
+    if (!ledger_key(request->key, key, sizeof key)) {
         return books_no(400, "validation", "Idempotency-Key must be <saga>/<step>/<operation>");
     }
-    run(books, "BEGIN IMMEDIATE");
-    struct books_answer answer =
-        is_undo ? undo(books, request, key) : apply(books, effect, request, key);
-    run(books, answer.status == 200 ? "COMMIT" : "ROLLBACK");
+    if (!ask_guard(books, request, operation, &answer)) return answer;
+    if (is_undo) {
+        undo_lines(books, request, key);
+        answer = yes(json_pack("{s:s}", "status", "undone"));
+    } else {
+        answer = effect->apply(books, effect, request, key);
+    }
+    if (answer.status == 200) {
+        finish(books, request, operation, &answer);
+    } else {
+        finish_no(books, request, operation, &answer);
+    }
     return answer;
 }
 
@@ -420,6 +417,8 @@ struct books *books_open(const char *path, int64_t stock)
     }
     (void)sqlite3_busy_timeout(books->db, BUSY_TIMEOUT_MS);
     run(books, schema);
+    skald_error error = { .message = "" };
+    if (skald_guard_setup(books->db, &error) != SKALD_OK) fail(books, error.message);
     if (stock > 0) (void)change(books, "UPDATE stock SET pieces = ?2 WHERE item <> ?1", "", stock);
     return books;
 }

@@ -2,7 +2,7 @@
  * books.h: what the sample participants have done, in one SQLite file: papers (orders, payments,
  * shipments, audit notes), stock, accounts, and a ledger of every effect and every undo.
  *
- *   B1  An effect, its ledger lines and its guard row are one transaction: all or nothing.
+ *   B1  An effect, its ledger lines and its guard row (<skald/guard.h>) are one transaction.
  *   B2  The ledger has no unique key on purpose: if the guard ever let an effect happen twice, the
  *       ledger would show it. tests/chaos reads it.
  *   B3  Money is whole cents.
@@ -22,7 +22,7 @@ struct books_request {
     const char *path;        /* "/stock/reserve" */
     const char *key;         /* Idempotency-Key as it came */
     const char *saga, *step; /* for the ledger; may be "" */
-    int64_t deadline_ms;     /* Skald-Deadline; 0 = none */
+    const char *deadline;    /* Skald-Deadline; "" = none */
     json_t *body;            /* an object */
 };
 

@@ -28,7 +28,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <time.h>
 
 enum {
     BODY_SIZE_MAX = 1024 * 1024,
@@ -46,7 +45,7 @@ struct server {
         seen[SEEN_SLOTS]; /* has a "…_once" fault struck this key? By hash: samples may collide */
 };
 
-/* ---- chance and time ------------------------------------------------------------------------- */
+/* ---- chance -------------------------------------------------------------------------------------- */
 
 /* xorshift64: the same seed gives the same faults. */
 static double draw(struct server *server)
@@ -62,17 +61,6 @@ static size_t slot_of(const char *key)
     uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
     for (; *key != 0; key++) hash = (hash ^ (uint8_t)*key) * UINT64_C(1099511628211);
     return hash % SEEN_SLOTS;
-}
-
-/* "2026-01-02T03:04:05.678Z" as ms since 1970; 0 when it is no such time. */
-static int64_t time_of(const char *text)
-{
-    struct tm parts = { 0 };
-    if (text == NULL) return 0;
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-    if (rest == NULL) return 0;
-    int64_t ms = rest[0] == '.' ? strtol(rest + 1, NULL, 10) : 0;
-    return (int64_t)timegm(&parts) * 1000 + ms;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -206,7 +194,7 @@ static void on_effect(struct server *server, struct evhttp_request *request, con
                   .key = header_of(request, "Idempotency-Key"),
                   .saga = header_of(request, "Skald-Saga-Id"),
                   .step = header_of(request, "Skald-Step-Id"),
-                  .deadline_ms = time_of(header_of(request, "Skald-Deadline")),
+                  .deadline = header_of(request, "Skald-Deadline"),
                   .body = body_of(request) },
     };
     if (!json_is_object(held.what.body)) {
