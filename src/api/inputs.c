@@ -237,7 +237,7 @@ static const struct sk_input *input_named(const struct sk_input *inputs, struct 
 static void refuse_unknown(struct sk_exchange *x, const struct sk_input *inputs, const char *what,
                            struct sk_str name)
 {
-    const char *names[32];
+    const char *names[32] = { 0 };
     size_t count = 0;
     struct sk_buf remedy = { 0 };
     for (const struct sk_input *input = inputs; input->name != NULL; input++) {
