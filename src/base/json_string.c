@@ -124,6 +124,9 @@ int sk_json_raw_compare(struct sk_str a, struct sk_str b)
 bool sk_json_raw_is(struct sk_str raw, struct sk_str text)
 {
     char c[4];
+    if (raw.size < text.size) { /* an escape is never shorter than what it means */
+        return false;
+    }
     if (sk_str_find(raw, '\\') == raw.size) {
         return sk_str_equal(raw, text);
     }

@@ -55,17 +55,20 @@ static size_t skip_container(struct sk_str s, size_t at)
 {
     size_t depth = 0;
     while (at < s.size) {
-        char c = s.data[at];
-        if (c == '"') {
-            at = skip_string(s, at);
-            continue;
+        switch (s.data[at]) {
+        case '"': at = skip_string(s, at); continue;
+        case '{':
+        case '[': depth += 1; break;
+        case '}':
+        case ']':
+            depth -= 1;
+            if (depth == 0) {
+                return at + 1;
+            }
+            break;
+        default: break;
         }
         at += 1;
-        if (c == '{' || c == '[') {
-            depth += 1;
-        } else if ((c == '}' || c == ']') && --depth == 0) {
-            break;
-        }
     }
     return at;
 }
