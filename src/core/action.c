@@ -1,5 +1,6 @@
 /*
- * action.c: the attempts of a unit's action: first start, retries, what an outcome means, when to give up.
+ * action.c: the attempts of a unit's action: first start, retries, what an outcome means, when to
+ * give up.
  *
  *   outcome      may have happened?      what follows
  *   succeeded    yes                     step.completed
@@ -19,7 +20,7 @@ uint32_t sk_attempts_max(const struct sk_saga *saga, const struct sk_retry_polic
     return narrowed > 0 && narrowed < max ? narrowed : max;
 }
 
-/* ---- starting --------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static void start_timer(struct sk_turn *turn, uint32_t step, int32_t item)
 {
@@ -104,16 +105,20 @@ void sk_action_again(struct sk_turn *turn, uint32_t step, int32_t item)
     const struct sk_call *call = &sk_saga_unit(turn->saga, step, item)->action;
     bool is_redrive = call->what == SK_FOR_REDRIVE;
     bool is_poll = s->kind == SK_KIND_WAIT;
-    struct sk_event event = sk_turn_event(turn, is_redrive ? SK_EVENT_STEP_REDRIVEN : SK_EVENT_STEP_RETRYING, step, item);
+    struct sk_event event =
+        sk_turn_event(turn, is_redrive ? SK_EVENT_STEP_REDRIVEN : SK_EVENT_STEP_RETRYING, step,
+                      item);
     event.attempt = is_redrive ? call->attempt : call->attempt + 1;
-    event.when_ms = sk_deadline_of(turn, step, item, is_poll ? SK_OPERATION_POLL : SK_OPERATION_ACTION);
+    event.when_ms =
+        sk_deadline_of(turn, step, item, is_poll ? SK_OPERATION_POLL : SK_OPERATION_ACTION);
     if (is_redrive && !is_poll) event.when2_ms = call->deadline_ms;
     sk_turn_emit(turn, &event);
 }
 
-/* ---- ending ----------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
-void sk_action_complete(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str output, struct sk_str signal)
+void sk_action_complete(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str output,
+                        struct sk_str signal)
 {
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_COMPLETED, step, item);
     event.body = output;
@@ -121,8 +126,8 @@ void sk_action_complete(struct sk_turn *turn, uint32_t step, int32_t item, struc
     sk_turn_emit(turn, &event);
 }
 
-void sk_action_fail(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t class_, uint32_t marks,
-                    struct sk_str code, struct sk_str message)
+void sk_action_fail(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t class_,
+                    uint32_t marks, struct sk_str code, struct sk_str message)
 {
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_FAILED, step, item);
     event.kind = class_;
@@ -137,7 +142,8 @@ void sk_action_fail(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t 
 /* Does this clear no also say that no earlier attempt of the same key had an effect? */
 static bool clears_maybe(const struct sk_step *step, const struct sk_outcome *outcome)
 {
-    if (!step->is_idempotent || outcome->class_ != SK_OUTCOME_FAILED || !outcome->is_answered) return false;
+    if (!step->is_idempotent || outcome->class_ != SK_OUTCOME_FAILED || !outcome->is_answered)
+        return false;
     switch (outcome->status) {
     case 400:
     case 402:
@@ -148,15 +154,16 @@ static bool clears_maybe(const struct sk_step *step, const struct sk_outcome *ou
     }
 }
 
-static uint32_t marks_of(const struct sk_step *step, const struct sk_unit *unit, const struct sk_outcome *outcome)
+static uint32_t marks_of(const struct sk_step *step, const struct sk_unit *unit,
+                         const struct sk_outcome *outcome)
 {
     uint32_t marks = outcome->class_ == SK_OUTCOME_FAILED ? SK_MARK_CLEAR_NO : 0u;
     if (unit->maybe && clears_maybe(step, outcome)) marks |= SK_MARK_MAYBE_CLEARED;
     return marks;
 }
 
-static void wait_for(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_wait_for what, int64_t when_ms,
-                     uint32_t marks, const struct sk_outcome *outcome)
+static void wait_for(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_wait_for what,
+                     int64_t when_ms, uint32_t marks, const struct sk_outcome *outcome)
 {
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_WAITING, step, item);
     event.kind = (uint32_t)what;
@@ -167,29 +174,35 @@ static void wait_for(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_
     sk_turn_emit(turn, &event);
 }
 
-static void warn_once(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome)
+static void warn_once(struct sk_turn *turn, uint32_t step, int32_t item,
+                      const struct sk_outcome *outcome)
 {
     if (turn->failed || sk_saga_unit(turn->saga, step, item)->has_warned) return;
-    sk_turn_alert(turn, step, item, SK_ALERT_WARNING, 0, "retrying_past_max_attempts", outcome->message);
+    sk_turn_alert(turn, step, item, SK_ALERT_WARNING, 0, "retrying_past_max_attempts",
+                  outcome->message);
 }
 
-static void back_off(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t marks, const struct sk_outcome *outcome)
+static void back_off(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t marks,
+                     const struct sk_outcome *outcome)
 {
     const struct sk_retry_policy *policy = &sk_step_of(turn->saga, step)->retry;
     const struct sk_call *call = &sk_saga_unit(turn->saga, step, item)->action;
     bool used_up = call->attempt >= sk_attempts_max(turn->saga, policy);
     int64_t pause = used_up ? sk_retry_delay_max(policy)
-                            : sk_retry_delay(policy, call->attempt + 1, sk_turn_entropy(turn), outcome->retry_after_ms);
+                            : sk_retry_delay(policy, call->attempt + 1, sk_turn_entropy(turn),
+                                             outcome->retry_after_ms);
     wait_for(turn, step, item, SK_FOR_BACKOFF, turn->now_ms + pause, marks, outcome);
     if (used_up) warn_once(turn, step, item, outcome);
 }
 
 static bool is_pivot_open(const struct sk_saga *saga, uint32_t step)
 {
-    return sk_step_of(saga, step)->is_pivot && saga->state == SK_SAGA_RUNNING && !saga->is_past_pivot;
+    return sk_step_of(saga, step)->is_pivot && saga->state == SK_SAGA_RUNNING &&
+           !saga->is_past_pivot;
 }
 
-void sk_action_give_up(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome)
+void sk_action_give_up(struct sk_turn *turn, uint32_t step, int32_t item,
+                       const struct sk_outcome *outcome)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
@@ -212,7 +225,8 @@ void sk_action_give_up(struct sk_turn *turn, uint32_t step, int32_t item, const 
     } else if (must || (is_pivot_open(turn->saga, step) && maybe)) {
         back_off(turn, step, item, marks, outcome);
     } else {
-        sk_action_fail(turn, step, item, (uint32_t)outcome->class_, marks, outcome->code, outcome->message);
+        sk_action_fail(turn, step, item, (uint32_t)outcome->class_, marks, outcome->code,
+                       outcome->message);
     }
 }
 
@@ -222,15 +236,18 @@ static bool step_time_is_up(const struct sk_turn *turn, uint32_t step, const str
     return limit > 0 && unit->first_start_at_ms + limit <= turn->now_ms;
 }
 
-static bool may_try_again(const struct sk_turn *turn, uint32_t step, const struct sk_unit *unit, const struct sk_outcome *outcome)
+static bool may_try_again(const struct sk_turn *turn, uint32_t step, const struct sk_unit *unit,
+                          const struct sk_outcome *outcome)
 {
     const struct sk_retry_policy *policy = &sk_step_of(turn->saga, step)->retry;
     if (turn->saga->state == SK_SAGA_COMPENSATING) return false;
     if (step_time_is_up(turn, step, unit)) return false;
-    return unit->action.attempt < sk_attempts_max(turn->saga, policy) && sk_retry_allows(policy, outcome);
+    return unit->action.attempt < sk_attempts_max(turn->saga, policy) &&
+           sk_retry_allows(policy, outcome);
 }
 
-static void note_unknown(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome)
+static void note_unknown(struct sk_turn *turn, uint32_t step, int32_t item,
+                         const struct sk_outcome *outcome)
 {
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_UNKNOWN, step, item);
     event.when_ms = sk_saga_unit(turn->saga, step, item)->action.deadline_ms;
@@ -239,12 +256,15 @@ static void note_unknown(struct sk_turn *turn, uint32_t step, int32_t item, cons
     sk_turn_emit(turn, &event);
 }
 
-void sk_action_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome)
+void sk_action_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
+                       const struct sk_outcome *outcome)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
     struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     switch (outcome->class_) {
-    case SK_OUTCOME_SUCCEEDED: sk_action_complete(turn, step, item, outcome->output, (struct sk_str){ NULL, 0 }); return;
+    case SK_OUTCOME_SUCCEEDED:
+        sk_action_complete(turn, step, item, outcome->output, (struct sk_str){ NULL, 0 });
+        return;
     case SK_OUTCOME_PENDING: {
         struct sk_outcome plain = { .class_ = SK_OUTCOME_PENDING };
         int64_t until = s->pending_timeout_ms > 0 ? turn->now_ms + s->pending_timeout_ms : 0;
@@ -256,22 +276,28 @@ void sk_action_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const 
     case SK_OUTCOME_RETRYABLE: break;
     }
     if (turn->failed) return;
-    if (may_try_again(turn, step, unit, outcome)) back_off(turn, step, item, marks_of(s, unit, outcome), outcome);
-    else sk_action_give_up(turn, step, item, outcome);
+    if (may_try_again(turn, step, unit, outcome))
+        back_off(turn, step, item, marks_of(s, unit, outcome), outcome);
+    else
+        sk_action_give_up(turn, step, item, outcome);
 }
 
-/* ---- polls ------------------------------------------------------------------------------------ */
+/* ---- polls ----------------------------------------------------------------------------------- */
 
-void sk_poll_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome)
+void sk_poll_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
+                     const struct sk_outcome *outcome)
 {
     const struct sk_wait *wait = &sk_step_of(turn->saga, step)->wait;
     struct sk_outcome noted = { .class_ = outcome->class_ };
     if (outcome->class_ == SK_OUTCOME_SUCCEEDED) {
-        if (wait->fail_if != NULL && sk_condition_holds(turn, wait->fail_if, step, item, outcome->output)) {
-            sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, SK_MARK_CLEAR_NO, SK_STR("poll_failed"), SK_STR("fail_if holds"));
+        if (wait->fail_if != NULL &&
+            sk_condition_holds(turn, wait->fail_if, step, item, outcome->output)) {
+            sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, SK_MARK_CLEAR_NO,
+                           SK_STR("poll_failed"), SK_STR("fail_if holds"));
             return;
         }
-        if (wait->until == NULL || sk_condition_holds(turn, wait->until, step, item, outcome->output)) {
+        if (wait->until == NULL ||
+            sk_condition_holds(turn, wait->until, step, item, outcome->output)) {
             sk_action_complete(turn, step, item, outcome->output, (struct sk_str){ NULL, 0 });
             return;
         }

@@ -1,55 +1,66 @@
 /*
- * advance.c: what follows from the state as it stands: timers that are due, steps that may start, direction, end.
- * Runs after every command, to a fixed point; each round must emit an event or be the last.
+ * advance.c: what follows from the state as it stands: timers that are due, steps that may start,
+ * direction, end. Runs after every command, to a fixed point; each round must emit an event or be
+ * the last.
  */
 #include "core/core_private.h"
 
-/* ---- timers ----------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 static bool is_due(int64_t due_at_ms, int64_t now_ms)
 {
     return due_at_ms != 0 && due_at_ms <= now_ms;
 }
 
-static void action_times_out(struct sk_turn *turn, uint32_t step, int32_t item, const char *code, const char *message)
+static void action_times_out(struct sk_turn *turn, uint32_t step, int32_t item, const char *code,
+                             const char *message)
 {
-    struct sk_outcome outcome = {
-        .class_ = SK_OUTCOME_RETRYABLE, .code = sk_str_of(code), .message = sk_str_of(message), .is_answered = true
-    };
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_RETRYABLE,
+                                  .code = sk_str_of(code),
+                                  .message = sk_str_of(message),
+                                  .is_answered = true };
     sk_action_give_up(turn, step, item, &outcome);
 }
 
-/* Tried until it is settled, whatever its step_timeout says: what must succeed, and a pivot of which nobody knows. */
+/* Tried until it is settled, whatever its step_timeout says: what must succeed, and a pivot of
+ * which nobody knows. */
 static bool is_never_given_up(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit)
 {
-    bool is_open_pivot = sk_step_of(saga, step)->is_pivot && saga->state == SK_SAGA_RUNNING && !saga->is_past_pivot;
+    bool is_open_pivot =
+        sk_step_of(saga, step)->is_pivot && saga->state == SK_SAGA_RUNNING && !saga->is_past_pivot;
     return sk_step_must_succeed(saga, step) || (is_open_pivot && unit->maybe);
 }
 
-static void tick_paused(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_unit *unit)
+static void tick_paused(struct sk_turn *turn, uint32_t step, int32_t item,
+                        const struct sk_unit *unit)
 {
     const struct sk_call *action = &unit->action;
     int64_t step_limit = sk_step_of(turn->saga, step)->step_timeout_ms;
     bool is_over = step_limit > 0 && unit->first_start_at_ms + step_limit <= turn->now_ms;
     bool retries = action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
     if (retries && is_over && !is_never_given_up(turn->saga, step, unit)) {
-        action_times_out(turn, step, item, "step_timeout", "all attempts and pauses took longer than step_timeout");
+        action_times_out(turn, step, item, "step_timeout",
+                         "all attempts and pauses took longer than step_timeout");
     } else if (action->what == SK_FOR_POLL && is_due(action->wait_until_ms, turn->now_ms)) {
-        sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, 0, SK_STR("timeout"), SK_STR("the poll's time-out passed"));
+        sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, 0, SK_STR("timeout"),
+                       SK_STR("the poll's time-out passed"));
     } else if (!is_due(action->due_at_ms, turn->now_ms)) {
         return;
     } else if (action->what == SK_FOR_TIMER) {
-        sk_action_complete(turn, step, item, (struct sk_str){ NULL, 0 }, (struct sk_str){ NULL, 0 });
+        sk_action_complete(turn, step, item, (struct sk_str){ NULL, 0 },
+                           (struct sk_str){ NULL, 0 });
     } else {
         sk_action_again(turn, step, item);
     }
 }
 
-static void tick_pending(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_unit *unit)
+static void tick_pending(struct sk_turn *turn, uint32_t step, int32_t item,
+                         const struct sk_unit *unit)
 {
     if (!is_due(unit->action.due_at_ms, turn->now_ms)) return;
     if (unit->action.what == SK_FOR_SIGNAL) {
-        sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, 0, SK_STR("timeout"), SK_STR("the signal did not come in time"));
+        sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, 0, SK_STR("timeout"),
+                       SK_STR("the signal did not come in time"));
         return;
     }
     if (unit->action.what != SK_FOR_ANSWER) return;
@@ -57,9 +68,10 @@ static void tick_pending(struct sk_turn *turn, uint32_t step, int32_t item, cons
     event.text = SK_STR("pending_timeout");
     event.note = SK_STR("the pending answer did not come in time");
     sk_turn_emit(turn, &event);
-    struct sk_outcome outcome = {
-        .class_ = SK_OUTCOME_UNKNOWN, .code = SK_STR("pending_timeout"), .message = event.note, .is_answered = true
-    };
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_UNKNOWN,
+                                  .code = SK_STR("pending_timeout"),
+                                  .message = event.note,
+                                  .is_answered = true };
     if (turn->failed) return;
     const struct sk_retry_policy *policy = &sk_step_of(turn->saga, step)->retry;
     bool again = turn->saga->state != SK_SAGA_COMPENSATING && sk_retry_allows(policy, &outcome) &&
@@ -70,7 +82,8 @@ static void tick_pending(struct sk_turn *turn, uint32_t step, int32_t item, cons
     }
     event = sk_turn_event(turn, SK_EVENT_STEP_WAITING, step, item);
     event.kind = SK_FOR_BACKOFF;
-    event.when_ms = turn->now_ms + sk_retry_delay(policy, unit->action.attempt + 1, sk_turn_entropy(turn), 0);
+    event.when_ms =
+        turn->now_ms + sk_retry_delay(policy, unit->action.attempt + 1, sk_turn_entropy(turn), 0);
     sk_turn_emit(turn, &event);
 }
 
@@ -78,7 +91,8 @@ static void tick_undo(struct sk_turn *turn, uint32_t step, int32_t item, const s
 {
     if (!is_due(unit->undo.due_at_ms, turn->now_ms)) return;
     if (unit->undo.state == SK_CALL_PENDING) {
-        struct sk_outcome outcome = { .class_ = SK_OUTCOME_UNKNOWN, .code = SK_STR("pending_timeout") };
+        struct sk_outcome outcome = { .class_ = SK_OUTCOME_UNKNOWN,
+                                      .code = SK_STR("pending_timeout") };
         sk_undo_outcome(turn, step, item, &outcome);
         return;
     }
@@ -89,12 +103,16 @@ static void tick_unit(struct sk_turn *turn, uint32_t step, int32_t item)
 {
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     if (sk_unit_is_busy(unit)) {
-        if (unit->action.state == SK_CALL_PAUSED) tick_paused(turn, step, item, unit);
-        else if (unit->action.state == SK_CALL_PENDING) tick_pending(turn, step, item, unit);
+        if (unit->action.state == SK_CALL_PAUSED)
+            tick_paused(turn, step, item, unit);
+        else if (unit->action.state == SK_CALL_PENDING)
+            tick_pending(turn, step, item, unit);
     }
     if (turn->failed) return;
-    if (sk_verify_is_wanted(turn->saga, step, unit) && unit->verify.due_at_ms <= turn->now_ms) sk_verify_start(turn, step, item);
-    else if (unit->undo.state != SK_CALL_IDLE && unit->undo.state != SK_CALL_FLYING) tick_undo(turn, step, item, unit);
+    if (sk_verify_is_wanted(turn->saga, step, unit) && unit->verify.due_at_ms <= turn->now_ms)
+        sk_verify_start(turn, step, item);
+    else if (unit->undo.state != SK_CALL_IDLE && unit->undo.state != SK_CALL_FLYING)
+        tick_undo(turn, step, item, unit);
 }
 
 void sk_tick(struct sk_turn *turn)
@@ -114,18 +132,22 @@ static int64_t unit_wake_at(const struct sk_saga *saga, uint32_t step, const str
 {
     int64_t at = INT64_MAX;
     const struct sk_call *action = &unit->action;
-    if (sk_unit_is_busy(unit) && (action->state == SK_CALL_PAUSED || action->state == SK_CALL_PENDING)) {
+    if (sk_unit_is_busy(unit) &&
+        (action->state == SK_CALL_PAUSED || action->state == SK_CALL_PENDING)) {
         at = least(at, action->due_at_ms);
         if (action->what == SK_FOR_POLL) at = least(at, action->wait_until_ms);
         int64_t limit = sk_step_of(saga, step)->step_timeout_ms;
         bool retries = action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
-        if (retries && limit > 0 && !is_never_given_up(saga, step, unit)) at = least(at, unit->first_start_at_ms + limit);
+        if (retries && limit > 0 && !is_never_given_up(saga, step, unit))
+            at = least(at, unit->first_start_at_ms + limit);
     }
     if (sk_verify_is_wanted(saga, step, unit)) {
         int64_t law6 = sk_unit_law6_at(unit);
-        at = least(at, unit->verify.due_at_ms > law6 ? unit->verify.due_at_ms : (law6 == 0 ? 1 : law6));
+        at = least(at,
+                   unit->verify.due_at_ms > law6 ? unit->verify.due_at_ms : (law6 == 0 ? 1 : law6));
     }
-    bool undo_waits = unit->undo.state == SK_CALL_PAUSED || unit->undo.state == SK_CALL_PENDING || unit->undo.state == SK_CALL_PARKED;
+    bool undo_waits = unit->undo.state == SK_CALL_PAUSED || unit->undo.state == SK_CALL_PENDING ||
+                      unit->undo.state == SK_CALL_PARKED;
     return undo_waits ? least(at, unit->undo.due_at_ms) : at;
 }
 
@@ -137,7 +159,9 @@ int64_t sk_saga_wake_at(const struct sk_saga *saga)
         for (uint32_t i = 0; i < saga->steps[s].units_count; i++)
             at = least(at, unit_wake_at(saga, s, &saga->steps[s].units[i]));
     switch (saga->state) {
-    case SK_SAGA_PENDING: return least(at, saga->lock_deadline_ms != 0 ? saga->lock_deadline_ms : saga->acquire_deadline_ms);
+    case SK_SAGA_PENDING:
+        return least(at, saga->lock_deadline_ms != 0 ? saga->lock_deadline_ms
+                                                     : saga->acquire_deadline_ms);
     case SK_SAGA_COMPENSATING: at = least(at, sk_undo_wake_at(saga)); break;
     case SK_SAGA_RUNNING: break;
     case SK_SAGA_COMPLETED:
@@ -152,7 +176,7 @@ int64_t sk_saga_wake_at(const struct sk_saga *saga)
     return has_seen ? at : least(at, saga->deadline_ms);
 }
 
-/* ---- going forward ---------------------------------------------------------------------------- */
+/* ---- going forward --------------------------------------------------------------------------- */
 
 static bool dependencies_are_settled(const struct sk_saga *saga, const struct sk_step *step)
 {
@@ -204,7 +228,8 @@ static void start_step(struct sk_turn *turn, uint32_t step)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
     int32_t item = -1;
-    if (s->condition != NULL && !sk_condition_holds(turn, s->condition, step, item, (struct sk_str){ NULL, 0 })) {
+    if (s->condition != NULL &&
+        !sk_condition_holds(turn, s->condition, step, item, (struct sk_str){ NULL, 0 })) {
         struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_SKIPPED, step, item);
         event.kind = SK_SKIP_CONDITION;
         sk_turn_emit(turn, &event);
@@ -225,7 +250,9 @@ static uint32_t busy_items(const struct sk_step_run *run)
 static void end_foreach(struct sk_turn *turn, uint32_t step)
 {
     struct sk_step_run *run = &turn->saga->steps[step];
-    struct sk_event event = sk_turn_event(turn, run->is_failing ? SK_EVENT_STEP_FAILED : SK_EVENT_STEP_COMPLETED, step, -1);
+    struct sk_event event =
+        sk_turn_event(turn, run->is_failing ? SK_EVENT_STEP_FAILED : SK_EVENT_STEP_COMPLETED, step,
+                      -1);
     for (uint32_t i = 0; run->is_failing && i < run->units_count && event.text.size == 0; i++) {
         if (run->units[i].state != SK_STEP_FAILED) continue;
         event.text = run->units[i].error_code;
@@ -239,7 +266,8 @@ static void advance_foreach(struct sk_turn *turn, uint32_t step, bool may_start)
     const struct sk_step *s = sk_step_of(turn->saga, step);
     struct sk_step_run *run = &turn->saga->steps[step];
     uint32_t busy = busy_items(run);
-    while (!turn->failed && may_start && !run->is_failing && busy < s->parallel && run->units_next < run->units_count) {
+    while (!turn->failed && may_start && !run->is_failing && busy < s->parallel &&
+           run->units_next < run->units_count) {
         uint32_t next = run->units_next;
         while (next < run->units_count && run->units[next].state != SK_STEP_PENDING) next++;
         if (next == run->units_count) break;
@@ -247,7 +275,8 @@ static void advance_foreach(struct sk_turn *turn, uint32_t step, bool may_start)
         busy = busy_items(run);
     }
     if (turn->failed || run->state != SK_STEP_RUNNING) return;
-    if (run->units_done == run->units_count || (run->is_failing && busy == 0)) end_foreach(turn, step);
+    if (run->units_done == run->units_count || (run->is_failing && busy == 0))
+        end_foreach(turn, step);
 }
 
 static void start_ready_steps(struct sk_turn *turn)
@@ -257,8 +286,10 @@ static void start_ready_steps(struct sk_turn *turn)
         const struct sk_step *step = sk_step_of(saga, s);
         struct sk_step_run *run = &saga->steps[s];
         if (saga->is_suspended) return;
-        if (run->state == SK_STEP_PENDING && dependencies_are_settled(saga, step)) start_step(turn, s);
-        if (!turn->failed && sk_step_is_foreach(step) && run->state == SK_STEP_RUNNING) advance_foreach(turn, s, true);
+        if (run->state == SK_STEP_PENDING && dependencies_are_settled(saga, step))
+            start_step(turn, s);
+        if (!turn->failed && sk_step_is_foreach(step) && run->state == SK_STEP_RUNNING)
+            advance_foreach(turn, s, true);
     }
 }
 
@@ -267,7 +298,8 @@ static uint32_t failed_step(const struct sk_saga *saga)
 {
     for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
         const struct sk_step *step = sk_step_of(saga, s);
-        if (saga->steps[s].state == SK_STEP_FAILED && !step->may_fail && !step->is_detached) return s;
+        if (saga->steps[s].state == SK_STEP_FAILED && !step->may_fail && !step->is_detached)
+            return s;
     }
     return SK_STEP_NONE;
 }
@@ -280,9 +312,12 @@ static void check_deadline(struct sk_turn *turn)
     struct sk_str message = SK_STR("the saga's time-out passed");
     bool forward = saga->is_past_pivot || saga->plan->is_forward;
     if (saga->state == SK_SAGA_COMPENSATING || forward) {
-        sk_turn_alert(turn, SK_STEP_NONE, -1, SK_ALERT_WARNING, SK_ALERT_TIMEOUT_SEEN, "saga_timeout", message);
+        sk_turn_alert(turn, SK_STEP_NONE, -1, SK_ALERT_WARNING, SK_ALERT_TIMEOUT_SEEN,
+                      "saga_timeout", message);
     } else if (sk_saga_is_frozen(saga)) {
-        sk_turn_alert(turn, SK_STEP_NONE, -1, SK_ALERT_WARNING, SK_ALERT_TIMEOUT_SEEN | SK_ALERT_WISH_TIMEOUT, "saga_timeout_waits_for_pivot", message);
+        sk_turn_alert(turn, SK_STEP_NONE, -1, SK_ALERT_WARNING,
+                      SK_ALERT_TIMEOUT_SEEN | SK_ALERT_WISH_TIMEOUT, "saga_timeout_waits_for_pivot",
+                      message);
     } else {
         sk_undo_begin(turn, SK_REASON_TIMEOUT, SK_STR("timeout"), message, false);
     }
@@ -305,17 +340,19 @@ static void advance_running(struct sk_turn *turn)
         return;
     }
     if (saga->wish != SK_REASON_NONE && !saga->is_past_pivot && !sk_saga_is_frozen(saga)) {
-        sk_undo_begin(turn, saga->wish, sk_str_of(sk_reason_name(saga->wish)), SK_STR("recorded while the pivot was open"), false);
+        sk_undo_begin(turn, saga->wish, sk_str_of(sk_reason_name(saga->wish)),
+                      SK_STR("recorded while the pivot was open"), false);
         return;
     }
     check_deadline(turn);
     if (turn->failed || saga->state != SK_SAGA_RUNNING) return;
     start_ready_steps(turn);
-    if (!turn->failed && !saga->is_suspended && all_settled(saga) && failed_step(saga) == SK_STEP_NONE)
+    if (!turn->failed && !saga->is_suspended && all_settled(saga) &&
+        failed_step(saga) == SK_STEP_NONE)
         sk_saga_finish(turn, SK_EVENT_SAGA_COMPLETED, SK_REASON_NONE);
 }
 
-/* ---- ends ------------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void map_of_outputs(const struct sk_saga *saga, struct sk_buf *out)
 {
@@ -392,7 +429,8 @@ static void advance_pending(struct sk_turn *turn)
 {
     struct sk_saga *saga = turn->saga;
     if (saga->lock_deadline_ms != 0) {
-        if (turn->now_ms >= saga->lock_deadline_ms) sk_saga_finish(turn, SK_EVENT_SAGA_TIMED_OUT, SK_REASON_LOCK_TIMEOUT);
+        if (turn->now_ms >= saga->lock_deadline_ms)
+            sk_saga_finish(turn, SK_EVENT_SAGA_TIMED_OUT, SK_REASON_LOCK_TIMEOUT);
     } else if (is_due(saga->acquire_deadline_ms, turn->now_ms)) {
         sk_saga_finish(turn, SK_EVENT_SAGA_TIMED_OUT, SK_REASON_ACQUIRE_TIMEOUT);
     }

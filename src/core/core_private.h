@@ -8,9 +8,14 @@
 #include "core/decide.h"
 #include "core/retry.h"
 
-/* ---- meanings of event fields that are small numbers -------------------------------------------- */
+/* ---- meanings of event fields that are small numbers ----------------------------------------- */
 
-enum { SK_MARK_MAYBE_CLEARED = 1, SK_MARK_CHILD_FAILED = 2, SK_MARK_SECOND_POLICY = 4, SK_MARK_CLEAR_NO = 8 };
+enum {
+    SK_MARK_MAYBE_CLEARED = 1,
+    SK_MARK_CHILD_FAILED = 2,
+    SK_MARK_SECOND_POLICY = 4,
+    SK_MARK_CLEAR_NO = 8
+};
 enum sk_skip_cause { SK_SKIP_CONDITION = 1, SK_SKIP_UNDO = 2, SK_SKIP_OPERATOR = 3 };
 enum sk_undo_skip_cause {
     SK_UNDO_SKIP_NOT_DECLARED = 1,
@@ -29,7 +34,7 @@ enum { SK_HAPPENED = 1, SK_NOT_HAPPENED = 2 };
 enum { SK_ALERT_WARNING = 0, SK_ALERT_CRITICAL = 1 };
 enum { SK_ALERT_WISH_TIMEOUT = 1, SK_ALERT_TIMEOUT_SEEN = 2 };
 
-/* ---- looking at a saga ------------------------------------------------------------------------ */
+/* ---- looking at a saga ----------------------------------------------------------------------- */
 
 static inline const struct sk_step *sk_step_of(const struct sk_saga *saga, uint32_t step)
 {
@@ -39,9 +44,11 @@ static inline bool sk_step_is_foreach(const struct sk_step *step)
 {
     return step->items != NULL;
 }
-/* The unit of (step, item); NULL when there is none. item -1 is the only unit of a step without foreach. */
+/* The unit of (step, item); NULL when there is none. item -1 is the only unit of a step without
+ * foreach. */
 struct sk_unit *sk_saga_unit(const struct sk_saga *saga, uint32_t step, int32_t item);
-/* An attempt is due or on the wire, an answer is pending, or a verify runs: its outcome is still open. */
+/* An attempt is due or on the wire, an answer is pending, or a verify runs: its outcome is still
+ * open. */
 bool sk_unit_is_busy(const struct sk_unit *unit);
 /* Done or maybe: the undoing covers it. */
 bool sk_unit_may_have_happened(const struct sk_unit *unit);
@@ -53,8 +60,8 @@ bool sk_step_must_succeed(const struct sk_saga *saga, uint32_t step);
 bool sk_saga_is_frozen(const struct sk_saga *saga);
 /* Every unit's undo is settled (or there was nothing to undo). */
 bool sk_step_undo_is_settled(const struct sk_saga *saga, uint32_t step);
-/* Law 6: from when on its compensation or verify may start: every attempt answered (0), or the latest deadline of
- * the unanswered ones plus skew. */
+/* Law 6: from when on its compensation or verify may start: every attempt answered (0), or the
+ * latest deadline of the unanswered ones plus skew. */
 static inline int64_t sk_unit_law6_at(const struct sk_unit *unit)
 {
     return unit->unanswered_until_ms == 0 ? 0 : unit->unanswered_until_ms + SK_SKEW_ALLOWANCE_MS;
@@ -62,7 +69,7 @@ static inline int64_t sk_unit_law6_at(const struct sk_unit *unit)
 /* Does the undoing of this saga still owe this unit something? */
 bool sk_unit_undo_is_settled(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit);
 
-/* ---- deciding --------------------------------------------------------------------------------- */
+/* ---- deciding -------------------------------------------------------------------------------- */
 
 /* One decide call. */
 struct sk_turn {
@@ -74,39 +81,50 @@ struct sk_turn {
     uint64_t entropy;
     uint64_t entropy_used;
     struct sk_arena scratch;
-    struct sk_buf text;      /* reused */
-    bool failed;             /* out of memory */
+    struct sk_buf text; /* reused */
+    bool failed;        /* out of memory */
 };
 
 /* An event of this unit with the columns filled in; item -1 for a step without foreach. */
-struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type type, uint32_t step, int32_t item);
+struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type type, uint32_t step,
+                              int32_t item);
 /* Numbers, encodes, folds. */
 void sk_turn_emit(struct sk_turn *turn, struct sk_event *event);
-void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str to, struct sk_str body, uint32_t n);
+void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str to,
+                     struct sk_str body, uint32_t n);
 void sk_turn_letter(struct sk_turn *turn, uint32_t step, int32_t item, const char *why);
-void sk_turn_alert(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t severity, uint32_t flags,
-                   const char *code, struct sk_str message);
+void sk_turn_alert(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t severity,
+                   uint32_t flags, const char *code, struct sk_str message);
 uint64_t sk_turn_entropy(struct sk_turn *turn);
 
 /* action.c */
-void sk_action_start(struct sk_turn *turn, uint32_t step, int32_t item);   /* the first attempt of a unit */
-void sk_action_again(struct sk_turn *turn, uint32_t step, int32_t item);   /* a retry or a delayed redrive that is due */
-void sk_action_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome);
-void sk_action_fail(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t class_, uint32_t marks,
-                    struct sk_str code, struct sk_str message);
-void sk_action_complete(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str output, struct sk_str signal);
-/* What follows an attempt that is neither a success nor to be tried again: verify, park, or fail. */
-void sk_action_give_up(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome);
-void sk_poll_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome);
+void sk_action_start(struct sk_turn *turn, uint32_t step,
+                     int32_t item); /* the first attempt of a unit */
+void sk_action_again(struct sk_turn *turn, uint32_t step,
+                     int32_t item); /* a retry or a delayed redrive that is due */
+void sk_action_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
+                       const struct sk_outcome *outcome);
+void sk_action_fail(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t class_,
+                    uint32_t marks, struct sk_str code, struct sk_str message);
+void sk_action_complete(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str output,
+                        struct sk_str signal);
+/* What follows an attempt that is neither a success nor to be tried again: verify, park, or
+ * fail. */
+void sk_action_give_up(struct sk_turn *turn, uint32_t step, int32_t item,
+                       const struct sk_outcome *outcome);
+void sk_poll_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
+                     const struct sk_outcome *outcome);
 /* The policy of the step with the start's narrowing. */
 uint32_t sk_attempts_max(const struct sk_saga *saga, const struct sk_retry_policy *policy);
 /* verify.c */
 void sk_verify_start(struct sk_turn *turn, uint32_t step, int32_t item);
-void sk_verify_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome);
+void sk_verify_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
+                       const struct sk_outcome *outcome);
 /* Should a verify be asked of this unit now or later? */
 bool sk_verify_is_wanted(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit);
 /* undo.c */
-void sk_undo_begin(struct sk_turn *turn, enum sk_reason reason, struct sk_str code, struct sk_str message, bool is_forced);
+void sk_undo_begin(struct sk_turn *turn, enum sk_reason reason, struct sk_str code,
+                   struct sk_str message, bool is_forced);
 void sk_undo_advance(struct sk_turn *turn);
 /* One unit stops going forward: what flies is awaited (or, forced, abandoned), what pauses ends. */
 void sk_undo_stop_unit(struct sk_turn *turn, uint32_t step, int32_t item, bool is_forced);
@@ -116,7 +134,8 @@ static inline int32_t sk_item_of(const struct sk_step *step, uint32_t unit_index
 {
     return sk_step_is_foreach(step) ? (int32_t)unit_index : -1;
 }
-void sk_undo_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome);
+void sk_undo_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
+                     const struct sk_outcome *outcome);
 void sk_undo_again(struct sk_turn *turn, uint32_t step, int32_t item, bool is_redrive);
 void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item);
 int64_t sk_undo_wake_at(const struct sk_saga *saga);
@@ -134,17 +153,18 @@ void sk_child_start(struct sk_turn *turn, uint32_t step, int32_t item, struct sk
 void sk_child_tell(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_message_kind kind);
 void sk_parent_tell(struct sk_turn *turn);
 /* late.c */
-void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t attempt, uint32_t round,
-                    const struct sk_outcome *outcome);
+void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t attempt,
+                    uint32_t round, const struct sk_outcome *outcome);
 /* recover.c */
 void sk_recover(struct sk_turn *turn);
 /* operate.c */
 /* A failed saga goes on undoing: exactly the compensations that are open. */
 void sk_saga_reopen(struct sk_turn *turn, const struct sk_command *command);
 enum skald_status sk_operate(struct sk_turn *turn, const struct sk_command *command);
-/* request.c: the resolved request, in the turn's scratch memory: fills event->extra (line) and event->body. */
-void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action, enum sk_operation operation,
-                        struct sk_event *event);
+/* request.c: the resolved request, in the turn's scratch memory: fills event->extra (line) and
+ * event->body. */
+void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action,
+                        enum sk_operation operation, struct sk_event *event);
 struct sk_scope_context {
     struct sk_turn *turn;
     uint32_t step;
@@ -153,11 +173,14 @@ struct sk_scope_context {
 };
 struct sk_scope sk_scope_of(const struct sk_scope_context *context);
 /* Renders a template to text in the turn's scratch memory. */
-struct sk_str sk_render_text(struct sk_turn *turn, const struct sk_template *template, uint32_t step, int32_t item);
-struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document *document, uint32_t step, int32_t item);
-bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *condition, uint32_t step, int32_t item,
-                        struct sk_str response);
+struct sk_str sk_render_text(struct sk_turn *turn, const struct sk_template *template,
+                             uint32_t step, int32_t item);
+struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document *document,
+                                 uint32_t step, int32_t item);
+bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *condition, uint32_t step,
+                        int32_t item, struct sk_str response);
 /* The attempt limit of an operation, as an absolute deadline. */
-int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_operation operation);
+int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item,
+                       enum sk_operation operation);
 
 #endif

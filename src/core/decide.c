@@ -1,10 +1,11 @@
 /*
- * decide.c: the door of the core: one command in, events out. Each command's own rule runs first, then what follows
- * from the new state (advance.c), then, every SK_SNAPSHOT_EVERY events, a snapshot.
+ * decide.c: the door of the core: one command in, events out. Each command's own rule runs first,
+ * then what follows from the new state (advance.c), then, every SK_SNAPSHOT_EVERY events, a
+ * snapshot.
  */
 #include "core/core_private.h"
 
-/* ---- start and admission ---------------------------------------------------------------------- */
+/* ---- start and admission --------------------------------------------------------------------- */
 
 static enum skald_status start(struct sk_turn *turn, const struct sk_start *start)
 {
@@ -27,7 +28,8 @@ static void begin_running(struct sk_turn *turn)
     const struct sk_saga *saga = turn->saga;
     struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_STARTED, SK_STEP_NONE, -1);
     int64_t timeout = saga->plan->timeout_ms;
-    if (saga->start.timeout_ms > 0 && (timeout == 0 || saga->start.timeout_ms < timeout)) timeout = saga->start.timeout_ms;
+    if (saga->start.timeout_ms > 0 && (timeout == 0 || saga->start.timeout_ms < timeout))
+        timeout = saga->start.timeout_ms;
     if (timeout > 0) event.when_ms = turn->now_ms + timeout;
     sk_turn_emit(turn, &event);
 }
@@ -35,15 +37,18 @@ static void begin_running(struct sk_turn *turn)
 static void admit(struct sk_turn *turn)
 {
     if (turn->saga->state != SK_SAGA_PENDING || turn->saga->is_suspended) return;
-    if (sk_locks_all_held(turn->saga)) begin_running(turn);
-    else sk_locks_ask_next(turn);
+    if (sk_locks_all_held(turn->saga))
+        begin_running(turn);
+    else
+        sk_locks_ask_next(turn);
 }
 
 /* Locks were granted by a message, or a hold was let go: what waited for them goes on. */
 static void go_on_with_locks(struct sk_turn *turn)
 {
     struct sk_saga *saga = turn->saga;
-    if (turn->failed || saga->locks_count == 0 || saga->is_suspended || !sk_locks_all_held(saga)) return;
+    if (turn->failed || saga->locks_count == 0 || saga->is_suspended || !sk_locks_all_held(saga))
+        return;
     if (saga->state == SK_SAGA_PENDING && saga->lock_deadline_ms != 0) {
         begin_running(turn);
     } else if (saga->state == SK_SAGA_FAILED && saga->retry_after_locks) {
@@ -54,15 +59,24 @@ static void go_on_with_locks(struct sk_turn *turn)
     }
 }
 
-/* ---- outcomes --------------------------------------------------------------------------------- */
+/* ---- outcomes -------------------------------------------------------------------------------- */
 
-static void dispatch_outcome(struct sk_turn *turn, const struct sk_command *command, enum sk_operation operation)
+static void dispatch_outcome(struct sk_turn *turn, const struct sk_command *command,
+                             enum sk_operation operation)
 {
     switch (operation) {
-    case SK_OPERATION_ACTION: sk_action_outcome(turn, command->step, command->item, command->outcome); break;
-    case SK_OPERATION_POLL: sk_poll_outcome(turn, command->step, command->item, command->outcome); break;
-    case SK_OPERATION_COMPENSATION: sk_undo_outcome(turn, command->step, command->item, command->outcome); break;
-    case SK_OPERATION_VERIFY: sk_verify_outcome(turn, command->step, command->item, command->outcome); break;
+    case SK_OPERATION_ACTION:
+        sk_action_outcome(turn, command->step, command->item, command->outcome);
+        break;
+    case SK_OPERATION_POLL:
+        sk_poll_outcome(turn, command->step, command->item, command->outcome);
+        break;
+    case SK_OPERATION_COMPENSATION:
+        sk_undo_outcome(turn, command->step, command->item, command->outcome);
+        break;
+    case SK_OPERATION_VERIFY:
+        sk_verify_outcome(turn, command->step, command->item, command->outcome);
+        break;
     case SK_OPERATION_HOOK: break;
     }
 }
@@ -70,27 +84,36 @@ static void dispatch_outcome(struct sk_turn *turn, const struct sk_command *comm
 static enum skald_status outcome(struct sk_turn *turn, const struct sk_command *command)
 {
     struct sk_unit *unit = sk_saga_unit(turn->saga, command->step, command->item);
-    if (unit == NULL) return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step or item");
+    if (unit == NULL)
+        return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step or item");
     const struct sk_call *call = sk_unit_call(unit, command->operation);
-    bool is_awaited = call != NULL && call->state == SK_CALL_FLYING && call->start_seq == command->start_seq;
+    bool is_awaited =
+        call != NULL && call->state == SK_CALL_FLYING && call->start_seq == command->start_seq;
     bool is_action = command->operation == SK_OPERATION_ACTION;
     if (is_action && !sk_unit_is_busy(unit)) is_awaited = false;
-    if (is_awaited) dispatch_outcome(turn, command, command->operation);
-    else if (is_action) sk_late_answer(turn, command->step, command->item, command->attempt, command->round, command->outcome);
+    if (is_awaited)
+        dispatch_outcome(turn, command, command->operation);
+    else if (is_action)
+        sk_late_answer(turn, command->step, command->item, command->attempt, command->round,
+                       command->outcome);
     return SKALD_OK;
 }
 
 /* The same answer again is fine; another one is a conflict. */
-static enum skald_status completed_before(struct sk_turn *turn, const struct sk_command *command, const struct sk_unit *unit)
+static enum skald_status completed_before(struct sk_turn *turn, const struct sk_command *command,
+                                          const struct sk_unit *unit)
 {
     bool is_success = command->outcome->class_ == SK_OUTCOME_SUCCEEDED;
     if (unit->state == SK_STEP_COMPLETED) {
         if (is_success && sk_json_equal(unit->output, command->outcome->output)) return SKALD_OK;
-        return sk_error_set(turn->error, SKALD_E_CONFLICT, "the step has been completed before with another answer");
+        return sk_error_set(turn->error, SKALD_E_CONFLICT,
+                            "the step has been completed before with another answer");
     }
-    bool is_same_no = unit->state == SK_STEP_FAILED && !is_success && sk_str_equal(unit->error_code, command->outcome->code);
+    bool is_same_no = unit->state == SK_STEP_FAILED && !is_success &&
+                      sk_str_equal(unit->error_code, command->outcome->code);
     if (is_same_no) return SKALD_OK;
-    sk_late_answer(turn, command->step, command->item, command->attempt, command->round, command->outcome);
+    sk_late_answer(turn, command->step, command->item, command->attempt, command->round,
+                   command->outcome);
     return SKALD_OK;
 }
 
@@ -98,10 +121,13 @@ static enum skald_status completed_before(struct sk_turn *turn, const struct sk_
 static enum skald_status complete(struct sk_turn *turn, const struct sk_command *command)
 {
     struct sk_unit *unit = sk_saga_unit(turn->saga, command->step, command->item);
-    if (unit == NULL) return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step or item");
+    if (unit == NULL)
+        return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step or item");
     const struct sk_call *call = sk_unit_call(unit, command->operation);
-    if (call == NULL || command->operation == SK_OPERATION_VERIFY || command->operation == SK_OPERATION_POLL)
-        return sk_error_set(turn->error, SKALD_E_ARGUMENT, "the token is not one of an action or a compensation");
+    if (call == NULL || command->operation == SK_OPERATION_VERIFY ||
+        command->operation == SK_OPERATION_POLL)
+        return sk_error_set(turn->error, SKALD_E_ARGUMENT,
+                            "the token is not one of an action or a compensation");
     bool is_undo = command->operation == SK_OPERATION_COMPENSATION;
     bool is_open = is_undo ? sk_call_is_busy(call) : sk_unit_is_busy(unit);
     bool fits = command->round == call->round && command->attempt <= call->attempt;
@@ -110,13 +136,16 @@ static enum skald_status complete(struct sk_turn *turn, const struct sk_command 
         return SKALD_OK;
     }
     if (is_undo) {
-        bool was_undone = unit->undo_state == SK_UNDO_DONE && command->outcome->class_ == SK_OUTCOME_SUCCEEDED;
-        return was_undone ? SKALD_OK : sk_error_set(turn->error, SKALD_E_CONFLICT, "the compensation is not waiting for an answer");
+        bool was_undone =
+            unit->undo_state == SK_UNDO_DONE && command->outcome->class_ == SK_OUTCOME_SUCCEEDED;
+        return was_undone ? SKALD_OK
+                          : sk_error_set(turn->error, SKALD_E_CONFLICT,
+                                         "the compensation is not waiting for an answer");
     }
     return completed_before(turn, command, unit);
 }
 
-/* ---- signals ---------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static bool has_signal(const struct sk_saga *saga, struct sk_str id)
 {
@@ -136,8 +165,11 @@ static void consume_signals(struct sk_turn *turn)
             const struct sk_unit *unit = &saga->steps[s].units[i];
             if (!sk_unit_is_busy(unit) || unit->action.what != SK_FOR_SIGNAL) continue;
             const struct sk_signal *signal = saga->signals;
-            while (signal != NULL && (signal->is_consumed || !sk_str_equal(signal->name, step->wait.signal))) signal = signal->next;
-            if (signal != NULL) sk_action_complete(turn, s, sk_item_of(step, i), signal->data, signal->id);
+            while (signal != NULL &&
+                   (signal->is_consumed || !sk_str_equal(signal->name, step->wait.signal)))
+                signal = signal->next;
+            if (signal != NULL)
+                sk_action_complete(turn, s, sk_item_of(step, i), signal->data, signal->id);
             if (turn->failed) return;
         }
     }
@@ -150,9 +182,12 @@ static enum skald_status receive_signal(struct sk_turn *turn, const struct sk_co
         return sk_error_set(turn->error, SKALD_E_ARGUMENT, "a signal needs a name and an id");
     if (has_signal(saga, command->id)) return SKALD_OK;
     if (saga->state != SK_SAGA_PENDING && saga->state != SK_SAGA_RUNNING)
-        return sk_error_set(turn->error, SKALD_E_STATE, "the saga is %s and takes no signals any more", sk_saga_state_name(saga->state));
+        return sk_error_set(turn->error, SKALD_E_STATE,
+                            "the saga is %s and takes no signals any more",
+                            sk_saga_state_name(saga->state));
     if (saga->signals_stored >= SK_SIGNALS_MAX)
-        return sk_error_set(turn->error, SKALD_E_LIMIT, "%d signals of this saga are waiting already", SK_SIGNALS_MAX);
+        return sk_error_set(turn->error, SKALD_E_LIMIT,
+                            "%d signals of this saga are waiting already", SK_SIGNALS_MAX);
     struct sk_event event = sk_turn_event(turn, SK_EVENT_SIGNAL_RECEIVED, SK_STEP_NONE, -1);
     event.text = command->name;
     event.extra = command->id;
@@ -161,7 +196,7 @@ static enum skald_status receive_signal(struct sk_turn *turn, const struct sk_co
     return SKALD_OK;
 }
 
-/* ---- the door --------------------------------------------------------------------------------- */
+/* ---- the door -------------------------------------------------------------------------------- */
 
 static enum skald_status run(struct sk_turn *turn, const struct sk_command *command)
 {
@@ -190,18 +225,21 @@ static enum skald_status run(struct sk_turn *turn, const struct sk_command *comm
 static void snapshot_when_due(struct sk_turn *turn)
 {
     const struct sk_saga *saga = turn->saga;
-    if (turn->failed || saga->seq - saga->snapshot_seq < SK_SNAPSHOT_EVERY || sk_saga_is_over(saga)) return;
+    if (turn->failed || saga->seq - saga->snapshot_seq < SK_SNAPSHOT_EVERY || sk_saga_is_over(saga))
+        return;
     struct sk_buf state;
     sk_buf_init(&state, SK_EVENT_SIZE_MAX / 2);
     sk_saga_encode(saga, &state);
     struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_SNAPSHOT, SK_STEP_NONE, -1);
     event.extra = sk_buf_view(&state);
-    if (!state.failed) sk_turn_emit(turn, &event); /* a state too large for one event simply stays without */
+    if (!state.failed)
+        sk_turn_emit(turn, &event); /* a state too large for one event simply stays without */
     sk_buf_release(&state);
 }
 
-enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *command, int64_t now_ms,
-                                 const struct sk_rules *rules, struct sk_decision *decision, skald_error *error)
+enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *command,
+                                 int64_t now_ms, const struct sk_rules *rules,
+                                 struct sk_decision *decision, skald_error *error)
 {
     struct sk_turn turn = { .saga = saga,
                             .rules = rules,

@@ -1,6 +1,6 @@
 /*
- * event.c: names, codec and readable form of events. One table says what each optional field of a type
- * is called; an unnamed field of a type is never written by the rules.
+ * event.c: names, codec and readable form of events. One table says what each optional field of a
+ * type is called; an unnamed field of a type is never written by the rules.
  */
 #include "core/event.h"
 
@@ -20,62 +20,106 @@ struct event_row {
 #define WHO [SK_FIELD_TEXT] = "by", [SK_FIELD_NOTE] = "reason", [SK_FIELD_EXTRA] = "command_id"
 
 static const struct event_row rows[] = {
-    { SK_EVENT_SAGA_ACCEPTED, "saga.accepted",
-      { [SK_FIELD_WHEN] = "acquire_deadline", [SK_FIELD_BODY] = "input", [SK_FIELD_EXTRA] = "start" } },
+    { SK_EVENT_SAGA_ACCEPTED,
+      "saga.accepted",
+      { [SK_FIELD_WHEN] = "acquire_deadline",
+        [SK_FIELD_BODY] = "input",
+        [SK_FIELD_EXTRA] = "start" } },
     { SK_EVENT_SAGA_STARTED, "saga.started", { DEADLINE } },
-    { SK_EVENT_SAGA_COMPLETED, "saga.completed",
+    { SK_EVENT_SAGA_COMPLETED,
+      "saga.completed",
       { [SK_FIELD_KIND] = "cause", [SK_FIELD_BODY] = "output", [SK_FIELD_NUMBER] = "residue" } },
-    { SK_EVENT_SAGA_COMPENSATING, "saga.compensating",
+    { SK_EVENT_SAGA_COMPENSATING,
+      "saga.compensating",
       { [SK_FIELD_KIND] = "cause", [SK_FIELD_FLAGS] = "forced", FAILURE } },
     { SK_EVENT_SAGA_COMPENSATED, "saga.compensated", { [SK_FIELD_NUMBER] = "residue" } },
     { SK_EVENT_SAGA_FAILED, "saga.failed", { [SK_FIELD_NUMBER] = "open", FAILURE } },
     { SK_EVENT_SAGA_CANCELLED, "saga.cancelled", { [SK_FIELD_NUMBER] = "residue" } },
-    { SK_EVENT_SAGA_TIMED_OUT, "saga.timed_out",
+    { SK_EVENT_SAGA_TIMED_OUT,
+      "saga.timed_out",
       { [SK_FIELD_KIND] = "cause", [SK_FIELD_NUMBER] = "residue" } },
     { SK_EVENT_SAGA_SUSPENDED, "saga.suspended", { FAILURE } },
     { SK_EVENT_SAGA_RESUMED, "saga.resumed", { [SK_FIELD_TEXT] = "code" } },
     { SK_EVENT_SAGA_ALERTED, "saga.alerted", { [SK_FIELD_KIND] = "critical", FAILURE } },
     { SK_EVENT_SAGA_SNAPSHOT, "saga.snapshot", { [SK_FIELD_EXTRA] = "state" } },
-    { SK_EVENT_STEP_STARTED, "step.started",
-      { DEADLINE, REQUEST, [SK_FIELD_NUMBER] = "items", [SK_FIELD_WHEN2] = "due", [SK_FIELD_KIND] = "waits_for" } },
-    { SK_EVENT_STEP_COMPLETED, "step.completed",
-      { [SK_FIELD_BODY] = "output", [SK_FIELD_TEXT] = "signal", [SK_FIELD_FLAGS] = "by_operator" } },
-    { SK_EVENT_STEP_FAILED, "step.failed", { [SK_FIELD_KIND] = "class", [SK_FIELD_FLAGS] = "marks", FAILURE } },
-    { SK_EVENT_STEP_UNKNOWN, "step.unknown",
+    { SK_EVENT_STEP_STARTED,
+      "step.started",
+      { DEADLINE, REQUEST, [SK_FIELD_NUMBER] = "items", [SK_FIELD_WHEN2] = "due",
+        [SK_FIELD_KIND] = "waits_for" } },
+    { SK_EVENT_STEP_COMPLETED,
+      "step.completed",
+      { [SK_FIELD_BODY] = "output",
+        [SK_FIELD_TEXT] = "signal",
+        [SK_FIELD_FLAGS] = "by_operator" } },
+    { SK_EVENT_STEP_FAILED,
+      "step.failed",
+      { [SK_FIELD_KIND] = "class", [SK_FIELD_FLAGS] = "marks", FAILURE } },
+    { SK_EVENT_STEP_UNKNOWN,
+      "step.unknown",
       { [SK_FIELD_WHEN] = "unanswered_until", [SK_FIELD_FLAGS] = "abandoned", FAILURE } },
     { SK_EVENT_STEP_RETRYING, "step.retrying", { DEADLINE, REQUEST } },
-    { SK_EVENT_STEP_REDRIVEN, "step.redriven", { DEADLINE, [SK_FIELD_WHEN2] = "unanswered_until" } },
-    { SK_EVENT_STEP_WAITING, "step.waiting",
-      { [SK_FIELD_WHEN] = "until", [SK_FIELD_KIND] = "waits_for", FAILURE, [SK_FIELD_FLAGS] = "marks" } },
-    { SK_EVENT_STEP_SKIPPED, "step.skipped",
-      { [SK_FIELD_KIND] = "cause", [SK_FIELD_BODY] = "output", [SK_FIELD_WHEN] = "unanswered_until" } },
-    { SK_EVENT_STEP_LATE, "step.late",
-      { [SK_FIELD_KIND] = "meaning", [SK_FIELD_FLAGS] = "class", FAILURE, [SK_FIELD_BODY] = "output" } },
+    { SK_EVENT_STEP_REDRIVEN,
+      "step.redriven",
+      { DEADLINE, [SK_FIELD_WHEN2] = "unanswered_until" } },
+    { SK_EVENT_STEP_WAITING,
+      "step.waiting",
+      { [SK_FIELD_WHEN] = "until",
+        [SK_FIELD_KIND] = "waits_for",
+        FAILURE,
+        [SK_FIELD_FLAGS] = "marks" } },
+    { SK_EVENT_STEP_SKIPPED,
+      "step.skipped",
+      { [SK_FIELD_KIND] = "cause",
+        [SK_FIELD_BODY] = "output",
+        [SK_FIELD_WHEN] = "unanswered_until" } },
+    { SK_EVENT_STEP_LATE,
+      "step.late",
+      { [SK_FIELD_KIND] = "meaning",
+        [SK_FIELD_FLAGS] = "class",
+        FAILURE,
+        [SK_FIELD_BODY] = "output" } },
     { SK_EVENT_VERIFY_STARTED, "verify.started", { DEADLINE, REQUEST } },
-    { SK_EVENT_VERIFY_COMPLETED, "verify.completed", { [SK_FIELD_KIND] = "happened", [SK_FIELD_BODY] = "output" } },
+    { SK_EVENT_VERIFY_COMPLETED,
+      "verify.completed",
+      { [SK_FIELD_KIND] = "happened", [SK_FIELD_BODY] = "output" } },
     { SK_EVENT_VERIFY_FAILED, "verify.failed", { [SK_FIELD_WHEN] = "next", FAILURE } },
-    { SK_EVENT_COMPENSATION_STARTED, "compensation.started",
+    { SK_EVENT_COMPENSATION_STARTED,
+      "compensation.started",
       { DEADLINE, REQUEST, [SK_FIELD_KIND] = "waits_for" } },
     { SK_EVENT_COMPENSATION_COMPLETED, "compensation.completed", { [SK_FIELD_BODY] = "output" } },
-    { SK_EVENT_COMPENSATION_FAILED, "compensation.failed", { [SK_FIELD_KIND] = "residue", FAILURE } },
+    { SK_EVENT_COMPENSATION_FAILED,
+      "compensation.failed",
+      { [SK_FIELD_KIND] = "residue", FAILURE } },
     { SK_EVENT_COMPENSATION_UNKNOWN, "compensation.unknown", { FAILURE } },
-    { SK_EVENT_COMPENSATION_RETRYING, "compensation.retrying",
+    { SK_EVENT_COMPENSATION_RETRYING,
+      "compensation.retrying",
       { DEADLINE, REQUEST, [SK_FIELD_FLAGS] = "redriven" } },
     { SK_EVENT_COMPENSATION_SKIPPED, "compensation.skipped", { [SK_FIELD_KIND] = "cause" } },
-    { SK_EVENT_COMPENSATION_WAITING, "compensation.waiting",
-      { [SK_FIELD_WHEN] = "until", [SK_FIELD_KIND] = "waits_for", [SK_FIELD_FLAGS] = "marks", FAILURE } },
-    { SK_EVENT_LOCK_REQUESTED, "lock.requested", { [SK_FIELD_TEXT] = "key", [SK_FIELD_WHEN] = "until" } },
+    { SK_EVENT_COMPENSATION_WAITING,
+      "compensation.waiting",
+      { [SK_FIELD_WHEN] = "until",
+        [SK_FIELD_KIND] = "waits_for",
+        [SK_FIELD_FLAGS] = "marks",
+        FAILURE } },
+    { SK_EVENT_LOCK_REQUESTED,
+      "lock.requested",
+      { [SK_FIELD_TEXT] = "key", [SK_FIELD_WHEN] = "until" } },
     { SK_EVENT_LOCK_GRANTED, "lock.granted", { [SK_FIELD_TEXT] = "key" } },
     { SK_EVENT_LOCK_RELEASED, "lock.released", { [SK_FIELD_TEXT] = "key" } },
     { SK_EVENT_HOOK_STARTED, "hook.started", { DEADLINE, REQUEST, [SK_FIELD_KIND] = "hook" } },
     { SK_EVENT_HOOK_COMPLETED, "hook.completed", { [SK_FIELD_KIND] = "hook" } },
-    { SK_EVENT_HOOK_FAILED, "hook.failed", { [SK_FIELD_KIND] = "hook", FAILURE, [SK_FIELD_WHEN] = "next" } },
-    { SK_EVENT_SIGNAL_RECEIVED, "signal.received",
+    { SK_EVENT_HOOK_FAILED,
+      "hook.failed",
+      { [SK_FIELD_KIND] = "hook", FAILURE, [SK_FIELD_WHEN] = "next" } },
+    { SK_EVENT_SIGNAL_RECEIVED,
+      "signal.received",
       { [SK_FIELD_TEXT] = "name", [SK_FIELD_EXTRA] = "id", [SK_FIELD_BODY] = "data" } },
     { SK_EVENT_OPERATOR_CANCEL, "operator.cancel", { WHO, [SK_FIELD_KIND] = "frozen" } },
     { SK_EVENT_OPERATOR_FORCE_CANCEL, "operator.force_cancel", { WHO } },
     { SK_EVENT_OPERATOR_FORCE_COMPLETE, "operator.force_complete", { WHO } },
-    { SK_EVENT_OPERATOR_RETRY, "operator.retry", { WHO, [SK_FIELD_BODY] = "input", [SK_FIELD_KIND] = "of" } },
+    { SK_EVENT_OPERATOR_RETRY,
+      "operator.retry",
+      { WHO, [SK_FIELD_BODY] = "input", [SK_FIELD_KIND] = "of" } },
     { SK_EVENT_OPERATOR_SKIP_STEP, "operator.skip_step", { WHO, [SK_FIELD_BODY] = "output" } },
     { SK_EVENT_OPERATOR_SUSPEND, "operator.suspend", { WHO } },
     { SK_EVENT_OPERATOR_RESUME, "operator.resume", { WHO } },
@@ -113,7 +157,7 @@ const char *sk_event_field_name(enum sk_event_type type, enum sk_field field)
     return row == NULL ? NULL : row->fields[field];
 }
 
-/* ---- codec ------------------------------------------------------------------------------------ */
+/* ---- codec ----------------------------------------------------------------------------------- */
 
 static const struct sk_str *span_of(const struct sk_event *event, enum sk_field field)
 {
@@ -181,7 +225,7 @@ bool sk_event_decode(struct sk_str data, struct sk_event *event)
     return !reader.bad && reader.at == reader.end;
 }
 
-/* ---- readable form ---------------------------------------------------------------------------- */
+/* ---- readable form --------------------------------------------------------------------------- */
 
 static void put_time(struct sk_json_writer *w, const char *name, int64_t at_ms)
 {
@@ -223,6 +267,7 @@ void sk_event_json(const struct sk_event *event, struct sk_buf *out)
     put_number(&w, sk_event_field_name(event->type, SK_FIELD_KIND), event->kind);
     put_number(&w, sk_event_field_name(event->type, SK_FIELD_FLAGS), event->flags);
     put_number(&w, sk_event_field_name(event->type, SK_FIELD_NUMBER), event->number);
-    for (uint32_t f = SK_FIELD_TEXT; f < SK_FIELDS_COUNT; f++) put_span(&w, event, (enum sk_field)f);
+    for (uint32_t f = SK_FIELD_TEXT; f < SK_FIELDS_COUNT; f++)
+        put_span(&w, event, (enum sk_field)f);
     sk_json_end_object(&w);
 }

@@ -1,8 +1,9 @@
 /*
  * evolve.c: the fold. The only file that writes a saga's state; one case per event type.
  *
- * Events come from our own decide (then a refusal here is a broken invariant, asserted by the caller) or from
- * a store (then it is damage, SKALD_E_CORRUPT). Step states move only along the table below.
+ * Events come from our own decide (then a refusal here is a broken invariant, asserted by the
+ * caller) or from a store (then it is damage, SKALD_E_CORRUPT). Step states move only along the
+ * table below.
  */
 #include "core/core_private.h"
 
@@ -16,7 +17,8 @@ static const uint32_t unit_next[SK_STEP_STATES_COUNT] = {
     [SK_STEP_RUNNING] = TO(RUNNING) | TO(WAITING) | TO(COMPLETED) | TO(FAILED) | TO(SKIPPED),
     [SK_STEP_WAITING] = TO(RUNNING) | TO(WAITING) | TO(COMPLETED) | TO(FAILED) | TO(SKIPPED),
     [SK_STEP_COMPLETED] = TO(COMPENSATING) | TO(COMPENSATION_FAILED),
-    [SK_STEP_FAILED] = TO(COMPLETED) | TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED) | TO(SKIPPED) | TO(RUNNING) | TO(WAITING),
+    [SK_STEP_FAILED] = TO(COMPLETED) | TO(COMPENSATING) | TO(COMPENSATED) |
+                       TO(COMPENSATION_FAILED) | TO(SKIPPED) | TO(RUNNING) | TO(WAITING),
     [SK_STEP_SKIPPED] = TO(COMPLETED) | TO(COMPENSATING) | TO(COMPENSATION_FAILED),
     [SK_STEP_COMPENSATING] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     [SK_STEP_COMPENSATED] = 0u,
@@ -26,8 +28,8 @@ static const uint32_t unit_next[SK_STEP_STATES_COUNT] = {
 struct fold {
     struct sk_saga *saga;
     const struct sk_event *event;
-    struct sk_step_run *run;  /* of event->step, or NULL */
-    struct sk_unit *unit;     /* of (step, item), or NULL */
+    struct sk_step_run *run; /* of event->step, or NULL */
+    struct sk_unit *unit;    /* of (step, item), or NULL */
     const struct sk_step *step;
     bool bad;
 };
@@ -90,14 +92,15 @@ static void land(struct sk_call *call)
     call->due_at_ms = 0;
 }
 
-static void pause_call(struct sk_call *call, enum sk_call_state state, uint32_t what, int64_t due_at_ms)
+static void pause_call(struct sk_call *call, enum sk_call_state state, uint32_t what,
+                       int64_t due_at_ms)
 {
     call->state = state;
     call->what = (enum sk_wait_for)what;
     call->due_at_ms = due_at_ms;
 }
 
-/* ---- saga ------------------------------------------------------------------------------------- */
+/* ---- saga ------------------------------------------------------------------------------------ */
 
 static void fold_accepted(struct fold *f)
 {
@@ -117,7 +120,8 @@ static void fold_accepted(struct fold *f)
     for (uint32_t i = 0; i < saga->locks_count; i++) {
         saga->locks[i].key = saga->start.lock_keys[i];
         for (uint32_t k = 0; k < saga->start.inherited_keys_count; k++)
-            if (sk_str_equal(saga->start.inherited_keys[k], saga->locks[i].key)) saga->locks[i].state = SK_LOCK_INHERITED;
+            if (sk_str_equal(saga->start.inherited_keys[k], saga->locks[i].key))
+                saga->locks[i].state = SK_LOCK_INHERITED;
     }
 }
 
@@ -135,7 +139,9 @@ static void fold_compensating(struct fold *f)
 static void fold_end(struct fold *f, enum sk_saga_state state)
 {
     struct sk_saga *saga = f->saga;
-    if (sk_saga_state_is_end(saga->state) && !(saga->state == SK_SAGA_FAILED && state == SK_SAGA_COMPLETED)) f->bad = true;
+    if (sk_saga_state_is_end(saga->state) &&
+        !(saga->state == SK_SAGA_FAILED && state == SK_SAGA_COMPLETED))
+        f->bad = true;
     saga->state = state;
     saga->ended_at_ms = f->event->at_ms;
     saga->is_suspended = false;
@@ -160,7 +166,8 @@ static void fold_lock(struct fold *f, enum sk_lock_state to)
     for (uint32_t i = 0; i < saga->locks_count; i++) {
         if (!sk_str_equal(saga->locks[i].key, f->event->text)) continue;
         saga->locks[i].state = to;
-        if (to == SK_LOCK_ASKED && f->event->when_ms != 0) saga->lock_deadline_ms = f->event->when_ms;
+        if (to == SK_LOCK_ASKED && f->event->when_ms != 0)
+            saga->lock_deadline_ms = f->event->when_ms;
         return;
     }
     f->bad = true;
@@ -192,22 +199,22 @@ static void fold_signal_consumed(struct fold *f)
     f->bad = true;
 }
 
-
-
 static void fold_command(struct fold *f)
 {
     struct sk_saga *saga = f->saga;
     if (f->event->extra.size == 0) return;
-    if (saga->command_ids == NULL) saga->command_ids = SK_ARENA_ARRAY(&saga->arena, struct sk_str, SK_COMMAND_IDS_MAX);
+    if (saga->command_ids == NULL)
+        saga->command_ids = SK_ARENA_ARRAY(&saga->arena, struct sk_str, SK_COMMAND_IDS_MAX);
     if (saga->command_ids == NULL) return;
     if (saga->command_ids_count == SK_COMMAND_IDS_MAX) {
-        memmove(saga->command_ids, saga->command_ids + 1, (SK_COMMAND_IDS_MAX - 1) * sizeof *saga->command_ids);
+        memmove(saga->command_ids, saga->command_ids + 1,
+                (SK_COMMAND_IDS_MAX - 1) * sizeof *saga->command_ids);
         saga->command_ids_count--;
     }
     saga->command_ids[saga->command_ids_count++] = keep(f, f->event->extra);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static void fold_items(struct fold *f)
 {
@@ -235,8 +242,10 @@ static void fold_step_started(struct fold *f)
 {
     const struct sk_event *e = f->event;
     if (f->unit == NULL) {
-        if (e->item == -1) fold_items(f);
-        else f->bad = true;
+        if (e->item == -1)
+            fold_items(f);
+        else
+            f->bad = true;
         return;
     }
     struct sk_unit *unit = f->unit;
@@ -250,11 +259,14 @@ static void fold_step_started(struct fold *f)
         f->run->first_start_seq = e->seq;
         f->run->first_start_at_ms = e->at_ms;
     }
-    if (sk_step_is_foreach(f->step) && f->run->units_next <= (uint32_t)e->item) f->run->units_next = (uint32_t)e->item + 1;
+    if (sk_step_is_foreach(f->step) && f->run->units_next <= (uint32_t)e->item)
+        f->run->units_next = (uint32_t)e->item + 1;
     if (f->step->is_detached) f->run->is_settled = true;
     fly(f, &unit->action);
     if (!waits) return;
-    pause_call(&unit->action, e->kind == SK_FOR_TIMER || e->kind == SK_FOR_POLL ? SK_CALL_PAUSED : SK_CALL_PENDING, e->kind, e->when2_ms);
+    pause_call(&unit->action,
+               e->kind == SK_FOR_TIMER || e->kind == SK_FOR_POLL ? SK_CALL_PAUSED : SK_CALL_PENDING,
+               e->kind, e->when2_ms);
     unit->action.wait_until_ms = e->when_ms;
     unit->action.deadline_ms = 0;
 }
@@ -499,11 +511,13 @@ static void fold_verify(struct fold *f)
         f->unit->verify.attempt = 0;
         return;
     }
-    if (e->when_ms != 0) pause_call(&f->unit->verify, SK_CALL_PAUSED, SK_FOR_BACKOFF, e->when_ms);
-    else f->unit->verify_gave_up = true;
+    if (e->when_ms != 0)
+        pause_call(&f->unit->verify, SK_CALL_PAUSED, SK_FOR_BACKOFF, e->when_ms);
+    else
+        f->unit->verify_gave_up = true;
 }
 
-/* ---- undoing ---------------------------------------------------------------------------------- */
+/* ---- undoing --------------------------------------------------------------------------------- */
 
 /* The step's own state once its units' undo is settled. */
 static void settle_undo(struct fold *f)
@@ -526,7 +540,8 @@ static void fold_undo_started(struct fold *f)
     f->unit->undo_state = SK_UNDO_OPEN;
     f->unit->undo.redrives = 0;
     fly(f, &f->unit->undo);
-    if (f->event->kind == SK_FOR_CHILD) pause_call(&f->unit->undo, SK_CALL_PENDING, SK_FOR_CHILD, 0);
+    if (f->event->kind == SK_FOR_CHILD)
+        pause_call(&f->unit->undo, SK_CALL_PENDING, SK_FOR_CHILD, 0);
 }
 
 static void fold_undo_retrying(struct fold *f)
@@ -629,7 +644,7 @@ static void fold_retry(struct fold *f)
     }
 }
 
-/* ---- dispatch --------------------------------------------------------------------------------- */
+/* ---- dispatch -------------------------------------------------------------------------------- */
 
 static void fold_saga_event(struct fold *f)
 {
@@ -712,8 +727,10 @@ enum skald_status sk_saga_evolve(struct sk_saga *saga, const struct sk_event *ev
     }
     bool is_step = is_step_event(event->type);
     if (is_step && f.step == NULL) return SKALD_E_CORRUPT;
-    if (is_step) fold_step_event(&f);
-    else fold_saga_event(&f);
+    if (is_step)
+        fold_step_event(&f);
+    else
+        fold_saga_event(&f);
     if (f.bad) return SKALD_E_CORRUPT;
     if (saga->arena.failed) return SKALD_E_MEMORY;
     saga->seq = event->seq;

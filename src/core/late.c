@@ -1,16 +1,18 @@
-/* late.c: answers to attempts that are not waited for any more. The first per attempt is recorded; a late success
- * of a step that was settled as not-happened makes its undo due (law 12). */
+/* late.c: answers to attempts that are not waited for any more. The first per attempt is recorded;
+ * a late success of a step that was settled as not-happened makes its undo due (law 12). */
 #include "core/core_private.h"
 
 static bool was_settled_as_not_happened(const struct sk_unit *unit)
 {
-    return (unit->state == SK_STEP_FAILED || unit->state == SK_STEP_SKIPPED) && !unit->maybe && !unit->child_failed &&
-           unit->undo_state == SK_UNDO_OPEN;
+    return (unit->state == SK_STEP_FAILED || unit->state == SK_STEP_SKIPPED) && !unit->maybe &&
+           !unit->child_failed && unit->undo_state == SK_UNDO_OPEN;
 }
 
-static enum sk_late_meaning meaning_of(const struct sk_saga *saga, const struct sk_unit *unit, const struct sk_outcome *outcome)
+static enum sk_late_meaning meaning_of(const struct sk_saga *saga, const struct sk_unit *unit,
+                                       const struct sk_outcome *outcome)
 {
-    if (outcome->class_ != SK_OUTCOME_SUCCEEDED || !was_settled_as_not_happened(unit)) return SK_LATE_RECORDED;
+    if (outcome->class_ != SK_OUTCOME_SUCCEEDED || !was_settled_as_not_happened(unit))
+        return SK_LATE_RECORDED;
     switch (saga->state) {
     case SK_SAGA_PENDING: return SK_LATE_RECORDED;
     case SK_SAGA_RUNNING: return saga->is_past_pivot ? SK_LATE_RESIDUE : SK_LATE_MAYBE_AGAIN;
@@ -26,8 +28,8 @@ static enum sk_late_meaning meaning_of(const struct sk_saga *saga, const struct 
     return SK_LATE_RECORDED;
 }
 
-void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t attempt, uint32_t round,
-                    const struct sk_outcome *outcome)
+void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t attempt,
+                    uint32_t round, const struct sk_outcome *outcome)
 {
     struct sk_saga *saga = turn->saga;
     const struct sk_unit *unit = sk_saga_unit(saga, step, item);
@@ -46,7 +48,9 @@ void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t 
     sk_turn_emit(turn, &event);
     if (turn->failed) return;
     if (meaning == SK_LATE_RESIDUE)
-        sk_turn_alert(turn, step, item, SK_ALERT_WARNING, 0, "late_success", SK_STR("a step that had been given up has happened after all"));
+        sk_turn_alert(turn, step, item, SK_ALERT_WARNING, 0, "late_success",
+                      SK_STR("a step that had been given up has happened after all"));
     if (meaning == SK_LATE_REOPENS)
-        sk_undo_begin(turn, saga->reason, SK_STR("late_success"), SK_STR("a step that had been given up has happened after all"), false);
+        sk_undo_begin(turn, saga->reason, SK_STR("late_success"),
+                      SK_STR("a step that had been given up has happened after all"), false);
 }

@@ -1,6 +1,7 @@
 /*
- * lock.c: the machine of one lock key, at home in one shard. First come, first served; no time-to-live: a holder
- * gives it back at its end. Requests and releases are idempotent, in any order.
+ * lock.c: the machine of one lock key, at home in one shard. First come, first served; no
+ * time-to-live: a holder gives it back at its end. Requests and releases are idempotent, in any
+ * order.
  */
 #include "core/core_private.h"
 
@@ -40,8 +41,10 @@ static void add_waiter(struct sk_lock *lock, struct sk_str saga)
     struct sk_lock_waiter *waiter = SK_ARENA_NEW(&lock->arena, struct sk_lock_waiter);
     if (waiter == NULL) return;
     waiter->saga = sk_arena_copy(&lock->arena, saga);
-    if (lock->last != NULL) lock->last->next = waiter;
-    else lock->first = waiter;
+    if (lock->last != NULL)
+        lock->last->next = waiter;
+    else
+        lock->first = waiter;
     lock->last = waiter;
     lock->waiters_count++;
 }
@@ -51,8 +54,10 @@ static void drop_waiter(struct sk_lock *lock, struct sk_str saga)
     struct sk_lock_waiter *before = NULL;
     for (struct sk_lock_waiter *w = lock->first; w != NULL; before = w, w = w->next) {
         if (!sk_str_equal(w->saga, saga)) continue;
-        if (before != NULL) before->next = w->next;
-        else lock->first = w->next;
+        if (before != NULL)
+            before->next = w->next;
+        else
+            lock->first = w->next;
         if (lock->last == w) lock->last = before;
         lock->waiters_count--;
         return;
@@ -69,8 +74,10 @@ enum skald_status sk_lock_evolve(struct sk_lock *lock, const struct sk_event *ev
         lock->holder = sk_arena_copy(&lock->arena, event->text);
         break;
     case SK_EVENT_LOCK_RELEASED:
-        if (sk_str_equal(lock->holder, event->text)) lock->holder = (struct sk_str){ NULL, 0 };
-        else drop_waiter(lock, event->text);
+        if (sk_str_equal(lock->holder, event->text))
+            lock->holder = (struct sk_str){ NULL, 0 };
+        else
+            drop_waiter(lock, event->text);
         break;
     default: return SKALD_E_CORRUPT;
     }
@@ -80,7 +87,8 @@ enum skald_status sk_lock_evolve(struct sk_lock *lock, const struct sk_event *ev
 }
 
 /* A stand-in saga lends its id and seq to the shared emitter of messages. */
-static void emit(struct sk_lock *lock, struct sk_turn *turn, enum sk_event_type type, struct sk_str saga_id)
+static void emit(struct sk_lock *lock, struct sk_turn *turn, enum sk_event_type type,
+                 struct sk_str saga_id)
 {
     struct sk_decision *decision = turn->decision;
     if (turn->failed) return;
@@ -94,9 +102,12 @@ static void emit(struct sk_lock *lock, struct sk_turn *turn, enum sk_event_type 
         decision->events = bigger;
         decision->events_capacity = capacity;
     }
-    struct sk_event event = {
-        .type = type, .seq = lock->seq + 1, .at_ms = turn->now_ms, .step = SK_STEP_NONE, .item = -1, .text = saga_id
-    };
+    struct sk_event event = { .type = type,
+                              .seq = lock->seq + 1,
+                              .at_ms = turn->now_ms,
+                              .step = SK_STEP_NONE,
+                              .item = -1,
+                              .text = saga_id };
     struct sk_decided decided = { .event = event, .data_offset = decision->data.size };
     sk_event_encode(&event, &decision->data);
     decided.data_size = decision->data.size - decided.data_offset;
@@ -115,12 +126,13 @@ static void grant_next(struct sk_lock *lock, struct sk_turn *turn)
     if (turn->failed || lock->holder.size > 0 || lock->first == NULL) return;
     struct sk_str saga_id = lock->first->saga;
     emit(lock, turn, SK_EVENT_LOCK_GRANTED, saga_id);
-    struct sk_str key = sk_str_sub(lock->id, sizeof "@lock/" - 1, lock->id.size - (sizeof "@lock/" - 1));
+    struct sk_str key =
+        sk_str_sub(lock->id, sizeof "@lock/" - 1, lock->id.size - (sizeof "@lock/" - 1));
     sk_turn_message(turn, SK_MESSAGE_LOCK_GRANTED, saga_id, key, 0);
 }
 
-enum skald_status sk_lock_decide(struct sk_lock *lock, const struct sk_message *message, int64_t now_ms,
-                                 struct sk_decision *decision)
+enum skald_status sk_lock_decide(struct sk_lock *lock, const struct sk_message *message,
+                                 int64_t now_ms, struct sk_decision *decision)
 {
     struct sk_saga lender = { .seq = lock->seq };
     lender.start.id = lock->id;

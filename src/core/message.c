@@ -1,12 +1,14 @@
 /*
- * message.c: what sagas tell each other and the locks, and what a saga does when told. Every message is durable
- * with the event before it; receiving one twice is prevented by the engine, so ids must differ: <saga>/<seq>/<kind>/<n>.
+ * message.c: what sagas tell each other and the locks, and what a saga does when told. Every
+ * message is durable with the event before it; receiving one twice is prevented by the engine, so
+ * ids must differ: <saga>/<seq>/<kind>/<n>.
  */
 #include "core/core_private.h"
 
-/* ---- children --------------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
-static void append_child_id(const struct sk_saga *saga, uint32_t step, int32_t item, uint32_t round, struct sk_buf *out)
+static void append_child_id(const struct sk_saga *saga, uint32_t step, int32_t item, uint32_t round,
+                            struct sk_buf *out)
 {
     sk_buf_append_str(out, saga->start.id);
     sk_buf_append_char(out, '.');
@@ -25,14 +27,16 @@ static uint32_t held_keys(struct sk_turn *turn, const struct sk_str **out_keys)
 {
     const struct sk_saga *saga = turn->saga;
     uint32_t count = 0;
-    struct sk_str *keys = SK_ARENA_ARRAY(&turn->scratch, struct sk_str, saga->locks_count + saga->start.inherited_keys_count + 1u);
+    struct sk_str *keys = SK_ARENA_ARRAY(&turn->scratch, struct sk_str,
+                                         saga->locks_count + saga->start.inherited_keys_count + 1u);
     if (keys == NULL) {
         turn->failed = true;
         return 0;
     }
     for (uint32_t i = 0; i < saga->locks_count; i++)
         if (saga->locks[i].state == SK_LOCK_HELD) keys[count++] = saga->locks[i].key;
-    for (uint32_t i = 0; i < saga->start.inherited_keys_count; i++) keys[count++] = saga->start.inherited_keys[i];
+    for (uint32_t i = 0; i < saga->start.inherited_keys_count; i++)
+        keys[count++] = saga->start.inherited_keys[i];
     *out_keys = keys;
     return count;
 }
@@ -61,8 +65,10 @@ void sk_child_start(struct sk_turn *turn, uint32_t step, int32_t item, struct sk
     sk_start_encode(&start, &record);
     sk_put_str(&body, sk_buf_view(&record));
     sk_put_str(&body, input);
-    if (id.failed || body.failed || record.failed) turn->failed = true;
-    else sk_turn_message(turn, SK_MESSAGE_CHILD_START, sk_buf_view(&id), sk_buf_view(&body), 0);
+    if (id.failed || body.failed || record.failed)
+        turn->failed = true;
+    else
+        sk_turn_message(turn, SK_MESSAGE_CHILD_START, sk_buf_view(&id), sk_buf_view(&body), 0);
     sk_buf_release(&record);
     sk_buf_release(&body);
     sk_buf_release(&id);
@@ -78,9 +84,12 @@ void sk_child_tell(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_me
     sk_put_u64(&body, step);
     sk_put_i64(&body, item);
     sk_put_u64(&body, round);
-    uint32_t n = step * (SK_ITEMS_MAX + 1u) + (uint32_t)(item + 1); /* several children may be told after one event */
-    if (id.failed || body.failed) turn->failed = true;
-    else sk_turn_message(turn, kind, sk_buf_view(&id), sk_buf_view(&body), n);
+    uint32_t n = step * (SK_ITEMS_MAX + 1u) +
+                 (uint32_t)(item + 1); /* several children may be told after one event */
+    if (id.failed || body.failed)
+        turn->failed = true;
+    else
+        sk_turn_message(turn, kind, sk_buf_view(&id), sk_buf_view(&body), n);
     sk_buf_release(&body);
     sk_buf_release(&id);
 }
@@ -98,12 +107,14 @@ void sk_parent_tell(struct sk_turn *turn)
     sk_put_str(&body, saga->output);
     sk_put_str(&body, saga->error_code);
     sk_put_str(&body, saga->error_message);
-    if (body.failed) turn->failed = true;
-    else sk_turn_message(turn, SK_MESSAGE_CHILD_ENDED, saga->start.parent, sk_buf_view(&body), 0);
+    if (body.failed)
+        turn->failed = true;
+    else
+        sk_turn_message(turn, SK_MESSAGE_CHILD_ENDED, saga->start.parent, sk_buf_view(&body), 0);
     sk_buf_release(&body);
 }
 
-/* ---- a child has ended ------------------------------------------------------------------------ */
+/* ---- a child has ended ----------------------------------------------------------------------- */
 
 struct child_end {
     enum sk_saga_state state;
@@ -135,11 +146,14 @@ static void child_answers(struct sk_turn *turn, const struct child_end *end)
         return;
     }
     if (end->state == SK_SAGA_FAILED) {
-        sk_action_fail(turn, end->step, end->item, SK_OUTCOME_FAILED, SK_MARK_CHILD_FAILED | SK_MARK_CLEAR_NO,
-                       SK_STR("child_failed"), end->message);
+        sk_action_fail(turn, end->step, end->item, SK_OUTCOME_FAILED,
+                       SK_MARK_CHILD_FAILED | SK_MARK_CLEAR_NO, SK_STR("child_failed"),
+                       end->message);
         return;
     }
-    struct sk_outcome outcome = { .class_ = SK_OUTCOME_FAILED, .code = end->code, .message = end->message, .is_answered = true };
+    struct sk_outcome outcome = {
+        .class_ = SK_OUTCOME_FAILED, .code = end->code, .message = end->message, .is_answered = true
+    };
     if (outcome.code.size == 0) outcome.code = sk_str_of(sk_saga_state_name(end->state));
     sk_action_give_up(turn, end->step, end->item, &outcome);
 }
@@ -147,16 +161,19 @@ static void child_answers(struct sk_turn *turn, const struct child_end *end)
 static void child_was_undone(struct sk_turn *turn, const struct child_end *end)
 {
     if (end->state == SK_SAGA_FAILED) {
-        struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_FAILED, end->step, end->item);
+        struct sk_event event =
+            sk_turn_event(turn, SK_EVENT_COMPENSATION_FAILED, end->step, end->item);
         event.text = SK_STR("child_failed");
         event.note = end->message;
         sk_turn_emit(turn, &event);
-        sk_turn_alert(turn, end->step, end->item, SK_ALERT_CRITICAL, 0, "compensation_failed", event.note);
+        sk_turn_alert(turn, end->step, end->item, SK_ALERT_CRITICAL, 0, "compensation_failed",
+                      event.note);
         sk_turn_letter(turn, end->step, end->item, "compensation_failed");
         return;
     }
     if (end->state == SK_SAGA_COMPLETED) return; /* its first end, told again */
-    struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_COMPLETED, end->step, end->item);
+    struct sk_event event =
+        sk_turn_event(turn, SK_EVENT_COMPENSATION_COMPLETED, end->step, end->item);
     sk_turn_emit(turn, &event);
 }
 
@@ -166,7 +183,8 @@ static void child_was_repaired(struct sk_turn *turn, const struct child_end *end
     if (end->state == SK_SAGA_COMPLETED || end->state == SK_SAGA_FAILED) return;
     sk_undo_begin(turn, turn->saga->reason, SK_STR("child_repaired"), end->message, false);
     if (turn->failed) return;
-    struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_COMPLETED, end->step, end->item);
+    struct sk_event event =
+        sk_turn_event(turn, SK_EVENT_COMPENSATION_COMPLETED, end->step, end->item);
     sk_turn_emit(turn, &event);
 }
 
@@ -177,18 +195,22 @@ static void receive_child_end(struct sk_turn *turn, struct sk_str body)
     const struct sk_unit *unit = sk_saga_unit(turn->saga, end.step, end.item);
     if (unit == NULL || unit->action.round != end.round) return;
     bool failed_before = unit->child_failed || unit->state == SK_STEP_COMPENSATION_FAILED;
-    if (unit->action.state == SK_CALL_PENDING && unit->action.what == SK_FOR_CHILD) child_answers(turn, &end);
-    else if (unit->undo.state == SK_CALL_PENDING && unit->undo.what == SK_FOR_CHILD) child_was_undone(turn, &end);
-    else if (turn->saga->state == SK_SAGA_FAILED && failed_before) child_was_repaired(turn, &end);
+    if (unit->action.state == SK_CALL_PENDING && unit->action.what == SK_FOR_CHILD)
+        child_answers(turn, &end);
+    else if (unit->undo.state == SK_CALL_PENDING && unit->undo.what == SK_FOR_CHILD)
+        child_was_undone(turn, &end);
+    else if (turn->saga->state == SK_SAGA_FAILED && failed_before)
+        child_was_repaired(turn, &end);
 }
 
-/* ---- the parent commands ---------------------------------------------------------------------- */
+/* ---- the parent commands --------------------------------------------------------------------- */
 
 static void receive_cancel(struct sk_turn *turn)
 {
     struct sk_saga *saga = turn->saga;
     if (sk_saga_state_is_end(saga->state) || saga->state == SK_SAGA_COMPENSATING) return;
-    if (saga->is_past_pivot || saga->plan->is_forward) return; /* goes forward; the parent awaits its end */
+    if (saga->is_past_pivot || saga->plan->is_forward)
+        return; /* goes forward; the parent awaits its end */
     if (saga->is_suspended) {
         struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_RESUMED, SK_STEP_NONE, -1);
         event.text = SK_STR("parent");
@@ -199,8 +221,10 @@ static void receive_cancel(struct sk_turn *turn)
     event.kind = sk_saga_is_frozen(saga) ? 1u : 0u;
     sk_turn_emit(turn, &event);
     if (turn->failed || event.kind != 0u) return;
-    if (saga->state == SK_SAGA_PENDING) sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
-    else sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), SK_STR("by its parent"), false);
+    if (saga->state == SK_SAGA_PENDING)
+        sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
+    else
+        sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), SK_STR("by its parent"), false);
 }
 
 static void receive_compensate(struct sk_turn *turn)
@@ -217,27 +241,32 @@ static void receive_compensate(struct sk_turn *turn)
     }
 }
 
-/* ---- locks ------------------------------------------------------------------------------------ */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
-static void tell_lock(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str key, uint32_t n)
+static void tell_lock(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str key,
+                      uint32_t n)
 {
     struct sk_buf id;
     sk_buf_init(&id, 0);
     sk_buf_append_text(&id, "@lock/");
     sk_buf_append_str(&id, key);
-    if (id.failed) turn->failed = true;
-    else sk_turn_message(turn, kind, sk_buf_view(&id), (struct sk_str){ NULL, 0 }, n);
+    if (id.failed)
+        turn->failed = true;
+    else
+        sk_turn_message(turn, kind, sk_buf_view(&id), (struct sk_str){ NULL, 0 }, n);
     sk_buf_release(&id);
 }
 
 bool sk_locks_all_held(const struct sk_saga *saga)
 {
     for (uint32_t i = 0; i < saga->locks_count; i++)
-        if (saga->locks[i].state != SK_LOCK_HELD && saga->locks[i].state != SK_LOCK_INHERITED) return false;
+        if (saga->locks[i].state != SK_LOCK_HELD && saga->locks[i].state != SK_LOCK_INHERITED)
+            return false;
     return true;
 }
 
-/* One at a time, in the stored order: ascending by (home shard, key), so that two sagas never wait in a ring. */
+/* One at a time, in the stored order: ascending by (home shard, key), so that two sagas never wait
+ * in a ring. */
 void sk_locks_ask_next(struct sk_turn *turn)
 {
     struct sk_saga *saga = turn->saga;
@@ -247,7 +276,8 @@ void sk_locks_ask_next(struct sk_turn *turn)
         if (state == SK_LOCK_HELD || state == SK_LOCK_INHERITED) continue;
         struct sk_event event = sk_turn_event(turn, SK_EVENT_LOCK_REQUESTED, SK_STEP_NONE, -1);
         event.text = saga->locks[i].key;
-        if (saga->lock_deadline_ms == 0 && saga->plan->lock_timeout_ms > 0) event.when_ms = turn->now_ms + saga->plan->lock_timeout_ms;
+        if (saga->lock_deadline_ms == 0 && saga->plan->lock_timeout_ms > 0)
+            event.when_ms = turn->now_ms + saga->plan->lock_timeout_ms;
         sk_turn_emit(turn, &event);
         if (!turn->failed) tell_lock(turn, SK_MESSAGE_LOCK_REQUEST, saga->locks[i].key, i);
         return;
@@ -267,7 +297,8 @@ void sk_locks_give_back(struct sk_turn *turn)
     struct sk_saga *saga = turn->saga;
     if (saga->state == SK_SAGA_FAILED && saga->plan->holds_locks_on_failed) return;
     for (uint32_t i = 0; !turn->failed && i < saga->locks_count; i++)
-        if (saga->locks[i].state == SK_LOCK_HELD || saga->locks[i].state == SK_LOCK_ASKED) give_back_one(turn, i);
+        if (saga->locks[i].state == SK_LOCK_HELD || saga->locks[i].state == SK_LOCK_ASKED)
+            give_back_one(turn, i);
 }
 
 static void receive_grant(struct sk_turn *turn, struct sk_str key)
@@ -294,7 +325,7 @@ enum skald_status sk_message_receive(struct sk_turn *turn, const struct sk_messa
     case SK_MESSAGE_CHILD_CANCEL: receive_cancel(turn); return SKALD_OK;
     case SK_MESSAGE_CHILD_COMPENSATE: receive_compensate(turn); return SKALD_OK;
     case SK_MESSAGE_LOCK_GRANTED: receive_grant(turn, message->body); return SKALD_OK;
-    case SK_MESSAGE_CHILD_START:   /* the saga is there: starting it twice is starting it once */
+    case SK_MESSAGE_CHILD_START: /* the saga is there: starting it twice is starting it once */
     case SK_MESSAGE_LOCK_REQUEST:
     case SK_MESSAGE_LOCK_RELEASE: return SKALD_OK;
     }

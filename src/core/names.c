@@ -33,9 +33,9 @@ static const char *const step_names[SK_STEP_STATES_COUNT] = {
 };
 
 static const char *const wait_names[SK_FOR_COUNT] = {
-    [SK_FOR_NOTHING] = "",     [SK_FOR_BACKOFF] = "backoff", [SK_FOR_ANSWER] = "answer",
-    [SK_FOR_TIMER] = "timer",  [SK_FOR_SIGNAL] = "signal",   [SK_FOR_POLL] = "poll",
-    [SK_FOR_CHILD] = "child",  [SK_FOR_HUMAN] = "human",     [SK_FOR_SWEEP] = "sweep",
+    [SK_FOR_NOTHING] = "",        [SK_FOR_BACKOFF] = "backoff", [SK_FOR_ANSWER] = "answer",
+    [SK_FOR_TIMER] = "timer",     [SK_FOR_SIGNAL] = "signal",   [SK_FOR_POLL] = "poll",
+    [SK_FOR_CHILD] = "child",     [SK_FOR_HUMAN] = "human",     [SK_FOR_SWEEP] = "sweep",
     [SK_FOR_REDRIVE] = "redrive",
 };
 

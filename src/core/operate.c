@@ -1,7 +1,7 @@
 /*
- * operate.c: the operators' commands, by state: the table of docs/internals/semantics.md, cell by cell.
- * A command that cannot act answers SKALD_E_STATE with one sentence that says why and, where there is one, what to
- * do instead; it changes nothing.
+ * operate.c: the operators' commands, by state: the table of docs/internals/semantics.md, cell by
+ * cell. A command that cannot act answers SKALD_E_STATE with one sentence that says why and, where
+ * there is one, what to do instead; it changes nothing.
  */
 #include "core/core_private.h"
 
@@ -17,15 +17,16 @@ static bool was_seen(const struct sk_saga *saga, struct sk_str id)
     return false;
 }
 
-static void note(struct sk_turn *turn, const struct sk_command *command, enum sk_event_type type, uint32_t step,
-                 int32_t item, uint32_t kind)
+static void note(struct sk_turn *turn, const struct sk_command *command, enum sk_event_type type,
+                 uint32_t step, int32_t item, uint32_t kind)
 {
     struct sk_event event = sk_turn_event(turn, type, step, item);
     event.text = command->who;
     event.note = command->why;
     event.extra = command->id;
     event.kind = kind;
-    if (command->kind == SK_COMMAND_RETRY || command->kind == SK_COMMAND_SKIP_STEP) event.body = command->body;
+    if (command->kind == SK_COMMAND_RETRY || command->kind == SK_COMMAND_SKIP_STEP)
+        event.body = command->body;
     sk_turn_emit(turn, &event);
 }
 
@@ -37,26 +38,32 @@ static void lift_suspension(struct sk_turn *turn, const char *by)
     sk_turn_emit(turn, &event);
 }
 
-/* ---- cancel ----------------------------------------------------------------------------------- */
+/* ---- cancel ---------------------------------------------------------------------------------- */
 
 static enum skald_status cancel(struct sk_turn *turn, const struct sk_command *command)
 {
     struct sk_saga *saga = turn->saga;
     if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
     if (saga->state == SK_SAGA_RUNNING && saga->is_past_pivot)
-        return refuse(turn, "the saga is past its pivot and only goes forward; force-cancel with --past-pivot undoes it all the same");
+        return refuse(
+            turn,
+            "the saga is past its pivot and only goes forward; force-cancel with --past-pivot undoes it all the same");
     if (saga->state == SK_SAGA_RUNNING && saga->plan->is_forward)
-        return refuse(turn, "the definition says recovery: forward; force-cancel with --past-pivot undoes it all the same");
+        return refuse(
+            turn,
+            "the definition says recovery: forward; force-cancel with --past-pivot undoes it all the same");
     bool frozen = saga->state == SK_SAGA_RUNNING && sk_saga_is_frozen(saga);
     note(turn, command, SK_EVENT_OPERATOR_CANCEL, SK_STEP_NONE, -1, frozen ? 1u : 0u);
     lift_suspension(turn, "cancel");
     if (turn->failed || frozen) return SKALD_OK;
-    if (saga->state == SK_SAGA_PENDING) sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
-    else if (saga->state == SK_SAGA_RUNNING) sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), command->why, false);
+    if (saga->state == SK_SAGA_PENDING)
+        sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
+    else if (saga->state == SK_SAGA_RUNNING)
+        sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), command->why, false);
     return SKALD_OK;
 }
 
-/* ---- taking up a failed saga ------------------------------------------------------------------ */
+/* ---- taking up a failed saga ----------------------------------------------------------------- */
 
 static bool is_repairable(const struct sk_unit *unit)
 {
@@ -67,7 +74,8 @@ static uint32_t count_open(const struct sk_saga *saga)
 {
     uint32_t open = 0;
     for (uint32_t s = 0; s < saga->plan->steps_count; s++)
-        for (uint32_t i = 0; i < saga->steps[s].units_count; i++) open += is_repairable(&saga->steps[s].units[i]);
+        for (uint32_t i = 0; i < saga->steps[s].units_count; i++)
+            open += is_repairable(&saga->steps[s].units[i]);
     return open;
 }
 
@@ -80,26 +88,35 @@ void sk_saga_reopen(struct sk_turn *turn, const struct sk_command *command)
     for (uint32_t s = 0; !turn->failed && s < saga->plan->steps_count; s++)
         for (uint32_t i = 0; !turn->failed && i < saga->steps[s].units_count; i++)
             if (is_repairable(&saga->steps[s].units[i]))
-                note(turn, &plain, SK_EVENT_OPERATOR_RETRY, s, sk_item_of(sk_step_of(saga, s), i), SK_OPERATION_COMPENSATION);
-    sk_undo_begin(turn, saga->reason == SK_REASON_NONE ? SK_REASON_STEP : saga->reason, SK_STR("retry"), command->why, false);
+                note(turn, &plain, SK_EVENT_OPERATOR_RETRY, s, sk_item_of(sk_step_of(saga, s), i),
+                     SK_OPERATION_COMPENSATION);
+    sk_undo_begin(turn, saga->reason == SK_REASON_NONE ? SK_REASON_STEP : saga->reason,
+                  SK_STR("retry"), command->why, false);
 }
 
-static enum skald_status retry_failed(struct sk_turn *turn, const struct sk_command *command, enum sk_event_type type)
+static enum skald_status retry_failed(struct sk_turn *turn, const struct sk_command *command,
+                                      enum sk_event_type type)
 {
     struct sk_saga *saga = turn->saga;
     if (count_open(saga) == 0)
-        return refuse(turn, "no compensation of this saga is open; repair the child saga that its error names");
-    if (saga->retry_after_locks) return refuse(turn, "a retry is already waiting for the saga's lock keys");
+        return refuse(
+            turn,
+            "no compensation of this saga is open; repair the child saga that its error names");
+    if (saga->retry_after_locks)
+        return refuse(turn, "a retry is already waiting for the saga's lock keys");
     bool needs_locks = false;
-    for (uint32_t i = 0; i < saga->locks_count; i++) needs_locks = needs_locks || saga->locks[i].state == SK_LOCK_RELEASED;
+    for (uint32_t i = 0; i < saga->locks_count; i++)
+        needs_locks = needs_locks || saga->locks[i].state == SK_LOCK_RELEASED;
     note(turn, command, type, SK_STEP_NONE, -1, 0);
     if (turn->failed) return SKALD_OK;
-    if (needs_locks && type == SK_EVENT_OPERATOR_RETRY) sk_locks_ask_next(turn); /* goes on when all are granted */
-    else sk_saga_reopen(turn, command);
+    if (needs_locks && type == SK_EVENT_OPERATOR_RETRY)
+        sk_locks_ask_next(turn); /* goes on when all are granted */
+    else
+        sk_saga_reopen(turn, command);
     return SKALD_OK;
 }
 
-/* ---- force-cancel ----------------------------------------------------------------------------- */
+/* ---- force-cancel ---------------------------------------------------------------------------- */
 
 static void drop_pauses(struct sk_turn *turn)
 {
@@ -109,8 +126,10 @@ static void drop_pauses(struct sk_turn *turn)
             int32_t item = sk_item_of(sk_step_of(saga, s), i);
             const struct sk_unit *unit = &saga->steps[s].units[i];
             bool pauses = unit->undo.state == SK_CALL_PAUSED || unit->undo.state == SK_CALL_PARKED;
-            if (pauses) sk_undo_again(turn, s, item, false);
-            else sk_undo_stop_unit(turn, s, item, true);
+            if (pauses)
+                sk_undo_again(turn, s, item, false);
+            else
+                sk_undo_stop_unit(turn, s, item, true);
         }
     }
 }
@@ -118,21 +137,28 @@ static void drop_pauses(struct sk_turn *turn)
 static enum skald_status force_cancel(struct sk_turn *turn, const struct sk_command *command)
 {
     struct sk_saga *saga = turn->saga;
-    if (saga->state == SK_SAGA_FAILED) return retry_failed(turn, command, SK_EVENT_OPERATOR_FORCE_CANCEL);
+    if (saga->state == SK_SAGA_FAILED)
+        return retry_failed(turn, command, SK_EVENT_OPERATOR_FORCE_CANCEL);
     if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
-    bool past = saga->state == SK_SAGA_RUNNING && (saga->is_past_pivot || saga->plan->is_forward || sk_saga_is_frozen(saga));
+    bool past = saga->state == SK_SAGA_RUNNING &&
+                (saga->is_past_pivot || saga->plan->is_forward || sk_saga_is_frozen(saga));
     if (past && !command->is_past_pivot_allowed)
-        return refuse(turn, "the saga is at or past its pivot, or recovers forward; say --past-pivot to undo it all the same");
+        return refuse(
+            turn,
+            "the saga is at or past its pivot, or recovers forward; say --past-pivot to undo it all the same");
     note(turn, command, SK_EVENT_OPERATOR_FORCE_CANCEL, SK_STEP_NONE, -1, 0);
     lift_suspension(turn, "force-cancel");
     if (turn->failed) return SKALD_OK;
-    if (saga->state == SK_SAGA_PENDING) sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
-    else if (saga->state == SK_SAGA_RUNNING) sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), command->why, true);
-    else drop_pauses(turn);
+    if (saga->state == SK_SAGA_PENDING)
+        sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
+    else if (saga->state == SK_SAGA_RUNNING)
+        sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), command->why, true);
+    else
+        drop_pauses(turn);
     return SKALD_OK;
 }
 
-/* ---- force-complete --------------------------------------------------------------------------- */
+/* ---- force-complete -------------------------------------------------------------------------- */
 
 static void force_unit(struct sk_turn *turn, uint32_t step, int32_t item)
 {
@@ -149,8 +175,10 @@ static void force_unit(struct sk_turn *turn, uint32_t step, int32_t item)
 static enum skald_status force_complete(struct sk_turn *turn, const struct sk_command *command)
 {
     struct sk_saga *saga = turn->saga;
-    if (saga->state == SK_SAGA_PENDING) return refuse(turn, "the saga has not started: cancel it instead");
-    if (sk_saga_state_is_end(saga->state) && saga->state != SK_SAGA_FAILED) return refuse(turn, "the saga has ended");
+    if (saga->state == SK_SAGA_PENDING)
+        return refuse(turn, "the saga has not started: cancel it instead");
+    if (sk_saga_state_is_end(saga->state) && saga->state != SK_SAGA_FAILED)
+        return refuse(turn, "the saga has ended");
     note(turn, command, SK_EVENT_OPERATOR_FORCE_COMPLETE, SK_STEP_NONE, -1, 0);
     lift_suspension(turn, "force-complete");
     for (uint32_t s = 0; s < saga->plan->steps_count; s++)
@@ -160,9 +188,10 @@ static enum skald_status force_complete(struct sk_turn *turn, const struct sk_co
     return SKALD_OK;
 }
 
-/* ---- retry ------------------------------------------------------------------------------------ */
+/* ---- retry ----------------------------------------------------------------------------------- */
 
-static enum skald_status retry_parked(struct sk_turn *turn, const struct sk_command *command, uint32_t step, int32_t item)
+static enum skald_status retry_parked(struct sk_turn *turn, const struct sk_command *command,
+                                      uint32_t step, int32_t item)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
@@ -172,7 +201,8 @@ static enum skald_status retry_parked(struct sk_turn *turn, const struct sk_comm
     note(turn, command, SK_EVENT_OPERATOR_RETRY, step, item, SK_OPERATION_ACTION);
     if (turn->failed) return SKALD_OK;
     bool is_child = s->kind == SK_KIND_SAGA;
-    struct sk_event event = sk_turn_event(turn, is_child ? SK_EVENT_STEP_STARTED : SK_EVENT_STEP_RETRYING, step, item);
+    struct sk_event event =
+        sk_turn_event(turn, is_child ? SK_EVENT_STEP_STARTED : SK_EVENT_STEP_RETRYING, step, item);
     event.round = unit->action.round + (is_new_round ? 1u : 0u);
     event.attempt = is_new_round ? 1u : unit->action.attempt + 1u;
     if (is_child) {
@@ -198,7 +228,8 @@ static bool is_meant(const struct sk_command *command, uint32_t step, int32_t it
     return command->step == step && (command->item == -1 || command->item == item);
 }
 
-static enum skald_status retry_unit(struct sk_turn *turn, const struct sk_command *command, uint32_t step, int32_t item, bool *out_acted)
+static enum skald_status retry_unit(struct sk_turn *turn, const struct sk_command *command,
+                                    uint32_t step, int32_t item, bool *out_acted)
 {
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     bool undo_waits = unit->undo.state == SK_CALL_PAUSED || unit->undo.state == SK_CALL_PARKED;
@@ -211,7 +242,9 @@ static enum skald_status retry_unit(struct sk_turn *turn, const struct sk_comman
         enum skald_status status = retry_parked(turn, command, step, item);
         if (status != SKALD_OK) return status;
     } else if (unit->action.state == SK_CALL_PAUSED && unit->action.what != SK_FOR_TIMER) {
-        if (command->body.size > 0) return refuse(turn, "only a step that waits for a human can be retried with another input");
+        if (command->body.size > 0)
+            return refuse(turn,
+                          "only a step that waits for a human can be retried with another input");
         note(turn, command, SK_EVENT_OPERATOR_RETRY, step, item, SK_OPERATION_ACTION);
         if (!turn->failed) sk_action_again(turn, step, item);
     } else {
@@ -242,16 +275,19 @@ static enum skald_status retry(struct sk_turn *turn, const struct sk_command *co
     return acted ? SKALD_OK : refuse(turn, "nothing here waits for a retry");
 }
 
-/* ---- skip-step -------------------------------------------------------------------------------- */
+/* ---- skip-step ------------------------------------------------------------------------------- */
 
 static enum skald_status skip_undo(struct sk_turn *turn, const struct sk_command *command)
 {
     const struct sk_unit *unit = sk_saga_unit(turn->saga, command->step, command->item);
-    if (unit == NULL) return refuse(turn, "name the item: its compensations are skipped one by one");
-    if (sk_unit_is_busy(unit) || unit->undo.state == SK_CALL_FLYING) return refuse(turn, "the step is in flight: wait for its answer");
+    if (unit == NULL)
+        return refuse(turn, "name the item: its compensations are skipped one by one");
+    if (sk_unit_is_busy(unit) || unit->undo.state == SK_CALL_FLYING)
+        return refuse(turn, "the step is in flight: wait for its answer");
     bool owes = sk_unit_may_have_happened(unit) && unit->undo_state == SK_UNDO_OPEN;
     if (!owes) return refuse(turn, "this step has nothing left to undo");
-    note(turn, command, SK_EVENT_OPERATOR_SKIP_STEP, command->step, command->item, SK_OPERATION_COMPENSATION);
+    note(turn, command, SK_EVENT_OPERATOR_SKIP_STEP, command->step, command->item,
+         SK_OPERATION_COMPENSATION);
     if (!turn->failed) sk_undo_skip(turn, command->step, command->item, SK_UNDO_SKIP_OPERATOR);
     return SKALD_OK;
 }
@@ -259,28 +295,36 @@ static enum skald_status skip_undo(struct sk_turn *turn, const struct sk_command
 static enum skald_status skip_step(struct sk_turn *turn, const struct sk_command *command)
 {
     struct sk_saga *saga = turn->saga;
-    if (command->step >= saga->plan->steps_count) return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step");
+    if (command->step >= saga->plan->steps_count)
+        return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step");
     if (saga->state == SK_SAGA_PENDING) return refuse(turn, "the saga has not started yet");
     if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
     if (saga->state == SK_SAGA_COMPENSATING) return skip_undo(turn, command);
     const struct sk_step_run *run = &saga->steps[command->step];
     const struct sk_unit *unit = sk_saga_unit(saga, command->step, command->item);
     bool is_whole = sk_step_is_foreach(sk_step_of(saga, command->step)) && command->item == -1;
-    if (is_whole && run->state != SK_STEP_PENDING) return refuse(turn, "the step has started: skip its items one by one");
-    if (!is_whole && unit == NULL) return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the step has no such item");
+    if (is_whole && run->state != SK_STEP_PENDING)
+        return refuse(turn, "the step has started: skip its items one by one");
+    if (!is_whole && unit == NULL)
+        return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the step has no such item");
     if (!is_whole && unit->state != SK_STEP_PENDING && unit->state != SK_STEP_WAITING)
-        return refuse(turn, sk_unit_is_busy(unit) ? "the step is in flight: wait for its answer" : "the step has already ended");
-    bool child_or_answer = !is_whole && (unit->action.what == SK_FOR_CHILD || unit->action.what == SK_FOR_ANSWER);
-    if (child_or_answer) return refuse(turn, "the step waits for an answer: complete it, or cancel the saga");
-    note(turn, command, SK_EVENT_OPERATOR_SKIP_STEP, command->step, command->item, SK_OPERATION_ACTION);
-    struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_SKIPPED, command->step, command->item);
+        return refuse(turn, sk_unit_is_busy(unit) ? "the step is in flight: wait for its answer"
+                                                  : "the step has already ended");
+    bool child_or_answer =
+        !is_whole && (unit->action.what == SK_FOR_CHILD || unit->action.what == SK_FOR_ANSWER);
+    if (child_or_answer)
+        return refuse(turn, "the step waits for an answer: complete it, or cancel the saga");
+    note(turn, command, SK_EVENT_OPERATOR_SKIP_STEP, command->step, command->item,
+         SK_OPERATION_ACTION);
+    struct sk_event event =
+        sk_turn_event(turn, SK_EVENT_STEP_SKIPPED, command->step, command->item);
     event.kind = SK_SKIP_OPERATOR;
     event.body = command->body;
     sk_turn_emit(turn, &event);
     return SKALD_OK;
 }
 
-/* ---- suspend, resume -------------------------------------------------------------------------- */
+/* ---- suspend, resume ------------------------------------------------------------------------- */
 
 static enum skald_status suspend(struct sk_turn *turn, const struct sk_command *command)
 {

@@ -4,7 +4,13 @@
 
 #include "base/str.h"
 
-enum sk_operation { SK_OPERATION_ACTION, SK_OPERATION_COMPENSATION, SK_OPERATION_VERIFY, SK_OPERATION_HOOK, SK_OPERATION_POLL };
+enum sk_operation {
+    SK_OPERATION_ACTION,
+    SK_OPERATION_COMPENSATION,
+    SK_OPERATION_VERIFY,
+    SK_OPERATION_HOOK,
+    SK_OPERATION_POLL
+};
 
 enum sk_outcome_class {
     SK_OUTCOME_SUCCEEDED,
@@ -17,13 +23,13 @@ enum sk_outcome_class {
 /* The result of one invocation. All spans are borrowed for the `done` call. */
 struct sk_outcome {
     enum sk_outcome_class class_;
-    struct sk_str output;    /* checked JSON; empty = null */
-    struct sk_str code;      /* "insufficient_funds", "timeout", "http_500" */
-    struct sk_str message;   /* text for people */
-    uint16_t status;         /* HTTP status, 0 = none */
-    bool has_error_code;     /* the participant's body carried error.code */
-    bool is_answered;        /* the participant itself answered this attempt (law 6) */
-    int64_t retry_after_ms;  /* 0 = none */
+    struct sk_str output;   /* checked JSON; empty = null */
+    struct sk_str code;     /* "insufficient_funds", "timeout", "http_500" */
+    struct sk_str message;  /* text for people */
+    uint16_t status;        /* HTTP status, 0 = none */
+    bool has_error_code;    /* the participant's body carried error.code */
+    bool is_answered;       /* the participant itself answered this attempt (law 6) */
+    int64_t retry_after_ms; /* 0 = none */
 };
 
 #endif

@@ -1,15 +1,16 @@
 /*
  * request.c: from a step's templates to the request that is sent, and back out of the state.
  *
- * A request is resolved once, at the first start of its round, and stored in that event; every attempt sends
- * the stored bytes. Stored form (extra): "METHOD target\n" then "name: value\n" per header; the body beside it.
- * `${secret:…}` stays as written: the invoker resolves it when it sends.
+ * A request is resolved once, at the first start of its round, and stored in that event; every
+ * attempt sends the stored bytes. Stored form (extra): "METHOD target\n" then "name: value\n" per
+ * header; the body beside it. `${secret:…}` stays as written: the invoker resolves it when it
+ * sends.
  */
 #include "core/core_private.h"
 
 #include "base/time.h"
 
-/* ---- the scope of templates ------------------------------------------------------------------- */
+/* ---- the scope of templates ------------------------------------------------------------------ */
 
 static struct sk_str in_scratch(struct sk_turn *turn, struct sk_buf *buf)
 {
@@ -38,7 +39,9 @@ static struct sk_str number_of(struct sk_turn *turn, uint64_t value)
 static struct sk_str instant_of(struct sk_turn *turn, const struct sk_unit *unit)
 {
     char text[SK_TIME_TEXT_SIZE];
-    sk_time_format(unit != NULL && unit->first_start_at_ms != 0 ? unit->first_start_at_ms : turn->now_ms, text);
+    sk_time_format(unit != NULL && unit->first_start_at_ms != 0 ? unit->first_start_at_ms
+                                                                : turn->now_ms,
+                   text);
     return quoted(turn, sk_str_of(text));
 }
 
@@ -65,7 +68,8 @@ static struct sk_str scope_get(const void *pointer, enum sk_root root, uint32_t 
     const struct sk_scope_context *c = pointer;
     struct sk_turn *turn = c->turn;
     const struct sk_saga *saga = turn->saga;
-    const struct sk_unit *unit = c->step == SK_STEP_NONE ? NULL : sk_saga_unit(saga, c->step, c->item);
+    const struct sk_unit *unit =
+        c->step == SK_STEP_NONE ? NULL : sk_saga_unit(saga, c->step, c->item);
     switch (root) {
     case SK_ROOT_INPUT: return saga->start.input;
     case SK_ROOT_OUTPUT:
@@ -78,9 +82,11 @@ static struct sk_str scope_get(const void *pointer, enum sk_root root, uint32_t 
     case SK_ROOT_TIMESTAMP: return instant_of(turn, unit);
     case SK_ROOT_SAGA_ID: return quoted(turn, saga->start.id);
     case SK_ROOT_STEP_ID:
-        return c->step == SK_STEP_NONE ? (struct sk_str){ NULL, 0 } : quoted(turn, sk_step_of(saga, c->step)->id);
+        return c->step == SK_STEP_NONE ? (struct sk_str){ NULL, 0 }
+                                       : quoted(turn, sk_step_of(saga, c->step)->id);
     case SK_ROOT_STEP_NAME:
-        return c->step == SK_STEP_NONE ? (struct sk_str){ NULL, 0 } : quoted(turn, sk_step_of(saga, c->step)->name);
+        return c->step == SK_STEP_NONE ? (struct sk_str){ NULL, 0 }
+                                       : quoted(turn, sk_step_of(saga, c->step)->name);
     case SK_ROOT_ATTEMPT: return number_of(turn, unit == NULL ? 1 : unit->action.attempt + 1u);
     case SK_ROOT_ITEM: return unit == NULL ? (struct sk_str){ NULL, 0 } : unit->item;
     case SK_ROOT_RESPONSE: return c->response;
@@ -94,7 +100,8 @@ struct sk_scope sk_scope_of(const struct sk_scope_context *context)
     return (struct sk_scope){ context, scope_get };
 }
 
-struct sk_str sk_render_text(struct sk_turn *turn, const struct sk_template *template, uint32_t step, int32_t item)
+struct sk_str sk_render_text(struct sk_turn *turn, const struct sk_template *template,
+                             uint32_t step, int32_t item)
 {
     struct sk_scope_context context = { .turn = turn, .step = step, .item = item };
     struct sk_scope scope = sk_scope_of(&context);
@@ -104,7 +111,8 @@ struct sk_str sk_render_text(struct sk_turn *turn, const struct sk_template *tem
     return in_scratch(turn, &buf);
 }
 
-struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document *document, uint32_t step, int32_t item)
+struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document *document,
+                                 uint32_t step, int32_t item)
 {
     struct sk_scope_context context = { .turn = turn, .step = step, .item = item };
     struct sk_scope scope = sk_scope_of(&context);
@@ -114,17 +122,19 @@ struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document 
     return in_scratch(turn, &buf);
 }
 
-bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *condition, uint32_t step, int32_t item,
-                        struct sk_str response)
+bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *condition, uint32_t step,
+                        int32_t item, struct sk_str response)
 {
     const struct sk_document *variables = sk_step_of(turn->saga, step)->variables;
-    struct sk_scope_context context = { .turn = turn, .step = step, .item = item, .response = response };
+    struct sk_scope_context context = {
+        .turn = turn, .step = step, .item = item, .response = response
+    };
     if (variables != NULL) context.variables = sk_render_document(turn, variables, step, item);
     struct sk_scope scope = sk_scope_of(&context);
     return sk_condition_eval(condition, &scope, &turn->scratch);
 }
 
-/* ---- resolving -------------------------------------------------------------------------------- */
+/* ---- resolving ------------------------------------------------------------------------------- */
 
 static void append_escaped(struct sk_buf *out, struct sk_str value)
 {
@@ -132,8 +142,8 @@ static void append_escaped(struct sk_buf *out, struct sk_str value)
     bool is_secret = sk_str_starts(value, SK_STR("${secret:"));
     for (size_t i = 0; i < value.size; i++) {
         unsigned char c = (unsigned char)value.data[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                     c == '.' || c == '~';
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '-' || c == '_' || c == '.' || c == '~';
         if (plain || is_secret) {
             sk_buf_append_char(out, (char)c);
             continue;
@@ -153,7 +163,8 @@ static void append_line_text(struct sk_buf *out, struct sk_str text)
     }
 }
 
-static void append_target(struct sk_turn *turn, const struct sk_action *action, const struct sk_event *event, struct sk_buf *line)
+static void append_target(struct sk_turn *turn, const struct sk_action *action,
+                          const struct sk_event *event, struct sk_buf *line)
 {
     if (action->topic != NULL) {
         append_line_text(line, sk_render_text(turn, action->topic, event->step, event->item));
@@ -163,13 +174,16 @@ static void append_target(struct sk_turn *turn, const struct sk_action *action, 
         append_line_text(line, action->kind == SK_KIND_TASK ? action->queue : action->service);
         return;
     }
-    if (action->endpoint != NULL) append_line_text(line, sk_render_text(turn, action->endpoint, event->step, event->item));
-    if (action->path != NULL) append_line_text(line, sk_render_text(turn, action->path, event->step, event->item));
+    if (action->endpoint != NULL)
+        append_line_text(line, sk_render_text(turn, action->endpoint, event->step, event->item));
+    if (action->path != NULL)
+        append_line_text(line, sk_render_text(turn, action->path, event->step, event->item));
     for (uint32_t i = 0; i < action->query_count; i++) {
         sk_buf_append_char(line, i == 0 ? '?' : '&');
         append_escaped(line, action->query[i].name);
         sk_buf_append_char(line, '=');
-        append_escaped(line, sk_render_text(turn, action->query[i].value, event->step, event->item));
+        append_escaped(line,
+                       sk_render_text(turn, action->query[i].value, event->step, event->item));
     }
 }
 
@@ -187,11 +201,12 @@ static void append_automatic(const struct sk_unit *unit, struct sk_buf *body)
 
 static bool takes_input(const struct sk_action *action)
 {
-    return action->body == NULL && (action->kind == SK_KIND_FUNCTION || action->kind == SK_KIND_CUSTOM);
+    return action->body == NULL &&
+           (action->kind == SK_KIND_FUNCTION || action->kind == SK_KIND_CUSTOM);
 }
 
-void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action, enum sk_operation operation,
-                        struct sk_event *event)
+void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action,
+                        enum sk_operation operation, struct sk_event *event)
 {
     struct sk_buf line, body;
     sk_buf_init(&line, SK_EVENT_SIZE_MAX / 4);
@@ -203,7 +218,8 @@ void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action, en
     for (uint32_t i = 0; i < action->headers_count; i++) {
         append_line_text(&line, action->headers[i].name);
         sk_buf_append_text(&line, ": ");
-        append_line_text(&line, sk_render_text(turn, action->headers[i].value, event->step, event->item));
+        append_line_text(&line,
+                         sk_render_text(turn, action->headers[i].value, event->step, event->item));
         sk_buf_append_char(&line, '\n');
     }
     if (operation == SK_OPERATION_COMPENSATION && action->is_automatic) {
@@ -217,9 +233,10 @@ void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action, en
     event->body = in_scratch(turn, &body);
 }
 
-/* ---- time limits ------------------------------------------------------------------------------ */
+/* ---- time limits ----------------------------------------------------------------------------- */
 
-static int64_t limit_of(struct sk_turn *turn, const struct sk_template *template, uint32_t step, int32_t item)
+static int64_t limit_of(struct sk_turn *turn, const struct sk_template *template, uint32_t step,
+                        int32_t item)
 {
     int64_t ms = 0;
     if (template == NULL) return 0;
@@ -233,7 +250,8 @@ static int64_t least(int64_t a, int64_t b)
     return b == 0 || a < b ? a : b;
 }
 
-int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_operation operation)
+int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item,
+                       enum sk_operation operation)
 {
     const struct sk_saga *saga = turn->saga;
     const struct sk_step *s = sk_step_of(saga, step);
@@ -241,27 +259,32 @@ int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item, enum s
     if (step_limit == 0) step_limit = turn->rules->attempt_timeout_ms;
     switch (operation) {
     case SK_OPERATION_COMPENSATION:
-        return turn->now_ms + (s->compensation.timeout_ms > 0 ? s->compensation.timeout_ms : step_limit);
+        return turn->now_ms +
+               (s->compensation.timeout_ms > 0 ? s->compensation.timeout_ms : step_limit);
     case SK_OPERATION_VERIFY: {
         int64_t ms = limit_of(turn, s->verify->timeout, step, item);
         return turn->now_ms + (ms > 0 ? ms : turn->rules->verify_timeout_ms);
     }
-    case SK_OPERATION_POLL: return turn->now_ms + least(limit_of(turn, s->wait.poll->timeout, step, item), step_limit);
+    case SK_OPERATION_POLL:
+        return turn->now_ms + least(limit_of(turn, s->wait.poll->timeout, step, item), step_limit);
     case SK_OPERATION_ACTION:
     case SK_OPERATION_HOOK: break;
     }
-    int64_t deadline = turn->now_ms + least(limit_of(turn, s->action->timeout, step, item), step_limit);
+    int64_t deadline =
+        turn->now_ms + least(limit_of(turn, s->action->timeout, step, item), step_limit);
     const struct sk_unit *unit = sk_saga_unit(saga, step, item);
     if (s->step_timeout_ms > 0 && unit != NULL) {
         int64_t from = unit->first_start_at_ms != 0 ? unit->first_start_at_ms : turn->now_ms;
         deadline = least(deadline, from + s->step_timeout_ms);
     }
-    bool is_bounded = saga->state == SK_SAGA_RUNNING && !saga->is_past_pivot && !saga->plan->is_forward && !s->is_detached;
-    if (is_bounded && saga->deadline_ms > turn->now_ms) deadline = least(deadline, saga->deadline_ms);
+    bool is_bounded = saga->state == SK_SAGA_RUNNING && !saga->is_past_pivot &&
+                      !saga->plan->is_forward && !s->is_detached;
+    if (is_bounded && saga->deadline_ms > turn->now_ms)
+        deadline = least(deadline, saga->deadline_ms);
     return deadline <= turn->now_ms ? turn->now_ms + 1 : deadline;
 }
 
-/* ---- out of the state ------------------------------------------------------------------------- */
+/* ---- out of the state ------------------------------------------------------------------------ */
 
 static const struct sk_action *action_of(const struct sk_step *step, enum sk_operation operation)
 {
@@ -275,7 +298,8 @@ static const struct sk_action *action_of(const struct sk_step *step, enum sk_ope
     return NULL;
 }
 
-struct sk_request sk_saga_request(const struct sk_saga *saga, const struct sk_effect *effect, struct sk_buf *key)
+struct sk_request sk_saga_request(const struct sk_saga *saga, const struct sk_effect *effect,
+                                  struct sk_buf *key)
 {
     struct sk_unit *unit = sk_saga_unit(saga, effect->step, effect->item);
     const struct sk_call *call = sk_unit_call(unit, effect->operation);

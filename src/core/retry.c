@@ -1,5 +1,5 @@
-/* retry.c: pauses between attempts, and which outcomes may be tried again. Lists decide only whether to try
- * again, never whether it may have happened. */
+/* retry.c: pauses between attempts, and which outcomes may be tried again. Lists decide only
+ * whether to try again, never whether it may have happened. */
 #include "core/retry.h"
 
 #include "base/hash.h"
@@ -13,15 +13,12 @@ static int64_t plain_delay(const struct sk_retry_policy *policy, uint32_t attemp
     double cap = (double)delay_max;
     switch (policy->type) {
     case SK_RETRY_FIXED:
-    case SK_RETRY_NONE:
-        break;
+    case SK_RETRY_NONE: break;
     case SK_RETRY_EXPONENTIAL:
         for (uint32_t n = 2; n < attempt && delay < cap && policy->multiplier > 1.0; n++)
             delay *= policy->multiplier;
         break;
-    case SK_RETRY_LINEAR:
-        delay += (double)policy->increment_ms * (double)(attempt - 2u);
-        break;
+    case SK_RETRY_LINEAR: delay += (double)policy->increment_ms * (double)(attempt - 2u); break;
     }
     return delay >= cap ? delay_max : (int64_t)delay;
 }
@@ -54,7 +51,8 @@ int64_t sk_retry_delay(const struct sk_retry_policy *policy, uint32_t attempt, u
 
 int64_t sk_retry_delay_max(const struct sk_retry_policy *policy)
 {
-    int64_t delay = policy->max_ms > 0 ? policy->max_ms : capped(policy, plain_delay(policy, policy->max_attempts));
+    int64_t delay = policy->max_ms > 0 ? policy->max_ms
+                                       : capped(policy, plain_delay(policy, policy->max_attempts));
     return delay > 0 ? delay : 1000;
 }
 
@@ -62,7 +60,8 @@ int64_t sk_retry_delay_max(const struct sk_retry_policy *policy)
 static bool is_named(struct sk_str listed, const struct sk_outcome *outcome)
 {
     if (sk_str_equal(listed, outcome->code)) return true;
-    if (sk_str_is(listed, "rate_limit") && sk_str_is(outcome->code, "too_many_requests")) return true;
+    if (sk_str_is(listed, "rate_limit") && sk_str_is(outcome->code, "too_many_requests"))
+        return true;
     if (sk_str_is(listed, "too_many_requests") && outcome->status == 429) return true;
     if (sk_str_is(listed, "rate_limit") && outcome->status == 429) return true;
     if (sk_str_is(listed, "service_unavailable") && outcome->status == 503) return true;
@@ -80,7 +79,8 @@ static bool any_named(const struct sk_str *list, uint32_t count, const struct sk
 
 static bool is_never_by_default(struct sk_str code)
 {
-    static const char *const never[] = { "validation", "business", "permission_denied", "not_found", "duplicate" };
+    static const char *const never[] = { "validation", "business", "permission_denied", "not_found",
+                                         "duplicate" };
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
         if (sk_str_is(code, never[i])) return true;
     return false;
@@ -89,7 +89,8 @@ static bool is_never_by_default(struct sk_str code)
 bool sk_retry_allows(const struct sk_retry_policy *policy, const struct sk_outcome *outcome)
 {
     if (any_named(policy->non_retryable, policy->non_retryable_count, outcome)) return false;
-    if (policy->has_retryable) return any_named(policy->retryable, policy->retryable_count, outcome);
+    if (policy->has_retryable)
+        return any_named(policy->retryable, policy->retryable_count, outcome);
     if (is_never_by_default(outcome->code)) return false;
     return outcome->class_ == SK_OUTCOME_RETRYABLE || outcome->class_ == SK_OUTCOME_UNKNOWN;
 }

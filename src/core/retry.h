@@ -5,11 +5,13 @@
 #include "core/outcome.h"
 #include "core/plan.h"
 
-/* The pause before attempt n (n >= 2). Without jitter: fixed d; exponential min(d·m^(n-2), max); linear
- * min(d + i·(n-2), max). Jitter first, then the cap. `retry_after_ms` is a lower bound that beats the cap. */
+/* The pause before attempt n (n >= 2). Without jitter: fixed d; exponential min(d·m^(n-2), max);
+ * linear min(d + i·(n-2), max). Jitter first, then the cap. `retry_after_ms` is a lower bound that
+ * beats the cap. */
 int64_t sk_retry_delay(const struct sk_retry_policy *policy, uint32_t attempt, uint64_t entropy,
                        int64_t retry_after_ms);
-/* What must-succeed work pauses once max_attempts is used up: max_delay, or the last regular pause. */
+/* What must-succeed work pauses once max_attempts is used up: max_delay, or the last regular
+ * pause. */
 int64_t sk_retry_delay_max(const struct sk_retry_policy *policy);
 /* Do the lists let this outcome be tried again? Says nothing about attempts left. */
 bool sk_retry_allows(const struct sk_retry_policy *policy, const struct sk_outcome *outcome);

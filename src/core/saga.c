@@ -71,12 +71,15 @@ bool sk_step_must_succeed(const struct sk_saga *saga, uint32_t step)
 bool sk_saga_is_frozen(const struct sk_saga *saga)
 {
     uint32_t pivot = saga->plan->pivot;
-    if (pivot == SK_STEP_NONE || saga->is_past_pivot || saga->state != SK_SAGA_RUNNING) return false;
+    if (pivot == SK_STEP_NONE || saga->is_past_pivot || saga->state != SK_SAGA_RUNNING)
+        return false;
     const struct sk_step_run *run = &saga->steps[pivot];
     for (uint32_t i = 0; i < run->units_count; i++) {
         const struct sk_unit *unit = &run->units[i];
         if (!sk_unit_is_busy(unit)) continue;
-        if (unit->maybe || unit->action.state == SK_CALL_FLYING || unit->action.state == SK_CALL_PENDING) return true;
+        if (unit->maybe || unit->action.state == SK_CALL_FLYING ||
+            unit->action.state == SK_CALL_PENDING)
+            return true;
     }
     return false;
 }
@@ -91,7 +94,8 @@ bool sk_unit_undo_is_settled(const struct sk_saga *saga, uint32_t step, const st
     if (sk_unit_is_busy(unit)) return false;
     if (!sk_unit_may_have_happened(unit)) return true;
     if (unit->undo_state != SK_UNDO_OPEN) return true;
-    if (unit->undo.state == SK_CALL_PARKED) return true; /* exhausted: counts as settled for the order */
+    if (unit->undo.state == SK_CALL_PARKED)
+        return true; /* exhausted: counts as settled for the order */
     return declares_nothing_to_undo(sk_step_of(saga, step)) && !unit->child_failed;
 }
 

@@ -9,8 +9,8 @@
  *      +--> CANCELLED | TIMED_OUT (nothing was done)                  +------> FAILED  ------------+
  *   is_suspended may stand beside PENDING, RUNNING and COMPENSATING; people then see `suspended`.
  *
- * A step has units: one, or one per item of its foreach. The unit is what is attempted, keyed, maybe
- * and undone. Its three kinds of call (action, verify, undo) share one machine:
+ * A step has units: one, or one per item of its foreach. The unit is what is attempted, keyed,
+ * maybe and undone. Its three kinds of call (action, verify, undo) share one machine:
  *
  *   IDLE --> FLYING --> IDLE (settled)        FLYING --> PENDING (accepted) --> IDLE
  *              |  ^                           FLYING = an attempt is due or on the wire
@@ -18,8 +18,8 @@
  *            PAUSED (until due_at)            PARKED = waits for a human or for the sweep
  *
  *   C1  A unit that is FLYING has a start_seq: the event that made this attempt due.
- *   C2  maybe is set by step.unknown and step.redriven, cleared by a success, a verify, or the clear no
- *       of an idempotent participant; nothing else touches it.
+ *   C2  maybe is set by step.unknown and step.redriven, cleared by a success, a verify, or the
+ *       clear no of an idempotent participant; nothing else touches it.
  *   C3  A compensation of a maybe unit starts only after unanswered_until + SK_SKEW_ALLOWANCE_MS.
  *   C4  A unit is undone at most once a round.
  *   C5  In COMPENSATING no step starts.
@@ -52,11 +52,11 @@ bool sk_saga_state_is_end(enum sk_saga_state state);
 
 enum sk_reason {
     SK_REASON_NONE,
-    SK_REASON_STEP,         /* a step failed */
+    SK_REASON_STEP, /* a step failed */
     SK_REASON_CANCEL,
     SK_REASON_TIMEOUT,
-    SK_REASON_PARENT,       /* the parent's command */
-    SK_REASON_FORCED,       /* force-complete */
+    SK_REASON_PARENT, /* the parent's command */
+    SK_REASON_FORCED, /* force-complete */
     SK_REASON_ACQUIRE_TIMEOUT,
     SK_REASON_LOCK_TIMEOUT,
     SK_REASONS_COUNT
@@ -77,20 +77,27 @@ enum sk_step_state {
 };
 const char *sk_step_state_name(enum sk_step_state state);
 
-enum sk_call_state { SK_CALL_IDLE, SK_CALL_FLYING, SK_CALL_PENDING, SK_CALL_PAUSED, SK_CALL_PARKED };
+enum sk_call_state {
+    SK_CALL_IDLE,
+    SK_CALL_FLYING,
+    SK_CALL_PENDING,
+    SK_CALL_PAUSED,
+    SK_CALL_PARKED
+};
 
-/* What a PAUSED, PENDING or PARKED call waits for; kind of step.waiting and compensation.waiting. */
+/* What a PAUSED, PENDING or PARKED call waits for; kind of step.waiting and
+ * compensation.waiting. */
 enum sk_wait_for {
     SK_FOR_NOTHING,
-    SK_FOR_BACKOFF,   /* the next attempt */
-    SK_FOR_ANSWER,    /* a pending answer */
-    SK_FOR_TIMER,     /* wait for, wait until */
+    SK_FOR_BACKOFF, /* the next attempt */
+    SK_FOR_ANSWER,  /* a pending answer */
+    SK_FOR_TIMER,   /* wait for, wait until */
     SK_FOR_SIGNAL,
     SK_FOR_POLL,
     SK_FOR_CHILD,
-    SK_FOR_HUMAN,     /* a clear no where it must succeed */
-    SK_FOR_SWEEP,     /* an exhausted compensation, taken up again at due_at */
-    SK_FOR_REDRIVE,   /* the same attempt again, once resumed */
+    SK_FOR_HUMAN,   /* a clear no where it must succeed */
+    SK_FOR_SWEEP,   /* an exhausted compensation, taken up again at due_at */
+    SK_FOR_REDRIVE, /* the same attempt again, once resumed */
     SK_FOR_COUNT
 };
 const char *sk_wait_for_name(enum sk_wait_for what);
@@ -112,11 +119,11 @@ struct sk_call {
 };
 
 enum sk_undo_state {
-    SK_UNDO_OPEN,      /* not settled (or not due at all) */
+    SK_UNDO_OPEN, /* not settled (or not due at all) */
     SK_UNDO_DONE,
-    SK_UNDO_SKIPPED,   /* nothing to undo, or an operator's skip */
-    SK_UNDO_FAILED,    /* a human must look */
-    SK_UNDO_RESIDUE    /* let stand: best effort, ignore, log, alert, when: completed */
+    SK_UNDO_SKIPPED, /* nothing to undo, or an operator's skip */
+    SK_UNDO_FAILED,  /* a human must look */
+    SK_UNDO_RESIDUE  /* let stand: best effort, ignore, log, alert, when: completed */
 };
 
 struct sk_unit {
@@ -124,32 +131,32 @@ struct sk_unit {
     bool maybe;
     enum sk_undo_state undo_state;
     struct sk_call action, verify, undo;
-    uint32_t takeups;             /* exhausted undo: times taken up again */
-    bool undo_second_policy;      /* on_failure: retry has begun */
-    bool verify_gave_up;          /* verify has been exhausted */
-    bool child_failed;            /* its child saga ended `failed` */
-    bool has_warned;              /* one warning for retrying past max_attempts */
+    uint32_t takeups;                  /* exhausted undo: times taken up again */
+    bool undo_second_policy;           /* on_failure: retry has begun */
+    bool verify_gave_up;               /* verify has been exhausted */
+    bool child_failed;                 /* its child saga ended `failed` */
+    bool has_warned;                   /* one warning for retrying past max_attempts */
     uint32_t late_attempt, late_round; /* the last late answer recorded; 0 = none */
-    int64_t unanswered_until_ms;  /* C3: latest deadline of attempts without answer; 0 = none */
-    uint64_t first_start_seq;     /* 0 = never started */
+    int64_t unanswered_until_ms; /* C3: latest deadline of attempts without answer; 0 = none */
+    uint64_t first_start_seq;    /* 0 = never started */
     int64_t first_start_at_ms;
-    struct sk_str item;           /* foreach: its value */
-    struct sk_str output;         /* JSON; empty = null */
+    struct sk_str item;   /* foreach: its value */
+    struct sk_str output; /* JSON; empty = null */
     struct sk_str error_code, error_message;
 };
 
 struct sk_step_run {
     enum sk_step_state state;
-    bool is_settled;              /* dependants may go on */
-    bool is_failing;              /* foreach: an item failed, the others in flight are awaited */
-    uint64_t first_start_seq;     /* undo order */
+    bool is_settled;          /* dependants may go on */
+    bool is_failing;          /* foreach: an item failed, the others in flight are awaited */
+    uint64_t first_start_seq; /* undo order */
     int64_t first_start_at_ms;
-    struct sk_unit *units;        /* one, or one per item */
+    struct sk_unit *units; /* one, or one per item */
     uint32_t units_count;
-    uint32_t units_next;          /* foreach: the next item to start */
-    uint32_t units_done;          /* foreach: items settled */
-    struct sk_str items;          /* foreach: the list as evaluated */
-    struct sk_str output;         /* JSON; empty = null */
+    uint32_t units_next;  /* foreach: the next item to start */
+    uint32_t units_done;  /* foreach: items settled */
+    struct sk_str items;  /* foreach: the list as evaluated */
+    struct sk_str output; /* JSON; empty = null */
 };
 
 struct sk_signal {
@@ -158,7 +165,13 @@ struct sk_signal {
     struct sk_signal *next;
 };
 
-enum sk_lock_state { SK_LOCK_WANTED, SK_LOCK_ASKED, SK_LOCK_HELD, SK_LOCK_RELEASED, SK_LOCK_INHERITED };
+enum sk_lock_state {
+    SK_LOCK_WANTED,
+    SK_LOCK_ASKED,
+    SK_LOCK_HELD,
+    SK_LOCK_RELEASED,
+    SK_LOCK_INHERITED
+};
 struct sk_lock_wish {
     struct sk_str key;
     enum sk_lock_state state;
@@ -167,16 +180,16 @@ struct sk_lock_wish {
 /* What a start fixes for ever; stored in saga.accepted. Spans are borrowed by whoever fills it. */
 struct sk_start {
     struct sk_str id, space, input, context, business_key;
-    struct sk_str attributes;        /* JSON object or empty */
-    struct sk_str tags;              /* JSON array of strings or empty */
-    struct sk_str start_key;         /* Idempotency-Key, or empty */
+    struct sk_str attributes; /* JSON object or empty */
+    struct sk_str tags;       /* JSON array of strings or empty */
+    struct sk_str start_key;  /* Idempotency-Key, or empty */
     struct sk_digest definition;
     struct sk_digest request_digest; /* of what was asked: another one under the same id is 409 */
     int64_t timeout_ms;              /* 0 = the definition's */
     int64_t acquire_timeout_ms;      /* 0 = waits */
     uint32_t max_attempts;           /* 0 = the definition's */
     int32_t priority;
-    const struct sk_str *lock_keys;  /* resolved, ascending by (home shard, key), no duplicates */
+    const struct sk_str *lock_keys; /* resolved, ascending by (home shard, key), no duplicates */
     uint32_t lock_keys_count;
     const struct sk_str *inherited_keys; /* held by an ancestor */
     uint32_t inherited_keys_count;
@@ -186,38 +199,39 @@ struct sk_start {
     int32_t parent_item;
     uint32_t parent_round;
     uint32_t depth;
-    const struct sk_digest *children; /* by step index where kind is SK_KIND_SAGA, else zero; or NULL */
-    uint32_t children_count;          /* 0 or steps_count */
+    const struct sk_digest
+        *children;           /* by step index where kind is SK_KIND_SAGA, else zero; or NULL */
+    uint32_t children_count; /* 0 or steps_count */
 };
 
 struct sk_saga {
-    struct sk_arena arena;           /* everything it points to */
+    struct sk_arena arena; /* everything it points to */
     const struct sk_plan *plan;
     struct sk_start start;
     enum sk_saga_state state;
     bool is_suspended;
     struct sk_str suspend_reason;
-    enum sk_reason reason;           /* why it compensates or ended */
-    enum sk_reason wish;             /* cancel or time-out recorded while a pivot freezes the direction */
+    enum sk_reason reason; /* why it compensates or ended */
+    enum sk_reason wish;   /* cancel or time-out recorded while a pivot freezes the direction */
     bool is_past_pivot;
     bool is_forced;
     bool timeout_alerted;
     uint64_t seq;
-    uint64_t snapshot_seq;           /* of the last snapshot event, 0 = none */
-    int64_t at_ms;                   /* of the last event: never goes back */
+    uint64_t snapshot_seq; /* of the last snapshot event, 0 = none */
+    int64_t at_ms;         /* of the last event: never goes back */
     int64_t created_at_ms, started_at_ms, ended_at_ms, deadline_ms;
     int64_t acquire_deadline_ms, lock_deadline_ms;
-    struct sk_step_run *steps;       /* plan->steps_count */
+    struct sk_step_run *steps; /* plan->steps_count */
     struct sk_lock_wish *locks;
     uint32_t locks_count;
-    bool retry_after_locks;          /* an operator's retry waits for its keys */
-    struct sk_signal *signals;       /* oldest first */
-    uint32_t signals_stored;         /* not consumed */
-    struct sk_str *command_ids;      /* operators' commands seen, newest last, bounded */
+    bool retry_after_locks;     /* an operator's retry waits for its keys */
+    struct sk_signal *signals;  /* oldest first */
+    uint32_t signals_stored;    /* not consumed */
+    struct sk_str *command_ids; /* operators' commands seen, newest last, bounded */
     uint32_t command_ids_count;
     uint32_t late_count;
     uint32_t retries_count, residue_count;
-    uint32_t error_step;             /* the first failure, SK_STEP_NONE = none */
+    uint32_t error_step; /* the first failure, SK_STEP_NONE = none */
     struct sk_str error_code, error_message;
     struct sk_str output;
 };
@@ -232,8 +246,8 @@ uint32_t sk_saga_open(const struct sk_saga *saga);
 /* Ended and nothing open: needs no memory. */
 bool sk_saga_is_over(const struct sk_saga *saga);
 
-/* evolve: the next event of the history (event->seq == saga->seq + 1). SKALD_E_MEMORY poisons the saga:
- * drop it and fold again. SKALD_E_CORRUPT: this event cannot follow. */
+/* evolve: the next event of the history (event->seq == saga->seq + 1). SKALD_E_MEMORY poisons the
+ * saga: drop it and fold again. SKALD_E_CORRUPT: this event cannot follow. */
 enum skald_status sk_saga_evolve(struct sk_saga *saga, const struct sk_event *event) SK_MUST_CHECK;
 
 /* The whole state as bytes: snapshot.c. Equal states give equal bytes. */
@@ -243,11 +257,12 @@ enum skald_status sk_saga_decode(struct sk_saga *saga, struct sk_str bytes) SK_M
 /* The start record's stored form (extra of saga.accepted). */
 void sk_start_encode(const struct sk_start *start, struct sk_buf *out);
 /* Spans are borrowed from `bytes`, arrays come from the arena. */
-bool sk_start_decode(struct sk_str bytes, struct sk_arena *arena, struct sk_start *out_start) SK_MUST_CHECK;
+bool sk_start_decode(struct sk_str bytes, struct sk_arena *arena,
+                     struct sk_start *out_start) SK_MUST_CHECK;
 
 /* The idempotency key of an operation: "<saga>/<step>[/<item>]/<action|compensation>[/r<round>]" (a verify
  * carries its action's). `base` is the step's own template rendered, or empty. */
-void sk_saga_key(const struct sk_saga *saga, uint32_t step, int32_t item, enum sk_operation operation,
-                 uint32_t round, struct sk_buf *out);
+void sk_saga_key(const struct sk_saga *saga, uint32_t step, int32_t item,
+                 enum sk_operation operation, uint32_t round, struct sk_buf *out);
 
 #endif

@@ -1,14 +1,16 @@
 /*
- * snapshot.c: the whole state of a saga as bytes and back. Equal states give equal bytes, so the same form serves
- * snapshots and the check "replay = live". Version byte first; fields in the order of saga.h.
+ * snapshot.c: the whole state of a saga as bytes and back. Equal states give equal bytes, so the
+ * same form serves snapshots and the check "replay = live". Version byte first; fields in the order
+ * of saga.h.
  *
- * One table-like pair of functions a struct: put_x and get_x stand side by side and must list the same fields.
+ * One table-like pair of functions a struct: put_x and get_x stand side by side and must list the
+ * same fields.
  */
 #include "core/core_private.h"
 
 enum { SNAPSHOT_VERSION = 1 };
 
-/* ---- calls and units -------------------------------------------------------------------------- */
+/* ---- calls and units ------------------------------------------------------------------------- */
 
 static void put_call(struct sk_buf *out, const struct sk_call *call)
 {
@@ -53,7 +55,8 @@ static void get_call(struct sk_reader *reader, struct sk_call *call)
 
 static bool was_touched(const struct sk_call *call)
 {
-    return call->attempt != 0 || call->start_seq != 0 || call->state != SK_CALL_IDLE || call->line.size != 0;
+    return call->attempt != 0 || call->start_seq != 0 || call->state != SK_CALL_IDLE ||
+           call->line.size != 0;
 }
 
 enum unit_bit {
@@ -127,7 +130,7 @@ static void get_unit(struct sk_reader *reader, struct sk_unit *unit)
     unit->error_message = sk_get_str(reader);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static void put_step(struct sk_buf *out, const struct sk_step_run *run)
 {
@@ -160,12 +163,13 @@ static void get_step(struct sk_reader *reader, struct sk_saga *saga, uint32_t st
     bool is_foreach = sk_step_is_foreach(sk_step_of(saga, step));
     if (count > SK_ITEMS_MAX || (!is_foreach && count != 1)) reader->bad = true;
     if (reader->bad) return;
-    if (is_foreach && run->first_start_seq != 0) run->units = SK_ARENA_ARRAY(&saga->arena, struct sk_unit, count);
+    if (is_foreach && run->first_start_seq != 0)
+        run->units = SK_ARENA_ARRAY(&saga->arena, struct sk_unit, count);
     run->units_count = run->units == NULL ? 0 : (uint32_t)count;
     for (uint32_t i = 0; i < run->units_count; i++) get_unit(reader, &run->units[i]);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void put_locks(struct sk_buf *out, const struct sk_saga *saga)
 {
@@ -231,13 +235,15 @@ static void get_command_ids(struct sk_reader *reader, struct sk_saga *saga)
     if (reader->bad || count == 0) return;
     saga->command_ids = SK_ARENA_ARRAY(&saga->arena, struct sk_str, SK_COMMAND_IDS_MAX);
     saga->command_ids_count = saga->command_ids == NULL ? 0 : (uint32_t)count;
-    for (uint32_t i = 0; i < saga->command_ids_count; i++) saga->command_ids[i] = sk_get_str(reader);
+    for (uint32_t i = 0; i < saga->command_ids_count; i++)
+        saga->command_ids[i] = sk_get_str(reader);
 }
 
 static uint32_t saga_bits(const struct sk_saga *saga)
 {
-    return (saga->is_suspended ? 1u : 0u) | (saga->is_past_pivot ? 2u : 0u) | (saga->is_forced ? 4u : 0u) |
-           (saga->timeout_alerted ? 8u : 0u) | (saga->retry_after_locks ? 16u : 0u);
+    return (saga->is_suspended ? 1u : 0u) | (saga->is_past_pivot ? 2u : 0u) |
+           (saga->is_forced ? 4u : 0u) | (saga->timeout_alerted ? 8u : 0u) |
+           (saga->retry_after_locks ? 16u : 0u);
 }
 
 void sk_saga_encode(const struct sk_saga *saga, struct sk_buf *out)
@@ -302,21 +308,24 @@ static void get_saga(struct sk_reader *reader, struct sk_saga *saga)
     saga->retries_count = (uint32_t)sk_get_u64(reader);
     saga->residue_count = (uint32_t)sk_get_u64(reader);
     saga->error_step = (uint32_t)sk_get_u64(reader);
-    if (saga->error_step != SK_STEP_NONE && saga->error_step >= saga->plan->steps_count) reader->bad = true;
+    if (saga->error_step != SK_STEP_NONE && saga->error_step >= saga->plan->steps_count)
+        reader->bad = true;
     saga->error_code = sk_get_str(reader);
     saga->error_message = sk_get_str(reader);
     saga->output = sk_get_str(reader);
     get_locks(reader, saga);
     get_signals(reader, saga);
     get_command_ids(reader, saga);
-    for (uint32_t s = 0; !reader->bad && s < saga->plan->steps_count; s++) get_step(reader, saga, s);
+    for (uint32_t s = 0; !reader->bad && s < saga->plan->steps_count; s++)
+        get_step(reader, saga, s);
 }
 
 enum skald_status sk_saga_decode(struct sk_saga *saga, struct sk_str bytes)
 {
     struct sk_str kept = sk_arena_copy(&saga->arena, bytes);
     if (saga->arena.failed) return SKALD_E_MEMORY;
-    if (saga->seq != 0 || kept.size == 0 || kept.data[0] != SNAPSHOT_VERSION) return SKALD_E_CORRUPT;
+    if (saga->seq != 0 || kept.size == 0 || kept.data[0] != SNAPSHOT_VERSION)
+        return SKALD_E_CORRUPT;
     struct sk_reader reader = sk_reader_of(sk_str_sub(kept, 1, kept.size - 1));
     struct sk_str record = sk_get_str(&reader);
     struct sk_str input = sk_get_str(&reader);

@@ -1,5 +1,5 @@
-/* start.c: the stored form of a start record: what saga.accepted fixes for ever. The input is not in it: it is
- * the event's body. Version byte first, so that fields can follow. */
+/* start.c: the stored form of a start record: what saga.accepted fixes for ever. The input is not
+ * in it: it is the event's body. Version byte first, so that fields can follow. */
 #include "core/saga.h"
 
 #include "base/limits.h"
@@ -72,7 +72,8 @@ static void get_digest(struct sk_reader *reader, struct sk_digest *out)
     reader->at += sizeof out->bytes;
 }
 
-static uint32_t get_list(struct sk_reader *reader, struct sk_arena *arena, const struct sk_str **out_items)
+static uint32_t get_list(struct sk_reader *reader, struct sk_arena *arena,
+                         const struct sk_str **out_items)
 {
     uint64_t count = sk_get_u64(reader);
     if (count > SK_LOCK_KEYS_MAX * SK_CHILD_DEPTH_MAX) reader->bad = true;

@@ -27,7 +27,8 @@ void sk_decision_clear(struct sk_decision *decision)
 }
 
 /* Room for one more element; NULL and failed when out of memory. */
-static void *grown(struct sk_decision *decision, void *items, uint32_t count, uint32_t *capacity, size_t size)
+static void *grown(struct sk_decision *decision, void *items, uint32_t count, uint32_t *capacity,
+                   size_t size)
 {
     if (count < *capacity) return items;
     uint32_t wanted = *capacity == 0 ? 8u : *capacity * 2u;
@@ -40,7 +41,8 @@ static void *grown(struct sk_decision *decision, void *items, uint32_t count, ui
     return bigger;
 }
 
-struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type type, uint32_t step, int32_t item)
+struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type type, uint32_t step,
+                              int32_t item)
 {
     struct sk_event event = { .type = type, .step = step, .item = item };
     if (step == SK_STEP_NONE) return event;
@@ -48,7 +50,8 @@ struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type typ
     if (unit == NULL) return event;
     const struct sk_call *call = &unit->action;
     if (type >= SK_EVENT_VERIFY_STARTED && type <= SK_EVENT_VERIFY_FAILED) call = &unit->verify;
-    if (type >= SK_EVENT_COMPENSATION_STARTED && type <= SK_EVENT_COMPENSATION_WAITING) call = &unit->undo;
+    if (type >= SK_EVENT_COMPENSATION_STARTED && type <= SK_EVENT_COMPENSATION_WAITING)
+        call = &unit->undo;
     event.attempt = call->attempt;
     event.round = call->round;
     return event;
@@ -61,7 +64,8 @@ void sk_turn_emit(struct sk_turn *turn, struct sk_event *event)
         turn->failed = true;
         return;
     }
-    struct sk_decided *events = grown(decision, decision->events, decision->events_count, &decision->events_capacity, sizeof *events);
+    struct sk_decided *events = grown(decision, decision->events, decision->events_count,
+                                      &decision->events_capacity, sizeof *events);
     if (events == NULL) {
         turn->failed = true;
         return;
@@ -81,12 +85,13 @@ void sk_turn_emit(struct sk_turn *turn, struct sk_event *event)
     decision->events[decision->events_count++] = decided;
 }
 
-void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str to, struct sk_str body, uint32_t n)
+void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str to,
+                     struct sk_str body, uint32_t n)
 {
     struct sk_decision *decision = turn->decision;
     if (turn->failed) return;
-    struct sk_message *messages =
-        grown(decision, decision->messages, decision->messages_count, &decision->messages_capacity, sizeof *messages);
+    struct sk_message *messages = grown(decision, decision->messages, decision->messages_count,
+                                        &decision->messages_capacity, sizeof *messages);
     if (messages == NULL) {
         turn->failed = true;
         return;
@@ -108,8 +113,10 @@ void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_
         .to = sk_arena_copy(&decision->arena, to),
         .body = sk_arena_copy(&decision->arena, body),
     };
-    if (id.failed || decision->arena.failed) turn->failed = decision->failed = true;
-    else decision->messages[decision->messages_count++] = message;
+    if (id.failed || decision->arena.failed)
+        turn->failed = decision->failed = true;
+    else
+        decision->messages[decision->messages_count++] = message;
     sk_buf_release(&id);
 }
 
@@ -117,18 +124,19 @@ void sk_turn_letter(struct sk_turn *turn, uint32_t step, int32_t item, const cha
 {
     struct sk_decision *decision = turn->decision;
     if (turn->failed) return;
-    struct sk_letter *letters =
-        grown(decision, decision->letters, decision->letters_count, &decision->letters_capacity, sizeof *letters);
+    struct sk_letter *letters = grown(decision, decision->letters, decision->letters_count,
+                                      &decision->letters_capacity, sizeof *letters);
     if (letters == NULL) {
         turn->failed = true;
         return;
     }
     decision->letters = letters;
-    decision->letters[decision->letters_count++] = (struct sk_letter){ turn->saga->seq, step, item, why };
+    decision->letters[decision->letters_count++] =
+        (struct sk_letter){ turn->saga->seq, step, item, why };
 }
 
-void sk_turn_alert(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t severity, uint32_t flags,
-                   const char *code, struct sk_str message)
+void sk_turn_alert(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t severity,
+                   uint32_t flags, const char *code, struct sk_str message)
 {
     struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_ALERTED, step, item);
     event.kind = severity;

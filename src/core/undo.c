@@ -1,31 +1,36 @@
 /*
  * undo.c: compensation: who is due, in which order, and what an undo's outcome means.
  *
- *   U1  No step starts. What flies is awaited to its deadline; what pauses ends; a pending answer is maybe at once.
- *   U2  Sequential: the unsettled step that started last is undone first, one at a time. Parallel: a step is undone
- *       when all its dependants are settled. An exhausted undo (PARKED) counts as settled.
+ *   U1  No step starts. What flies is awaited to its deadline; what pauses ends; a pending answer
+ *       is maybe at once.
+ *   U2  Sequential: the unsettled step that started last is undone first, one at a time. Parallel:
+ *       a step is undone when all its dependants are settled. An exhausted undo (PARKED) counts as
+ *       settled.
  *   U3  The undo of a maybe unit starts only when law 6 allows it.
  *   U4  A failing undo does not stop the others.
  */
 #include "core/core_private.h"
 
-/* ---- beginning -------------------------------------------------------------------------------- */
+/* ---- beginning ------------------------------------------------------------------------------- */
 
-static void unknown_then_failed(struct sk_turn *turn, uint32_t step, int32_t item, int64_t unanswered_until_ms)
+static void unknown_then_failed(struct sk_turn *turn, uint32_t step, int32_t item,
+                                int64_t unanswered_until_ms)
 {
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_UNKNOWN, step, item);
     event.when_ms = unanswered_until_ms;
     event.text = SK_STR("abandoned");
     event.note = SK_STR("the saga is being undone");
     sk_turn_emit(turn, &event);
-    sk_action_fail(turn, step, item, SK_OUTCOME_UNKNOWN, 0, SK_STR("abandoned"), SK_STR("the saga is being undone"));
+    sk_action_fail(turn, step, item, SK_OUTCOME_UNKNOWN, 0, SK_STR("abandoned"),
+                   SK_STR("the saga is being undone"));
 }
 
 static void end_paused(struct sk_turn *turn, uint32_t step, int32_t item)
 {
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     sk_action_fail(turn, step, item, unit->maybe ? SK_OUTCOME_UNKNOWN : SK_OUTCOME_RETRYABLE, 0,
-                   unit->error_code.size > 0 ? unit->error_code : SK_STR("abandoned"), unit->error_message);
+                   unit->error_code.size > 0 ? unit->error_code : SK_STR("abandoned"),
+                   unit->error_message);
 }
 
 void sk_undo_stop_unit(struct sk_turn *turn, uint32_t step, int32_t item, bool is_forced)
@@ -40,7 +45,8 @@ void sk_undo_stop_unit(struct sk_turn *turn, uint32_t step, int32_t item, bool i
     } else if (action->state == SK_CALL_PENDING && action->what == SK_FOR_CHILD) {
         sk_child_tell(turn, step, item, SK_MESSAGE_CHILD_CANCEL);
     } else if (action->state == SK_CALL_PENDING) {
-        unknown_then_failed(turn, step, item, 0); /* the participant knows the key: answered, for law 6 */
+        unknown_then_failed(turn, step, item,
+                            0); /* the participant knows the key: answered, for law 6 */
     } else if (action->state == SK_CALL_FLYING) {
         if (is_forced) unknown_then_failed(turn, step, item, action->deadline_ms);
     } else if (sk_call_is_busy(action)) {
@@ -50,7 +56,8 @@ void sk_undo_stop_unit(struct sk_turn *turn, uint32_t step, int32_t item, bool i
     }
 }
 
-void sk_undo_begin(struct sk_turn *turn, enum sk_reason reason, struct sk_str code, struct sk_str message, bool is_forced)
+void sk_undo_begin(struct sk_turn *turn, enum sk_reason reason, struct sk_str code,
+                   struct sk_str message, bool is_forced)
 {
     struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_COMPENSATING, SK_STEP_NONE, -1);
     event.kind = (uint32_t)reason;
@@ -63,12 +70,12 @@ void sk_undo_begin(struct sk_turn *turn, enum sk_reason reason, struct sk_str co
             sk_undo_stop_unit(turn, s, sk_item_of(sk_step_of(turn->saga, s), i), is_forced);
 }
 
-/* ---- starting one ----------------------------------------------------------------------------- */
+/* ---- starting one ---------------------------------------------------------------------------- */
 
 static bool undoes_child(const struct sk_step *step)
 {
-    return step->kind == SK_KIND_SAGA &&
-           (step->compensation.type == SK_UNDO_NONE || step->compensation.type == SK_UNDO_AUTOMATIC);
+    return step->kind == SK_KIND_SAGA && (step->compensation.type == SK_UNDO_NONE ||
+                                          step->compensation.type == SK_UNDO_AUTOMATIC);
 }
 
 /* A clear no to every attempt of this round raises the round; a maybe one keeps key and request. */
@@ -115,8 +122,8 @@ void sk_undo_skip(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_und
     sk_turn_emit(turn, &event);
 }
 
-static void fail_undo(struct sk_turn *turn, uint32_t step, int32_t item, bool is_residue, uint32_t marks,
-                      struct sk_str code, struct sk_str message)
+static void fail_undo(struct sk_turn *turn, uint32_t step, int32_t item, bool is_residue,
+                      uint32_t marks, struct sk_str code, struct sk_str message)
 {
     struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_FAILED, step, item);
     event.kind = is_residue ? 1u : 0u;
@@ -129,7 +136,8 @@ static void fail_undo(struct sk_turn *turn, uint32_t step, int32_t item, bool is
     sk_turn_letter(turn, step, item, "compensation_failed");
 }
 
-/* Nothing is declared: a completed step counts as skipped, a maybe one is settled by verify or named. */
+/* Nothing is declared: a completed step counts as skipped, a maybe one is settled by verify or
+ * named. */
 static void settle_undeclared(struct sk_turn *turn, uint32_t step, int32_t item)
 {
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
@@ -137,9 +145,11 @@ static void settle_undeclared(struct sk_turn *turn, uint32_t step, int32_t item)
         sk_undo_skip(turn, step, item, SK_UNDO_SKIP_NOT_DECLARED);
         return;
     }
-    if (unit->verify.state != SK_CALL_IDLE || sk_verify_is_wanted(turn->saga, step, unit)) return; /* sk_tick asks */
+    if (unit->verify.state != SK_CALL_IDLE || sk_verify_is_wanted(turn->saga, step, unit))
+        return; /* sk_tick asks */
     sk_undo_skip(turn, step, item, SK_UNDO_SKIP_UNSETTLED);
-    sk_turn_alert(turn, step, item, SK_ALERT_CRITICAL, 0, "maybe_not_settled", SK_STR("nobody knows whether it happened"));
+    sk_turn_alert(turn, step, item, SK_ALERT_CRITICAL, 0, "maybe_not_settled",
+                  SK_STR("nobody knows whether it happened"));
     sk_turn_letter(turn, step, item, "maybe_not_settled");
 }
 
@@ -150,7 +160,8 @@ static void undo_unit(struct sk_turn *turn, uint32_t step, int32_t item)
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     if (sk_call_is_busy(&unit->undo)) return;
     if (unit->child_failed) {
-        fail_undo(turn, step, item, false, 0, SK_STR("child_failed"), SK_STR("the child saga needs repair"));
+        fail_undo(turn, step, item, false, 0, SK_STR("child_failed"),
+                  SK_STR("the child saga needs repair"));
         return;
     }
     if (s->compensation.type == SK_UNDO_NONE && !undoes_child(s)) {
@@ -162,7 +173,7 @@ static void undo_unit(struct sk_turn *turn, uint32_t step, int32_t item)
     }
 }
 
-/* ---- order ------------------------------------------------------------------------------------ */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 /* Sequential: the unsettled step that started last; SK_STEP_NONE = none. */
 static uint32_t last_started(const struct sk_saga *saga)
@@ -170,7 +181,9 @@ static uint32_t last_started(const struct sk_saga *saga)
     uint32_t last = SK_STEP_NONE;
     for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
         if (saga->steps[s].first_start_seq == 0 || sk_step_undo_is_settled(saga, s)) continue;
-        if (last == SK_STEP_NONE || saga->steps[s].first_start_seq > saga->steps[last].first_start_seq) last = s;
+        if (last == SK_STEP_NONE ||
+            saga->steps[s].first_start_seq > saga->steps[last].first_start_seq)
+            last = s;
     }
     return last;
 }
@@ -180,7 +193,9 @@ static bool dependants_are_settled(const struct sk_saga *saga, uint32_t step)
     const struct sk_step *s = sk_step_of(saga, step);
     for (uint32_t d = 0; d < s->dependants_count; d++) {
         uint32_t dependant = s->dependants[d];
-        if (saga->steps[dependant].first_start_seq != 0 && !sk_step_undo_is_settled(saga, dependant)) return false;
+        if (saga->steps[dependant].first_start_seq != 0 &&
+            !sk_step_undo_is_settled(saga, dependant))
+            return false;
     }
     return true;
 }
@@ -221,7 +236,8 @@ static void close_foreach(struct sk_turn *turn, uint32_t step)
     for (uint32_t i = 0; i < run->units_count; i++)
         if (sk_unit_is_busy(&run->units[i])) return;
     bool is_whole = run->units_done == run->units_count && !run->is_failing;
-    struct sk_event event = sk_turn_event(turn, is_whole ? SK_EVENT_STEP_COMPLETED : SK_EVENT_STEP_FAILED, step, -1);
+    struct sk_event event =
+        sk_turn_event(turn, is_whole ? SK_EVENT_STEP_COMPLETED : SK_EVENT_STEP_FAILED, step, -1);
     if (!is_whole) event.text = SK_STR("abandoned");
     sk_turn_emit(turn, &event);
 }
@@ -249,7 +265,8 @@ static void law6_wake(void *context, uint32_t step, int32_t item)
     struct wake *wake = context;
     const struct sk_unit *unit = sk_saga_unit(wake->saga, step, item);
     int64_t at_ms = sk_unit_law6_at(unit);
-    if (sk_step_of(wake->saga, step)->compensation.type == SK_UNDO_NONE) return; /* its verify wakes by itself */
+    if (sk_step_of(wake->saga, step)->compensation.type == SK_UNDO_NONE)
+        return; /* its verify wakes by itself */
     if (!unit->maybe || sk_call_is_busy(&unit->undo) || at_ms == 0) return;
     if (at_ms < wake->at_ms) wake->at_ms = at_ms;
 }
@@ -263,11 +280,13 @@ int64_t sk_undo_wake_at(const struct sk_saga *saga)
     return wake.at_ms;
 }
 
-/* ---- outcomes --------------------------------------------------------------------------------- */
+/* ---- outcomes -------------------------------------------------------------------------------- */
 
-static const struct sk_retry_policy *policy_of(const struct sk_step *step, const struct sk_unit *unit)
+static const struct sk_retry_policy *policy_of(const struct sk_step *step,
+                                               const struct sk_unit *unit)
 {
-    return unit->undo_second_policy ? &step->compensation.on_failure_retry : &step->compensation.retry;
+    return unit->undo_second_policy ? &step->compensation.on_failure_retry
+                                    : &step->compensation.retry;
 }
 
 static bool leaves_residue(const struct sk_compensation *compensation)
@@ -282,8 +301,8 @@ static bool leaves_residue(const struct sk_compensation *compensation)
     return false;
 }
 
-static void undo_waits(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_wait_for what, int64_t when_ms,
-                       uint32_t marks, const struct sk_outcome *outcome)
+static void undo_waits(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_wait_for what,
+                       int64_t when_ms, uint32_t marks, const struct sk_outcome *outcome)
 {
     struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_WAITING, step, item);
     event.kind = (uint32_t)what;
@@ -295,18 +314,22 @@ static void undo_waits(struct sk_turn *turn, uint32_t step, int32_t item, enum s
 }
 
 /* The policy is used up, or the participant clearly said no. */
-static void undo_gives_up(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome)
+static void undo_gives_up(struct sk_turn *turn, uint32_t step, int32_t item,
+                          const struct sk_outcome *outcome)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     bool is_no = outcome->class_ == SK_OUTCOME_FAILED;
     if (s->compensation.on_failure == SK_ON_FAILURE_RETRY && !unit->undo_second_policy) {
-        int64_t pause = sk_retry_delay(&s->compensation.on_failure_retry, 2, sk_turn_entropy(turn), outcome->retry_after_ms);
-        undo_waits(turn, step, item, SK_FOR_BACKOFF, turn->now_ms + pause, SK_MARK_SECOND_POLICY, outcome);
+        int64_t pause = sk_retry_delay(&s->compensation.on_failure_retry, 2, sk_turn_entropy(turn),
+                                       outcome->retry_after_ms);
+        undo_waits(turn, step, item, SK_FOR_BACKOFF, turn->now_ms + pause, SK_MARK_SECOND_POLICY,
+                   outcome);
         return;
     }
     if (leaves_residue(&s->compensation)) {
-        fail_undo(turn, step, item, true, is_no ? SK_MARK_CLEAR_NO : 0u, outcome->code, outcome->message);
+        fail_undo(turn, step, item, true, is_no ? SK_MARK_CLEAR_NO : 0u, outcome->code,
+                  outcome->message);
         if (s->compensation.on_failure == SK_ON_FAILURE_ALERT)
             sk_turn_alert(turn, step, item, SK_ALERT_WARNING, 0, "residue", outcome->message);
         return;
@@ -316,10 +339,12 @@ static void undo_gives_up(struct sk_turn *turn, uint32_t step, int32_t item, con
         undo_waits(turn, step, item, SK_FOR_SWEEP, turn->now_ms + pause, 0, outcome);
         return;
     }
-    fail_undo(turn, step, item, false, is_no ? SK_MARK_CLEAR_NO : 0u, outcome->code, outcome->message);
+    fail_undo(turn, step, item, false, is_no ? SK_MARK_CLEAR_NO : 0u, outcome->code,
+              outcome->message);
 }
 
-void sk_undo_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const struct sk_outcome *outcome)
+void sk_undo_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
+                     const struct sk_outcome *outcome)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
@@ -336,7 +361,8 @@ void sk_undo_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const st
         return;
     }
     const struct sk_retry_policy *policy = policy_of(s, unit);
-    bool has_left = unit->undo.attempt < (policy->type == SK_RETRY_NONE ? 1u : policy->max_attempts);
+    bool has_left =
+        unit->undo.attempt < (policy->type == SK_RETRY_NONE ? 1u : policy->max_attempts);
     bool again = has_left && sk_retry_allows(policy, outcome);
     if (outcome->class_ == SK_OUTCOME_UNKNOWN) {
         struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_UNKNOWN, step, item);
@@ -349,6 +375,7 @@ void sk_undo_outcome(struct sk_turn *turn, uint32_t step, int32_t item, const st
         undo_gives_up(turn, step, item, outcome);
         return;
     }
-    int64_t pause = sk_retry_delay(policy, unit->undo.attempt + 1, sk_turn_entropy(turn), outcome->retry_after_ms);
+    int64_t pause = sk_retry_delay(policy, unit->undo.attempt + 1, sk_turn_entropy(turn),
+                                   outcome->retry_after_ms);
     undo_waits(turn, step, item, SK_FOR_BACKOFF, turn->now_ms + pause, 0, outcome);
 }

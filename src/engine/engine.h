@@ -1,10 +1,11 @@
 /*
- * engine.h: the loop. Gathers commands, decides, makes the new events durable in one commit for the whole
- * batch, and only then lets out what depends on them. Knows only ports: runtime, store, invoke.
+ * engine.h: the loop. Gathers commands, decides, makes the new events durable in one commit for the
+ * whole batch, and only then lets out what depends on them. Knows only ports: runtime, store,
+ * invoke.
  *
- * Everything here is called on the loop's thread; every `done` comes on the loop, never from inside the
- * call, and only when what it tells is durable (law 2). Spans passed in are copied; spans handed to a
- * `done` are borrowed for that call.
+ * Everything here is called on the loop's thread; every `done` comes on the loop, never from inside
+ * the call, and only when what it tells is durable (law 2). Spans passed in are copied; spans
+ * handed to a `done` are borrowed for that call.
  */
 #ifndef SK_ENGINE_ENGINE_H
 #define SK_ENGINE_ENGINE_H
@@ -22,20 +23,20 @@ struct sk_engine_options {
     struct sk_runtime *runtime;
     struct sk_store *store;
     struct sk_invoker *invokers[SK_KINDS_COUNT]; /* NULL = not in this build; not owned */
-    struct sk_str node;                  /* this node's name: the shards' owner */
-    uint8_t token_key[32];               /* MAC of pending tokens; the same after a restart */
+    struct sk_str node;                          /* this node's name: the shards' owner */
+    uint8_t token_key[32]; /* MAC of pending tokens; the same after a restart */
     struct sk_rules rules;
-    struct sk_dsl_options dsl;           /* defaults for definitions */
-    int64_t acquire_timeout_ms;          /* 30 s; < 0 = waits */
-    int64_t sweep_interval_ms;           /* 30 s */
-    int64_t stuck_after_ms;              /* 5 min */
-    int64_t idempotency_window_ms;       /* 24 h */
-    int64_t lease_ms, lease_margin_ms;   /* shared stores: 15 s, 3 s */
-    uint32_t sagas_max;                  /* max_concurrent_sagas: with work in flight or due; 100000 */
-    uint32_t pending_max;                /* accepted and waiting; 100000 */
-    uint32_t batch_events_max;           /* 8192 */
-    uint32_t cache_sagas_max;            /* parked and ended sagas kept in memory; 10000 */
-    bool no_take;                        /* wait to be told by sk_engine_own; simulator and clusters */
+    struct sk_dsl_options dsl;         /* defaults for definitions */
+    int64_t acquire_timeout_ms;        /* 30 s; < 0 = waits */
+    int64_t sweep_interval_ms;         /* 30 s */
+    int64_t stuck_after_ms;            /* 5 min */
+    int64_t idempotency_window_ms;     /* 24 h */
+    int64_t lease_ms, lease_margin_ms; /* shared stores: 15 s, 3 s */
+    uint32_t sagas_max;        /* max_concurrent_sagas: with work in flight or due; 100000 */
+    uint32_t pending_max;      /* accepted and waiting; 100000 */
+    uint32_t batch_events_max; /* 8192 */
+    uint32_t cache_sagas_max;  /* parked and ended sagas kept in memory; 10000 */
+    bool no_take;              /* wait to be told by sk_engine_own; simulator and clusters */
     /* Every durable event, in order per saga, for observers; may be NULL. */
     void (*on_event)(void *context, const struct sk_saga *saga, const struct sk_event *event);
     /* Observations that belong to no saga: "recovery.progress", "store.degraded", … */
@@ -46,20 +47,20 @@ struct sk_engine_options {
 /* The reply to most calls. */
 struct sk_reply {
     enum skald_status status;
-    const skald_error *error;         /* when status is not OK */
-    const struct sk_saga *saga;       /* state as of its durable_seq; NULL when there is none */
-    bool is_replayed;                 /* a start that was there already, a command seen before */
-    bool is_pending_direction;        /* cancel accepted (202) but decided when the pivot is settled */
-    int64_t retry_after_ms;           /* with SKALD_E_AGAIN and SKALD_E_LIMIT */
+    const skald_error *error;   /* when status is not OK */
+    const struct sk_saga *saga; /* state as of its durable_seq; NULL when there is none */
+    bool is_replayed;           /* a start that was there already, a command seen before */
+    bool is_pending_direction;  /* cancel accepted (202) but decided when the pivot is settled */
+    int64_t retry_after_ms;     /* with SKALD_E_AGAIN and SKALD_E_LIMIT */
 };
 typedef void sk_engine_done(void *context, const struct sk_reply *reply);
 
 struct sk_start_request {
-    struct sk_str definition, version;  /* version empty = latest defined */
-    struct sk_str id;                   /* empty = drawn */
-    struct sk_str idempotency_key;      /* used when id is empty */
+    struct sk_str definition, version; /* version empty = latest defined */
+    struct sk_str id;                  /* empty = drawn */
+    struct sk_str idempotency_key;     /* used when id is empty */
     struct sk_str input, context, business_key, space;
-    struct sk_str attributes, tags;     /* JSON object; JSON array of strings */
+    struct sk_str attributes, tags; /* JSON object; JSON array of strings */
     const struct sk_str *lock_keys;
     uint32_t lock_keys_count;
     int64_t timeout_ms;
@@ -67,18 +68,22 @@ struct sk_start_request {
     int32_t priority;
 };
 
-enum skald_status sk_engine_new(const struct sk_engine_options *options, struct sk_engine **out_engine, skald_error *error) SK_MUST_CHECK;
-/* Takes the shards, loads what is active, redrives; `done` when sagas are served (progress goes to the log). */
+enum skald_status sk_engine_new(const struct sk_engine_options *options,
+                                struct sk_engine **out_engine, skald_error *error) SK_MUST_CHECK;
+/* Takes the shards, loads what is active, redrives; `done` when sagas are served (progress goes to
+ * the log). */
 typedef void sk_engine_opened(void *context, enum skald_status status, const skald_error *error);
 void sk_engine_open(struct sk_engine *engine, sk_engine_opened *done, void *context);
-/* Graceful: no new starts, effects in flight awaited up to grace_ms, everything decided made durable, shards
- * given back. `done` once; then sk_engine_free. */
-void sk_engine_stop(struct sk_engine *engine, int64_t grace_ms, sk_engine_opened *done, void *context);
+/* Graceful: no new starts, effects in flight awaited up to grace_ms, everything decided made
+ * durable, shards given back. `done` once; then sk_engine_free. */
+void sk_engine_stop(struct sk_engine *engine, int64_t grace_ms, sk_engine_opened *done,
+                    void *context);
 /* At once, as a crash would: nothing is flushed. NULL is fine. */
 void sk_engine_free(struct sk_engine *engine);
 bool sk_engine_is_ready(const struct sk_engine *engine);
 
-/* Definitions: `done` with status and, on SKALD_E_INVALID, the diagnostics as JSON in the error's place. */
+/* Definitions: `done` with status and, on SKALD_E_INVALID, the diagnostics as JSON in the error's
+ * place. */
 struct sk_define_reply {
     enum skald_status status;
     const skald_error *error;
@@ -88,24 +93,35 @@ struct sk_define_reply {
     bool is_new;
 };
 typedef void sk_define_reply_fn(void *context, const struct sk_define_reply *reply);
-void sk_engine_define(struct sk_engine *engine, struct sk_str source, struct sk_str file_name, sk_define_reply_fn *done, void *context);
+void sk_engine_define(struct sk_engine *engine, struct sk_str source, struct sk_str file_name,
+                      sk_define_reply_fn *done, void *context);
 
-void sk_engine_start(struct sk_engine *engine, const struct sk_start_request *request, sk_engine_done *done, void *context);
+void sk_engine_start(struct sk_engine *engine, const struct sk_start_request *request,
+                     sk_engine_done *done, void *context);
 /* Operators' commands and signals. `command->step` is found by name when step_name is not empty. */
-void sk_engine_command(struct sk_engine *engine, struct sk_str saga_id, const struct sk_command *command,
-                       struct sk_str step_name, sk_engine_done *done, void *context);
+void sk_engine_command(struct sk_engine *engine, struct sk_str saga_id,
+                       const struct sk_command *command, struct sk_str step_name,
+                       sk_engine_done *done, void *context);
 /* Completion of a pending answer: outcome SUCCEEDED or FAILED. SKALD_E_ARGUMENT for a bad token. */
-void sk_engine_complete(struct sk_engine *engine, struct sk_str saga_id, struct sk_str step_name, struct sk_str token,
-                        const struct sk_outcome *outcome, sk_engine_done *done, void *context);
+void sk_engine_complete(struct sk_engine *engine, struct sk_str saga_id, struct sk_str step_name,
+                        struct sk_str token, const struct sk_outcome *outcome, sk_engine_done *done,
+                        void *context);
 /* The saga as of its durable state; from memory or the store. */
-void sk_engine_get(struct sk_engine *engine, struct sk_str saga_id, sk_engine_done *done, void *context);
+void sk_engine_get(struct sk_engine *engine, struct sk_str saga_id, sk_engine_done *done,
+                   void *context);
 /* As get, but answers when the saga has ended or timeout_ms has passed (then as it is). */
-void sk_engine_wait(struct sk_engine *engine, struct sk_str saga_id, int64_t timeout_ms, sk_engine_done *done, void *context);
-/* Lists, events, tallies: straight from the store (durable by S3). SK_READ_HEAD gives shard and no. */
-void sk_engine_read(struct sk_engine *engine, const struct sk_read *read, sk_read_done *done, void *context);
-/* The plan behind a digest, or the latest of an id: loaded and compiled when needed; the reply borrows it. */
-typedef void sk_plan_done(void *context, enum skald_status status, const struct sk_plan *plan, const skald_error *error);
-void sk_engine_plan(struct sk_engine *engine, const struct sk_digest *digest, struct sk_str id, struct sk_str version, sk_plan_done *done, void *context);
+void sk_engine_wait(struct sk_engine *engine, struct sk_str saga_id, int64_t timeout_ms,
+                    sk_engine_done *done, void *context);
+/* Lists, events, tallies: straight from the store (durable by S3). SK_READ_HEAD gives shard and
+ * no. */
+void sk_engine_read(struct sk_engine *engine, const struct sk_read *read, sk_read_done *done,
+                    void *context);
+/* The plan behind a digest, or the latest of an id: loaded and compiled when needed; the reply
+ * borrows it. */
+typedef void sk_plan_done(void *context, enum skald_status status, const struct sk_plan *plan,
+                          const skald_error *error);
+void sk_engine_plan(struct sk_engine *engine, const struct sk_digest *digest, struct sk_str id,
+                    struct sk_str version, sk_plan_done *done, void *context);
 uint32_t sk_engine_shard_of(const struct sk_engine *engine, struct sk_str saga_id);
 
 struct sk_engine_stats {
@@ -124,7 +140,9 @@ void sk_engine_stats(const struct sk_engine *engine, struct sk_engine_stats *out
 void sk_engine_own(struct sk_engine *engine, uint32_t shard, bool own);
 
 /* Pending tokens: token.c. Text, about 90 characters. */
-void sk_token_make(const uint8_t key[32], struct sk_str saga_id, const struct sk_effect *effect, struct sk_buf *out);
-bool sk_token_check(const uint8_t key[32], struct sk_str token, struct sk_str saga_id, struct sk_effect *out_effect);
+void sk_token_make(const uint8_t key[32], struct sk_str saga_id, const struct sk_effect *effect,
+                   struct sk_buf *out);
+bool sk_token_check(const uint8_t key[32], struct sk_str token, struct sk_str saga_id,
+                    struct sk_effect *out_effect);
 
 #endif

@@ -2,12 +2,12 @@
  * store.h: the port to what is durable. Asynchronous throughout: every call returns at once and its
  * `done` comes on the loop, never from inside the call. The engine knows no thread.
  *
- * Unit of atomicity: the PART (what one batch writes to one shard). A store may commit the parts of a
- * batch together or each alone; the engine never relies on two being committed together.
+ * Unit of atomicity: the PART (what one batch writes to one shard). A store may commit the parts of
+ * a batch together or each alone; the engine never relies on two being committed together.
  *
  *   S1  A part commits only if the shard's stored (epoch, position) equals (part.epoch,
- *       part.first_position); then the stored position becomes first_position + max(events_count, 1)
- *       and the stored batch_id becomes part.batch_id. The compare is the last statement of the
+ *       part.first_position); then the stored position becomes first_position + max(events_count,
+ *       1) and the stored batch_id becomes part.batch_id. The compare is the last statement of the
  *       transaction. A part that was committed is therefore refused (fenced) if it comes again.
  *   S2  DONE means durable: it survives a power cut.
  *   S3  Reads see only what is durable, and see each part wholly or not at all.
@@ -26,18 +26,18 @@ struct sk_store;
 
 enum { SK_BATCH_ID_SIZE = 16 };
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 struct sk_event_row {
-    uint64_t no;          /* the saga's number in its shard: the position of its first event */
+    uint64_t no; /* the saga's number in its shard: the position of its first event */
     uint64_t seq;
     int64_t at_ms;
     uint32_t type;
-    uint32_t step;        /* SK_STEP_NONE = none */
-    int32_t item;         /* -1 = none */
+    uint32_t step; /* SK_STEP_NONE = none */
+    int32_t item;  /* -1 = none */
     uint32_t attempt, round;
-    struct sk_str data;   /* bytes */
-    uint64_t position;    /* reads only; in a part the i-th event has first_position + i */
+    struct sk_str data; /* bytes */
+    uint64_t position;  /* reads only; in a part the i-th event has first_position + i */
 };
 
 /* The saga table's row: narrow, so that lists never touch events. */
@@ -46,39 +46,65 @@ struct sk_head {
     uint64_t no;
     struct sk_str id, space; /* space: the namespace */
     struct sk_digest definition;
-    uint8_t state;        /* enum sk_saga_state */
-    uint8_t reason;       /* enum sk_reason */
+    uint8_t state;  /* enum sk_saga_state */
+    uint8_t reason; /* enum sk_reason */
     bool has_residue;
-    bool is_lock;         /* a lock's machine: not a saga, not listed */
-    uint32_t open;        /* work that outlives the end */
+    bool is_lock;  /* a lock's machine: not a saga, not listed */
+    uint32_t open; /* work that outlives the end */
     int32_t priority;
-    int64_t wake_at_ms;   /* 0 = has work in flight; INT64_MAX = waits for the outside only */
-    int64_t deadline_ms;  /* 0 = none */
+    int64_t wake_at_ms;  /* 0 = has work in flight; INT64_MAX = waits for the outside only */
+    int64_t deadline_ms; /* 0 = none */
     struct sk_str business_key, parent;
-    uint64_t seq;         /* of its last event */
+    uint64_t seq;                                      /* of its last event */
     int64_t created_at_ms, updated_at_ms, ended_at_ms; /* 0 = not ended */
 };
 
-struct sk_tag_row { struct sk_str key, value; uint64_t no; };       /* tags: key "tag"; attributes: their names */
-struct sk_start_key_row { struct sk_str key, saga_id; struct sk_digest digest; int64_t expires_at_ms; };
-struct sk_tally_row { struct sk_digest definition; uint8_t state; int64_t n; }; /* in a part: the change */
+struct sk_tag_row {
+    struct sk_str key, value;
+    uint64_t no;
+}; /* tags: key "tag"; attributes: their names */
+struct sk_start_key_row {
+    struct sk_str key, saga_id;
+    struct sk_digest digest;
+    int64_t expires_at_ms;
+};
+struct sk_tally_row {
+    struct sk_digest definition;
+    uint8_t state;
+    int64_t n;
+}; /* in a part: the change */
 struct sk_message_row {
-    struct sk_str id;     /* <saga>/<seq>/<kind> */
+    struct sk_str id; /* <saga>/<seq>/<kind> */
     uint32_t to_shard;
     uint8_t kind;         /* enum sk_message_kind */
     struct sk_str target; /* saga id or lock id */
     struct sk_str body;   /* bytes */
 };
-struct sk_consumed_row { struct sk_str id; uint32_t from_shard; };
-struct sk_dead_letter_row { struct sk_str id; uint64_t no; uint64_t seq; int64_t at_ms; struct sk_str body; };
-struct sk_cursor_row { struct sk_str name; uint64_t position; };
-struct sk_trim_row { uint64_t no; uint64_t below_seq; };            /* delete events of `no` with seq < below_seq */
+struct sk_consumed_row {
+    struct sk_str id;
+    uint32_t from_shard;
+};
+struct sk_dead_letter_row {
+    struct sk_str id;
+    uint64_t no;
+    uint64_t seq;
+    int64_t at_ms;
+    struct sk_str body;
+};
+struct sk_cursor_row {
+    struct sk_str name;
+    uint64_t position;
+};
+struct sk_trim_row {
+    uint64_t no;
+    uint64_t below_seq;
+}; /* delete events of `no` with seq < below_seq */
 
 struct sk_definition_row {
     struct sk_digest digest;
     struct sk_str id, version, source;
     int64_t created_at_ms;
-    bool is_latest;       /* reads only */
+    bool is_latest; /* reads only */
 };
 
 struct sk_shard_row {
@@ -89,11 +115,12 @@ struct sk_shard_row {
     int64_t expires_at_ms;
 };
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 enum sk_part_result {
     SK_PART_DONE,
-    SK_PART_PASSING,   /* disk full, busy, refused connection, deadlock, read-only: the same part again later */
+    /* disk full, busy, refused connection, deadlock, read-only: the same part again later */
+    SK_PART_PASSING,
     SK_PART_NOT_KNOWN, /* connection lost inside commit: read the shard row */
     SK_PART_FENCED,    /* the compare failed */
     SK_PART_REFUSED,   /* this content can never be stored */
@@ -104,22 +131,36 @@ struct sk_part {
     uint32_t shard;
     uint64_t epoch, first_position;
     uint8_t batch_id[SK_BATCH_ID_SIZE];
-    const struct sk_event_row *events;        uint32_t events_count;
-    const struct sk_head *heads;              uint32_t heads_count;   /* inserted or replaced, by no */
-    const struct sk_start_key_row *keys;      uint32_t keys_count;    /* inserted; an expired one is replaced */
-    const struct sk_tag_row *tags;            uint32_t tags_count;
-    const struct sk_tally_row *tallies;       uint32_t tallies_count;
-    const struct sk_message_row *messages;    uint32_t messages_count;     /* out: rows of this shard */
-    const struct sk_str *messages_gone;       uint32_t messages_gone_count;/* delivered: delete */
-    const struct sk_consumed_row *consumed;   uint32_t consumed_count;     /* in: remember */
-    const struct sk_str *consumed_gone;       uint32_t consumed_gone_count;/* the sender has deleted: forget */
-    const struct sk_dead_letter_row *letters; uint32_t letters_count;
-    const struct sk_str *letters_gone;        uint32_t letters_gone_count;
-    const struct sk_cursor_row *cursors;      uint32_t cursors_count;
-    const struct sk_trim_row *trims;          uint32_t trims_count;
-    const uint64_t *removed;                  uint32_t removed_count; /* retention: sagas by no, with all their rows */
-    enum sk_part_result result;               /* set before done */
-    char message[160];                        /* why, when not DONE */
+    const struct sk_event_row *events;
+    uint32_t events_count;
+    const struct sk_head *heads;
+    uint32_t heads_count; /* inserted or replaced, by no */
+    const struct sk_start_key_row *keys;
+    uint32_t keys_count; /* inserted; an expired one is replaced */
+    const struct sk_tag_row *tags;
+    uint32_t tags_count;
+    const struct sk_tally_row *tallies;
+    uint32_t tallies_count;
+    const struct sk_message_row *messages;
+    uint32_t messages_count; /* out: rows of this shard */
+    const struct sk_str *messages_gone;
+    uint32_t messages_gone_count; /* delivered: delete */
+    const struct sk_consumed_row *consumed;
+    uint32_t consumed_count; /* in: remember */
+    const struct sk_str *consumed_gone;
+    uint32_t consumed_gone_count; /* the sender has deleted: forget */
+    const struct sk_dead_letter_row *letters;
+    uint32_t letters_count;
+    const struct sk_str *letters_gone;
+    uint32_t letters_gone_count;
+    const struct sk_cursor_row *cursors;
+    uint32_t cursors_count;
+    const struct sk_trim_row *trims;
+    uint32_t trims_count;
+    const uint64_t *removed;
+    uint32_t removed_count;     /* retention: sagas by no, with all their rows */
+    enum sk_part_result result; /* set before done */
+    char message[160];          /* why, when not DONE */
 };
 
 struct sk_batch {
@@ -129,14 +170,16 @@ struct sk_batch {
 
 typedef void sk_batch_done(void *context, struct sk_batch *batch);
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 enum sk_read_kind {
-    SK_READ_META,        /* out: meta */
-    SK_READ_SHARDS,      /* all shard rows */
-    SK_READ_HEAD,        /* by id */
-    SK_READ_EVENTS,      /* of (shard, no), seq > after, ascending */
-    SK_READ_ACTIVE,      /* heads of `shard` that are not ended or have open > 0, no > after; with only_due: wake_at <= due_at */
+    SK_READ_META,   /* out: meta */
+    SK_READ_SHARDS, /* all shard rows */
+    SK_READ_HEAD,   /* by id */
+    SK_READ_EVENTS, /* of (shard, no), seq > after, ascending */
+    /* heads of `shard` that are not ended or have open > 0, no > after; with only_due: wake_at <=
+     * due_at */
+    SK_READ_ACTIVE,
     SK_READ_LIST,        /* heads by filter, newest first, keyset by (created_at, id) */
     SK_READ_POSITIONS,   /* events of `shard`, position > after */
     SK_READ_MESSAGES,    /* out rows of `shard` */
@@ -149,13 +192,13 @@ enum sk_read_kind {
 };
 
 struct sk_list_filter {
-    uint32_t states;            /* bit per state; 0 = all */
-    struct sk_str space, business_key, parent;     /* empty = any */
-    struct sk_str definition_id;                   /* any version of it */
+    uint32_t states;                           /* bit per state; 0 = all */
+    struct sk_str space, business_key, parent; /* empty = any */
+    struct sk_str definition_id;               /* any version of it */
     struct sk_str tag_key, tag_value;
-    int64_t created_from_ms, created_to_ms;        /* 0 = open */
+    int64_t created_from_ms, created_to_ms; /* 0 = open */
     bool only_residue;
-    int64_t cursor_created_at_ms;                  /* of the last row seen; 0 = from the start */
+    int64_t cursor_created_at_ms; /* of the last row seen; 0 = from the start */
     struct sk_str cursor_id;
 };
 
@@ -168,11 +211,11 @@ struct sk_read {
     int64_t due_at_ms;
     bool only_due;
     struct sk_list_filter filter;
-    uint32_t limit;             /* 0 = 1000 */
+    uint32_t limit; /* 0 = 1000 */
 };
 
 struct sk_meta {
-    char hash[16];              /* "siphash24" */
+    char hash[16]; /* "siphash24" */
     uint32_t shards_count, schema;
     uint64_t incarnation;
 };
@@ -180,41 +223,56 @@ struct sk_meta {
 /* The answer; rows and texts live in `arena`, which the receiver of `done` may take over (it is
  * released after `done` unless the receiver moved it out by value and re-inited it). */
 struct sk_rows {
-    enum skald_status status;   /* OK also when there are none */
+    enum skald_status status; /* OK also when there are none */
     skald_error error;
     struct sk_arena arena;
     struct sk_meta meta;
-    struct sk_shard_row *shards;           uint32_t shards_count;
-    struct sk_head *heads;                 uint32_t heads_count;
-    struct sk_event_row *events;           uint32_t events_count;
-    struct sk_message_row *messages;       uint32_t messages_count;
-    struct sk_consumed_row *consumed;      uint32_t consumed_count;
-    struct sk_definition_row *definitions; uint32_t definitions_count;
-    struct sk_tally_row *tallies;          uint32_t tallies_count;
-    struct sk_start_key_row *keys;         uint32_t keys_count;
-    struct sk_dead_letter_row *letters;    uint32_t letters_count;
-    struct sk_cursor_row *cursors;         uint32_t cursors_count;
-    bool has_more;              /* cut at limit */
+    struct sk_shard_row *shards;
+    uint32_t shards_count;
+    struct sk_head *heads;
+    uint32_t heads_count;
+    struct sk_event_row *events;
+    uint32_t events_count;
+    struct sk_message_row *messages;
+    uint32_t messages_count;
+    struct sk_consumed_row *consumed;
+    uint32_t consumed_count;
+    struct sk_definition_row *definitions;
+    uint32_t definitions_count;
+    struct sk_tally_row *tallies;
+    uint32_t tallies_count;
+    struct sk_start_key_row *keys;
+    uint32_t keys_count;
+    struct sk_dead_letter_row *letters;
+    uint32_t letters_count;
+    struct sk_cursor_row *cursors;
+    uint32_t cursors_count;
+    bool has_more; /* cut at limit */
 };
 typedef void sk_read_done(void *context, struct sk_rows *rows);
 
-typedef void sk_take_done(void *context, enum skald_status status, const struct sk_shard_row *row, const skald_error *error);
+typedef void sk_take_done(void *context, enum skald_status status, const struct sk_shard_row *row,
+                          const skald_error *error);
 typedef void sk_define_done(void *context, enum skald_status status, const skald_error *error);
 
 struct sk_store_ops {
     /* The batch and all it points to stay the caller's and must live until done. */
-    void (*submit)(struct sk_store *store, struct sk_batch *batch, sk_batch_done *done, void *context);
+    void (*submit)(struct sk_store *store, struct sk_batch *batch, sk_batch_done *done,
+                   void *context);
     /* `read` and its texts are copied. */
-    void (*read)(struct sk_store *store, const struct sk_read *read, sk_read_done *done, void *context);
+    void (*read)(struct sk_store *store, const struct sk_read *read, sk_read_done *done,
+                 void *context);
     /* Ownership of a shard: raises its epoch unless another owner's lease runs (SKALD_E_BUSY).
      * expires_at_ms: by the store's clock; INT64_MAX for a store that has one process. */
     void (*take)(struct sk_store *store, uint32_t shard, struct sk_str owner, int64_t expires_at_ms,
                  sk_take_done *done, void *context);
-    /* Same epoch, later expiry; SKALD_E_FENCED when the epoch has moved on. expires_at_ms 0 = gives it back. */
+    /* Same epoch, later expiry; SKALD_E_FENCED when the epoch has moved on. expires_at_ms 0 = gives
+     * it back. */
     void (*renew)(struct sk_store *store, uint32_t shard, uint64_t epoch, int64_t expires_at_ms,
                   sk_take_done *done, void *context);
     /* Insert-only: the same digest again is OK; another digest under the same (id, version) is
-     * SKALD_E_CONFLICT. Also makes it the latest of its id, unless keep_latest. Durable before done. */
+     * SKALD_E_CONFLICT. Also makes it the latest of its id, unless keep_latest. Durable before
+     * done. */
     void (*define)(struct sk_store *store, const struct sk_definition_row *row, bool keep_latest,
                    sk_define_done *done, void *context);
     /* After BROKEN: close, reopen, verify. OK: usable again; the engine re-reads the shard rows. */
@@ -225,8 +283,8 @@ struct sk_store_ops {
 
 struct sk_store {
     const struct sk_store_ops *ops;
-    const char *name;     /* "memory", "sqlite" */
-    bool is_shared;       /* several processes may own shards of it */
+    const char *name; /* "memory", "sqlite" */
+    bool is_shared;   /* several processes may own shards of it */
 };
 
 #endif

@@ -38,19 +38,23 @@ static bool expect_calls(struct script *script, const struct line *line)
         sk_buf_append_str(&wanted, line->words[i]);
     }
     bool ok = sk_str_equal(sk_buf_view(&wanted), sk_buf_view(&l.text));
-    if (!ok) script_fail(script, "calls on the wire: [%s], expected [%s]", sk_buf_text(&l.text), sk_buf_text(&wanted));
+    if (!ok)
+        script_fail(script, "calls on the wire: [%s], expected [%s]", sk_buf_text(&l.text),
+                    sk_buf_text(&wanted));
     sk_buf_release(&wanted);
     sk_buf_release(&l.text);
     return ok;
 }
 
-static bool number_is(struct script *script, const struct line *line, const char *name, uint64_t actual)
+static bool number_is(struct script *script, const struct line *line, const char *name,
+                      uint64_t actual)
 {
     struct sk_str option = line_option(line, name);
     uint64_t wanted = 0;
     if (option.size == 0) return true;
     if (sk_str_to_u64(option, &wanted) && wanted == actual) return true;
-    return script_fail(script, "%s is %" PRIu64 ", expected %.*s", name, actual, SK_STR_ARGS(option));
+    return script_fail(script, "%s is %" PRIu64 ", expected %.*s", name, actual,
+                       SK_STR_ARGS(option));
 }
 
 static bool expect_saga(struct script *script, const struct line *line)
@@ -60,61 +64,75 @@ static bool expect_saga(struct script *script, const struct line *line)
     struct sk_str reason = line_option(line, "reason");
     struct sk_str error = line_option(line, "error");
     if (!sk_str_is(line->words[2], state))
-        return script_fail(script, "the saga is %s (%s), expected %.*s", state, sk_reason_name(saga->reason), SK_STR_ARGS(line->words[2]));
+        return script_fail(script, "the saga is %s (%s), expected %.*s", state,
+                           sk_reason_name(saga->reason), SK_STR_ARGS(line->words[2]));
     if (reason.size > 0 && !sk_str_is(reason, sk_reason_name(saga->reason)))
         return script_fail(script, "the reason is %s", sk_reason_name(saga->reason));
     if (error.size > 0 && !sk_str_equal(error, saga->error_code))
         return script_fail(script, "the error is %.*s", SK_STR_ARGS(saga->error_code));
-    if (line_has(line, "past-pivot") && !saga->is_past_pivot) return script_fail(script, "the saga is not past its pivot");
-    return number_is(script, line, "residue", saga->residue_count) && number_is(script, line, "open", sk_saga_open(saga)) &&
+    if (line_has(line, "past-pivot") && !saga->is_past_pivot)
+        return script_fail(script, "the saga is not past its pivot");
+    return number_is(script, line, "residue", saga->residue_count) &&
+           number_is(script, line, "open", sk_saga_open(saga)) &&
            number_is(script, line, "retries", saga->retries_count);
 }
 
 static bool expect_step(struct script *script, const struct line *line)
 {
     struct call_name name;
-    if (line->count < 4 || !script_call(script, line->words[2], &name)) return script_fail(script, "expect step STEP STATE");
+    if (line->count < 4 || !script_call(script, line->words[2], &name))
+        return script_fail(script, "expect step STEP STATE");
     const struct sk_saga *saga = &script->current->saga;
     const struct sk_step_run *run = &saga->steps[name.step];
     bool is_item = name.item >= 0;
-    const struct sk_unit *unit = is_item ? &run->units[name.item] : (run->units_count > 0 ? &run->units[0] : NULL);
+    const struct sk_unit *unit =
+        is_item ? &run->units[name.item] : (run->units_count > 0 ? &run->units[0] : NULL);
     enum sk_step_state state = is_item && unit != NULL ? unit->state : run->state;
     if (!sk_str_is(line->words[3], sk_step_state_name(state)))
-        return script_fail(script, "step %.*s is %s", SK_STR_ARGS(line->words[2]), sk_step_state_name(state));
+        return script_fail(script, "step %.*s is %s", SK_STR_ARGS(line->words[2]),
+                           sk_step_state_name(state));
     if (unit == NULL) return true;
-    if (line_has(line, "maybe") && !unit->maybe) return script_fail(script, "the step is not maybe");
+    if (line_has(line, "maybe") && !unit->maybe)
+        return script_fail(script, "the step is not maybe");
     if (line_has(line, "not-maybe") && unit->maybe) return script_fail(script, "the step is maybe");
     struct sk_str waits = line_option(line, "waits");
     enum sk_wait_for what = unit->undo.what != SK_FOR_NOTHING ? unit->undo.what : unit->action.what;
-    if (waits.size > 0 && !sk_str_is(waits, sk_wait_for_name(what))) return script_fail(script, "it waits for %s", sk_wait_for_name(what));
-    return number_is(script, line, "attempts", unit->action.attempt) && number_is(script, line, "round", unit->action.round + 1u) &&
+    if (waits.size > 0 && !sk_str_is(waits, sk_wait_for_name(what)))
+        return script_fail(script, "it waits for %s", sk_wait_for_name(what));
+    return number_is(script, line, "attempts", unit->action.attempt) &&
+           number_is(script, line, "round", unit->action.round + 1u) &&
            number_is(script, line, "undo-attempts", unit->undo.attempt);
 }
 
-static uint32_t count_events(const struct script *script, struct sk_str type, uint32_t step, int32_t item)
+static uint32_t count_events(const struct script *script, struct sk_str type, uint32_t step,
+                             int32_t item)
 {
     uint32_t count = 0;
     for (const struct world_event *e = script->current->first; e != NULL; e = e->next) {
         if (!sk_str_is(type, sk_event_type_name(e->event.type))) continue;
-        if (step != SK_STEP_NONE && (e->event.step != step || (item >= 0 && e->event.item != item))) continue;
+        if (step != SK_STEP_NONE && (e->event.step != step || (item >= 0 && e->event.item != item)))
+            continue;
         count++;
     }
     return count;
 }
 
 /* event TYPE [STEP] | no event TYPE [STEP] | count N TYPE [STEP] */
-static bool expect_event(struct script *script, const struct line *line, uint32_t at, uint64_t wanted, bool exactly)
+static bool expect_event(struct script *script, const struct line *line, uint32_t at,
+                         uint64_t wanted, bool exactly)
 {
     struct call_name name = { .step = SK_STEP_NONE, .item = -1 };
     struct sk_str type = line->words[at];
     if (sk_event_type_number(type) == 0) return script_fail(script, "no such event type");
-    if (at + 1 < line->count && !script_call(script, line->words[at + 1], &name)) return script_fail(script, "no such step");
+    if (at + 1 < line->count && !script_call(script, line->words[at + 1], &name))
+        return script_fail(script, "no such step");
     uint32_t count = count_events(script, type, name.step, name.item);
     bool ok = exactly ? count == wanted : count >= wanted;
     return ok || script_fail(script, "%.*s happened %u times", SK_STR_ARGS(type), count);
 }
 
-static bool same_json(struct script *script, const char *what, struct sk_str actual, struct sk_str wanted)
+static bool same_json(struct script *script, const char *what, struct sk_str actual,
+                      struct sk_str wanted)
 {
     if (actual.size == 0) actual = SK_STR("null");
     if (sk_json_equal(actual, wanted)) return true;
@@ -124,7 +142,8 @@ static bool same_json(struct script *script, const char *what, struct sk_str act
 static bool expect_request(struct script *script, const struct line *line, bool is_key)
 {
     struct call_name name;
-    if (line->count < 4 || !script_call(script, line->words[2], &name)) return script_fail(script, "expect body STEP JSON");
+    if (line->count < 4 || !script_call(script, line->words[2], &name))
+        return script_fail(script, "expect body STEP JSON");
     const struct sk_saga *saga = &script->current->saga;
     struct sk_unit *unit = &saga->steps[name.step].units[name.item < 0 ? 0 : name.item];
     const struct sk_call *call = name.operation == SK_OPERATION_COMPENSATION ? &unit->undo
@@ -143,10 +162,12 @@ static bool expect_request(struct script *script, const struct line *line, bool 
 static bool expect_output(struct script *script, const struct line *line)
 {
     struct call_name name;
-    if (line->count == 3) return same_json(script, "the output", script->current->saga.output, line->words[2]);
+    if (line->count == 3)
+        return same_json(script, "the output", script->current->saga.output, line->words[2]);
     if (!script_call(script, line->words[2], &name)) return script_fail(script, "no such step");
     const struct sk_step_run *run = &script->current->saga.steps[name.step];
-    return same_json(script, "the output", name.item < 0 ? run->output : run->units[name.item].output, line->words[3]);
+    return same_json(script, "the output",
+                     name.item < 0 ? run->output : run->units[name.item].output, line->words[3]);
 }
 
 static bool expect_wake(struct script *script, const struct line *line)
@@ -155,7 +176,8 @@ static bool expect_wake(struct script *script, const struct line *line)
     int64_t wanted = 0;
     char text[SK_DURATION_TEXT_SIZE] = "never";
     if (at != INT64_MAX) sk_duration_format(at - script->world.now_ms, text);
-    if (sk_str_is(line->words[2], "never")) return at == INT64_MAX || script_fail(script, "it wakes in %s", text);
+    if (sk_str_is(line->words[2], "never"))
+        return at == INT64_MAX || script_fail(script, "it wakes in %s", text);
     bool ok = sk_duration_parse(line->words[2], &wanted) && at == script->world.now_ms + wanted;
     return ok || script_fail(script, "it wakes in %s", text);
 }
@@ -171,10 +193,12 @@ bool script_expect(struct script *script, const struct line *line)
     if (sk_str_is(what, "step")) return expect_step(script, line);
     if (sk_str_is(what, "event")) return expect_event(script, line, 2, 1, false);
     if (sk_str_is(what, "no") && line->count > 3) return expect_event(script, line, 3, 0, true);
-    if (sk_str_is(what, "count") && line->count > 3 && sk_str_to_u64(line->words[2], &count)) return expect_event(script, line, 3, count, true);
+    if (sk_str_is(what, "count") && line->count > 3 && sk_str_to_u64(line->words[2], &count))
+        return expect_event(script, line, 3, count, true);
     if (sk_str_is(what, "body")) return expect_request(script, line, false);
     if (sk_str_is(what, "key")) return expect_request(script, line, true);
     if (sk_str_is(what, "output")) return expect_output(script, line);
     if (sk_str_is(what, "wake")) return expect_wake(script, line);
-    return script_fail(script, "expect %.*s: no such expectation (see README.md)", SK_STR_ARGS(what));
+    return script_fail(script, "expect %.*s: no such expectation (see README.md)",
+                       SK_STR_ARGS(what));
 }

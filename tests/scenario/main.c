@@ -1,4 +1,5 @@
-/* main.c: skald-scenario FILE…: plays text scenarios against the production core (see README.md). */
+/* main.c: skald-scenario FILE…: plays text scenarios against the production core (see
+ * README.md). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,7 +26,8 @@ static struct sk_str next_line(struct sk_str *rest)
 {
     size_t end = sk_str_find(*rest, '\n');
     struct sk_str line = sk_str_sub(*rest, 0, end);
-    *rest = end < rest->size ? sk_str_sub(*rest, end + 1, rest->size - end - 1) : (struct sk_str){ NULL, 0 };
+    *rest = end < rest->size ? sk_str_sub(*rest, end + 1, rest->size - end - 1)
+                             : (struct sk_str){ NULL, 0 };
     return line;
 }
 
@@ -43,7 +45,8 @@ static bool run_definition(struct script *script, struct sk_str *rest)
         }
     }
     if (size == 0) return script_fail(script, "a definition ends with a line `end`");
-    if (world_define(&script->world, (struct sk_str){ from, size }, sk_str_of(script->file))) return true;
+    if (world_define(&script->world, (struct sk_str){ from, size }, sk_str_of(script->file)))
+        return true;
     return script_fail(script, "%s", script->world.problem);
 }
 
@@ -64,9 +67,11 @@ static bool run_file(const char *path)
     while (ok && rest.size > 0) {
         struct sk_str line = next_line(&rest);
         script->number++;
-        ok = sk_str_is(line, "definition") ? run_definition(script, &rest) : script_run_line(script, line);
+        ok = sk_str_is(line, "definition") ? run_definition(script, &rest)
+                                           : script_run_line(script, line);
     }
-    if (ok && script->expectations == 0) ok = script_fail(script, "a scenario that expects nothing cannot fail");
+    if (ok && script->expectations == 0)
+        ok = script_fail(script, "a scenario that expects nothing cannot fail");
     world_release(&script->world);
     free(script);
     free(text);

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/time.h"
 
-/* ---- words ------------------------------------------------------------------------------------ */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static size_t word_end(struct sk_str text, size_t from)
 {
@@ -19,10 +19,14 @@ static size_t word_end(struct sk_str text, size_t from)
         bool is_json = first == '{' || first == '[' || first == '"';
         if (!is_json && (c == ' ' || c == '#')) return i;
         if (!is_json) continue;
-        if (quoted && c == '\\') i++;
-        else if (c == '"') quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '[')) depth++;
-        else if (!quoted && (c == '}' || c == ']')) depth--;
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '{' || c == '['))
+            depth++;
+        else if (!quoted && (c == '}' || c == ']'))
+            depth--;
         if (depth == 0 && !quoted) return i + 1;
     }
     return text.size;
@@ -49,7 +53,8 @@ struct sk_str line_option(const struct line *line, const char *name)
     size_t size = strlen(name);
     for (uint32_t i = 1; i < line->count; i++) {
         struct sk_str w = line->words[i];
-        if (w.size > size && memcmp(w.data, name, size) == 0 && w.data[size] == '=') return sk_str_sub(w, size + 1, w.size - size - 1);
+        if (w.size > size && memcmp(w.data, name, size) == 0 && w.data[size] == '=')
+            return sk_str_sub(w, size + 1, w.size - size - 1);
     }
     return (struct sk_str){ NULL, 0 };
 }
@@ -66,7 +71,8 @@ struct sk_str line_json(const struct line *line)
     for (uint32_t i = 1; i < line->count; i++) {
         struct sk_str w = line->words[i];
         int64_t number = 0;
-        bool scalar = sk_str_is(w, "true") || sk_str_is(w, "false") || sk_str_is(w, "null") || sk_str_to_i64(w, &number);
+        bool scalar = sk_str_is(w, "true") || sk_str_is(w, "false") || sk_str_is(w, "null") ||
+                      sk_str_to_i64(w, &number);
         if (w.data[0] == '{' || w.data[0] == '[' || w.data[0] == '"' || (scalar && i > 2)) return w;
     }
     return (struct sk_str){ NULL, 0 };
@@ -95,7 +101,8 @@ bool script_call(struct script *script, struct sk_str word, struct call_name *ou
     *out = (struct call_name){ .item = -1, .operation = SK_OPERATION_ACTION };
     size_t colon = sk_str_find(word, ':');
     for (size_t i = 0; colon < word.size && i < sizeof operations / sizeof operations[0]; i++) {
-        if (!sk_str_is(sk_str_sub(word, colon + 1, word.size - colon - 1), operations[i].name)) continue;
+        if (!sk_str_is(sk_str_sub(word, colon + 1, word.size - colon - 1), operations[i].name))
+            continue;
         out->operation = operations[i].operation;
         out->has_operation = true;
     }
@@ -108,23 +115,28 @@ bool script_call(struct script *script, struct sk_str word, struct call_name *ou
     }
     if (script->current == NULL) return script_fail(script, "no saga has been started");
     out->step = sk_plan_step(script->current->saga.plan, step);
-    if (out->step == SK_STEP_NONE) return script_fail(script, "the saga has no step %.*s", SK_STR_ARGS(step));
-    if (!out->has_operation && script->current->saga.plan->steps[out->step].kind == SK_KIND_WAIT) out->operation = SK_OPERATION_POLL;
+    if (out->step == SK_STEP_NONE)
+        return script_fail(script, "the saga has no step %.*s", SK_STR_ARGS(step));
+    if (!out->has_operation && script->current->saga.plan->steps[out->step].kind == SK_KIND_WAIT)
+        out->operation = SK_OPERATION_POLL;
     return true;
 }
 
-/* ---- doing ------------------------------------------------------------------------------------ */
+/* ---- doing ----------------------------------------------------------------------------------- */
 
-static bool read_outcome(struct script *script, const struct line *line, uint32_t at, struct sk_outcome *out)
+static bool read_outcome(struct script *script, const struct line *line, uint32_t at,
+                         struct sk_outcome *out)
 {
     static const char *const names[] = { "succeeded", "failed", "retryable", "unknown", "pending" };
     *out = (struct sk_outcome){ .class_ = SK_OUTCOME_PENDING };
     uint32_t i = 0;
     while (i < 5 && at < line->count && !sk_str_is(line->words[at], names[i])) i++;
-    if (i == 5 || at >= line->count) return script_fail(script, "reply STEP succeeded|failed|retryable|unknown|pending");
+    if (i == 5 || at >= line->count)
+        return script_fail(script, "reply STEP succeeded|failed|retryable|unknown|pending");
     out->class_ = (enum sk_outcome_class)i;
     if (i == 0) out->output = line_json(line);
-    bool has_code = at + 1 < line->count && sk_str_find(line->words[at + 1], '=') == line->words[at + 1].size;
+    bool has_code =
+        at + 1 < line->count && sk_str_find(line->words[at + 1], '=') == line->words[at + 1].size;
     if (i > 0 && i < 4) out->code = has_code ? line->words[at + 1] : SK_STR("error");
     uint64_t status = 0;
     if (sk_str_to_u64(line_option(line, "status"), &status)) out->status = (uint16_t)status;
@@ -143,7 +155,9 @@ struct search {
 static void match_call(void *context, const struct sk_effect *effect)
 {
     struct search *s = context;
-    if (effect->step != s->name.step || effect->item != s->name.item || effect->operation != s->name.operation) return;
+    if (effect->step != s->name.step || effect->item != s->name.item ||
+        effect->operation != s->name.operation)
+        return;
     s->effect = *effect;
     s->found = true;
 }
@@ -165,11 +179,13 @@ static bool do_reply(struct script *script, const struct line *line)
                                   .start_seq = search.effect.start_seq,
                                   .outcome = &outcome };
     skald_error error;
-    if (world_decide(&script->world, script->current, &command, &error) != SKALD_OK) return script_fail(script, "%s", error.message);
+    if (world_decide(&script->world, script->current, &command, &error) != SKALD_OK)
+        return script_fail(script, "%s", error.message);
     return true;
 }
 
-static enum skald_status do_complete(struct script *script, const struct line *line, skald_error *error)
+static enum skald_status do_complete(struct script *script, const struct line *line,
+                                     skald_error *error)
 {
     struct call_name name;
     struct sk_outcome outcome;
@@ -178,7 +194,8 @@ static enum skald_status do_complete(struct script *script, const struct line *l
     if (line->count < 3 || !script_call(script, line->words[1], &name)) return SKALD_E_SYNTAX;
     const struct sk_step_run *run = &script->current->saga.steps[name.step];
     const struct sk_unit *unit = &run->units[name.item < 0 ? 0 : name.item];
-    const struct sk_call *call = name.operation == SK_OPERATION_COMPENSATION ? &unit->undo : &unit->action;
+    const struct sk_call *call =
+        name.operation == SK_OPERATION_COMPENSATION ? &unit->undo : &unit->action;
     attempt = call->attempt;
     if (sk_str_to_u64(line_option(line, "attempt"), &attempt)) at++;
     if (!read_outcome(script, line, at, &outcome)) return SKALD_E_SYNTAX;
@@ -211,9 +228,12 @@ static enum skald_status do_late(struct script *script, const struct line *line,
     return world_decide(&script->world, script->current, &command, error);
 }
 
-static enum skald_status do_operator(struct script *script, const struct line *line, enum sk_command_kind kind, skald_error *error)
+static enum skald_status do_operator(struct script *script, const struct line *line,
+                                     enum sk_command_kind kind, skald_error *error)
 {
-    struct sk_command command = { .kind = kind, .step = SK_STEP_NONE, .item = -1, .who = SK_STR("ann"), .why = SK_STR("test") };
+    struct sk_command command = {
+        .kind = kind, .step = SK_STEP_NONE, .item = -1, .who = SK_STR("ann"), .why = SK_STR("test")
+    };
     struct call_name name;
     bool takes_step = kind == SK_COMMAND_RETRY || kind == SK_COMMAND_SKIP_STEP;
     if (takes_step && line->count > 1) {
@@ -227,7 +247,8 @@ static enum skald_status do_operator(struct script *script, const struct line *l
     return world_decide(&script->world, script->current, &command, error);
 }
 
-static enum skald_status do_signal(struct script *script, const struct line *line, skald_error *error)
+static enum skald_status do_signal(struct script *script, const struct line *line,
+                                   skald_error *error)
 {
     struct sk_command command = { .kind = SK_COMMAND_SIGNAL, .step = SK_STEP_NONE, .item = -1 };
     char id[32];
@@ -244,21 +265,25 @@ static bool do_start(struct script *script, const struct line *line)
     struct sk_start start = { .input = line_json(line), .lock_keys = keys };
     uint64_t number = 0;
     if (line->count < 3) return script_fail(script, "start ID DEFINITION [JSON]");
-    if (sk_str_to_u64(line_option(line, "max_attempts"), &number)) start.max_attempts = (uint32_t)number;
+    if (sk_str_to_u64(line_option(line, "max_attempts"), &number))
+        start.max_attempts = (uint32_t)number;
     (void)sk_duration_parse(line_option(line, "timeout"), &start.timeout_ms);
     struct sk_str list = line_option(line, "locks");
     while (list.size > 0 && start.lock_keys_count < 8) {
         size_t comma = sk_str_find(list, ',');
         keys[start.lock_keys_count++] = sk_str_sub(list, 0, comma);
-        list = comma < list.size ? sk_str_sub(list, comma + 1, list.size - comma - 1) : (struct sk_str){ NULL, 0 };
+        list = comma < list.size ? sk_str_sub(list, comma + 1, list.size - comma - 1)
+                                 : (struct sk_str){ NULL, 0 };
     }
-    if (!world_start(&script->world, line->words[1], line->words[2], &start)) return script_fail(script, "%s", script->world.problem);
+    if (!world_start(&script->world, line->words[1], line->words[2], &start))
+        return script_fail(script, "%s", script->world.problem);
     script->current = world_find(&script->world, line->words[1]);
     return true;
 }
 
 /* SKALD_E_SYNTAX: said already. */
-static enum skald_status do_command(struct script *script, const struct line *line, skald_error *error)
+static enum skald_status do_command(struct script *script, const struct line *line,
+                                    skald_error *error)
 {
     struct sk_str verb = line->words[0];
     if (sk_str_is(verb, "signal") && line->count > 1) return do_signal(script, line, error);
@@ -266,7 +291,8 @@ static enum skald_status do_command(struct script *script, const struct line *li
     if (sk_str_is(verb, "late")) return do_late(script, line, error);
     if (sk_str_is(verb, "skip")) return do_operator(script, line, SK_COMMAND_SKIP_STEP, error);
     for (int kind = SK_COMMAND_CANCEL; kind < SK_COMMANDS_COUNT; kind++)
-        if (sk_str_is(verb, sk_command_name((enum sk_command_kind)kind))) return do_operator(script, line, (enum sk_command_kind)kind, error);
+        if (sk_str_is(verb, sk_command_name((enum sk_command_kind)kind)))
+            return do_operator(script, line, (enum sk_command_kind)kind, error);
     script_fail(script, "%.*s: no such command (see README.md)", SK_STR_ARGS(verb));
     return SKALD_E_SYNTAX;
 }
@@ -281,7 +307,8 @@ static bool do_refused(struct script *script, const struct line *line)
     enum skald_status status = do_command(script, &rest, &error);
     if (status == SKALD_E_SYNTAX) return false;
     if (status == SKALD_OK) return script_fail(script, "the command was not refused");
-    if (script->current->saga.seq != seq) return script_fail(script, "a refused command left events");
+    if (script->current->saga.seq != seq)
+        return script_fail(script, "a refused command left events");
     return true;
 }
 
@@ -295,10 +322,13 @@ static bool do_line(struct script *script, const struct line *line)
     if (sk_str_is(verb, "expect")) return script_expect(script, line);
     if (sk_str_is(verb, "reply")) return do_reply(script, line);
     if (sk_str_is(verb, "refused") && line->count > 1) return do_refused(script, line);
-    if (sk_str_is(verb, "crash")) return world_crash(&script->world) || script_fail(script, "%s", script->world.problem);
+    if (sk_str_is(verb, "crash"))
+        return world_crash(&script->world) || script_fail(script, "%s", script->world.problem);
     if (sk_str_is(verb, "advance")) {
-        if (line->count < 2 || !sk_duration_parse(line->words[1], &ms)) return script_fail(script, "advance 5s");
-        return world_advance(&script->world, ms) || script_fail(script, "%s", script->world.problem);
+        if (line->count < 2 || !sk_duration_parse(line->words[1], &ms))
+            return script_fail(script, "advance 5s");
+        return world_advance(&script->world, ms) ||
+               script_fail(script, "%s", script->world.problem);
     }
     enum skald_status status = do_command(script, line, &error);
     if (status == SKALD_E_SYNTAX) return false;
@@ -315,7 +345,8 @@ bool script_run_line(struct script *script, struct sk_str text)
     bool has_prefix = arrow < space;
     if (has_prefix) {
         script->current = world_find(&script->world, sk_str_sub(trimmed, 0, arrow));
-        if (script->current == NULL) return script_fail(script, "no such saga: %.*s", (int)arrow, trimmed.data);
+        if (script->current == NULL)
+            return script_fail(script, "no such saga: %.*s", (int)arrow, trimmed.data);
         trimmed = sk_str_sub(trimmed, arrow + 1, trimmed.size - arrow - 1);
     }
     line_split(trimmed, &line);

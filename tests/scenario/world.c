@@ -1,4 +1,5 @@
-/* world.c: keeps the events of each saga as stored bytes, hands messages over, lets time pass from wake to wake. */
+/* world.c: keeps the events of each saga as stored bytes, hands messages over, lets time pass from
+ * wake to wake. */
 #include "world.h"
 
 #include <inttypes.h>
@@ -11,9 +12,10 @@
 void world_init(struct world *world)
 {
     *world = (struct world){ .now_ms = 1767225600000 }; /* 2026-01-01T00:00:00Z */
-    world->rules = (struct sk_rules){
-        .takeups_max = 3, .takeup_pause_ms = 30000, .verify_timeout_ms = 10000, .attempt_timeout_ms = 10000
-    };
+    world->rules = (struct sk_rules){ .takeups_max = 3,
+                                      .takeup_pause_ms = 30000,
+                                      .verify_timeout_ms = 10000,
+                                      .attempt_timeout_ms = 10000 };
 }
 
 static void release_saga(struct world_saga *saga)
@@ -82,15 +84,18 @@ static const struct sk_plan *find_digest(struct world *world, const struct sk_di
     return NULL;
 }
 
-static void keep_event(struct world_saga *saga, const struct sk_decision *decision, const struct sk_decided *decided)
+static void keep_event(struct world_saga *saga, const struct sk_decision *decision,
+                       const struct sk_decided *decided)
 {
     struct world_event *e = calloc(1, sizeof *e);
     e->data = malloc(decided->data_size + 1);
     memcpy(e->data, decision->data.data + decided->data_offset, decided->data_size);
     e->event = decided->event;
     if (!sk_event_decode((struct sk_str){ e->data, decided->data_size }, &e->event)) abort();
-    if (saga->last != NULL) saga->last->next = e;
-    else saga->first = e;
+    if (saga->last != NULL)
+        saga->last->next = e;
+    else
+        saga->first = e;
     saga->last = e;
 }
 
@@ -102,25 +107,32 @@ static void keep_message(struct world *world, const struct sk_message *m)
     char *at = copy->bytes;
     copy->message.kind = m->kind;
     const struct sk_str from[] = { m->id, m->from, m->to, m->body };
-    struct sk_str *to[] = { &copy->message.id, &copy->message.from, &copy->message.to, &copy->message.body };
+    struct sk_str *to[] = { &copy->message.id, &copy->message.from, &copy->message.to,
+                            &copy->message.body };
     for (int i = 0; i < 4; i++) {
         if (from[i].size > 0) memcpy(at, from[i].data, from[i].size);
         *to[i] = (struct sk_str){ at, from[i].size };
         at += from[i].size;
     }
-    if (world->messages_last != NULL) world->messages_last->next = copy;
-    else world->messages_first = copy;
+    if (world->messages_last != NULL)
+        world->messages_last->next = copy;
+    else
+        world->messages_first = copy;
     world->messages_last = copy;
 }
 
-static enum skald_status decide_quietly(struct world *world, struct world_saga *saga, struct sk_command *command, skald_error *error)
+static enum skald_status decide_quietly(struct world *world, struct world_saga *saga,
+                                        struct sk_command *command, skald_error *error)
 {
     struct sk_decision decision;
     sk_decision_init(&decision);
     command->entropy = saga->saga.seq + 1;
-    enum skald_status status = sk_saga_decide(&saga->saga, command, world->now_ms, &world->rules, &decision, error);
-    for (uint32_t i = 0; i < decision.events_count; i++) keep_event(saga, &decision, &decision.events[i]);
-    for (uint32_t i = 0; i < decision.messages_count; i++) keep_message(world, &decision.messages[i]);
+    enum skald_status status =
+        sk_saga_decide(&saga->saga, command, world->now_ms, &world->rules, &decision, error);
+    for (uint32_t i = 0; i < decision.events_count; i++)
+        keep_event(saga, &decision, &decision.events[i]);
+    for (uint32_t i = 0; i < decision.messages_count; i++)
+        keep_message(world, &decision.messages[i]);
     sk_decision_release(&decision);
     return status;
 }
@@ -140,7 +152,9 @@ static bool create(struct world *world, const struct sk_plan *plan, struct sk_st
     struct world_saga *saga = calloc(1, sizeof *saga);
     if (!sk_saga_init(&saga->saga, plan)) abort();
     world->sagas[world->sagas_count++] = saga;
-    struct sk_command command = { .kind = SK_COMMAND_START, .start = start, .step = SK_STEP_NONE, .item = -1 };
+    struct sk_command command = {
+        .kind = SK_COMMAND_START, .start = start, .step = SK_STEP_NONE, .item = -1
+    };
     if (decide_quietly(world, saga, &command, NULL) != SKALD_OK) return false;
     command = (struct sk_command){ .kind = SK_COMMAND_ADMIT, .step = SK_STEP_NONE, .item = -1 };
     return decide_quietly(world, saga, &command, NULL) == SKALD_OK;
@@ -158,7 +172,8 @@ static void deliver_to_lock(struct world *world, const struct sk_message *messag
     struct sk_decision decision;
     sk_decision_init(&decision);
     if (sk_lock_decide(lock, message, world->now_ms, &decision) != SKALD_OK) abort();
-    for (uint32_t i = 0; i < decision.messages_count; i++) keep_message(world, &decision.messages[i]);
+    for (uint32_t i = 0; i < decision.messages_count; i++)
+        keep_message(world, &decision.messages[i]);
     sk_decision_release(&decision);
 }
 
@@ -173,8 +188,11 @@ static void deliver_child_start(struct world *world, const struct sk_message *me
     if (!sk_start_decode(record, &arena, &start)) abort();
     start.input = input;
     const struct sk_plan *plan = find_digest(world, &start.definition);
-    if (plan == NULL) snprintf(world->problem, sizeof world->problem, "the child's definition is not in this file");
-    else if (world_find(world, start.id) == NULL) (void)create(world, plan, &start);
+    if (plan == NULL)
+        snprintf(world->problem, sizeof world->problem,
+                 "the child's definition is not in this file");
+    else if (world_find(world, start.id) == NULL)
+        (void)create(world, plan, &start);
     sk_arena_release(&arena);
 }
 
@@ -190,7 +208,9 @@ static void deliver_all(struct world *world)
             deliver_child_start(world, &m->message);
         } else {
             struct world_saga *saga = world_find(world, m->message.to);
-            struct sk_command command = { .kind = SK_COMMAND_MESSAGE, .message = &m->message, .step = SK_STEP_NONE, .item = -1 };
+            struct sk_command command = {
+                .kind = SK_COMMAND_MESSAGE, .message = &m->message, .step = SK_STEP_NONE, .item = -1
+            };
             if (saga != NULL) (void)decide_quietly(world, saga, &command, NULL);
         }
         free(m->bytes);
@@ -198,14 +218,16 @@ static void deliver_all(struct world *world)
     }
 }
 
-enum skald_status world_decide(struct world *world, struct world_saga *saga, struct sk_command *command, skald_error *error)
+enum skald_status world_decide(struct world *world, struct world_saga *saga,
+                               struct sk_command *command, skald_error *error)
 {
     enum skald_status status = decide_quietly(world, saga, command, error);
     deliver_all(world);
     return status;
 }
 
-bool world_start(struct world *world, struct sk_str id, struct sk_str definition, struct sk_start *start)
+bool world_start(struct world *world, struct sk_str id, struct sk_str definition,
+                 struct sk_start *start)
 {
     const struct sk_plan *plan = find_plan(world, definition);
     if (plan == NULL || world_find(world, id) != NULL) {
@@ -269,7 +291,8 @@ static bool fold_from_snapshot(const struct world_saga *saga, struct sk_saga *ou
         ok = sk_saga_decode(out, sk_buf_view(&state)) == SKALD_OK;
     } else {
         ok = sk_saga_decode(out, last->event.extra) == SKALD_OK;
-        for (const struct world_event *e = last; ok && e != NULL; e = e->next) ok = sk_saga_evolve(out, &e->event) == SKALD_OK;
+        for (const struct world_event *e = last; ok && e != NULL; e = e->next)
+            ok = sk_saga_evolve(out, &e->event) == SKALD_OK;
     }
     sk_buf_release(&state);
     return ok;
@@ -293,13 +316,16 @@ bool world_check(struct world *world)
     for (uint32_t i = 0; i < world->sagas_count; i++) {
         struct sk_saga replayed = { 0 }, restored = { 0 };
         bool ok = fold(world->sagas[i], &replayed) && same(&world->sagas[i]->saga, &replayed);
-        bool ok2 = fold_from_snapshot(world->sagas[i], &restored) && same(&world->sagas[i]->saga, &restored);
+        bool ok2 = fold_from_snapshot(world->sagas[i], &restored) &&
+                   same(&world->sagas[i]->saga, &restored);
         sk_saga_release(&replayed);
         sk_saga_release(&restored);
         world->checks++;
         if (ok && ok2) continue;
-        snprintf(world->problem, sizeof world->problem, "saga %.*s: %s differs from the live state at seq %" PRIu64,
-                 SK_STR_ARGS(world->sagas[i]->saga.start.id), ok ? "the snapshot" : "replay", world->sagas[i]->saga.seq);
+        snprintf(world->problem, sizeof world->problem,
+                 "saga %.*s: %s differs from the live state at seq %" PRIu64,
+                 SK_STR_ARGS(world->sagas[i]->saga.start.id), ok ? "the snapshot" : "replay",
+                 world->sagas[i]->saga.seq);
         return false;
     }
     return true;
@@ -319,7 +345,9 @@ bool world_crash(struct world *world)
         saga->saga = folded;
     }
     for (uint32_t i = 0; i < world->sagas_count; i++) {
-        struct sk_command command = { .kind = SK_COMMAND_RECOVER, .step = SK_STEP_NONE, .item = -1 };
+        struct sk_command command = { .kind = SK_COMMAND_RECOVER,
+                                      .step = SK_STEP_NONE,
+                                      .item = -1 };
         if (world_decide(world, world->sagas[i], &command, NULL) != SKALD_OK) return false;
     }
     return true;

@@ -1,4 +1,5 @@
-/* world.h: sagas, locks and time for scenarios: the production core without engine, store and network. */
+/* world.h: sagas, locks and time for scenarios: the production core without engine, store and
+ * network. */
 #ifndef SK_TESTS_SCENARIO_WORLD_H
 #define SK_TESTS_SCENARIO_WORLD_H
 
@@ -43,9 +44,11 @@ void world_init(struct world *world);
 void world_release(struct world *world);
 /* False: world->problem says why. */
 bool world_define(struct world *world, struct sk_str source, struct sk_str file);
-bool world_start(struct world *world, struct sk_str id, struct sk_str definition, struct sk_start *start);
+bool world_start(struct world *world, struct sk_str id, struct sk_str definition,
+                 struct sk_start *start);
 struct world_saga *world_find(struct world *world, struct sk_str id);
-enum skald_status world_decide(struct world *world, struct world_saga *saga, struct sk_command *command, skald_error *error);
+enum skald_status world_decide(struct world *world, struct world_saga *saga,
+                               struct sk_command *command, skald_error *error);
 bool world_advance(struct world *world, int64_t ms);
 /* Folds the stored events into a fresh saga and recovers. */
 bool world_crash(struct world *world);
