@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 enum {
-    BODY_SIZE_MAX = SK_PAYLOAD_SIZE_MAX + 64 * 1024, /* a payload of the largest size, and its frame */
+    BODY_SIZE_MAX =
+        SK_PAYLOAD_SIZE_MAX + 64 * 1024, /* a payload of the largest size, and its frame */
     BODY_READ_TIMES = 4, /* what is read, to answer 413 in JSON, in sizes of a body */
     HEADERS_SIZE_MAX = 32 * 1024,
     CONNECTIONS_MAX = 1024,
@@ -22,9 +23,9 @@ static bool refuse_if_too_large(struct sk_exchange *x)
     char detail[96];
     (void)snprintf(detail, sizeof detail, "the body is %zu bytes long; %zu at most",
                    x->view.body.size, size_max);
-    struct sk_problem problem = sk_problem_http(
-        413, sk_str_of(detail),
-        SK_STR("send less, or pass a reference to the data instead of the data"));
+    struct sk_problem problem =
+        sk_problem_http(413, sk_str_of(detail),
+                        SK_STR("send less, or pass a reference to the data instead of the data"));
     sk_exchange_problem(x, &problem);
     return true;
 }
@@ -49,17 +50,17 @@ static void on_request(void *context, struct sk_http_request *request)
         sk_http_reply(request, 503, sk_problem_reason(503), (struct sk_str){ 0 });
         return;
     }
-    *x = (struct sk_exchange){ .api = api,
-                               .http = request,
-                               .view = sk_http_request_view(request) };
+    *x = (struct sk_exchange){ .api = api, .http = request, .view = sk_http_request_view(request) };
     sk_list_push(&api->exchanges, &x->node);
     sk_arena_init(&x->arena);
     sk_arena_init(&x->rows.arena);
     sk_buf_init(&x->out, 0);
     if (refuse_if_too_large(x)) return;
-    x->route = sk_route_find(x);
-    if (x->route == NULL || refuse_until_ready(x)) return;
-    x->route->handle(x);
+    const struct sk_route *route = sk_route_find(x);
+    if (route == NULL) return; /* answered: the exchange is gone */
+    x->route = route;
+    if (refuse_until_ready(x)) return;
+    route->handle(x);
 }
 
 static void put_defaults(struct sk_api_options *o)
@@ -90,8 +91,8 @@ enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api
         .on_request = on_request,
         .context = api,
     };
-    enum skald_status status = sk_http_server_new(&server, api->options.host, api->options.port,
-                                                  &api->server, error);
+    enum skald_status status =
+        sk_http_server_new(&server, api->options.host, api->options.port, &api->server, error);
     if (status != SKALD_OK) {
         sk_free(api);
         return status;

@@ -21,13 +21,13 @@ struct sk_api_options {
     struct event_base *base;
     struct sk_engine *engine;
     struct sk_runtime *runtime;
-    const char *host;          /* 127.0.0.1 */
-    uint16_t port;             /* 0 = any free one */
-    size_t body_size_max;      /* of a request: 4 MiB and a little */
-    uint32_t connections_max;  /* 1024 */
-    int64_t idle_timeout_ms;   /* of a connection without a request: 75 s */
-    int64_t request_timeout_ms;/* for a request to come in whole: 60 s */
-    int64_t wait_ms_max;       /* longest ?wait=: 60 s */
+    const char *host;           /* 127.0.0.1 */
+    uint16_t port;              /* 0 = any free one */
+    size_t body_size_max;       /* of a request: 4 MiB and a little */
+    uint32_t connections_max;   /* 1024 */
+    int64_t idle_timeout_ms;    /* of a connection without a request: 75 s */
+    int64_t request_timeout_ms; /* for a request to come in whole: 60 s */
+    int64_t wait_ms_max;        /* longest ?wait=: 60 s */
 };
 
 /* Listens at once; until the engine is ready everything but health and version is 503. */

@@ -10,7 +10,7 @@ struct sk_name_row;
 struct sk_api {
     struct sk_api_options options; /* with the defaults put in */
     struct sk_http_server *server;
-    struct sk_list exchanges;      /* without a reply */
+    struct sk_list exchanges;  /* without a reply */
     struct sk_name_row *names; /* names.c */
 };
 

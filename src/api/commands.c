@@ -48,7 +48,8 @@ const struct sk_input sk_command_body[] = {
       "say who asks: {\"by\": \"name\", \"reason\": \"why\"}; it is kept in the history", 0, 0, 200,
       true },
     { "reason", SK_INPUT_PROSE, offsetof(struct order, reason),
-      "say why: {\"by\": \"name\", \"reason\": \"why\"}; it is kept in the history", 0, 0, 0, true },
+      "say why: {\"by\": \"name\", \"reason\": \"why\"}; it is kept in the history", 0, 0, 0,
+      true },
     { "step", SK_INPUT_NAME, offsetof(struct order, step), "which step: retry, skip-step", 0, 0, 0,
       false },
     { "item", SK_INPUT_NUMBER, offsetof(struct order, item), "which item of it, from 0", 0,
@@ -66,7 +67,8 @@ static enum sk_command_kind kind_of(const struct sk_exchange *x)
 {
     const char *name = strrchr(x->route->path, '/') + 1;
     int kind = SK_COMMAND_CANCEL;
-    while (kind < SK_COMMAND_RESUME && strcmp(sk_command_name((enum sk_command_kind)kind), name) != 0) {
+    while (kind < SK_COMMAND_RESUME &&
+           strcmp(sk_command_name((enum sk_command_kind)kind), name) != 0) {
         kind += 1;
     }
     return (enum sk_command_kind)kind;
@@ -160,8 +162,8 @@ const struct sk_input sk_complete_body[] = {
       "it is \"succeeded\" or \"failed\"", 0, 0, 0, true },
     { "output", SK_INPUT_JSON, offsetof(struct completion, output), "of the step, if it succeeded",
       0, 0, 0, false },
-    { "error", SK_INPUT_OBJECT, offsetof(struct completion, error),
-      "{code, message}, if it failed", 0, 0, 0, false },
+    { "error", SK_INPUT_OBJECT, offsetof(struct completion, error), "{code, message}, if it failed",
+      0, 0, 0, false },
     { 0 },
 };
 

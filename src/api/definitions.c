@@ -61,8 +61,8 @@ static void on_defined(void *context, const struct sk_define_reply *reply)
 
 void sk_handle_define(struct sk_exchange *x)
 {
-    static const char *const types[] = { "application/yaml",   "application/x-yaml", "text/yaml",
-                                         "text/x-yaml",        "application/json",   NULL };
+    static const char *const types[] = { "application/yaml", "application/x-yaml", "text/yaml",
+                                         "text/x-yaml",      "application/json",   NULL };
     struct define define = { 0 };
     if (!sk_inputs_read_query(x, sk_define_query, &define)) return;
     if (x->view.body.size == 0) {
@@ -150,9 +150,8 @@ void sk_handle_definition(struct sk_exchange *x)
 {
     struct one one = { 0 };
     if (!sk_inputs_read_query(x, sk_definition_query, &one)) return;
-    struct sk_read read = { .kind = SK_READ_DEFINITIONS,
-                            .id = x->params[0],
-                            .version = one.version,
-                            .limit = 1 };
+    struct sk_read read = {
+        .kind = SK_READ_DEFINITIONS, .id = x->params[0], .version = one.version, .limit = 1
+    };
     sk_engine_read(sk_engine_of(x), &read, on_definition, x);
 }

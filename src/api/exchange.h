@@ -26,7 +26,7 @@ struct sk_exchange {
     struct sk_http_view view;
     const struct sk_route *route;
     struct sk_arena arena;
-    struct sk_rows rows; /* read from the store and kept until the reply */
+    struct sk_rows rows;                 /* read from the store and kept until the reply */
     struct sk_buf out;                   /* the reply's body */
     struct sk_str params[SK_PARAMS_MAX]; /* of the path, decoded and checked */
     void *state;                         /* the handler's own, in the arena */

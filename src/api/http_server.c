@@ -184,9 +184,8 @@ enum skald_status sk_http_server_new(const struct sk_http_server_options *option
     if (server == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     *server = (struct sk_http_server){ .options = *options };
     enum skald_status status = SKALD_E_MEMORY;
-    server->watches =
-        sk_http_watches_new(options->base, options->connections_max, options->request_timeout_ms,
-                            on_room, server);
+    server->watches = sk_http_watches_new(options->base, options->connections_max,
+                                          options->request_timeout_ms, on_room, server);
     server->evhttp = evhttp_new(options->base);
     if (server->watches == NULL || server->evhttp == NULL) {
         (void)sk_error_set(error, SKALD_E_MEMORY, "out of memory");

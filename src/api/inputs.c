@@ -27,8 +27,8 @@ bool sk_inputs_check_type(struct sk_exchange *x, const char *const *types)
     sk_buf_append_text(&remedy, "send the header 'Content-Type: ");
     sk_buf_append_text(&remedy, types[0]);
     sk_buf_append_text(&remedy, "'");
-    struct sk_str detail = header.size == 0 ? SK_STR("the body has no Content-Type") :
-                                              SK_STR("this Content-Type is not taken here");
+    struct sk_str detail = header.size == 0 ? SK_STR("the body has no Content-Type")
+                                            : SK_STR("this Content-Type is not taken here");
     struct sk_problem problem = sk_problem_http(415, detail, sk_buf_view(&remedy));
     sk_exchange_problem(x, &problem);
     sk_buf_release(&remedy);
@@ -60,8 +60,8 @@ static bool check_text(struct sk_exchange *x, const struct sk_input *input, stru
         return false;
     }
     if (input->kind == SK_INPUT_ID && text.size > 0 && !sk_id_is_client(text)) {
-        sk_exchange_refuse(x, "an id is 1 to 200 of A-Z a-z 0-9 - _ :",
-                           "%s is not an id of a saga", input->name);
+        sk_exchange_refuse(x, "an id is 1 to 200 of A-Z a-z 0-9 - _ :", "%s is not an id of a saga",
+                           input->name);
         return false;
     }
     if (input->kind == SK_INPUT_NAME && text.size > 0 && !sk_id_is_name(text)) {
@@ -95,8 +95,8 @@ static bool set_number(struct sk_exchange *x, const struct sk_input *input, bool
         return true;
     }
     char remedy[96];
-    (void)snprintf(remedy, sizeof remedy, "a whole number from %" PRId64 " to %" PRId64,
-                   input->min, input->max);
+    (void)snprintf(remedy, sizeof remedy, "a whole number from %" PRId64 " to %" PRId64, input->min,
+                   input->max);
     sk_exchange_refuse(x, remedy, "%s is not in its range", input->name);
     return false;
 }
@@ -329,8 +329,7 @@ static bool set_param(struct sk_exchange *x, const struct sk_input *input, struc
     case SK_INPUT_NAME:
     case SK_INPUT_ID: *(struct sk_str *)field = value; return check_text(x, input, value);
     case SK_INPUT_DURATION: return set_duration(x, input, value, field);
-    case SK_INPUT_NUMBER:
-        return set_number(x, input, sk_str_to_i64(value, &number), number, field);
+    case SK_INPUT_NUMBER: return set_number(x, input, sk_str_to_i64(value, &number), number, field);
     case SK_INPUT_FLAG:
         *(bool *)field = value.size == 0 || sk_str_is(value, "true") || sk_str_is(value, "1");
         return true;
@@ -349,7 +348,8 @@ bool sk_inputs_read_query(struct sk_exchange *x, const struct sk_input *inputs, 
     while (rest.size > 0) {
         size_t end = sk_str_find(rest, '&');
         struct sk_str pair = sk_str_sub(rest, 0, end);
-        rest = end < rest.size ? sk_str_sub(rest, end + 1, rest.size - end - 1) : (struct sk_str){ 0 };
+        rest =
+            end < rest.size ? sk_str_sub(rest, end + 1, rest.size - end - 1) : (struct sk_str){ 0 };
         if (pair.size == 0) continue;
         size_t equals = sk_str_find(pair, '=');
         struct sk_str name, value = { 0 };

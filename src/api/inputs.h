@@ -34,7 +34,7 @@ enum { SK_INPUT_TEXT_SIZE_MAX = 1000, SK_INPUT_LIST_MAX = 100 };
 struct sk_input {
     const char *name; /* NULL ends the table */
     enum sk_input_kind kind;
-    size_t offset;    /* of its field */
+    size_t offset; /* of its field */
     const char *help;
     int64_t min, max; /* SK_INPUT_NUMBER */
     size_t size_max;  /* of a text; 0 = SK_INPUT_TEXT_SIZE_MAX */
@@ -43,9 +43,11 @@ struct sk_input {
 
 /* Reads the body (an object; nothing at all counts as {}) into `out`; a member that is null counts as
  * missing, except for SK_INPUT_JSON. false: the request has been refused, with the place and a remedy. */
-bool sk_inputs_read_body(struct sk_exchange *x, const struct sk_input *inputs, void *out) SK_MUST_CHECK;
+bool sk_inputs_read_body(struct sk_exchange *x, const struct sk_input *inputs,
+                         void *out) SK_MUST_CHECK;
 /* Reads the query; only texts, numbers, durations and flags. */
-bool sk_inputs_read_query(struct sk_exchange *x, const struct sk_input *inputs, void *out) SK_MUST_CHECK;
+bool sk_inputs_read_query(struct sk_exchange *x, const struct sk_input *inputs,
+                          void *out) SK_MUST_CHECK;
 /* The media type of the body is one of the list (ending with NULL); false: 415 has been sent. */
 bool sk_inputs_check_type(struct sk_exchange *x, const char *const *types) SK_MUST_CHECK;
 

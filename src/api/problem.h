@@ -8,15 +8,15 @@
 #include "dsl/dsl.h"
 
 struct sk_problem {
-    int status;              /* HTTP */
-    const char *slug;        /* type is "urn:skald:problem:<slug>" */
-    const char *title;       /* the same for all problems of a type */
-    struct sk_str detail;    /* what is wrong, here */
-    struct sk_str remedy;    /* what would be right */
-    const char *code;        /* "SKALD_E_STATE"; NULL = none */
-    uint32_t line, column;   /* in the body; 0 = none */
+    int status;                               /* HTTP */
+    const char *slug;                         /* type is "urn:skald:problem:<slug>" */
+    const char *title;                        /* the same for all problems of a type */
+    struct sk_str detail;                     /* what is wrong, here */
+    struct sk_str remedy;                     /* what would be right */
+    const char *code;                         /* "SKALD_E_STATE"; NULL = none */
+    uint32_t line, column;                    /* in the body; 0 = none */
     const struct sk_diagnostics *diagnostics; /* of a definition; NULL = none */
-    int64_t retry_after_ms;  /* 0 = none */
+    int64_t retry_after_ms;                   /* 0 = none */
 };
 
 /* By HTTP status alone: slug and title from the table, the rest empty. */

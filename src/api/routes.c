@@ -5,8 +5,10 @@
 
 #define V1 "/api/v1"
 #define SAGA V1 "/sagas/{saga}"
-#define COMMAND(name, text) \
-    { SK_HTTP_POST, SAGA "/" name, sk_handle_command, NULL, sk_command_body, text, false }
+#define COMMAND(name, text)                                                                \
+    {                                                                                      \
+        SK_HTTP_POST, SAGA "/" name, sk_handle_command, NULL, sk_command_body, text, false \
+    }
 
 const struct sk_route sk_routes[SK_ROUTES_COUNT] = {
     { SK_HTTP_POST, V1 "/definitions", sk_handle_define, sk_define_query, NULL,
@@ -98,8 +100,8 @@ static void refuse_method(struct sk_exchange *x, const struct sk_str *allowed)
     struct sk_buf remedy = { 0 };
     sk_buf_append_text(&remedy, "use one of: ");
     sk_buf_append_str(&remedy, *allowed);
-    struct sk_problem problem = sk_problem_http(
-        405, SK_STR("this path does not take that method"), sk_buf_view(&remedy));
+    struct sk_problem problem =
+        sk_problem_http(405, SK_STR("this path does not take that method"), sk_buf_view(&remedy));
     sk_exchange_problem(x, &problem);
     sk_buf_release(&remedy);
 }
@@ -120,8 +122,7 @@ static void refuse_path(struct sk_exchange *x, struct sk_buf *allowed)
 
 const struct sk_route *sk_route_find(struct sk_exchange *x)
 {
-    enum sk_http_method method =
-        x->view.method == SK_HTTP_HEAD ? SK_HTTP_GET : x->view.method;
+    enum sk_http_method method = x->view.method == SK_HTTP_HEAD ? SK_HTTP_GET : x->view.method;
     struct sk_str path = x->view.path.size == 0 ? SK_STR("/") : x->view.path;
     struct sk_buf allowed = { 0 };
     const struct sk_route *found = NULL;

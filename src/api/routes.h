@@ -17,7 +17,7 @@ struct sk_route {
     const struct sk_input *query; /* NULL = none */
     const struct sk_input *body;  /* NULL = none, or the handler's own business */
     const char *help;
-    bool before_ready;            /* is answered while the engine is still starting */
+    bool before_ready; /* is answered while the engine is still starting */
 };
 
 enum { SK_ROUTES_COUNT = 23 };

@@ -17,7 +17,10 @@ struct list {
     uint32_t named_count; /* of the page's rows */
 };
 
-#define ROW(name, kind, field, help) { name, kind, offsetof(struct list, field), help, 0, 0, 0, false }
+#define ROW(name, kind, field, help)                                   \
+    {                                                                  \
+        name, kind, offsetof(struct list, field), help, 0, 0, 0, false \
+    }
 
 const struct sk_input sk_sagas_query[] = {
     { "limit", SK_INPUT_NUMBER, offsetof(struct list, limit), "rows of a page", 1, LIMIT_MAX, 0,
@@ -70,7 +73,8 @@ static bool read_cursor(struct sk_exchange *x, struct sk_str cursor, struct sk_l
         filter->cursor_id = id;
         return true;
     }
-    sk_exchange_refuse(x, "pass what `next` of the page before said", "the cursor is not one of ours");
+    sk_exchange_refuse(x, "pass what `next` of the page before said",
+                       "the cursor is not one of ours");
     return false;
 }
 
@@ -175,6 +179,8 @@ void sk_handle_sagas(struct sk_exchange *x)
     filter.parent = list->parent;
     filter.definition_id = list->definition;
     filter.only_residue = list->only_residue;
-    struct sk_read read = { .kind = SK_READ_LIST, .filter = filter, .limit = (uint32_t)list->limit };
+    struct sk_read read = { .kind = SK_READ_LIST,
+                            .filter = filter,
+                            .limit = (uint32_t)list->limit };
     sk_engine_read(sk_engine_of(x), &read, on_heads, x);
 }

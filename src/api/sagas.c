@@ -11,7 +11,10 @@ struct start {
     int64_t timeout_ms, max_attempts, priority;
 };
 
-#define ROW(name, kind, field, help) { name, kind, offsetof(struct start, field), help, 0, 0, 0, false }
+#define ROW(name, kind, field, help)                                    \
+    {                                                                   \
+        name, kind, offsetof(struct start, field), help, 0, 0, 0, false \
+    }
 
 const struct sk_input sk_start_body[] = {
     { "definition", SK_INPUT_NAME, offsetof(struct start, definition),

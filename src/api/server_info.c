@@ -3,6 +3,8 @@
 
 #include "api/shapes.h"
 
+#include <stdlib.h>
+
 static void reply_state(struct sk_exchange *x, int status, const char *state)
 {
     struct sk_json_writer w = sk_exchange_writer(x);
@@ -69,51 +71,53 @@ void sk_handle_page(struct sk_exchange *x)
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
-static int64_t tally(const struct sk_rows *rows, const struct sk_digest *definition, int state)
+static int compare_tallies(const void *a, const void *b)
 {
-    int64_t n = 0;
-    for (uint32_t i = 0; i < rows->tallies_count; i++) {
-        const struct sk_tally_row *row = &rows->tallies[i];
-        bool is_asked = definition == NULL || sk_digest_equal(definition, &row->definition);
-        if (row->state == state && is_asked) n += row->n;
-    }
-    return n;
+    const struct sk_tally_row *left = a, *right = b;
+    int order = memcmp(left->definition.bytes, right->definition.bytes, SK_DIGEST_SIZE);
+    return order != 0 ? order : (int)left->state - (int)right->state;
 }
 
-static void put_states(struct sk_json_writer *w, const struct sk_rows *rows,
-                       const struct sk_digest *definition)
+/* The counts by state of `count` rows. */
+static void put_states(struct sk_json_writer *w, const struct sk_tally_row *rows, uint32_t count)
 {
+    int64_t counts[SK_SAGA_STATES_COUNT] = { 0 };
+    for (uint32_t i = 0; i < count; i++) {
+        if (rows[i].state < SK_SAGA_STATES_COUNT) counts[rows[i].state] += rows[i].n;
+    }
     sk_json_begin_object(w);
     for (int state = SK_SAGA_PENDING; state < SK_SAGA_STATES_COUNT; state++) {
         sk_json_key(w, sk_saga_state_name((enum sk_saga_state)state));
-        sk_json_put_i64(w, tally(rows, definition, state));
+        sk_json_put_i64(w, counts[state]);
     }
     sk_json_end_object(w);
 }
 
-/* The first row of each definition speaks for it. */
-static bool is_first(const struct sk_rows *rows, uint32_t at)
+/* How many of the sorted rows are of the first one's definition. */
+static uint32_t run_length(const struct sk_tally_row *rows, uint32_t count)
 {
-    for (uint32_t i = 0; i < at; i++) {
-        if (sk_digest_equal(&rows->tallies[i].definition, &rows->tallies[at].definition)) {
-            return false;
-        }
+    uint32_t length = 1;
+    while (length < count && sk_digest_equal(&rows[length].definition, &rows[0].definition)) {
+        length += 1;
     }
-    return true;
+    return length;
 }
 
 static void put_definitions(struct sk_json_writer *w, struct sk_exchange *x)
 {
+    struct sk_tally_row *rows = x->rows.tallies;
+    uint32_t count = x->rows.tallies_count;
+    if (count > 0) qsort(rows, count, sizeof *rows, compare_tallies);
     sk_json_begin_array(w);
-    for (uint32_t i = 0; i < x->rows.tallies_count; i++) {
-        const struct sk_digest *digest = &x->rows.tallies[i].definition;
-        const struct sk_definition_name *name = sk_name_find(x->api, digest);
-        if (!is_first(&x->rows, i) || name == NULL) continue;
+    for (uint32_t i = 0, length = 0; i < count; i += length) {
+        length = run_length(&rows[i], count - i);
+        const struct sk_definition_name *name = sk_name_find(x->api, &rows[i].definition);
+        if (name == NULL) continue;
         sk_json_begin_object(w);
         sk_shape_text(w, "definition", name->id);
         sk_shape_text(w, "version", name->version);
         sk_json_key(w, "by_state");
-        put_states(w, &x->rows, digest);
+        put_states(w, &rows[i], length);
         sk_json_end_object(w);
     }
     sk_json_end_array(w);
@@ -133,7 +137,7 @@ static void name_next(struct sk_exchange *x)
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
     sk_json_key(&w, "by_state");
-    put_states(&w, &x->rows, NULL);
+    put_states(&w, x->rows.tallies, x->rows.tallies_count);
     sk_json_key(&w, "definitions");
     put_definitions(&w, x);
     sk_json_key(&w, "engine");

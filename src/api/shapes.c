@@ -85,8 +85,7 @@ static void put_wait(struct sk_json_writer *w, const struct sk_call *call)
 {
     bool is_waiting = call->state == SK_CALL_PAUSED || call->state == SK_CALL_PENDING ||
                       call->state == SK_CALL_PARKED;
-    sk_shape_text(w, "waits_for",
-                  sk_str_of(is_waiting ? sk_wait_for_name(call->what) : NULL));
+    sk_shape_text(w, "waits_for", sk_str_of(is_waiting ? sk_wait_for_name(call->what) : NULL));
     sk_shape_time(w, "due_at", is_waiting ? call->due_at_ms : 0);
     sk_shape_time(w, "deadline", call->state == SK_CALL_FLYING ? call->deadline_ms : 0);
 }

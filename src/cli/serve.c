@@ -23,7 +23,7 @@ struct options {
     const char *store, *listen, *node, *ready_file;
     struct cli_list define;
     int log_format, log_level;
-    int64_t grace_ms, body_size_max, connections_max;
+    int64_t grace_ms, body_size_max, connections_max, idle_timeout_ms, request_timeout_ms;
 };
 
 static const char *const log_formats[] = { "auto", "json", "text", NULL };
@@ -46,6 +46,10 @@ static const struct cli_option table[] = {
       offsetof(struct options, body_size_max), 1024, 1 << 30, NULL },
     { "connections-max", 0, CLI_INT, "N", "open connections; more wait in line (1024)",
       offsetof(struct options, connections_max), 1, 1000000, NULL },
+    { "request-timeout", 0, CLI_DURATION, "DURATION", "for a request to come in whole (60s)",
+      offsetof(struct options, request_timeout_ms), 0, 0, NULL },
+    { "idle-timeout", 0, CLI_DURATION, "DURATION", "of a connection without a request (75s)",
+      offsetof(struct options, idle_timeout_ms), 0, 0, NULL },
     { "log-format", 0, CLI_CHOICE, "FORMAT", "auto is text on a terminal, else json",
       offsetof(struct options, log_format), 0, 0, log_formats },
     { "log-level", 0, CLI_CHOICE, "LEVEL", "lines below it are left out (info)",
@@ -324,6 +328,8 @@ static int open_api(struct server *server)
         .port = server->port,
         .body_size_max = (size_t)server->options.body_size_max,
         .connections_max = (uint32_t)server->options.connections_max,
+        .idle_timeout_ms = server->options.idle_timeout_ms,
+        .request_timeout_ms = server->options.request_timeout_ms,
     };
     skald_error error = { .message = "" };
     enum skald_status status = sk_api_new(&options, &server->api, &error);

@@ -101,7 +101,8 @@ static enum skald_status open_store(struct sk_node *node, const char *url, skald
     size_t colon = sk_str_find(whole, ':');
     struct sk_str scheme = sk_str_sub(whole, 0, colon);
     for (size_t i = 0; i < STORES_COUNT && colon < whole.size; i++) {
-        if (sk_str_is(scheme, stores[i].scheme)) return stores[i].open(node, url + colon + 1, error);
+        if (sk_str_is(scheme, stores[i].scheme))
+            return stores[i].open(node, url + colon + 1, error);
     }
     return refuse_store(url, scheme, error);
 }
@@ -121,7 +122,8 @@ static bool secret_of(void *context, struct sk_str name, struct sk_buf *out)
     return value != NULL;
 }
 
-static enum skald_status make_http(struct sk_node *node, struct sk_invoker **out, skald_error *error)
+static enum skald_status make_http(struct sk_node *node, struct sk_invoker **out,
+                                   skald_error *error)
 {
     struct sk_http_options options = { .runtime = port_of(node),
                                        .base = sk_libevent_runtime_base(node->runtime),
@@ -152,8 +154,7 @@ enum { INVOKERS_COUNT = sizeof invokers / sizeof invokers[0] };
 static enum skald_status make_invokers(struct sk_node *node, skald_error *error)
 {
     for (size_t i = 0; i < INVOKERS_COUNT; i++) {
-        enum skald_status status =
-            invokers[i].make(node, &node->invokers[invokers[i].kind], error);
+        enum skald_status status = invokers[i].make(node, &node->invokers[invokers[i].kind], error);
         if (status != SKALD_OK) return status;
     }
     return SKALD_OK;

@@ -53,10 +53,11 @@ static enum skald_status find_folder(const char *path, struct folder *out, skald
 {
     char text[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    int size = slash == NULL ? snprintf(text, sizeof text, ".") :
-                               snprintf(text, sizeof text, "%.*s", (int)(slash - path) + 1, path);
+    int size = slash == NULL ? snprintf(text, sizeof text, ".")
+                             : snprintf(text, sizeof text, "%.*s", (int)(slash - path) + 1, path);
     bool is_there = size > 0 && (size_t)size < sizeof text && realpath(text, out->path) != NULL;
-    return is_there ? SKALD_OK : sk_error_set(error, SKALD_E_NOT_FOUND, "%s: there is no such file", path);
+    return is_there ? SKALD_OK
+                    : sk_error_set(error, SKALD_E_NOT_FOUND, "%s: there is no such file", path);
 }
 
 enum skald_status sk_definition_file_read(const char *path,

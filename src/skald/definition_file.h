@@ -9,8 +9,8 @@
 #include "dsl/dsl.h"
 
 struct sk_definition_file_options {
-    bool is_strict;               /* unknown keys are errors */
-    struct sk_dsl_options dsl;    /* defaults; file_name, is_strict and the callbacks are set here */
+    bool is_strict;            /* unknown keys are errors */
+    struct sk_dsl_options dsl; /* defaults; file_name, is_strict and the callbacks are set here */
 };
 
 /* Reads, expands, checks and compiles `path` ("-" = standard input; includes are then relative to the

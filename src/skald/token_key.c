@@ -43,10 +43,11 @@ static enum skald_status read_key(const char *path, uint8_t out_key[SK_TOKEN_KEY
     struct sk_buf text = { 0 };
     enum skald_status status = sk_file_read(path, FILE_SIZE_MAX, &text, error);
     if (status == SKALD_OK && !parse(sk_buf_view(&text), out_key)) {
-        status = sk_error_set(error, SKALD_E_CORRUPT,
-                              "%s is not a key of 64 hexadecimal digits; put the right file back, or "
-                              "delete it if no pending answer is still to come",
-                              path);
+        status =
+            sk_error_set(error, SKALD_E_CORRUPT,
+                         "%s is not a key of 64 hexadecimal digits; put the right file back, or "
+                         "delete it if no pending answer is still to come",
+                         path);
     }
     sk_buf_release(&text);
     return status;
@@ -119,10 +120,9 @@ static void say(struct sk_runtime *runtime, enum sk_log_level level, const char 
 {
     char message[PATH_MAX + 128];
     (void)snprintf(message, sizeof message, "%s: %s", path, what);
-    struct sk_log_line line = { .level = level,
-                                .event = sk_str_of(event),
-                                .duration_ms = -1,
-                                .message = sk_str_of(message) };
+    struct sk_log_line line = {
+        .level = level, .event = sk_str_of(event), .duration_ms = -1, .message = sk_str_of(message)
+    };
     runtime->ops->log(runtime, &line);
 }
 
