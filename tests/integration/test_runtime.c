@@ -361,6 +361,35 @@ static void test_timers_may_be_changed_while_they_fire(void **state)
     sk_libevent_runtime_free(timers.runtime);
 }
 
+struct metronome {
+    struct sk_libevent_runtime *runtime;
+    struct sk_runtime_timer *timer;
+    uint32_t beats;
+};
+
+static void on_beat(void *context)
+{
+    struct metronome *metronome = context;
+    struct sk_runtime *port = sk_libevent_runtime_port(metronome->runtime);
+    port->ops->timer_arm(metronome->timer, 0);
+    metronome->beats += 1;
+    if (metronome->beats == 3) assert_int_equal(port->ops->post(port, stop, metronome->runtime), 0);
+}
+
+/* A timer that arms itself for "now" for ever must not keep posts from arriving. */
+static void test_timers_do_not_starve_posts(void **state)
+{
+    (void)state;
+    struct metronome metronome = { .runtime = make(NULL) };
+    struct sk_runtime *port = sk_libevent_runtime_port(metronome.runtime);
+    metronome.timer = port->ops->timer_new(port, on_beat, &metronome);
+    port->ops->timer_arm(metronome.timer, 0);
+    run(metronome.runtime);
+    assert_true(metronome.beats >= 3 && metronome.beats < 10);
+    port->ops->timer_free(metronome.timer);
+    sk_libevent_runtime_free(metronome.runtime);
+}
+
 /* ---- helpers ------------------------------------------------------------------------------ */
 
 struct work {
@@ -774,6 +803,7 @@ int main(void)
         cmocka_unit_test(test_stop_before_run),
         cmocka_unit_test(test_timers_fire_in_order),
         cmocka_unit_test(test_timers_may_be_changed_while_they_fire),
+        cmocka_unit_test(test_timers_do_not_starve_posts),
         cmocka_unit_test(test_offload_is_bounded),
         cmocka_unit_test(test_free_ends_what_was_accepted),
         cmocka_unit_test(test_options_are_checked),
