@@ -179,10 +179,11 @@ static void put_call(struct shape *s, uint32_t step)
     }
 }
 
-static void put_wait(struct shape *s)
+/* An async wait for a signal needs a time-out: an ended saga takes no signals. */
+static void put_wait(struct shape *s, bool is_async)
 {
     text(s, "\"type\":\"wait\",\"wait\":{");
-    switch (pick(s, 4)) {
+    switch (pick(s, is_async ? 2 : 4)) {
     case 0: sk_buf_printf(s->out, "\"for\":\"%ums\"", 100 + pick(s, 8000)); break;
     case 1: text(s, "\"signal\":\"go\",\"timeout\":\"25s\""); break;
     case 2: text(s, "\"signal\":\"go\""); break;
@@ -207,7 +208,7 @@ static void put_child(struct shape *s, uint32_t child)
 /* A definition that may be a child here, or SIM_DEFINITIONS_MAX. */
 static uint32_t draw_child(struct shape *s)
 {
-    if (s->known->count == 0) return SIM_DEFINITIONS_MAX;
+    if (s->known->count == 0 || s->known->has_no_messages) return SIM_DEFINITIONS_MAX;
     uint32_t child = pick(s, s->known->count);
     bool fits = !s->known->has_pivot[child] && s->known->depth[child] < 2;
     return fits ? child : SIM_DEFINITIONS_MAX;
@@ -231,7 +232,7 @@ static void put_step(struct shape *s, uint32_t step)
     if (step == s->pivot || kind < 85 || (kind >= 93 && child == SIM_DEFINITIONS_MAX)) {
         put_call(s, step);
     } else if (kind < 93) {
-        put_wait(s);
+        put_wait(s, s->is_async[step]);
     } else {
         put_child(s, child);
     }
@@ -251,7 +252,7 @@ static void put_saga(struct shape *s)
                   s->known->count);
     if (coin(s, 300)) sk_buf_printf(s->out, ",\"timeout\":\"%us\"", 10 + pick(s, 50));
     if (s->is_forward) text(s, ",\"recovery\":\"forward\"");
-    if (coin(s, 150)) {
+    if (coin(s, 150) && !s->known->has_no_messages) {
         text(s, coin(s, 500) ? ",\"lock_keys\":[\"k-{{ .input.lock }}\"]" : ",\"lock_keys\":[\"k-1\",\"k-{{ .input.lock }}\"]");
         if (coin(s, 500)) text(s, ",\"lock_timeout\":\"8s\"");
         if (coin(s, 200)) text(s, ",\"lock_on_failed\":\"hold\"");

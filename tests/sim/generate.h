@@ -12,6 +12,7 @@ struct sim_generated {
     bool has_pivot[SIM_DEFINITIONS_MAX];
     uint32_t depth[SIM_DEFINITIONS_MAX];
     uint32_t count;
+    bool has_no_messages; /* no children, no locks */
 };
 
 /* Appends definition "d<count>" and counts it. */

@@ -183,6 +183,16 @@ static struct sim_node *other_node(struct sim_world *world, const struct sim_nod
     return NULL;
 }
 
+/* One shard, or all of them where they must be together. */
+static void place(struct placement *placement, uint32_t shard, const struct sim_node *node)
+{
+    const struct sim_profile *profile = &placement->world->profile;
+    for (uint32_t s = 0; s < profile->shards_count; s++) {
+        if (s == shard || !profile->is_split) placement->owner[s] = node->index;
+    }
+    sim_note(placement->world, "move", shard, node->index, sk_str_of(node->name));
+}
+
 static void on_placement(void *context)
 {
     struct placement *placement = context;
@@ -191,7 +201,9 @@ static void on_placement(void *context)
         struct sim_node *owner = world->nodes[placement->owner[s]];
         bool moves = !sim_node_answers(owner) && sim_chance(&world->faults, 300);
         struct sim_node *other = moves ? other_node(world, owner) : NULL;
-        if (other != NULL) placement->owner[s] = other->index;
+        if (other != NULL) place(placement, s, other);
+    }
+    for (uint32_t s = 0; s < world->profile.shards_count; s++) {
         for (uint32_t n = 0; n < world->profile.nodes_count; n++) {
             struct sim_node *node = world->nodes[n];
             if (sim_node_answers(node)) sk_engine_own(node->engine, s, placement->owner[s] == n);
@@ -207,10 +219,7 @@ static void on_move(void *context)
     if (world->is_calm) return;
     uint32_t shard = sim_below(&world->faults, world->profile.shards_count);
     struct sim_node *other = other_node(world, world->nodes[placement->owner[shard]]);
-    if (other != NULL) {
-        placement->owner[shard] = other->index;
-        sim_note(world, "move", shard, other->index, (struct sk_str){ 0 });
-    }
+    if (other != NULL) place(placement, shard, other);
     sim_after(world, gap(world->nodes[0], world->profile.move_gap_us), on_move, placement);
 }
 
@@ -234,7 +243,9 @@ void sim_nodes_init(struct sim_world *world)
         sim_after(world, sim_between(&world->faults, 0, 50 * SIM_MS), start_node, node);
         schedule_faults(node);
     }
-    for (uint32_t s = 0; s < world->profile.shards_count; s++) placement->owner[s] = s % world->profile.nodes_count;
+    for (uint32_t s = 0; s < world->profile.shards_count; s++) {
+        placement->owner[s] = world->profile.is_split ? s % world->profile.nodes_count : 0;
+    }
     if (world->profile.nodes_count > 1) sim_after(world, 100 * SIM_MS, on_placement, placement);
     if (world->profile.move_gap_us > 0) sim_after(world, world->profile.move_gap_us, on_move, placement);
 }
@@ -252,6 +263,7 @@ void sim_nodes_release(struct sim_world *world)
     for (uint32_t i = 0; i < world->profile.nodes_count; i++) {
         struct sim_node *node = world->nodes[i];
         if (node == NULL || node->engine == NULL) continue;
+        sim_handle_crash(&node->handle);
         node->life += 1;
         sk_engine_free(node->engine);
         node->engine = NULL;

@@ -53,6 +53,7 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     *p = (struct sim_profile){ 0 };
     p->is_shared = sim_chance(&rng, 500);
     p->nodes_count = p->is_shared ? 1 + sim_below(&rng, SIM_NODES_MAX) : 1;
+    p->is_split = p->nodes_count > 1 && sim_chance(&rng, 400);
     p->shards_count = 1u << sim_below(&rng, 4);
     p->sagas_count = (uint32_t)sim_between(&rng, 20, 120);
     p->definitions_count = 2 + sim_below(&rng, 5);

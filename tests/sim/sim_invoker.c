@@ -97,6 +97,7 @@ static enum skald_status start(struct sk_invoker *port, const struct sk_invocati
     struct sim_invoker *invoker = sk_container_of(port, struct sim_invoker, port);
     struct sim_world *world = invoker->node->world;
     sim_note(world, "send", (uint64_t)invocation->operation, invocation->attempt, invocation->key);
+    sim_check_sender(world, invoker->node, invocation);
     sim_check_invocation(world, invocation);
     sim_check_request(world, invocation);
     struct sk_arena *arena = &world->arena;

@@ -90,7 +90,7 @@ static void timer_free(struct sk_runtime_timer *timer)
 
 static enum skald_status post(struct sk_runtime *port, sk_runtime_fn *fn, void *context)
 {
-    sim_after_at(node_of(port), 0, fn, context);
+    sim_answer_at(node_of(port), 0, fn, context);
     return SKALD_OK;
 }
 
@@ -112,7 +112,7 @@ static enum skald_status offload(struct sk_runtime *port, sk_runtime_fn *work, s
     struct sim_node *node = node_of(port);
     struct offloaded *job = SK_ARENA_NEW(&node->world->arena, struct offloaded);
     *job = (struct offloaded){ work, done, context };
-    sim_after_at(node, sim_latency(&node->world->faults, 300), on_offloaded, job);
+    sim_answer_at(node, sim_latency(&node->world->faults, 300), on_offloaded, job);
     return SKALD_OK;
 }
 

@@ -114,7 +114,6 @@ static void commit_part(struct sim_submission *s, uint32_t index)
     if (result != SK_PART_DONE) {
         sim_note(handle->store->world, "part-not-done", part->shard, (uint64_t)result, (struct sk_str){ 0 });
     }
-    if (s->is_dead) return; /* the memory is the engine's, and there is none any more */
     part->result = result;
     part->message[0] = '\0';
 }
@@ -142,7 +141,7 @@ static void on_commit(void *context)
     }
     handle->queue = s->next;
     if (handle->queue == NULL) handle->queue_end = NULL;
-    sim_after_at(handle->node, sim_latency(&world->faults, 50), on_done, s);
+    sim_answer_at(handle->node, sim_latency(&world->faults, 50), on_done, s);
     start_next(handle);
 }
 
@@ -209,7 +208,11 @@ void sim_handle_crash(struct sim_handle *handle)
                 sim_store_apply(handle->store, handle->node, &s->batch->parts[index]);
             }
         }
+        for (uint32_t i = 0; i < s->batch->parts_count; i++) {
+            if (s->is_answered[i] == 0) s->batch->parts[i].result = SK_PART_BROKEN;
+        }
         s->is_dead = true;
+        sim_answer_at(handle->node, 0, on_done, s);
     }
     handle->queue = handle->queue_end = NULL;
     handle->is_broken = false;
@@ -220,7 +223,7 @@ void sim_handle_crash(struct sim_handle *handle)
 struct asked {
     struct sim_handle *handle;
     uint32_t shard;
-    uint64_t epoch;
+    uint64_t epoch, life;
     int64_t expires_at_ms;
     struct sk_str owner;
     sk_take_done *take_done;
@@ -238,6 +241,7 @@ static struct asked *ask(struct sk_store *port, void *context)
     struct sim_handle *handle = handle_of(port);
     struct asked *asked = SK_ARENA_NEW(&handle->store->world->arena, struct asked);
     asked->handle = handle;
+    asked->life = handle->node->life;
     asked->context = context;
     return asked;
 }
@@ -245,7 +249,7 @@ static struct asked *ask(struct sk_store *port, void *context)
 static void after_a_while(struct asked *asked, sim_fn *fn)
 {
     struct sim_world *world = asked->handle->store->world;
-    sim_after_at(asked->handle->node, sim_latency(&world->faults, 400 + world->profile.commit_us / 2), fn, asked);
+    sim_answer_at(asked->handle->node, sim_latency(&world->faults, 400 + world->profile.commit_us / 2), fn, asked);
 }
 
 static void on_taken(void *context)
@@ -270,7 +274,7 @@ static void on_take(void *context)
         shard->row.expires_at_ms = asked->expires_at_ms;
         shard->row.epoch += 1;
         shard->taker = asked->handle->node;
-        shard->taker_life = asked->handle->node->life;
+        shard->taker_life = asked->life;
         store->counts.takes += 1;
         sim_note(store->world, "take", asked->shard, shard->row.epoch, asked->owner);
     }

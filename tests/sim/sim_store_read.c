@@ -220,5 +220,5 @@ void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_d
         reading->digest = *read->digest;
         reading->read.digest = &reading->digest;
     }
-    sim_after_at(handle->node, sim_latency(&world->faults, 300), on_read, reading);
+    sim_answer_at(handle->node, sim_latency(&world->faults, 300), on_read, reading);
 }

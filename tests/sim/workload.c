@@ -208,6 +208,7 @@ void sim_load_init(struct sim_load *load, struct sim_world *world)
 {
     memset(load, 0, sizeof *load);
     load->world = world;
+    load->generated.has_no_messages = world->profile.is_split;
     load->starts_count = world->profile.sagas_count;
     load->starts = SK_ARENA_ARRAY(&world->arena, struct sim_start, load->starts_count);
     struct sk_buf text;

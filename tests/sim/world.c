@@ -45,7 +45,8 @@ void sim_schedule(struct sim_world *world, struct sim_event *event, int64_t at_u
     }
 }
 
-static void add(struct sim_world *world, struct sim_node *node, int64_t delay_us, sim_fn *fn, void *context)
+static struct sim_event *add(struct sim_world *world, struct sim_node *node, int64_t delay_us, sim_fn *fn,
+                             void *context)
 {
     struct sim_event *event = world->free_events;
     if (event != NULL) {
@@ -56,16 +57,22 @@ static void add(struct sim_world *world, struct sim_node *node, int64_t delay_us
     *event = (struct sim_event){ .fn = fn, .context = context, .node = node };
     if (node != NULL) event->life = node->life;
     sim_schedule(world, event, world->now_us + delay_us);
+    return event;
 }
 
 void sim_after(struct sim_world *world, int64_t delay_us, sim_fn *fn, void *context)
 {
-    add(world, NULL, delay_us, fn, context);
+    (void)add(world, NULL, delay_us, fn, context);
 }
 
 void sim_after_at(struct sim_node *node, int64_t delay_us, sim_fn *fn, void *context)
 {
-    add(node->world, node, delay_us, fn, context);
+    (void)add(node->world, node, delay_us, fn, context);
+}
+
+void sim_answer_at(struct sim_node *node, int64_t delay_us, sim_fn *fn, void *context)
+{
+    add(node->world, node, delay_us, fn, context)->is_answer = true;
 }
 
 static void guard_against_spin(struct sim_world *world)
@@ -102,7 +109,7 @@ void sim_world_run(struct sim_world *world, int64_t until_us)
         guard_against_spin(world);
         if (node != NULL && node->paused_until_us > world->now_us && node->life == event->life) {
             sim_schedule(world, event, node->paused_until_us); /* W3 */
-        } else if (node != NULL && node->life != event->life) {
+        } else if (node != NULL && node->life != event->life && !event->is_answer) {
             if (event->is_timer) continue;
             event->next_free = world->free_events;
             world->free_events = event;
@@ -111,6 +118,16 @@ void sim_world_run(struct sim_world *world, int64_t until_us)
         }
     }
     if (!world->is_over && world->now_us < until_us) world->now_us = until_us;
+}
+
+void sim_world_drain(struct sim_world *world)
+{
+    struct sk_heap_node *first;
+    while ((first = sk_heap_first(&world->queue)) != NULL) {
+        struct sim_event *event = sk_container_of(first, struct sim_event, place);
+        sk_heap_remove(&world->queue, first);
+        if (event->is_answer) fire(world, event);
+    }
 }
 
 int64_t sim_latency(struct sim_rng *rng, int64_t usual_us)

@@ -4,7 +4,8 @@
  *   W1  Everything that happens is an event of the queue, ordered by (time, order of scheduling).
  *   W2  Chance comes from the seed's streams alone; nothing reads a clock, an address or the machine.
  *   W3  What happens at a node belongs to one of its lives: a crash ends the life and what was meant for
- *       it is dropped; while a node is paused its events wait.
+ *       it is dropped; while a node is paused its events wait. Answers of the runtime and of the store
+ *       come even to a dead engine, which must take no notice (engine.c, E1).
  *   W4  Same seed, same trace, byte for byte: every note enters the running hash.
  *
  * Memory of the world (rows, books, contexts) lives in its arena until the world ends.
@@ -37,6 +38,8 @@ typedef void sim_fn(void *context);
 struct sim_profile {
     uint32_t nodes_count, shards_count, sagas_count, definitions_count;
     bool is_shared;              /* one store for several nodes; else one process a store */
+    bool is_split;               /* shards of one store at different nodes: then no sagas that send messages,
+                                    since those go through one engine's memory */
     int64_t chaos_us, calm_us;   /* length of the first phase; bound of the second */
     int64_t rate_gap_us;         /* mean time between starts */
     uint32_t store_passing, store_not_known, store_broken, store_slow;
@@ -90,6 +93,7 @@ struct sim_event {
     struct sim_node *node; /* NULL = the world's own */
     uint64_t life;
     bool is_timer;
+    bool is_answer; /* comes also after its life has ended */
     struct sim_event *next_free;
 };
 
@@ -101,6 +105,9 @@ void sim_world_run(struct sim_world *world, int64_t until_us);
 void sim_after(struct sim_world *world, int64_t delay_us, sim_fn *fn, void *context);
 /* At a node, in its present life. */
 void sim_after_at(struct sim_node *node, int64_t delay_us, sim_fn *fn, void *context);
+void sim_answer_at(struct sim_node *node, int64_t delay_us, sim_fn *fn, void *context);
+/* What is still on its way to engines that are gone. */
+void sim_world_drain(struct sim_world *world);
 void sim_schedule(struct sim_world *world, struct sim_event *event, int64_t at_us);
 
 /* Tells the trace. `what` is a literal. */
