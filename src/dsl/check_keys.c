@@ -59,7 +59,7 @@ static const char *type_name(enum sk_json_type type)
     case SK_JSON_NONE: break;
     case SK_JSON_NULL: return "null";
     case SK_JSON_FALSE:
-    case SK_JSON_TRUE: return "true or false";
+    case SK_JSON_TRUE: return "a truth value";
     case SK_JSON_NUMBER: return "a number";
     case SK_JSON_STRING: return "a text";
     case SK_JSON_ARRAY: return "a list";
@@ -84,8 +84,11 @@ static bool expect(struct checker *checker, const struct sk_dsl_node *node, bool
 {
     if (is_right) return true;
     struct sk_mark mark = sk_mark_of(node, checker->diagnostics);
+    struct sk_str text = node->text;
+    bool is_shown = sk_dsl_is_scalar(node) && node->type != SK_JSON_NULL && text.size <= 40;
     sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "wrong_type", &mark, what,
-                "%s does not fit here", type_name(node->type));
+                "%.*s%s%s does not fit here", is_shown ? (int)text.size : 0, text.data,
+                is_shown ? ", " : "", type_name(node->type));
     return false;
 }
 
@@ -356,7 +359,7 @@ static void refuse_key(struct checker *checker, const struct sk_dsl_node *member
     const char *names[NAMES_MAX] = { NULL };
     for (size_t i = 0; i < map->keys_count && i + 1 < NAMES_MAX; i++) names[i] = map->keys[i].name;
     char remedy[128], otherwise[128];
-    (void)snprintf(otherwise, sizeof otherwise, "it is ignored; a %s has no such key", map->name);
+    (void)snprintf(otherwise, sizeof otherwise, "it is ignored; not a key of the %s", map->name);
     struct sk_mark mark = sk_mark_of_key(member, checker->diagnostics);
     struct sk_str key = member->key;
     sk_diagnose(checker->diagnostics, checker->is_strict ? SK_SEVERITY_ERROR : SK_SEVERITY_WARNING,

@@ -184,7 +184,7 @@ static void check_detached(struct sk_compiler *c, uint32_t index)
     }
     if (own != NULL && (c->plan->is_forward && step->compensation.type != SK_UNDO_SKIP)) {
         sk_complain(c, SK_SEVERITY_ADVICE, "unused_key", own, "it is harmless",
-                    "with recovery: forward nothing is undone unless the saga is cancelled");
+                    "with recovery: forward nothing is ever undone");
     }
 }
 

@@ -82,7 +82,10 @@ static void order_compensation(struct sk_dry_run *run)
     bool is_failing = ends_in_failure(run);
     if (plan->is_forward) return;
     if (run->fail_step != SK_STEP_NONE && !is_failing) {
-        sk_dry_warn(run, "%.*s: its failure does not fail the saga",
+        bool is_skipped = run->steps[run->fail_step].is_skipped;
+        sk_dry_warn(run,
+                    is_skipped ? "%.*s: is skipped, so it cannot fail"
+                               : "%.*s: its failure does not fail the saga",
                     SK_STR_ARGS(plan->steps[run->fail_step].id));
         return;
     }

@@ -181,8 +181,14 @@ bool sk_environment_expand(const struct sk_source *source, struct sk_dsl_node *n
     sk_buf_init(&x.raw, SK_YAML_SIZE_MAX);
     expand(&x, written);
     bool failed = x.failed || x.text.failed || x.raw.failed;
-    if (!x.failed && failed) arena->failed = true;
-    if (!failed) {
+    bool is_large = x.text.size >= SK_YAML_SIZE_MAX || x.raw.size >= SK_YAML_SIZE_MAX;
+    if (!x.failed && is_large) {
+        complain(&x, SK_SEVERITY_ERROR, "too_large", "shorten the variable", SK_STR("the text"),
+                 "is larger than 10 MB once its variables are expanded");
+    } else if (!x.failed && failed) {
+        arena->failed = true;
+    }
+    if (!failed && !arena->failed) {
         *out_text = sk_arena_copy(arena, sk_buf_view(&x.text));
         if (x.differs) {
             struct sk_str *raw = SK_ARENA_NEW(arena, struct sk_str);
@@ -193,5 +199,5 @@ bool sk_environment_expand(const struct sk_source *source, struct sk_dsl_node *n
     }
     sk_buf_release(&x.text);
     sk_buf_release(&x.raw);
-    return !failed && !arena->failed;
+    return !arena->failed;
 }

@@ -120,12 +120,12 @@ struct sk_dsl_node *sk_include_read(const struct sk_source *source, struct sk_st
 struct sk_dsl_node *sk_tree_node(const struct sk_source *source, enum sk_json_type type,
                                  const struct sk_mark *mark, uint32_t depth);
 /* Sets text, raw, type and has_secret of a scalar from what is written; `is_plain` = without
- * quotes. False after a diagnostic or without memory. */
+ * quotes. What is wrong is diagnosed and reading goes on, to find all of it. False without
+ * memory. */
 bool sk_tree_scalar(const struct sk_source *source, struct sk_dsl_node *node, struct sk_str written,
                     bool is_plain);
 /* N2: refuses double names and drops merged members that are overridden. `merged` says from which
- *     child on
- * the members come from merge keys (their count when none do). */
+ * child on the members come from merge keys (their count when none do). False without memory. */
 bool sk_tree_unique(const struct sk_source *source, struct sk_dsl_node *map, uint32_t merged);
 /* ${NAME} in `written`: the text as meant; *out_raw as to be written again, NULL when the same. */
 bool sk_environment_expand(const struct sk_source *source, struct sk_dsl_node *node,

@@ -50,7 +50,7 @@ static struct sk_str read_tags(struct sk_compiler *c, const struct sk_dsl_node *
 static struct sk_str read_version(struct sk_compiler *c, const struct sk_dsl_node *saga)
 {
     struct sk_str version = sk_read_text(c, saga, "version");
-    if (version.size > 0 || saga == NULL) return version;
+    if (version.size > 0 || saga == NULL || !sk_dsl_is_map(saga)) return version;
     char text[4 + 12 + 1] = "sha-";
     sk_digest_hex(&c->plan->digest, 6, text + 4);
     sk_complain(c, SK_SEVERITY_ADVICE, "no_version", saga, "add one, such as version: \"1.0.0\"",
@@ -93,7 +93,7 @@ void sk_read_saga(struct sk_compiler *c)
     plan->input_schema = sk_read_json(c, sk_dsl_get(saga, "input_schema"));
     plan->tags = read_tags(c, sk_dsl_get(saga, "tags"));
     plan->metadata = sk_read_json(c, sk_dsl_get(saga, "metadata"));
-    if (saga != NULL && plan->description.size == 0) {
+    if (saga != NULL && sk_dsl_is_map(saga) && plan->description.size == 0) {
         sk_complain(c, SK_SEVERITY_ADVICE, "no_description", saga,
                     "say in a sentence what the saga does", "no description");
     }

@@ -131,7 +131,6 @@ bool sk_tree_scalar(const struct sk_source *source, struct sk_dsl_node *node, st
         struct sk_mark mark = sk_mark_of(node, tree->diagnostics);
         sk_diagnose(tree->diagnostics, SK_SEVERITY_ERROR, "nul_byte", &mark, "remove it",
                     "a text that holds a NUL character");
-        return false;
     }
     if (!is_plain) return true;
     enum sk_json_type type;
@@ -140,7 +139,6 @@ bool sk_tree_scalar(const struct sk_source *source, struct sk_dsl_node *node, st
         sk_diagnose(tree->diagnostics, SK_SEVERITY_ERROR, "number_range", &mark,
                     "put it into quotes if a text is meant", "JSON has no number %.*s",
                     (int)(text.size < 60 ? text.size : 60), text.data);
-        return false;
     }
     node->type = type;
     if (type != SK_JSON_STRING) node->raw = NULL;
@@ -202,7 +200,7 @@ bool sk_tree_unique(const struct sk_source *source, struct sk_dsl_node *map, uin
         members[at++] = (struct member){ child, false };
     }
     qsort(members, count, sizeof *members, by_name);
-    bool is_clean = true, has_dropped = false;
+    bool has_dropped = false;
     const struct sk_dsl_node *first = members[0].node;
     for (uint32_t i = 1; i < count; i++) {
         if (!sk_str_equal(first->key, members[i].node->key)) {
@@ -211,7 +209,6 @@ bool sk_tree_unique(const struct sk_source *source, struct sk_dsl_node *map, uin
             members[i].is_dropped = has_dropped = true;
         } else {
             refuse_double(source, first, members[i].node);
-            is_clean = false;
         }
     }
     if (has_dropped) {
@@ -219,7 +216,7 @@ bool sk_tree_unique(const struct sk_source *source, struct sk_dsl_node *map, uin
         link_again(map, members, count);
     }
     sk_free(members);
-    return is_clean;
+    return true;
 }
 
 /* ---- !include -------------------------------------------------------------------------------- */

@@ -89,7 +89,7 @@ static int64_t bounded_wait(struct sk_dry_run *run, const struct sk_step *step, 
                             const char *what)
 {
     if (ms > 0) return ms;
-    sk_dry_warn(run, "%.*s: %s without a time-out has no worst case", SK_STR_ARGS(step->id), what);
+    sk_dry_warn(run, "%.*s: %s has no known bound; not counted", SK_STR_ARGS(step->id), what);
     return 0;
 }
 
@@ -99,13 +99,15 @@ static int64_t wait_ms(struct sk_dry_run *run, const struct sk_step *step)
     case SK_WAIT_NONE: break;
     case SK_WAIT_FOR: {
         int64_t ms = render_ms(run, step->wait.time);
-        return bounded_wait(run, step, ms, "a wait that depends on outputs,");
+        return bounded_wait(run, step, ms, "a pause that depends on outputs");
     }
     case SK_WAIT_UNTIL: return bounded_wait(run, step, 0, "a wait until an instant");
-    case SK_WAIT_SIGNAL: return bounded_wait(run, step, step->wait.timeout_ms, "a signal");
-    case SK_WAIT_POLL: return bounded_wait(run, step, step->wait.timeout_ms, "a poll");
+    case SK_WAIT_SIGNAL:
+        return bounded_wait(run, step, step->wait.timeout_ms, "a signal without a time-out");
+    case SK_WAIT_POLL:
+        return bounded_wait(run, step, step->wait.timeout_ms, "a poll without a time-out");
     }
-    return bounded_wait(run, step, step->pending_timeout_ms, "an event");
+    return bounded_wait(run, step, step->pending_timeout_ms, "an event without a deadline");
 }
 
 static int64_t action_ms(struct sk_dry_run *run, const struct sk_step *step)
@@ -114,10 +116,12 @@ static int64_t action_ms(struct sk_dry_run *run, const struct sk_step *step)
     int64_t each = attempt_ms(run, step);
     bool is_pending = step->kind == SK_KIND_TASK || step->kind == SK_KIND_SAGA;
     if (step->action->reply_topic.size > 0) {
-        each = plus(each, bounded_wait(run, step, step->action->reply_timeout_ms, "a reply"));
+        each = plus(each, bounded_wait(run, step, step->action->reply_timeout_ms,
+                                       "a reply without a time-out"));
     } else if (is_pending) {
         each = bounded_wait(run, step, step->pending_timeout_ms,
-                            step->kind == SK_KIND_TASK ? "a task" : "a child");
+                            step->kind == SK_KIND_TASK ? "a task without a pending_timeout"
+                                                       : "a child without a pending_timeout");
     } else if (step->pending_timeout_ms > each) {
         each = step->pending_timeout_ms;
     }
@@ -140,7 +144,7 @@ static int64_t step_ms(struct sk_dry_run *run, uint32_t index)
     int64_t ms = of_items(step, dry, action_ms(run, step));
     bool has_limit = step->step_timeout_ms > 0 && step->step_timeout_ms < ms;
     bool must_succeed = run->plan->is_forward || step->is_pivot || step->is_after_pivot;
-    if (must_succeed) {
+    if (must_succeed && step->action != NULL && !step->may_fail) {
         sk_dry_warn(
             run, "%.*s: goes forward, so it is tried without limit; its attempts are counted once",
             SK_STR_ARGS(step->id));

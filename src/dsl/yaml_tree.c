@@ -279,7 +279,12 @@ static bool on_scalar(struct loader *loader, const yaml_event_t *event, const st
     }
     struct sk_dsl_node *node;
     if (kind == 'i') {
+        uint32_t errors_count = loader->source->tree->diagnostics->errors_count;
         node = sk_include_read(loader->source, sk_str_trim(written), mark, depth_of(loader));
+        bool is_reported = loader->source->tree->diagnostics->errors_count > errors_count;
+        if (node == NULL && is_reported) { /* null stands in, to find what else is wrong */
+            node = sk_tree_node(loader->source, SK_JSON_NULL, mark, depth_of(loader));
+        }
         if (node == NULL) return false;
     } else {
         node = sk_tree_node(loader->source, SK_JSON_STRING, mark, depth_of(loader));
@@ -363,8 +368,13 @@ static void refuse_syntax(struct loader *loader)
             mark.column = is_line ? 1 : mark.column + 1;
         }
     }
+    size_t at = parser->problem_mark.index;
+    bool is_variable = at > 0 && at < loader->source->bytes.size &&
+                       loader->source->bytes.data[at - 1] == '$' &&
+                       loader->source->bytes.data[at] == '{';
     sk_diagnose(loader->source->tree->diagnostics, SK_SEVERITY_ERROR, "yaml_syntax", &mark,
-                "check indentation, quotes and brackets around this place",
+                is_variable ? "inside { } and [ ] a variable needs quotes: \"${NAME}\""
+                            : "check indentation, quotes and brackets around this place",
                 "not valid YAML: %s%s%s", parser->context == NULL ? "" : parser->context,
                 parser->context == NULL ? "" : ", ",
                 parser->problem == NULL ? "unreadable" : parser->problem);
