@@ -42,9 +42,9 @@ static int checkpoint(struct sk_sqlite_store *store, int *out_tail)
         uint32_t after = pages_now(store);
         if (after < before || after - before <= TAIL_PAGES) break;
     }
-    pthread_mutex_lock(&store->gate);
+    sk_sqlite_gate_enter(store);
     code = pass(store, out_tail);
-    pthread_mutex_unlock(&store->gate);
+    sk_sqlite_gate_leave(store);
     return code;
 }
 

@@ -154,10 +154,10 @@ static void commit_group(struct sk_sqlite_store *store, struct sk_list *group)
                                      .text = "the store is broken and waits to be reopened" };
     enum group_end end = GROUP_FAILED;
     if (!atomic_load(&store->is_broken)) {
-        pthread_mutex_lock(&store->gate);
+        sk_sqlite_gate_enter(store);
         end = run_group(store, group, false, &fault);
         if (end == GROUP_REFUSED) end = run_group(store, group, true, &fault);
-        pthread_mutex_unlock(&store->gate);
+        sk_sqlite_gate_leave(store);
     }
     if (end == GROUP_DONE) {
         for (struct sk_list *node = group->next; node != group; node = node->next)

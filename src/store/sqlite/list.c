@@ -61,7 +61,7 @@ static void add_states(struct query *query, uint32_t states)
 {
     if (states == 0) return;
     if ((states & SK_STATES_ENDED) == 0) /* said so that the planner may use saga_active */
-        sk_buf_append_text(&query->sql, " AND (state NOT IN (3, 5, 6, 7, 8) OR open > 0)");
+        sk_buf_append_text(&query->sql, " AND active = 1");
     if (states == STATE_FAILED_BIT) {
         sk_buf_append_text(&query->sql, " AND state = 6");
         return;

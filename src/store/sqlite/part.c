@@ -8,6 +8,10 @@
 
 #include <stdio.h>
 
+#define HEAD_CHANGES                                                                               \
+    "state = ?2, reason = ?3, residue = ?4, open = ?5, priority = ?6, wake_at = ?7,"               \
+    " deadline = ?8, seq = ?9, updated_at = ?10, ended_at = ?11"
+
 static const char *const sql_texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
@@ -25,13 +29,12 @@ static const char *const sql_texts[SQL_COUNT] = {
                         " WHERE shard = ?1",
     [SQL_EVENT] = "INSERT INTO event (key, saga, seq, at, type, step, item, attempt, round, data)"
                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    [SQL_HEAD] = "INSERT INTO saga (key, id, namespace, definition, state, reason, residue, is_lock,"
-                 " open, priority, wake_at, deadline, business_key, parent, seq, created_at,"
-                 " updated_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-                 " ?13, ?14, ?15, ?16, ?17, ?18)"
-                 " ON CONFLICT (key) DO UPDATE SET state = ?5, reason = ?6, residue = ?7, open = ?9,"
-                 " priority = ?10, wake_at = ?11, deadline = ?12, seq = ?15, updated_at = ?17,"
-                 " ended_at = ?18",
+    [SQL_HEAD] = "INSERT INTO saga (key, state, reason, residue, open, priority, wake_at, deadline,"
+                 " seq, updated_at, ended_at, active, id, namespace, definition, is_lock,"
+                 " business_key, parent, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+                 " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+                 " ON CONFLICT (key) DO UPDATE SET " HEAD_CHANGES ", active = ?12",
+    [SQL_HEAD_MOVE] = "UPDATE saga SET " HEAD_CHANGES " WHERE key = ?1 AND active = ?12",
     [SQL_KEY] = "INSERT INTO start_key (shard, key, saga, digest, expires_at)"
                 " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (shard, key) DO UPDATE"
                 " SET saga = ?3, digest = ?4, expires_at = ?5 WHERE expires_at <= ?6 OR saga = ?3",
@@ -104,31 +107,56 @@ static int put_events(struct sk_sqlite_writer *writer, const struct sk_part *par
     return code;
 }
 
-static int put_heads(struct sk_sqlite_writer *writer, const struct sk_part *part)
+static void bind_changes(sqlite3_stmt *s, uint32_t shard, const struct sk_head *head)
+{
+    sqlite3_bind_int64(s, 1, sk_sqlite_key(shard, head->no));
+    sqlite3_bind_int(s, 2, head->state);
+    sqlite3_bind_int(s, 3, head->reason);
+    sqlite3_bind_int(s, 4, head->has_residue);
+    sqlite3_bind_int64(s, 5, head->open);
+    sqlite3_bind_int(s, 6, head->priority);
+    sqlite3_bind_int64(s, 7, head->wake_at_ms);
+    sqlite3_bind_int64(s, 8, head->deadline_ms);
+    sk_sqlite_bind_u64(s, 9, head->seq);
+    sqlite3_bind_int64(s, 10, head->updated_at_ms);
+    sqlite3_bind_int64(s, 11, head->ended_at_ms);
+    sqlite3_bind_int(s, 12, sk_head_is_active(head));
+}
+
+/* A head that is there and stays (or stays not) active: touches no index. */
+static int move_head(struct sk_sqlite_writer *writer, uint32_t shard, const struct sk_head *head,
+                     bool *out_is_moved)
+{
+    sqlite3_stmt *s = writer->sql[SQL_HEAD_MOVE];
+    bind_changes(s, shard, head);
+    int code = sk_sqlite_run(s);
+    *out_is_moved = code == SQLITE_OK && sqlite3_changes(writer->db) == 1;
+    return code;
+}
+
+static int put_head(struct sk_sqlite_writer *writer, uint32_t shard, const struct sk_head *head)
 {
     sqlite3_stmt *s = writer->sql[SQL_HEAD];
+    bind_changes(s, shard, head);
+    sk_sqlite_bind_text(s, 13, head->id);
+    sk_sqlite_bind_text(s, 14, head->space);
+    sk_sqlite_bind_digest(s, 15, &head->definition);
+    sqlite3_bind_int(s, 16, head->is_lock);
+    sk_sqlite_bind_text(s, 17, head->business_key);
+    sk_sqlite_bind_text(s, 18, head->parent);
+    sqlite3_bind_int64(s, 19, head->created_at_ms);
+    return sk_sqlite_run(s);
+}
+
+static int put_heads(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
     int code = SQLITE_OK;
     for (uint32_t i = 0; i < part->heads_count && code == SQLITE_OK; i++) {
         const struct sk_head *head = &part->heads[i];
-        sqlite3_bind_int64(s, 1, sk_sqlite_key(part->shard, head->no));
-        sk_sqlite_bind_text(s, 2, head->id);
-        sk_sqlite_bind_text(s, 3, head->space);
-        sk_sqlite_bind_digest(s, 4, &head->definition);
-        sqlite3_bind_int(s, 5, head->state);
-        sqlite3_bind_int(s, 6, head->reason);
-        sqlite3_bind_int(s, 7, head->has_residue);
-        sqlite3_bind_int(s, 8, head->is_lock);
-        sqlite3_bind_int64(s, 9, head->open);
-        sqlite3_bind_int(s, 10, head->priority);
-        sqlite3_bind_int64(s, 11, head->wake_at_ms);
-        sqlite3_bind_int64(s, 12, head->deadline_ms);
-        sk_sqlite_bind_text(s, 13, head->business_key);
-        sk_sqlite_bind_text(s, 14, head->parent);
-        sk_sqlite_bind_u64(s, 15, head->seq);
-        sqlite3_bind_int64(s, 16, head->created_at_ms);
-        sqlite3_bind_int64(s, 17, head->updated_at_ms);
-        sqlite3_bind_int64(s, 18, head->ended_at_ms);
-        code = sk_sqlite_run(s);
+        bool is_moved = false;
+        bool is_old = head->no < part->first_position; /* not begun in this part */
+        if (is_old) code = move_head(writer, part->shard, head, &is_moved);
+        if (code == SQLITE_OK && !is_moved) code = put_head(writer, part->shard, head);
     }
     return code;
 }

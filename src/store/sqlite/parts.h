@@ -66,7 +66,7 @@ struct sk_sqlite_request {
 enum sk_sqlite_sql {
     SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_SAVEPOINT, SQL_RELEASE, SQL_ROLLBACK_TO,
     SQL_SHARD_GET, SQL_SHARD_MOVE, SQL_SHARD_TAKE, SQL_SHARD_RENEW,
-    SQL_EVENT, SQL_HEAD, SQL_KEY, SQL_TAG, SQL_TALLY, SQL_MESSAGE, SQL_MESSAGE_GONE,
+    SQL_EVENT, SQL_HEAD, SQL_HEAD_MOVE, SQL_KEY, SQL_TAG, SQL_TALLY, SQL_MESSAGE, SQL_MESSAGE_GONE,
     SQL_CONSUMED, SQL_CONSUMED_GONE, SQL_LETTER, SQL_LETTER_GONE, SQL_CURSOR, SQL_TRIM,
     SQL_REMOVE_KEYS, SQL_REMOVE_LETTERS, SQL_REMOVE_TAGS, SQL_REMOVE_EVENTS, SQL_REMOVE_SAGA,
     SQL_DEFINITION_FIND, SQL_DEFINITION_ADD, SQL_LATEST_ADD, SQL_LATEST_SET,
@@ -129,7 +129,8 @@ struct sk_sqlite_store {
     uint64_t incarnation;
 
     pthread_rwlock_t open; /* Q5 */
-    pthread_mutex_t gate;  /* Q4 */
+    pthread_mutex_t door, gate; /* Q4; the door is held while waiting for the gate: a busy commit
+                                 * thread would otherwise take the gate again at once, for ever */
     struct sk_sqlite_writer writer;
     sqlite3 *checkpointer;
     struct sk_sqlite_reader readers[SK_SQLITE_READERS_MAX];
@@ -157,6 +158,17 @@ enum skald_status sk_sqlite_void_leases(struct sk_sqlite_store *store,
 void sk_sqlite_reader_start_clock(struct sk_sqlite_reader *reader);
 /* Closes everything, opens again and compares with what was acknowledged. Commit thread. */
 enum skald_status sk_sqlite_reconnect(struct sk_sqlite_store *store, skald_error *error) SK_MUST_CHECK;
+
+static inline void sk_sqlite_gate_enter(struct sk_sqlite_store *store)
+{
+    pthread_mutex_lock(&store->door);
+    pthread_mutex_lock(&store->gate);
+    pthread_mutex_unlock(&store->door);
+}
+static inline void sk_sqlite_gate_leave(struct sk_sqlite_store *store)
+{
+    pthread_mutex_unlock(&store->gate);
+}
 
 /* Thread bodies; `argument` is the store (or the reader). */
 void *sk_sqlite_commit_main(void *argument);

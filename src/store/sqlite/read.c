@@ -24,7 +24,7 @@ static const char *const sql_texts[READ_KINDS][READ_VARIANTS] = {
     [SK_READ_EVENTS] = { "SELECT " EVENT_COLUMNS " FROM event WHERE saga = ?2 AND seq > ?3"
                          " ORDER BY seq LIMIT ?1" },
     [SK_READ_ACTIVE] = { "SELECT " SK_SQLITE_HEAD_COLUMNS " FROM saga INDEXED BY saga_active"
-                         " WHERE (state NOT IN (3, 5, 6, 7, 8) OR open > 0) AND shard = ?2"
+                         " WHERE active = 1 AND shard = ?2"
                          " AND saga.key > ?3 AND wake_at <= ?4 ORDER BY saga.key LIMIT ?1" },
     [SK_READ_POSITIONS] = { "SELECT " EVENT_COLUMNS " FROM event WHERE key > ?2 AND key <= ?3"
                             " ORDER BY key LIMIT ?1" },

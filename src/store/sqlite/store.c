@@ -169,6 +169,7 @@ static void store_free(struct sk_store *base)
     sk_sqlite_file_release(&store->file);
     if (store->delivery != NULL) sk_delivery_close(store->delivery);
     pthread_rwlock_destroy(&store->open);
+    pthread_mutex_destroy(&store->door);
     pthread_mutex_destroy(&store->gate);
     pthread_mutex_destroy(&store->lock);
     pthread_cond_destroy(&store->has_writes);
@@ -203,6 +204,7 @@ static void init_locks(struct sk_sqlite_store *store)
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&store->open, &attributes);
     pthread_rwlockattr_destroy(&attributes);
+    pthread_mutex_init(&store->door, NULL);
     pthread_mutex_init(&store->gate, NULL);
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->has_writes, NULL);
