@@ -2,12 +2,14 @@
  * action.c: the attempts of a unit's action: first start, retries, what an outcome means, when to
  * give up.
  *
- *   outcome      may have happened?      what follows
- *   succeeded    yes                     step.completed
- *   pending      yes, will be answered   step.waiting (answer)
- *   failed       no (unless maybe)       list names it: step.waiting (backoff); must succeed: a human; else step.failed
- *   retryable    no (unless maybe)       step.waiting (backoff); used up: as given up
- *   unknown      yes: maybe              step.unknown, then as retryable; given up: verify, else step.failed (maybe)
+ *   outcome     happened?           what follows
+ *   succeeded   yes                 step.completed
+ *   pending     yes, will be told   step.waiting (answer)
+ *   failed      no (unless maybe)   a list names it: step.waiting (backoff); must succeed: a human
+ *                                   looks; else step.failed
+ *   retryable   no (unless maybe)   step.waiting (backoff); used up: given up
+ *   unknown     maybe               step.unknown, then as retryable; given up: verify, else
+ *                                   step.failed, still maybe
  */
 #include "core/core_private.h"
 

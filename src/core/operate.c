@@ -45,13 +45,11 @@ static enum skald_status cancel(struct sk_turn *turn, const struct sk_command *c
     struct sk_saga *saga = turn->saga;
     if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
     if (saga->state == SK_SAGA_RUNNING && saga->is_past_pivot)
-        return refuse(
-            turn,
-            "the saga is past its pivot and only goes forward; force-cancel with --past-pivot undoes it all the same");
+        return refuse(turn, "the saga is past its pivot and only goes forward; force-cancel with "
+                            "--past-pivot undoes it all the same");
     if (saga->state == SK_SAGA_RUNNING && saga->plan->is_forward)
-        return refuse(
-            turn,
-            "the definition says recovery: forward; force-cancel with --past-pivot undoes it all the same");
+        return refuse(turn, "the definition says recovery: forward; force-cancel with --past-pivot "
+                            "undoes it all the same");
     bool frozen = saga->state == SK_SAGA_RUNNING && sk_saga_is_frozen(saga);
     note(turn, command, SK_EVENT_OPERATOR_CANCEL, SK_STEP_NONE, -1, frozen ? 1u : 0u);
     lift_suspension(turn, "cancel");
@@ -143,9 +141,9 @@ static enum skald_status force_cancel(struct sk_turn *turn, const struct sk_comm
     bool past = saga->state == SK_SAGA_RUNNING &&
                 (saga->is_past_pivot || saga->plan->is_forward || sk_saga_is_frozen(saga));
     if (past && !command->is_past_pivot_allowed)
-        return refuse(
-            turn,
-            "the saga is at or past its pivot, or recovers forward; say --past-pivot to undo it all the same");
+        return refuse(turn,
+                      "the saga is at or past its pivot, or recovers forward; say --past-pivot "
+                      "to undo it all the same");
     note(turn, command, SK_EVENT_OPERATOR_FORCE_CANCEL, SK_STEP_NONE, -1, 0);
     lift_suspension(turn, "force-cancel");
     if (turn->failed) return SKALD_OK;

@@ -203,7 +203,7 @@ struct sk_plan {
 struct sk_plan *sk_plan_new(void);
 void sk_plan_free(struct sk_plan *plan); /* NULL is fine */
 
-/* Computes what is derived. SKALD_E_INVALID with the cycle named ("a → b → a") or the pivot rule
+/* Computes what is derived. SKALD_E_INVALID with the cycle named ("a → b") or the pivot rule
  * that is broken; dsl reports most of this earlier with marks, and calls this last. */
 enum skald_status sk_plan_finish(struct sk_plan *plan, skald_error *error) SK_MUST_CHECK;
 

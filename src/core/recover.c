@@ -12,8 +12,8 @@ static bool is_killer(struct sk_turn *turn, const struct sk_call *call)
     if (turn->saga->is_suspended) return true;
     struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_SUSPENDED, SK_STEP_NONE, -1);
     event.text = SK_STR("redriven_too_often");
-    event.note = SK_STR(
-        "an attempt was found without outcome after a crash more than 5 times; resume it when it is safe");
+    event.note = SK_STR("an attempt was found without outcome after more than 5 crashes; resume "
+                        "the saga when it is safe");
     sk_turn_emit(turn, &event);
     return true;
 }

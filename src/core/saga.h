@@ -1,12 +1,12 @@
 /*
  * saga.h: the state of one saga: the fold of its events. Written by evolve.c alone.
  *
- *              +--------------------------- retry by an operator, late success, repaired child ----+
- *              |                                                                                   |
- *   PENDING --> RUNNING --> COMPLETED --(parent's command)--> COMPENSATING --> COMPENSATED         |
- *      |           +----------------------------------------------^   +------> CANCELLED           |
- *      |                                                              +------> TIMED_OUT           |
- *      +--> CANCELLED | TIMED_OUT (nothing was done)                  +------> FAILED  ------------+
+ *              +--------------- retry by an operator, late success, repaired child --+
+ *              |                                                                      |
+ *   PENDING -> RUNNING -> COMPLETED -(parent's command)-> COMPENSATING -> COMPENSATED |
+ *      |          +--------------------------------------------^  +-----> CANCELLED   |
+ *      |                                                          +-----> TIMED_OUT   |
+ *      +--> CANCELLED | TIMED_OUT (nothing was done)              +-----> FAILED -----+
  *   is_suspended may stand beside PENDING, RUNNING and COMPENSATING; people then see `suspended`.
  *
  * A step has units: one, or one per item of its foreach. The unit is what is attempted, keyed,
@@ -260,7 +260,7 @@ void sk_start_encode(const struct sk_start *start, struct sk_buf *out);
 bool sk_start_decode(struct sk_str bytes, struct sk_arena *arena,
                      struct sk_start *out_start) SK_MUST_CHECK;
 
-/* The idempotency key of an operation: "<saga>/<step>[/<item>]/<action|compensation>[/r<round>]" (a verify
+/* The key of an operation: "<saga>/<step>[/<item>]/<action|compensation>[/r<round>]" (a verify
  * carries its action's). `base` is the step's own template rendered, or empty. */
 void sk_saga_key(const struct sk_saga *saga, uint32_t step, int32_t item,
                  enum sk_operation operation, uint32_t round, struct sk_buf *out);
