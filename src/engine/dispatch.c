@@ -1,0 +1,220 @@
+/*
+ * dispatch.c: effects leave: from what the saga's state makes due to an invoker, and the outcome back.
+ *
+ *   F1  Nothing is sent whose event is not durable (law 2), whose deadline has passed, or while the
+ *       shard's lease runs out (lease − margin): checked immediately before each send.
+ *   F2  The slot for the result is there before the effect leaves: the flight is allocated first.
+ *   F3  An effect whose call has moved on in memory is not reported by react any more: its event is
+ *       history, its attempt was never on the wire.
+ *   F4  Every effect that is not sent ends `retryable` at once, answered: nothing has left.
+ */
+#include "engine/engine_private.h"
+
+struct due {
+    struct sk_effect *items;
+    uint32_t count, capacity;
+    bool failed;
+};
+
+static void collect(void *context, const struct sk_effect *effect)
+{
+    struct due *due = context;
+    if (due->count == due->capacity && !due->failed) {
+        uint32_t capacity = due->capacity == 0 ? 8 : due->capacity * 2;
+        struct sk_effect *items = sk_realloc(due->items, capacity * sizeof *items);
+        if (items != NULL) {
+            due->items = items;
+            due->capacity = capacity;
+        } else {
+            due->failed = true;
+        }
+    }
+    if (!due->failed) due->items[due->count++] = *effect;
+}
+
+static void forget_flight(struct sk_engine *engine, struct sk_flight *flight)
+{
+    sk_list_remove(&flight->node);
+    flight->machine->flights_count -= 1;
+    HASH_DELETE(hh, engine->flights, flight);
+    sk_free(flight);
+}
+
+static void give_outcome(struct sk_machine *machine, const struct sk_effect *effect,
+                         const struct sk_outcome *outcome)
+{
+    struct sk_command command = { .kind = SK_COMMAND_OUTCOME,
+                                  .entropy = sk_engine_entropy(machine->engine),
+                                  .step = effect->step,
+                                  .item = effect->item,
+                                  .operation = effect->operation,
+                                  .attempt = effect->attempt,
+                                  .round = effect->round,
+                                  .start_seq = effect->start_seq,
+                                  .outcome = outcome };
+    sk_command_give(machine, &command, NULL);
+}
+
+static void on_outcome(void *context, uint64_t ticket, const struct sk_outcome *outcome)
+{
+    struct sk_engine *engine = context;
+    struct sk_flight *flight = NULL;
+    HASH_FIND(hh, engine->flights, &ticket, sizeof ticket, flight);
+    if (flight == NULL) return;
+    struct sk_machine *machine = flight->machine;
+    struct sk_effect effect = flight->effect;
+    forget_flight(engine, flight);
+    give_outcome(machine, &effect, outcome);
+    sk_machine_settle(machine);
+    sk_engine_turn(engine);
+}
+
+static struct sk_flight *add_flight(struct sk_machine *machine, const struct sk_effect *effect,
+                                    enum sk_step_kind kind)
+{
+    struct sk_engine *engine = machine->engine;
+    struct sk_flight *flight = sk_alloc(sizeof *flight);
+    if (flight == NULL) return NULL;
+    flight->machine = machine;
+    flight->effect = *effect;
+    flight->kind = kind;
+    flight->ticket = ++engine->next_ticket;
+    HASH_ADD(hh, engine->flights, ticket, sizeof flight->ticket, flight);
+    if (flight->hh.tbl == NULL) {
+        sk_free(flight);
+        return NULL;
+    }
+    sk_list_push(&machine->flights, &flight->node);
+    machine->flights_count += 1;
+    return flight;
+}
+
+static enum skald_status invoke(struct sk_machine *machine, const struct sk_effect *effect,
+                                const struct sk_request *request, struct sk_str key,
+                                struct sk_str token)
+{
+    struct sk_engine *engine = machine->engine;
+    const struct sk_saga *saga = &machine->as.saga;
+    struct sk_invoker *invoker = engine->options.invokers[request->action->kind];
+    struct sk_flight *flight = add_flight(machine, effect, request->action->kind);
+    if (flight == NULL) return SKALD_E_MEMORY;
+    int64_t now_ms = sk_engine_now(engine);
+    struct sk_invocation invocation = {
+        .ticket = flight->ticket,
+        .operation = effect->operation,
+        .plan = saga->plan,
+        .action = request->action,
+        .saga_id = machine->id,
+        .step_id = effect->step < saga->plan->steps_count ? saga->plan->steps[effect->step].id
+                                                          : SK_STR(""),
+        .item = effect->item,
+        .attempt = effect->attempt,
+        .round = effect->round,
+        .key = key,
+        .token = token,
+        .deadline_ms = effect->deadline_ms,
+        .timeout_ms = effect->deadline_ms > 0 ? effect->deadline_ms - now_ms
+                                              : engine->options.rules.attempt_timeout_ms,
+        .target = request->target,
+        .method = request->method,
+        .headers = request->headers,
+        .body = request->body,
+        .is_maybe = request->is_maybe
+    };
+    enum skald_status status = invoker->ops->start(invoker, &invocation, on_outcome, engine);
+    if (status != SKALD_OK) {
+        forget_flight(engine, flight);
+        return status;
+    }
+    engine->stats.invocations += 1;
+    return SKALD_OK;
+}
+
+/* Empty: it has left. Otherwise the code with which it ends. */
+static struct sk_str send(struct sk_machine *machine, const struct sk_effect *effect)
+{
+    struct sk_engine *engine = machine->engine;
+    if (effect->deadline_ms > 0 && effect->deadline_ms <= sk_engine_now(engine)) {
+        return SK_STR("deadline_passed");
+    }
+    struct sk_buf key, token;
+    sk_buf_init(&key, 0);
+    sk_buf_init(&token, 0);
+    struct sk_request request = sk_saga_request(&machine->as.saga, effect, &key);
+    bool takes_token =
+        effect->operation == SK_OPERATION_ACTION || effect->operation == SK_OPERATION_COMPENSATION;
+    if (takes_token) sk_token_make(engine->options.token_key, machine->id, effect, &token);
+    struct sk_str code = SK_STR("");
+    if (request.action == NULL || engine->options.invokers[request.action->kind] == NULL) {
+        code = SK_STR("unsupported");
+    } else if (key.failed || token.failed) {
+        code = sk_str_of(skald_status_name(SKALD_E_MEMORY));
+    } else {
+        enum skald_status status =
+            invoke(machine, effect, &request, sk_buf_view(&key), sk_buf_view(&token));
+        if (status != SKALD_OK) code = sk_str_of(skald_status_name(status));
+    }
+    sk_buf_release(&key);
+    sk_buf_release(&token);
+    return code;
+}
+
+static void measure(struct sk_machine *machine)
+{
+    struct sk_engine *engine = machine->engine;
+    if (machine->decided_us == 0) return;
+    int64_t now_us = sk_engine_now_us(engine);
+    int64_t busy_us = engine->busy_us;
+    if (engine->flush != NULL) busy_us += now_us - engine->busy_since_us;
+    sk_histogram_add(engine, now_us - machine->decided_us - (busy_us - machine->decided_busy_us));
+}
+
+void sk_dispatch(struct sk_machine *machine)
+{
+    struct sk_engine *engine = machine->engine;
+    if (machine->is_lock || machine->state != SK_MACHINE_READY ||
+        machine->sent_seq >= machine->durable_seq)
+        return;
+    if (engine->phase == SK_PHASE_STOPPING) return; /* redriven by whoever opens next */
+    struct due due = { 0 };
+    sk_saga_react(&machine->as.saga, machine->sent_seq, machine->durable_seq, collect, &due);
+    if (due.failed || (due.count > 0 && !sk_shard_may_send(machine->shard))) {
+        if (sk_list_is_empty(&machine->unsent))
+            sk_list_push(&machine->shard->unsent, &machine->unsent);
+        sk_free(due.items);
+        return;
+    }
+    machine->sent_seq = machine->durable_seq;
+    sk_list_remove(&machine->unsent);
+    uint32_t kept = 0;
+    struct sk_str *codes = due.count > 0 ? sk_alloc(due.count * sizeof *codes) : NULL;
+    for (uint32_t i = 0; i < due.count; i++) {
+        struct sk_str code = send(machine, &due.items[i]);
+        if (code.size == 0) continue;
+        due.items[kept] = due.items[i];
+        if (codes != NULL) codes[kept] = code;
+        kept += 1;
+    }
+    if (due.count > kept) measure(machine);
+    /* Only now, for an outcome changes the state that the requests were read from. */
+    for (uint32_t i = 0; i < kept; i++) {
+        struct sk_outcome outcome = { .class_ = SK_OUTCOME_RETRYABLE,
+                                      .code = codes != NULL ? codes[i] : SK_STR("not_sent"),
+                                      .message = SK_STR("not sent"),
+                                      .is_answered = true };
+        give_outcome(machine, &due.items[i], &outcome);
+    }
+    sk_free(codes);
+    sk_free(due.items);
+}
+
+void sk_flights_cancel(struct sk_machine *machine)
+{
+    struct sk_engine *engine = machine->engine;
+    while (!sk_list_is_empty(&machine->flights)) {
+        struct sk_flight *flight = sk_container_of(machine->flights.next, struct sk_flight, node);
+        struct sk_invoker *invoker = engine->options.invokers[flight->kind];
+        if (invoker != NULL) invoker->ops->cancel(invoker, flight->ticket);
+        forget_flight(engine, flight);
+    }
+}

@@ -1,0 +1,148 @@
+/*
+ * job.c: commands that wait for their machine: it is being loaded, held for readers, or its child's
+ * start waits for a plan. First come, first served, so messages of one sender keep their order.
+ */
+#include "engine/engine_private.h"
+
+static void copy_command(struct sk_job *job, const struct sk_command *command)
+{
+    struct sk_arena *arena = &job->arena;
+    job->command = *command;
+    struct sk_str *texts[] = { &job->command.id, &job->command.name, &job->command.who,
+                               &job->command.why, &job->command.body };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        *texts[i] = sk_arena_copy(arena, *texts[i]);
+    if (command->outcome != NULL) {
+        job->outcome = *command->outcome;
+        job->outcome.output = sk_arena_copy(arena, job->outcome.output);
+        job->outcome.code = sk_arena_copy(arena, job->outcome.code);
+        job->outcome.message = sk_arena_copy(arena, job->outcome.message);
+        job->command.outcome = &job->outcome;
+    }
+    if (command->message != NULL) {
+        job->message = *command->message;
+        job->message.id = sk_arena_copy(arena, job->message.id);
+        job->message.from = sk_arena_copy(arena, job->message.from);
+        job->message.to = sk_arena_copy(arena, job->message.to);
+        job->message.body = sk_arena_copy(arena, job->message.body);
+        job->command.message = &job->message;
+    }
+}
+
+struct sk_job *sk_job_new(enum sk_job_kind kind, const struct sk_command *command,
+                          struct sk_str step_name, struct sk_waiter *waiter)
+{
+    struct sk_job *job = sk_alloc(sizeof *job);
+    if (job == NULL) return NULL;
+    sk_list_init(&job->node);
+    sk_arena_init(&job->arena);
+    job->kind = kind;
+    copy_command(job, command);
+    job->step_name = sk_arena_copy(&job->arena, step_name);
+    job->needs_step = step_name.size > 0;
+    job->waiter = waiter;
+    if (job->arena.failed) {
+        sk_arena_release(&job->arena);
+        sk_free(job);
+        return NULL;
+    }
+    return job;
+}
+
+void sk_job_free(struct sk_job *job)
+{
+    sk_arena_release(&job->arena);
+    sk_free(job);
+}
+
+void sk_job_push(struct sk_machine *machine, struct sk_job *job)
+{
+    if (job->waiter != NULL && machine->jobs_count >= SK_JOBS_MAX) {
+        sk_waiter_fail(job->waiter, SKALD_E_AGAIN, "too many commands wait for this saga");
+        if (job->starting != NULL) sk_starting_free(job->starting);
+        sk_job_free(job);
+        return;
+    }
+    sk_list_push(&machine->jobs, &job->node);
+    machine->jobs_count += 1;
+}
+
+static struct sk_job *pop(struct sk_machine *machine)
+{
+    struct sk_job *job = sk_container_of(machine->jobs.next, struct sk_job, node);
+    sk_list_remove(&job->node);
+    machine->jobs_count -= 1;
+    return job;
+}
+
+static void run_command(struct sk_machine *machine, struct sk_job *job)
+{
+    if (machine->state == SK_MACHINE_ABSENT) {
+        if (job->waiter != NULL) sk_waiter_fail(job->waiter, SKALD_E_NOT_FOUND, "no such saga");
+        return;
+    }
+    if (job->needs_step) {
+        uint32_t step = sk_plan_step(machine->as.saga.plan, job->step_name);
+        bool is_token = job->command.kind == SK_COMMAND_COMPLETE;
+        if (step == SK_STEP_NONE || (is_token && step != job->command.step)) {
+            sk_waiter_fail(job->waiter, is_token ? SKALD_E_ARGUMENT : SKALD_E_NOT_FOUND,
+                           is_token ? "the token is not of this step"
+                                    : "the saga has no such step");
+            return;
+        }
+        job->command.step = step;
+    }
+    (void)sk_command_decide(machine, &job->command, job->waiter);
+}
+
+static void run(struct sk_machine *machine, struct sk_job *job)
+{
+    switch (job->kind) {
+    case SK_JOB_COMMAND: run_command(machine, job); break;
+    case SK_JOB_START: sk_start_run(machine, job); break;
+    case SK_JOB_MESSAGE: sk_message_run(machine, job); return; /* it may keep the job */
+    case SK_JOB_READ:
+        if (machine->state == SK_MACHINE_ABSENT) {
+            sk_waiter_fail(job->waiter, SKALD_E_NOT_FOUND, "no such saga");
+        } else {
+            sk_read_machine(machine, job->waiter);
+        }
+        break;
+    }
+    sk_job_free(job);
+}
+
+void sk_jobs_run(struct sk_machine *machine)
+{
+    while (!sk_list_is_empty(&machine->jobs)) {
+        bool is_absent = machine->state == SK_MACHINE_ABSENT && machine->resolving == NULL &&
+                         sk_shard_is_held(machine->shard);
+        if (!is_absent && !sk_command_can_run(machine)) return;
+        run(machine, pop(machine));
+    }
+}
+
+void sk_jobs_fail_waiters(struct sk_machine *machine, enum skald_status status, const char *message)
+{
+    struct sk_list *next = NULL;
+    for (struct sk_list *at = machine->jobs.next; at != &machine->jobs; at = next) {
+        next = at->next;
+        struct sk_job *job = sk_container_of(at, struct sk_job, node);
+        if (job->waiter == NULL) continue;
+        sk_list_remove(at);
+        machine->jobs_count -= 1;
+        sk_waiter_fail(job->waiter, status, message);
+        if (job->starting != NULL) sk_starting_free(job->starting);
+        sk_job_free(job);
+    }
+}
+
+void sk_jobs_release(struct sk_machine *machine)
+{
+    while (!sk_list_is_empty(&machine->jobs)) {
+        struct sk_job *job = pop(machine);
+        if (job->waiter != NULL) sk_free(job->waiter);
+        if (job->starting != NULL) sk_starting_free(job->starting);
+        sk_job_free(job);
+    }
+}

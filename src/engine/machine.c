@@ -1,0 +1,282 @@
+/*
+ * machine.c: the machines (sagas and locks) in memory: found by id, given up, dropped.
+ *
+ *              get: not in memory                 new id drawn
+ *                     |                                |
+ *                     v            nothing stored      v
+ *                  LOADING --------------------------> ABSENT --START, message--> READY
+ *                   ^   \-------- folded ----------------------------------------^  |
+ *                   |                                                              |
+ *                 STALE <---- reset: no memory, refused, or its load failed --------+
+ *
+ *   M1  The state in memory of a machine that is not READY means nothing.
+ *   M2  reset gives up what was decided and is not durable: nobody was told of it (law 2). Attempts on
+ *       the wire are cancelled here and redriven after the fold.
+ *   M3  A machine leaves memory only when nothing points to it, everything it decided is durable and
+ *       its time to wake stands in the shard's heap of parked sagas (parked.c).
+ */
+#include "engine/engine_private.h"
+
+bool sk_id_is_lock(struct sk_str id)
+{
+    return sk_str_starts(id, SK_STR("@lock/"));
+}
+
+bool sk_machine_is_saga(const struct sk_machine *machine)
+{
+    return !machine->is_lock;
+}
+
+uint64_t sk_machine_seq(const struct sk_machine *machine)
+{
+    if (machine->state != SK_MACHINE_READY) return machine->durable_seq;
+    return machine->is_lock ? machine->as.lock.seq : machine->as.saga.seq;
+}
+
+bool sk_machine_is_clean(const struct sk_machine *machine)
+{
+    return machine->state == SK_MACHINE_READY && sk_machine_seq(machine) == machine->durable_seq;
+}
+
+struct sk_machine *sk_machine_find(struct sk_engine *engine, struct sk_str id)
+{
+    struct sk_machine *machine = NULL;
+    SK_TABLE_FIND(engine->machines, id, machine);
+    return machine;
+}
+
+static void on_wake(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    struct sk_machine *machine = sk_container_of(alarm, struct sk_machine, wake);
+    switch (machine->state) {
+    case SK_MACHINE_LOADING: return;
+    case SK_MACHINE_ABSENT: sk_jobs_run(machine); return;
+    case SK_MACHINE_STALE:
+        if (machine->work == NULL) sk_load_start(machine, NULL);
+        return;
+    case SK_MACHINE_READY: break;
+    }
+    int64_t now_ms = sk_engine_now(engine);
+    if (!sk_command_can_run(machine)) {
+        sk_alarm_set(engine, alarm, now_ms + SK_PAUSE_MS);
+        return;
+    }
+    uint64_t before = sk_machine_seq(machine);
+    struct sk_command command = { .kind = SK_COMMAND_WAKE,
+                                  .step = SK_STEP_NONE,
+                                  .item = -1,
+                                  .entropy = sk_engine_entropy(engine) };
+    machine->wake_floor_ms = now_ms + SK_PAUSE_MS;
+    if (!sk_command_decide(machine, &command, NULL)) return;
+    if (sk_machine_seq(machine) != before) {
+        machine->wake_floor_ms = 0;
+        sk_machine_settle(machine);
+    }
+}
+
+struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *shard,
+                                  struct sk_str id)
+{
+    struct sk_machine *machine = sk_alloc(sizeof *machine + id.size + 1);
+    if (machine == NULL) return NULL;
+    memcpy(machine->id_text, id.data, id.size);
+    machine->id = (struct sk_str){ machine->id_text, id.size };
+    machine->engine = engine;
+    machine->shard = shard;
+    machine->state = SK_MACHINE_ABSENT;
+    machine->is_lock = sk_id_is_lock(id);
+    machine->order = ++engine->next_order;
+    machine->wake.fn = on_wake;
+    struct sk_list *lists[] = { &machine->in_shard, &machine->dirty,   &machine->unsent,
+                                &machine->lru,      &machine->jobs,    &machine->waiters,
+                                &machine->watchers, &machine->flights, &machine->arrivals,
+                                &machine->load };
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) sk_list_init(lists[i]);
+    bool is_added = false;
+    SK_TABLE_ADD(engine->machines, machine, machine->id, is_added);
+    if (!is_added) {
+        sk_free(machine);
+        return NULL;
+    }
+    sk_list_push(&shard->machines, &machine->in_shard);
+    return machine;
+}
+
+struct sk_machine *sk_machine_get(struct sk_engine *engine, struct sk_str id)
+{
+    struct sk_machine *machine = sk_machine_find(engine, id);
+    if (machine != NULL) return machine;
+    machine = sk_machine_new(engine, sk_shard_of(engine, id), id);
+    if (machine != NULL) sk_load_start(machine, NULL);
+    return machine;
+}
+
+/* ---- leaving memory --------------------------------------------------------------------------- */
+
+static void leave_lru(struct sk_machine *machine)
+{
+    if (sk_list_is_empty(&machine->lru)) return;
+    sk_list_remove(&machine->lru);
+    machine->engine->idle_count -= 1;
+}
+
+static bool is_idle(const struct sk_machine *machine)
+{
+    if (machine->state == SK_MACHINE_LOADING || machine->state == SK_MACHINE_STALE) return false;
+    if (machine->state == SK_MACHINE_READY && !sk_machine_is_clean(machine)) return false;
+    if (machine->work != NULL || machine->decision != NULL || machine->resolving != NULL)
+        return false;
+    if (!sk_list_is_empty(&machine->dirty) || !sk_list_is_empty(&machine->unsent)) return false;
+    if (machine->jobs_count > 0 || machine->flights_count > 0 || machine->ready_count > 0)
+        return false;
+    if (!sk_list_is_empty(&machine->waiters) || !sk_list_is_empty(&machine->watchers)) return false;
+    if (!sk_list_is_empty(&machine->arrivals) || machine->admission.place != 0) return false;
+    if (machine->state == SK_MACHINE_ABSENT || machine->is_lock) return true;
+    return sk_saga_is_over(&machine->as.saga) || !sk_saga_is_flying(&machine->as.saga);
+}
+
+static void settle_wake(struct sk_machine *machine)
+{
+    if (machine->state != SK_MACHINE_READY || machine->is_lock) return;
+    int64_t wake_at_ms = sk_saga_wake_at(&machine->as.saga);
+    if (wake_at_ms == INT64_MAX) {
+        sk_alarm_clear(machine->engine, &machine->wake);
+        return;
+    }
+    if (wake_at_ms < machine->wake_floor_ms) wake_at_ms = machine->wake_floor_ms;
+    sk_alarm_set(machine->engine, &machine->wake, wake_at_ms);
+}
+
+void sk_machine_settle(struct sk_machine *machine)
+{
+    settle_wake(machine);
+    sk_slot_settle(machine);
+    leave_lru(machine);
+    if (is_idle(machine)) {
+        sk_list_push(&machine->engine->idle, &machine->lru);
+        machine->engine->idle_count += 1;
+    }
+}
+
+void sk_machine_unfold(struct sk_machine *machine)
+{
+    if (machine->is_folded && machine->is_lock) sk_lock_release(&machine->as.lock);
+    if (machine->is_folded && !machine->is_lock) sk_saga_release(&machine->as.saga);
+    machine->is_folded = false;
+    memset(&machine->as, 0, sizeof machine->as);
+    if (machine->entry != NULL) machine->entry->plan->refs -= 1;
+    machine->entry = NULL;
+    machine->has_tally = false;
+    machine->is_held = false;
+    machine->is_admitted = false;
+    machine->state = SK_MACHINE_ABSENT;
+}
+
+static void give_up_decided(struct sk_machine *machine)
+{
+    if (machine->decision != NULL) sk_decision_give_back(machine->engine, machine->decision);
+    machine->decision = NULL;
+    sk_list_remove(&machine->dirty);
+    sk_list_remove(&machine->unsent);
+    while (!sk_list_is_empty(&machine->arrivals)) {
+        struct sk_incoming *incoming =
+            sk_container_of(machine->arrivals.next, struct sk_incoming, node);
+        sk_list_remove(&incoming->node);
+        sk_inbox_lost(machine->shard, incoming);
+    }
+}
+
+void sk_machine_reset(struct sk_machine *machine, enum skald_status status, const char *why)
+{
+    struct sk_engine *engine = machine->engine;
+    sk_flights_cancel(machine);
+    sk_slot_leave(machine);
+    leave_lru(machine);
+    give_up_decided(machine);
+    sk_waiters_fail_all(machine, status, why, false);
+    sk_machine_unfold(machine);
+    machine->needs_recover = true;
+    bool is_stored = machine->durable_seq > 0 || machine->work != NULL;
+    machine->state = is_stored ? SK_MACHINE_STALE : SK_MACHINE_ABSENT;
+    sk_alarm_set(engine, &machine->wake, sk_engine_now(engine) + SK_PAUSE_MS);
+}
+
+void sk_machine_after_work(struct sk_machine *machine)
+{
+    if (machine->state != SK_MACHINE_STALE) return;
+    if (machine->durable_seq == 0) machine->state = SK_MACHINE_ABSENT;
+    sk_alarm_set(machine->engine, &machine->wake, sk_engine_now(machine->engine));
+}
+
+static void forget_in_work(struct sk_machine *machine)
+{
+    if (machine->work == NULL) return;
+    for (uint32_t i = 0; i < machine->work->items_count; i++) {
+        if (machine->work->items[i].machine == machine) machine->work->items[i].machine = NULL;
+    }
+}
+
+static void free_machine(struct sk_machine *machine)
+{
+    struct sk_engine *engine = machine->engine;
+    sk_load_forget(machine);
+    sk_start_forget(machine);
+    sk_start_key_end(machine);
+    leave_lru(machine);
+    forget_in_work(machine);
+    sk_machine_unfold(machine);
+    sk_alarm_clear(engine, &machine->wake);
+    sk_list_remove(&machine->in_shard);
+    SK_TABLE_REMOVE(engine->machines, machine);
+    sk_free(machine);
+}
+
+void sk_machine_drop(struct sk_machine *machine, enum skald_status status, const char *why)
+{
+    sk_flights_cancel(machine);
+    sk_slot_leave(machine);
+    give_up_decided(machine);
+    sk_jobs_fail_waiters(machine, status, why);
+    sk_jobs_release(machine);
+    sk_waiters_fail_all(machine, status, why, true);
+    sk_waiters_detach(machine);
+    free_machine(machine);
+}
+
+void sk_machine_free_all(struct sk_engine *engine)
+{
+    struct sk_machine *machine, *next;
+    HASH_ITER(hh, engine->machines, machine, next)
+    {
+        sk_flights_cancel(machine);
+        sk_slot_leave(machine);
+        if (machine->decision != NULL) sk_decision_give_back(engine, machine->decision);
+        machine->decision = NULL;
+        sk_jobs_release(machine);
+        free_machine(machine);
+    }
+}
+
+/* M3: out of memory only with its time to wake written down. */
+static bool may_leave(const struct sk_machine *machine)
+{
+    if (machine->state != SK_MACHINE_READY || machine->is_lock) return true;
+    const struct sk_saga *saga = &machine->as.saga;
+    int64_t wake_at_ms = sk_saga_is_over(saga) ? INT64_MAX : sk_saga_wake_at(saga);
+    return sk_parked_add(machine->shard, machine->no, wake_at_ms);
+}
+
+void sk_machines_shrink(struct sk_engine *engine)
+{
+    uint32_t tries = 16;
+    while (engine->idle_count > engine->options.cache_sagas_max && tries > 0) {
+        struct sk_machine *machine = sk_container_of(engine->idle.next, struct sk_machine, lru);
+        if (is_idle(machine) && may_leave(machine)) {
+            free_machine(machine);
+            continue;
+        }
+        tries -= 1;
+        sk_list_remove(&machine->lru);
+        sk_list_push(&engine->idle, &machine->lru);
+    }
+}
