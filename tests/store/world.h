@@ -30,7 +30,7 @@ struct world {
     struct fake_runtime *runtime;
     struct sk_store *store;
     char folder[64];  /* temporary, removed at the end */
-    char path[80];    /* a file in it */
+    char path[128];   /* a file in it */
     struct sk_arena arena;
     uint32_t checkpoint_pages, pages_max, read_ms_max; /* settings of back-ends that have them */
     struct {

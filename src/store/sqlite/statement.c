@@ -6,14 +6,41 @@
 
 enum { RESULT_MASK = 0xff };
 
+/* errno of the last failed call on one of the connection's two files. sqlite3_system_errno() is not
+ * enough: by the time it looks, the rollback has had its own calls. The commit connection writes only
+ * the log and the checkpointer only the database, so the file is the right one. */
+static int file_errno(sqlite3 *db, int file_operation)
+{
+    sqlite3_file *file = NULL;
+    int os_error = 0;
+    if (sqlite3_file_control(db, NULL, file_operation, &file) != SQLITE_OK) return 0;
+    if (file == NULL || file->pMethods == NULL) return 0;
+    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &os_error);
+    return os_error;
+}
+
+static bool is_room_errno(int os_error)
+{
+    return os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG;
+}
+
+static int write_errno(sqlite3 *db)
+{
+    int log = file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER);
+    return is_room_errno(log) ? log : file_errno(db, SQLITE_FCNTL_FILE_POINTER);
+}
+
 void sk_sqlite_fault_take(sqlite3 *db, int code, struct sk_sqlite_fault *out_fault)
 {
     *out_fault = (struct sk_sqlite_fault){ .code = code };
-    if (db != NULL && (code & RESULT_MASK) != SQLITE_CONSTRAINT)
-        out_fault->os_error = sqlite3_system_errno(db);
     bool is_last = db != NULL && sqlite3_extended_errcode(db) == code;
     snprintf(out_fault->text, sizeof out_fault->text, "%s",
              is_last ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+    if (db == NULL || (code & RESULT_MASK) != SQLITE_IOERR) return;
+    out_fault->os_error = write_errno(db);
+    if (out_fault->os_error != 0)
+        snprintf(out_fault->text, sizeof out_fault->text, "%s: %s", sqlite3_errstr(code),
+                 strerror(out_fault->os_error));
 }
 
 /* A write() that found no room has lost nothing: what it wrote is rolled back. A failed sync is
@@ -22,8 +49,7 @@ static bool is_no_room(const struct sk_sqlite_fault *fault)
 {
     bool is_write = fault->code == SQLITE_IOERR_WRITE || fault->code == SQLITE_IOERR_SHMSIZE ||
                     fault->code == SQLITE_IOERR_TRUNCATE;
-    return is_write && (fault->os_error == ENOSPC || fault->os_error == EDQUOT ||
-                        fault->os_error == EFBIG);
+    return is_write && is_room_errno(fault->os_error);
 }
 
 enum sk_part_result sk_sqlite_fault_result(const struct sk_sqlite_fault *fault)
