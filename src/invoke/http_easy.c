@@ -97,13 +97,21 @@ static bool set_protocol(CURL *easy)
            SET(easy, CURLOPT_MAXAGE_CONN, (long)SK_HTTP_IDLE_S_MAX);
 }
 
-CURL *sk_http_easy_new(const struct sk_http_invoker *invoker)
+static bool set_sockets(CURL *easy, struct sk_http_invoker *invoker)
+{
+    return SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)invoker->options.connect_timeout_ms) &&
+           SET(easy, CURLOPT_OPENSOCKETFUNCTION, sk_http_open_socket) &&
+           SET(easy, CURLOPT_OPENSOCKETDATA, invoker) &&
+           SET(easy, CURLOPT_CLOSESOCKETFUNCTION, sk_http_close_socket) &&
+           SET(easy, CURLOPT_CLOSESOCKETDATA, invoker);
+}
+
+CURL *sk_http_easy_new(struct sk_http_invoker *invoker)
 {
     CURL *easy = curl_easy_init();
     if (easy == NULL) return NULL;
     bool is_set = set_protocol(easy) && set_tls_and_proxy(easy, invoker) &&
-                  SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)invoker->options.connect_timeout_ms) &&
-                  SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+                  set_sockets(easy, invoker) && SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
                   SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
                   SET(easy, CURLOPT_PREREQFUNCTION, on_sending);
     if (is_set) return easy;

@@ -80,6 +80,7 @@ struct sk_http_invoker {
     bool has_global;
     CURLM *multi;
     struct event multi_timer;
+    struct sk_http_watch *watches; /* uthash by descriptor */
     struct sk_http_pool pool;
     struct sk_http_transfer *transfers; /* uthash by ticket */
     uint32_t transfers_count;
@@ -110,11 +111,15 @@ void sk_http_pool_launch(struct sk_http_invoker *invoker, struct sk_http_host *h
 void sk_http_pool_leave(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer);
 
 /* http_easy.c: one easy handle. */
-CURL *sk_http_easy_new(const struct sk_http_invoker *invoker);
+CURL *sk_http_easy_new(struct sk_http_invoker *invoker);
 /* Loads the transfer's request into its handle. */
 bool sk_http_easy_load(struct sk_http_transfer *transfer);
 
-/* http_multi.c */
+/* http_multi.c. The two callbacks are for the handles: libcurl opens and closes its sockets by
+ * them, with the invoker as context. */
+curl_socket_t sk_http_open_socket(void *context, curlsocktype purpose,
+                                  struct curl_sockaddr *address);
+int sk_http_close_socket(void *context, curl_socket_t fd);
 enum skald_status sk_http_multi_init(struct sk_http_invoker *invoker) SK_MUST_CHECK;
 void sk_http_multi_release(struct sk_http_invoker *invoker);
 

@@ -453,6 +453,21 @@ static void test_answers(void **state)
     close_world(&world);
 }
 
+/* By name: a resolver's thread, and an address of the other family that refuses. */
+static void test_a_host_with_a_name(void **state)
+{
+    (void)state;
+    struct world world;
+    open_with(&world, (struct sk_http_options){ 0 });
+    char target[64];
+    (void)snprintf(target, sizeof target, "HTTP://LocalHost:%u/json",
+                   skt_polite_port(world.polite));
+    expect(&world, target, YES, "", "{\"ok\": true}");
+    expect(&world, target, YES, "", "{\"ok\": true}");
+    assert_int_equal(skt_polite_connections(world.polite), 1);
+    close_world(&world);
+}
+
 static void test_participants_that_misbehave(void **state)
 {
     (void)state;
@@ -862,6 +877,7 @@ int main(void)
         cmocka_unit_test(test_what_was_lost),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_a_host_with_a_name),
         cmocka_unit_test(test_participants_that_misbehave),
         cmocka_unit_test(test_what_never_left),
         cmocka_unit_test(test_a_handshake_that_does_not_end),
