@@ -246,7 +246,7 @@ int cli_client_complain(struct cli_client *client, const struct cli_reply *reply
         return cli_fail(
             cli, CLI_OUT_OF_REACH,
             "start one with `skald serve`, or name it with --server URL or SKALD_SERVER",
-            "no server answers at %s: %s", client->address, client->trouble);
+            "no server answers at %s (%s)", client->address, client->trouble);
     }
     struct sk_str problem = sk_buf_view(&reply->body);
     int code = code_of(reply);

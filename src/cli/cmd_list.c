@@ -33,9 +33,17 @@ static const struct cli_option options[] = {
     { 0 },
 };
 
+/* Empty where there is none (null). */
+static struct sk_str text_of(struct cli_table *table, struct sk_str object, const char *name)
+{
+    struct sk_str value = sk_json_member(object, sk_str_of(name));
+    if (sk_json_type(value) != SK_JSON_STRING) return (struct sk_str){ 0 };
+    return sk_json_string(value, &table->arena);
+}
+
 static void put_member(struct cli_table *table, struct sk_str object, const char *name)
 {
-    struct sk_str text = sk_json_string(sk_json_member(object, sk_str_of(name)), &table->arena);
+    struct sk_str text = text_of(table, object, name);
     bool is_state = strcmp(name, "state") == 0;
     cli_table_put(table, text, is_state ? cli_state_colour(text) : CLI_PLAIN);
 }
@@ -43,7 +51,7 @@ static void put_member(struct cli_table *table, struct sk_str object, const char
 /* "2026-01-02T03:04:05.678Z" → "2026-01-02 03:04:05" */
 static void put_time(struct cli_table *table, struct sk_str object, const char *name)
 {
-    struct sk_str text = sk_json_string(sk_json_member(object, sk_str_of(name)), &table->arena);
+    struct sk_str text = text_of(table, object, name);
     char *copy = sk_arena_text(&table->arena, sk_str_sub(text, 0, 19));
     if (copy == NULL) return;
     if (text.size > 10) copy[10] = ' ';

@@ -220,7 +220,7 @@ static void print_cell(const struct cli_cell *cell, size_t width, bool is_right,
     if (is_right) (void)fprintf(out, "%*s", blanks, "");
     bool is_coloured = has_colours && cell->colour != CLI_PLAIN;
     if (is_coloured) (void)fputs(cli_colour_code(cell->colour), out);
-    (void)fwrite(cell->text.data, 1, cell->text.size, out);
+    if (cell->text.size > 0) (void)fwrite(cell->text.data, 1, cell->text.size, out);
     if (is_coloured) (void)fputs("\033[0m", out);
     if (is_last) {
         (void)fputc('\n', out);

@@ -276,8 +276,10 @@ void tree_print_event(const struct cli_tree *tree, struct sk_str event)
     cli_event_detail(event, &detail);
     int64_t after_ms = tree_time_of(event, "at") - tree->created_ms;
     cli_text_safe(&safe, sk_buf_view(&detail));
-    (void)fprintf(tree->cli->out, "  +%" PRId64 ".%03" PRId64 " s  %-24s %-16s", after_ms / 1000,
-                  after_ms % 1000, sk_buf_text(&type), sk_buf_text(&step));
+    bool is_more = step.size > 0 || safe.size > 0;
+    (void)fprintf(tree->cli->out, "  +%" PRId64 ".%03" PRId64 " s  %-*s", after_ms / 1000,
+                  after_ms % 1000, is_more ? 24 : 0, sk_buf_text(&type));
+    if (is_more) (void)fprintf(tree->cli->out, " %-*s", safe.size > 0 ? 16 : 0, sk_buf_text(&step));
     if (attempt > 1) (void)fprintf(tree->cli->out, " attempt %" PRId64, attempt);
     if (safe.size > 0) (void)fprintf(tree->cli->out, " %s", sk_buf_text(&safe));
     (void)fputc('\n', tree->cli->out);
