@@ -191,6 +191,7 @@ static bool set_member(struct sk_exchange *x, const struct sk_input *input, stru
     enum sk_json_type type = sk_json_type(value);
     struct sk_texts texts;
     int64_t number = 0;
+    bool is_number;
     switch (input->kind) {
     case SK_INPUT_TEXT:
     case SK_INPUT_PROSE:
@@ -217,7 +218,8 @@ static bool set_member(struct sk_exchange *x, const struct sk_input *input, stru
         return set_duration(x, input, sk_json_string(value, &x->arena), field);
     case SK_INPUT_NUMBER:
         if (type != SK_JSON_NUMBER) return refuse_type(x, input, value);
-        return set_number(x, input, sk_json_to_i64(value, &number), number, field);
+        is_number = sk_json_to_i64(value, &number);
+        return set_number(x, input, is_number, number, field);
     case SK_INPUT_FLAG:
         if (type != SK_JSON_TRUE && type != SK_JSON_FALSE) return refuse_type(x, input, value);
         *(bool *)field = type == SK_JSON_TRUE;
@@ -323,13 +325,14 @@ static bool set_param(struct sk_exchange *x, const struct sk_input *input, struc
                       void *field)
 {
     int64_t number = 0;
+    bool is_number = sk_str_to_i64(value, &number);
     switch (input->kind) {
     case SK_INPUT_TEXT:
     case SK_INPUT_PROSE:
     case SK_INPUT_NAME:
     case SK_INPUT_ID: *(struct sk_str *)field = value; return check_text(x, input, value);
     case SK_INPUT_DURATION: return set_duration(x, input, value, field);
-    case SK_INPUT_NUMBER: return set_number(x, input, sk_str_to_i64(value, &number), number, field);
+    case SK_INPUT_NUMBER: return set_number(x, input, is_number, number, field);
     case SK_INPUT_FLAG:
         *(bool *)field = value.size == 0 || sk_str_is(value, "true") || sk_str_is(value, "1");
         return true;
