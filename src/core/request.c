@@ -275,7 +275,9 @@ int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item,
     const struct sk_unit *unit = sk_saga_unit(saga, step, item);
     if (s->step_timeout_ms > 0 && unit != NULL) {
         int64_t from = unit->first_start_at_ms != 0 ? unit->first_start_at_ms : turn->now_ms;
-        deadline = least(deadline, from + s->step_timeout_ms);
+        /* Once it has passed, whoever still tries is not bound by it: see is_never_given_up. */
+        if (from + s->step_timeout_ms > turn->now_ms)
+            deadline = least(deadline, from + s->step_timeout_ms);
     }
     bool is_bounded = saga->state == SK_SAGA_RUNNING && !saga->is_past_pivot &&
                       !saga->plan->is_forward && !s->is_detached;
