@@ -1,7 +1,7 @@
 /*
  * check_order.c: law 7. Going forward, a step starts only when its dependencies are settled. Going back,
  * first compensations begin in descending order of their steps' first start (`sequential`), or after those
- * of all dependants (`parallel`); items of a step in descending order.
+ * of all dependants (`parallel`); items of a step in descending order, unless several go at once.
  *
  * Judged by the history alone. What an operator, the sweep or a late answer takes up again comes out of
  * order by right, so such a history is judged up to there.
@@ -60,7 +60,8 @@ static void judge_undo(struct sim_world *world, const struct sim_row *row, const
 {
     struct unit_order *mine = &orders->steps[event->step];
     world->checks->judged[SIM_CHECK_ORDER] += 1;
-    if (mine->undo_begun != 0 && event->item >= 0 && event->item > mine->last_item_begun) {
+    bool is_one_by_one = event->item >= 0 && plan->steps[event->step].parallel <= 1;
+    if (mine->undo_begun != 0 && is_one_by_one && event->item > mine->last_item_begun) {
         sim_fail(world, "undo order", row->head.id, "event %llu undoes item %d after item %d", (unsigned long long)event->seq,
                  event->item, mine->last_item_begun);
     }
