@@ -282,6 +282,20 @@ static void refuse_secrets(struct checker *checker, const struct sk_dsl_node *no
     }
 }
 
+/* Where secrets are resolved, an escaped one would be taken for a real one. */
+static void refuse_literals(struct checker *checker, const struct sk_dsl_node *node)
+{
+    for (size_t i = 0; !node->has_secret && i + 9 <= node->text.size; i++) {
+        if (memcmp(node->text.data + i, "${secret:", 9) != 0) continue;
+        report(checker, node, "secret_place", "use a single $ for a secret",
+               "looks like a secret where secrets are resolved");
+        break;
+    }
+    for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
+        refuse_literals(checker, child);
+    }
+}
+
 /* A value of a row whose type is a container. */
 static void check_container(struct checker *checker, const struct sk_dsl_node *node,
                             const struct sk_key *key)
@@ -301,7 +315,11 @@ static void check_value(struct checker *checker, const struct sk_dsl_node *node,
                         const struct sk_key *key)
 {
     bool has_rows = key->map != NULL && !sk_dsl_is_scalar(node);
-    if (!has_rows && !key->may_hold_secret) refuse_secrets(checker, node);
+    if (key->may_hold_secret) {
+        refuse_literals(checker, node);
+    } else if (!has_rows) {
+        refuse_secrets(checker, node);
+    }
     switch (key->type) {
     case SK_KEY_TEXT: check_text(checker, node, key); break;
     case SK_KEY_NAME:

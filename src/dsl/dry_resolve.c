@@ -45,6 +45,13 @@ struct resolver {
     bool reads_output;
 };
 
+/* Clearing forgets a failure, so it is kept first. */
+static void fresh_text(struct resolver *r)
+{
+    if (r->text.failed) r->run->arena.failed = true;
+    sk_buf_clear(&r->text);
+}
+
 static struct sk_str keep(struct resolver *r)
 {
     if (r->text.failed) r->run->arena.failed = true;
@@ -53,7 +60,7 @@ static struct sk_str keep(struct resolver *r)
 
 static struct sk_str quoted(struct resolver *r, struct sk_str text)
 {
-    sk_buf_clear(&r->text);
+    fresh_text(r);
     sk_json_quote(&r->text, text);
     return keep(r);
 }
@@ -83,7 +90,7 @@ static void put_template(struct resolver *r, struct sk_json_writer *w, const cha
                          const struct sk_template *template)
 {
     if (template == NULL) return;
-    sk_buf_clear(&r->text);
+    fresh_text(r);
     append_text(r, template, &r->text);
     sk_json_key(w, name);
     sk_json_put_str(w, sk_buf_view(&r->text));
@@ -94,7 +101,7 @@ static void put_document(struct resolver *r, struct sk_json_writer *w, const cha
 {
     if (document == NULL) return;
     note_refs(r, sk_document_refs(document));
-    sk_buf_clear(&r->text);
+    fresh_text(r);
     sk_document_render(document, &r->scope, &r->scratch, &r->text);
     sk_json_key(w, name);
     sk_json_put_raw(w, sk_buf_view(&r->text));
@@ -107,7 +114,7 @@ static void put_pairs(struct resolver *r, struct sk_json_writer *w, const char *
     sk_json_key(w, name);
     sk_json_begin_object(w);
     for (uint32_t i = 0; i < count; i++) {
-        sk_buf_clear(&r->text);
+        fresh_text(r);
         append_text(r, pairs[i].value, &r->text);
         sk_json_key_str(w, pairs[i].name);
         sk_json_put_str(w, sk_buf_view(&r->text));
@@ -119,7 +126,7 @@ static void put_pairs(struct resolver *r, struct sk_json_writer *w, const char *
 static void put_url(struct resolver *r, struct sk_json_writer *w, const struct sk_action *action)
 {
     struct sk_buf *text = &r->text;
-    sk_buf_clear(text);
+    fresh_text(r);
     if (action->endpoint == NULL) sk_buf_append_text(text, "(configured)");
     append_text(r, action->endpoint, text);
     struct sk_buf path;
@@ -197,7 +204,7 @@ static struct sk_str find_items(struct resolver *r, const struct sk_step *step)
 {
     const struct sk_refs *refs = sk_template_refs(step->items);
     if ((refs->roots & SK_ROOT_BIT(SK_ROOT_OUTPUT)) != 0) return (struct sk_str){ 0 };
-    sk_buf_clear(&r->text);
+    fresh_text(r);
     sk_template_render_json(step->items, &r->scope, &r->scratch, &r->text);
     struct sk_str items = keep(r);
     return sk_json_type(items) == SK_JSON_ARRAY ? items : (struct sk_str){ 0 };
@@ -236,7 +243,7 @@ static bool is_skipped(struct resolver *r, const struct sk_step *step)
     uint32_t roots = sk_condition_refs(step->condition)->roots;
     if (step->variables != NULL) {
         roots |= sk_document_refs(step->variables)->roots;
-        sk_buf_clear(&r->text);
+        fresh_text(r);
         sk_document_render(step->variables, &r->scope, &r->scratch, &r->text);
         r->values.variables = keep(r);
     }

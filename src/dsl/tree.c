@@ -307,14 +307,16 @@ struct sk_dsl_node *sk_include_read(const struct sk_source *source, struct sk_st
 {
     struct sk_dsl_node *node = NULL;
     struct sk_buf joined;
-    sk_buf_init(&joined, 4096);
+    sk_buf_init(&joined, 0);
     if (source->tree->options->include == NULL) {
         refuse_include(source, mark, "include_refused", "send one document without includes", path,
                        "files cannot be included here");
-    } else if (!join_path(folder_of(source->path), path, &joined)) {
+    } else if (!join_path(folder_of(source->path), path, &joined) && !joined.failed) {
         refuse_include(source, mark, "include_outside",
                        "use a relative path below the definition's folder", path,
                        "not inside the definition's folder");
+    } else if (joined.failed) {
+        source->tree->arena.failed = true;
     } else if (source->includes_count >= INCLUDES_MAX) {
         refuse_include(source, mark, "include_too_deep", "include fewer levels", path,
                        "more than 10 files within each other");
