@@ -1,8 +1,9 @@
 /*
  * delivery.h: brings answers of a store to the loop, in order, one post for many.
  *
- * An item is embedded in the back-end's request; `run` is called on the loop exactly once, or `drop`
- * (on the loop too, inside close) if the store is freed first: so no `done` comes after free.
+ * An item is embedded in the back-end's request; `run` is called on the loop exactly once, or
+ * `drop` (on the loop too, inside close) if the store is freed first: so no `done` comes after
+ * free.
  *
  *   D1  A post is outstanding exactly while the list is not empty or is being run.
  *   D2  The object outlives the store by the posts that are outstanding: it is counted.

@@ -48,18 +48,12 @@ static void answer_run(struct sk_delivery_item *item)
 {
     struct answer *answer = sk_container_of(item, struct answer, item);
     switch (answer->kind) {
-    case ANSWER_BATCH:
-        answer->done.batch(answer->context, answer->batch);
-        break;
-    case ANSWER_ROWS:
-        answer->done.rows(answer->context, &answer->rows);
-        break;
+    case ANSWER_BATCH: answer->done.batch(answer->context, answer->batch); break;
+    case ANSWER_ROWS: answer->done.rows(answer->context, &answer->rows); break;
     case ANSWER_TAKE:
         answer->done.take(answer->context, answer->status, &answer->shard, &answer->error);
         break;
-    case ANSWER_STATUS:
-        answer->done.status(answer->context, answer->status, &answer->error);
-        break;
+    case ANSWER_STATUS: answer->done.status(answer->context, answer->status, &answer->error); break;
     }
     answer_drop(item);
 }

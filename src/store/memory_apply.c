@@ -1,14 +1,14 @@
 /*
  * memory_apply.c: what a part does to the tables, after memory_check.c let it pass.
  */
-#include "store/memory_data.h"
 #include "store/memory_check.h"
+#include "store/memory_data.h"
 
 #include <stdlib.h>
 
 enum { CAPACITY_FIRST = 4 };
 
-/* ---- finding ----------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 struct memory_saga *sk_memory_saga(const struct memory_shard *shard, uint64_t no, size_t *out_index)
 {
@@ -61,7 +61,7 @@ size_t sk_memory_event(const struct memory_saga *saga, uint64_t seq)
     return low;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 /* Room for one more element of `size`. */
 static void grow(void *array, size_t count, size_t *capacity, size_t size)
@@ -107,7 +107,7 @@ static void row_put(struct memory_row **table, struct memory_row *row)
     HASH_ADD_KEYPTR(hh, *table, row->name.data, row->name.size, row);
 }
 
-/* ---- sagas and events -------------------------------------------------------------------------- */
+/* ---- sagas and events ------------------------------------------------------------------------ */
 
 static struct memory_saga *saga_ensure(struct memory_shard *shard, uint64_t no)
 {
@@ -191,11 +191,13 @@ static void saga_remove(struct memory_data *data, struct memory_shard *shard, ui
     struct memory_saga *saga = sk_memory_saga(shard, no, &index);
     if (saga == NULL) return;
     struct memory_row *row, *next;
-    HASH_ITER(hh, shard->keys, row, next) {
+    HASH_ITER(hh, shard->keys, row, next)
+    {
         if (saga->texts != NULL && sk_str_equal(row->target, saga->head.id))
             row_remove(&shard->keys, row->name);
     }
-    HASH_ITER(hh, shard->letters, row, next) {
+    HASH_ITER(hh, shard->letters, row, next)
+    {
         if (row->no == no) row_remove(&shard->letters, row->name);
     }
     events_drop(shard, saga, saga->events_count);
@@ -244,7 +246,8 @@ static void tag_put(struct memory_shard *shard, const struct sk_tag_row *row)
     struct memory_saga *saga = saga_ensure(shard, row->no);
     for (const struct memory_tag *tag = saga->tags; tag != NULL; tag = tag->next)
         if (sk_str_equal(tag->key, row->key) && sk_str_equal(tag->value, row->value)) return;
-    struct memory_tag *tag = sk_memory_must(sk_alloc(sizeof *tag + row->key.size + row->value.size));
+    struct memory_tag *tag =
+        sk_memory_must(sk_alloc(sizeof *tag + row->key.size + row->value.size));
     char *at = (char *)(tag + 1);
     tag->key = put_text(&at, row->key);
     tag->value = put_text(&at, row->value);
@@ -267,7 +270,7 @@ static void tally_add(struct memory_shard *shard, const struct sk_tally_row *row
     tally->row.n += row->n;
 }
 
-/* ---- the part ---------------------------------------------------------------------------------- */
+/* ---- the part -------------------------------------------------------------------------------- */
 
 static void insert_named_rows(struct memory_shard *shard, const struct sk_part *part)
 {
@@ -317,8 +320,7 @@ static void remove_named_rows(struct memory_shard *shard, const struct sk_part *
         row_remove(&shard->letters, part->letters_gone[i]);
     for (uint32_t i = 0; i < part->trims_count; i++) {
         struct memory_saga *saga = sk_memory_saga(shard, part->trims[i].no, NULL);
-        if (saga != NULL)
-            events_drop(shard, saga, sk_memory_event(saga, part->trims[i].below_seq));
+        if (saga != NULL) events_drop(shard, saga, sk_memory_event(saga, part->trims[i].below_seq));
     }
 }
 
@@ -340,12 +342,13 @@ void sk_memory_apply(struct memory_data *data, struct sk_part *part, int64_t now
     part->message[0] = '\0';
 }
 
-/* ---- the end ----------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void rows_free(struct memory_row **table)
 {
     struct memory_row *row, *next;
-    HASH_ITER(hh, *table, row, next) {
+    HASH_ITER(hh, *table, row, next)
+    {
         HASH_DEL(*table, row);
         sk_free(row);
     }
@@ -361,7 +364,8 @@ static void shard_release(struct memory_data *data, struct memory_shard *shard)
     rows_free(&shard->letters);
     rows_free(&shard->cursors);
     struct memory_tally *tally, *next;
-    HASH_ITER(hh, shard->tallies, tally, next) {
+    HASH_ITER(hh, shard->tallies, tally, next)
+    {
         HASH_DEL(shard->tallies, tally);
         sk_free(tally);
     }
@@ -374,7 +378,8 @@ void sk_memory_data_release(struct memory_data *data)
 {
     for (uint32_t i = 0; i < data->shards_count; i++) shard_release(data, &data->shards[i]);
     struct memory_definition *definition, *next;
-    HASH_ITER(hh, data->definitions, definition, next) {
+    HASH_ITER(hh, data->definitions, definition, next)
+    {
         HASH_DEL(data->definitions, definition);
         sk_free(definition);
     }

@@ -56,7 +56,8 @@ static bool check_events(const struct memory_shard *shard, struct sk_part *part,
                          struct sk_arena *scratch)
 {
     size_t count = part->events_count;
-    const struct sk_event_row **sorted = SK_ARENA_ARRAY(scratch, const struct sk_event_row *, count);
+    const struct sk_event_row **sorted =
+        SK_ARENA_ARRAY(scratch, const struct sk_event_row *, count);
     SK_ASSERT(sorted != NULL || count == 0);
     for (size_t i = 0; i < count; i++) sorted[i] = &part->events[i];
     if (count > 1) qsort(sorted, count, sizeof *sorted, compare_events);

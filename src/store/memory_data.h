@@ -108,7 +108,8 @@ void sk_memory_read(const struct memory_data *data, const struct sk_read *read,
 void sk_memory_data_release(struct memory_data *data);
 
 /* The saga, or where it would be (its index). */
-struct memory_saga *sk_memory_saga(const struct memory_shard *shard, uint64_t no, size_t *out_index);
+struct memory_saga *sk_memory_saga(const struct memory_shard *shard, uint64_t no,
+                                   size_t *out_index);
 struct memory_row *sk_memory_row(struct memory_row *table, struct sk_str name);
 /* Index of the first place with position >= `position`. */
 size_t sk_memory_place(const struct memory_shard *shard, uint64_t position);

@@ -6,7 +6,7 @@
 typedef void read_kind(const struct memory_data *data, const struct sk_read *read,
                        struct sk_rows *rows);
 
-/* ---- collecting and sorting pointers ------------------------------------------------------------ */
+/* ---- collecting and sorting pointers --------------------------------------------------------- */
 
 struct found {
     const void **items;
@@ -28,7 +28,7 @@ static void found_sort(struct found *found, int (*compare)(const void *, const v
     if (found->count > 1) qsort(found->items, found->count, sizeof *found->items, compare);
 }
 
-/* ---- heads --------------------------------------------------------------------------------------- */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 static void add_head(struct sk_rows *rows, const struct sk_head *head)
 {
@@ -130,7 +130,7 @@ static void read_list(const struct memory_data *data, const struct sk_read *read
     sk_free(found.items);
 }
 
-/* ---- events -------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 /* false when the answer is full. */
 static bool add_event(const struct sk_read *read, struct sk_rows *rows,
@@ -166,7 +166,7 @@ static void read_positions(const struct memory_data *data, const struct sk_read 
     }
 }
 
-/* ---- rows found by a text ------------------------------------------------------------------------ */
+/* ---- rows found by a text -------------------------------------------------------------------- */
 
 static int compare_rows_by_name(const void *a, const void *b)
 {
@@ -284,7 +284,7 @@ static void read_letters(const struct memory_data *data, const struct sk_read *r
     sk_free(found.items);
 }
 
-/* ---- definitions, tallies, shards ---------------------------------------------------------------- */
+/* ---- definitions, tallies, shards ------------------------------------------------------------ */
 
 static int compare_definitions(const void *a, const void *b)
 {

@@ -5,23 +5,26 @@
  *
  *   R1  A shard begins at epoch 0, position 1: no saga has the number 0, and `after = 0` means all.
  *   R2  Inside a part: first `removed`, then what is inserted, then `*_gone` and `trims`.
- *   R3  A head's id, space, definition, is_lock, business_key, parent and created_at are those of its
- *       first writing; later heads of the same number change the other fields only.
- *   R4  REFUSED: a (no, seq), message id or consumed id that is there already, the id of another saga,
- *       a running start key of another saga, a shard that does not exist, a position ≥ 2^48.
+ *   R3  A head's id, space, definition, is_lock, business_key, parent and created_at are those of
+ *       its first writing; later heads of the same number change the other fields only.
+ *   R4  REFUSED: a (no, seq), message id or consumed id that is there already, the id of another
+ *       saga, a running start key of another saga, a shard that does not exist, a position ≥ 2^48.
  *       A dead letter, a cursor or a tag that is there already is replaced.
- *   R5  A start key is expired at t when expires_at_ms <= t; the time of a part is when it was submitted.
+ *   R5  A start key is expired at t when expires_at_ms <= t; the time of a part is when it was
+ *       submitted.
  *   R6  `removed` takes the saga's head, events, tags, start keys and dead letters; messages stay.
  *   R7  Orders and how to go on (limit cuts; has_more tells):
  *         EVENTS seq, `after`; ACTIVE no, `after`; POSITIONS position, `after`
  *         LIST newest (created_at, id) first, filter.cursor_*; locks are not listed
  *         MESSAGES in the order they were written, `id` = the last one seen (gone: from the start)
  *         CONSUMED by id, `id` = the last one seen
- *         DEFINITIONS all: by (id, version), (`key`, `version`) = the last one seen; by digest or by id: one
- *         DEAD_LETTERS newest (at, id) first, filter.cursor_*; `id` = only that one;
+ *         DEFINITIONS all: by (id, version), (`key`, `version`) = the last one seen; by digest or
+ *         by id: one DEAD_LETTERS newest (at, id) first, filter.cursor_*; `id` = only that one;
  *                      shard SK_SHARD_ALL = of every shard
- *         CURSOR by name, of `shard`, `key` = only that one; TALLIES by (definition, state), zeros left out
- *   R8  An answer is also cut, with has_more, after SK_READ_BYTES_MAX bytes, but never before one row.
+ *         CURSOR by name, of `shard`, `key` = only that one; TALLIES by (definition, state), zeros
+ *         left out
+ *   R8  An answer is also cut, with has_more, after SK_READ_BYTES_MAX bytes, but never before one
+ *       row.
  *   R9  take(): the row given to done is the new one; with BUSY and FENCED it is the present one.
  */
 #ifndef SK_STORE_ROWS_H
@@ -51,14 +54,15 @@ static inline bool sk_head_is_active(const struct sk_head *head)
 }
 
 uint32_t sk_read_limit(const struct sk_read *read);
-/* true: the answer holds all it may (R8, limit); the reader sets has_more if there is another row. */
+/* true: the answer holds all it may (R8, limit); the reader sets has_more if there is another
+ * row. */
 bool sk_rows_is_full(const struct sk_rows *rows, uint32_t count, uint32_t limit);
 
-/* Room for one more element in an array that lives in an arena and grows by doubling. Returns the new
- * element, zeroed, or NULL with the arena failed. */
+/* Room for one more element in an array that lives in an arena and grows by doubling. Returns the
+ * new element, zeroed, or NULL with the arena failed. */
 void *sk_rows_add(struct sk_arena *arena, void **array, uint32_t *count, size_t size);
-#define SK_ROWS_ADD(rows, member)                                                                  \
-    sk_rows_add(&(rows)->arena, (void **)&(rows)->member, &(rows)->member##_count,                 \
+#define SK_ROWS_ADD(rows, member)                                                  \
+    sk_rows_add(&(rows)->arena, (void **)&(rows)->member, &(rows)->member##_count, \
                 sizeof *(rows)->member)
 
 /* Deep copies: the texts go into the arena, which the caller checks for `failed`. */

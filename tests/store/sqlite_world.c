@@ -32,7 +32,8 @@ void sqlite_must_refuse(struct world *world, const char *path, enum skald_status
     skald_error error = { 0 };
     enum skald_status have = sk_sqlite_store_open(&options, &store, &error);
     if (have != status || strstr(error.message, word) == NULL)
-        fprintf(stderr, "have %d \"%s\"\nwanted %d \"… %s …\"\n", have, error.message, status, word);
+        fprintf(stderr, "have %d \"%s\"\nwanted %d \"… %s …\"\n", have, error.message, status,
+                word);
     assert_int_equal(have, status);
     assert_non_null(strstr(error.message, word));
     assert_non_null(strstr(error.message, path)); /* names the file */

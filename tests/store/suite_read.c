@@ -81,8 +81,9 @@ static void put_head(struct world *world, uint32_t shard, struct sk_head head)
 void active_heads(void **state)
 {
     struct world *world = *state;
-    static const bool is_ended[] = { [3] = true, [5] = true, [6] = true, [7] = true, [8] = true,
-                                     [9] = false };
+    static const bool is_ended[] = {
+        [3] = true, [5] = true, [6] = true, [7] = true, [8] = true, [9] = false
+    };
     char id[16];
     for (uint8_t s = 1; s <= 9; s++) {
         snprintf(id, sizeof id, "state-%u", s);
@@ -171,8 +172,10 @@ void lists_page_newest_first_with_ties(void **state)
 
 static void put_listed(struct world *world)
 {
-    struct sk_definition_row definition = { .digest = digest_of("order 1"), .id = SK_STR("order"),
-                                            .version = SK_STR("1"), .source = SK_STR("s") };
+    struct sk_definition_row definition = { .digest = digest_of("order 1"),
+                                            .id = SK_STR("order"),
+                                            .version = SK_STR("1"),
+                                            .source = SK_STR("s") };
     assert_int_equal(world_define(world, &definition, false, NULL), SKALD_OK);
     definition.digest = digest_of("order 2");
     definition.version = SK_STR("2");
@@ -199,7 +202,8 @@ static void put_listed(struct world *world)
     }
 }
 
-static void expect_list(struct world *world, const struct sk_list_filter *filter, const char *wanted)
+static void expect_list(struct world *world, const struct sk_list_filter *filter,
+                        const char *wanted)
 {
     struct sk_read read = { .kind = SK_READ_LIST, .filter = *filter };
     const struct sk_rows *rows = world_read(world, &read);
@@ -212,7 +216,7 @@ static void expect_list(struct world *world, const struct sk_list_filter *filter
     }
     assert_string_equal(have, wanted);
 }
-#define EXPECT_LIST(world, wanted, ...)                                                            \
+#define EXPECT_LIST(world, wanted, ...) \
     expect_list((world), &(struct sk_list_filter){ __VA_ARGS__ }, (wanted))
 
 void lists_filter(void **state)
@@ -237,8 +241,8 @@ void lists_filter(void **state)
                 .cursor_id = SK_STR("residue"), .created_from_ms = 101);
 }
 
-/* Every pair of conditions at once, against the saga that meets them all: whichever index leads, the
- * other condition must still be tested, and the statement must exist. */
+/* Every pair of conditions at once, against the saga that meets them all: whichever index leads,
+ * the other condition must still be tested, and the statement must exist. */
 void lists_filter_by_every_pair(void **state)
 {
     struct world *world = *state;
@@ -333,8 +337,8 @@ void reads_see_whole_parts(void **state)
     struct sk_read read = { .kind = SK_READ_POSITIONS };
     for (uint32_t i = 0; i < PARTS; i++) {
         for (uint32_t k = 0; k < 7; k++) events[i][k] = event_of(1, i * 7 + k + 1, "some data");
-        parts[i] = (struct sk_part){ .first_position = 1 + i * 7, .events = events[i],
-                                     .events_count = 7 };
+        parts[i] =
+            (struct sk_part){ .first_position = 1 + i * 7, .events = events[i], .events_count = 7 };
         world_send(world, &pending[i], &parts[i], 1);
         world->store->ops->read(world->store, &read, on_seen, &seen);
         if (i % 10 == 9) world_wait(world, &pending[i]);

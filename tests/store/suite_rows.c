@@ -6,8 +6,10 @@
 void messages_live_until_delivered(void **state)
 {
     struct world *world = *state;
-    struct sk_message_row messages[2] = { { SK_STR("s/1/a"), 3, 7, SK_STR("target"), SK_STR("body") },
-                                          { SK_STR("s/2/b"), 1, 8, SK_STR("@lock/x"), SK_STR("") } };
+    struct sk_message_row messages[2] = {
+        { SK_STR("s/1/a"), 3, 7, SK_STR("target"), SK_STR("body") },
+        { SK_STR("s/2/b"), 1, 8, SK_STR("@lock/x"), SK_STR("") }
+    };
     struct sk_part part = world_part(world, 0);
     part.messages = messages;
     part.messages_count = 2;
@@ -66,7 +68,8 @@ void messages_page_in_order_of_writing(void **state)
 void consumed_live_until_forgotten(void **state)
 {
     struct world *world = *state;
-    struct sk_consumed_row consumed[3] = { { SK_STR("m/2"), 3 }, { SK_STR("m/1"), 1 },
+    struct sk_consumed_row consumed[3] = { { SK_STR("m/2"), 3 },
+                                           { SK_STR("m/1"), 1 },
                                            { SK_STR("m/3"), 0 } };
     struct sk_part part = world_part(world, 2);
     part.consumed = consumed;
@@ -114,8 +117,9 @@ void start_keys_expire(void **state)
     struct world *world = *state;
     fake_runtime_set_now(world->runtime, 1000);
     assert_int_equal(put_key(world, "first", 2000), SK_PART_DONE);
-    struct sk_read read = { .kind = SK_READ_START_KEY, .shard = 1, .key = SK_STR("ns/key"),
-                            .due_at_ms = 1999 };
+    struct sk_read read = {
+        .kind = SK_READ_START_KEY, .shard = 1, .key = SK_STR("ns/key"), .due_at_ms = 1999
+    };
     const struct sk_rows *rows = world_read(world, &read);
     assert_int_equal(rows->keys_count, 1);
     assert_str(rows->keys[0].key, "ns/key");
@@ -245,8 +249,10 @@ void cursors(void **state)
 static enum skald_status define(struct world *world, const char *id, const char *version,
                                 const char *source, bool keep_latest)
 {
-    struct sk_definition_row row = { .digest = digest_of(source), .id = sk_str_of(id),
-                                     .version = sk_str_of(version), .source = sk_str_of(source),
+    struct sk_definition_row row = { .digest = digest_of(source),
+                                     .id = sk_str_of(id),
+                                     .version = sk_str_of(version),
+                                     .source = sk_str_of(source),
                                      .created_at_ms = 55 };
     skald_error error = { 0 };
     enum skald_status status = world_define(world, &row, keep_latest, &error);
@@ -288,7 +294,8 @@ void definitions_are_insert_only(void **state)
     assert_str(rows->definitions[0].source, "two");
     assert_int_equal(rows->definitions[0].created_at_ms, 55);
     assert_false(rows->definitions[0].is_latest);
-    read = (struct sk_read){ .kind = SK_READ_DEFINITIONS, .id = SK_STR("order"),
+    read = (struct sk_read){ .kind = SK_READ_DEFINITIONS,
+                             .id = SK_STR("order"),
                              .version = SK_STR("3") };
     assert_int_equal(world_read(world, &read)->definitions_count, 1);
     read.version = SK_STR("4");

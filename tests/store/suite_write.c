@@ -1,4 +1,5 @@
-/* suite_write.c: parts: what they leave, and when they are turned away (S1, S2, S5, rows.h R1–R6). */
+/* suite_write.c: parts: what they leave, and when they are turned away (S1, S2, S5, rows.h
+ * R1–R6). */
 #include "suite.h"
 
 #include <stdlib.h>
@@ -38,7 +39,8 @@ void a_new_store_is_empty(void **state)
     }
     for (int kind = SK_READ_HEAD; kind <= SK_READ_CURSOR; kind++) {
         rows = world_read(world, &(struct sk_read){ .kind = (enum sk_read_kind)kind,
-                                                    .id = SK_STR("x"), .key = SK_STR("x") });
+                                                    .id = SK_STR("x"),
+                                                    .key = SK_STR("x") });
         assert_int_equal(rows->status, SKALD_OK);
         assert_false(rows->has_more);
         assert_int_equal(rows->heads_count + rows->events_count + rows->messages_count +
@@ -167,8 +169,9 @@ void batches_in_flight_commit_in_order(void **state)
     static struct pending pending[BATCHES];
     for (uint32_t i = 0; i < BATCHES; i++) {
         events[i] = event_of(1, i + 1, "x");
-        parts[i] = (struct sk_part){ .shard = 0, .first_position = i + 1, .events = &events[i],
-                                     .events_count = 1 };
+        parts[i] = (struct sk_part){
+            .shard = 0, .first_position = i + 1, .events = &events[i], .events_count = 1
+        };
         world_send(world, &pending[i], &parts[i], 1);
     }
     for (uint32_t i = 0; i < BATCHES; i++) {
@@ -199,8 +202,8 @@ void a_refused_part_leaves_nothing_and_takes_nothing_with_it(void **state)
 {
     struct world *world = *state;
     world_saga(world, 0, "taken", 2, 5, 1);
-    /* One batch: a good part, one that takes an id of another shard, a good one; then, in a batch of
-     * its own, the successor of the refused one. */
+    /* One batch: a good part, one that takes an id of another shard, a good one; then, in a batch
+     * of its own, the successor of the refused one. */
     struct sk_event_row events[3] = { event_of(2, 1, "a"), event_of(1, 1, "b"),
                                       event_of(1, 1, "c") };
     struct sk_head heads[3] = { head_of(2, "fine", 2, 5), head_of(1, "taken", 2, 5),
@@ -247,7 +250,8 @@ void twins_inside_a_part_are_refused(void **state)
 {
     struct world *world = *state;
     struct sk_part part = world_part(world, 0);
-    struct sk_event_row events[3] = { event_of(1, 2, "a"), event_of(2, 1, "b"), event_of(1, 2, "c") };
+    struct sk_event_row events[3] = { event_of(1, 2, "a"), event_of(2, 1, "b"),
+                                      event_of(1, 2, "c") };
     part.events = events;
     part.events_count = 3;
     must_refuse(world, part);

@@ -1,6 +1,6 @@
 /*
- * test_sqlite_faults.c: crashes, full disks, damage: what was acknowledged is there, what was not is
- * whole or absent, and the store says what can be done.
+ * test_sqlite_faults.c: crashes, full disks, damage: what was acknowledged is there, what was not
+ * is whole or absent, and the store says what can be done.
  */
 #include "world.h"
 
@@ -48,7 +48,7 @@ static enum sk_part_result write_next(struct world *world, uint32_t shard, size_
     return world_submit(world, &part);
 }
 
-/* ---- kill -9 ----------------------------------------------------------------------------------- */
+/* ---- kill -9 --------------------------------------------------------------------------------- */
 
 struct receipt {
     uint32_t shard;
@@ -184,7 +184,7 @@ static void killed_with_a_torn_log(void **state)
     }
 }
 
-/* ---- no room ----------------------------------------------------------------------------------- */
+/* ---- no room --------------------------------------------------------------------------------- */
 
 /* Writes until a part does not pass; the part is left in *part. */
 static void fill_up(struct world *world, struct sk_part *part, struct sk_event_row *events)
@@ -260,7 +260,7 @@ static void a_full_disk_is_passing(void **state)
     assert_true(world_read(world, &read)->shards[0].position > EVENTS_PER_PART * 2);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------ */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 /* In another process: closing the file in this one would drop SQLite's locks. */
 static void copy_file(const char *from, const char *to, bool is_damaged)
@@ -330,7 +330,7 @@ static void an_older_copy_is_not_taken_for_the_store(void **state)
     assert_non_null(strstr(error.message, "was acknowledged"));
 }
 
-/* ---- the log and slow reads -------------------------------------------------------------------- */
+/* ---- the log and slow reads ------------------------------------------------------------------ */
 
 static void the_log_stays_small(void **state)
 {
@@ -380,8 +380,10 @@ static void a_slow_read_is_stopped(void **state)
 int main(void)
 {
     for (size_t i = 0; i < sizeof filler; i++) filler[i] = (char)(i * 7 >> 3);
-#define TEST(name)                                                                                 \
-    { #name, name, world_setup, world_teardown, (void *)(uintptr_t)&sqlite_backend }
+#define TEST(name)                                                                   \
+    {                                                                                \
+#name, name, world_setup, world_teardown, (void *)(uintptr_t)&sqlite_backend \
+    }
     const struct CMUnitTest tests[] = {
         TEST(killed_in_the_middle_of_commits),
         TEST(killed_in_the_middle_of_checkpoints),

@@ -1,5 +1,6 @@
 /*
- * test_sqlite_files.c: files that may not be opened: what is said, and that nothing of them changes.
+ * test_sqlite_files.c: files that may not be opened: what is said, and that nothing of them
+ * changes.
  */
 #include "world.h"
 
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- whole files ------------------------------------------------------------------------------- */
+/* ---- whole files ----------------------------------------------------------------------------- */
 
 struct content {
     char *data;
@@ -75,7 +76,7 @@ static void run_sql(const char *path, const char *sql)
     sqlite3_close(db);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void a_missing_folder(void **state)
 {
@@ -219,7 +220,7 @@ static void network_file_systems(void **state)
     assert_false(sk_sqlite_is_network(0x01021994));           /* tmpfs */
 }
 
-/* ---- migrations -------------------------------------------------------------------------------- */
+/* ---- migrations ------------------------------------------------------------------------------ */
 
 static int64_t number(sqlite3 *db, const char *sql)
 {
@@ -281,8 +282,10 @@ static void an_unfinished_creation_is_begun_anew(void **state)
 
 int main(void)
 {
-#define TEST(name)                                                                                 \
-    { #name, name, world_setup, world_teardown, (void *)(uintptr_t)&sqlite_backend }
+#define TEST(name)                                                                   \
+    {                                                                                \
+#name, name, world_setup, world_teardown, (void *)(uintptr_t)&sqlite_backend \
+    }
     const struct CMUnitTest tests[] = {
         TEST(a_missing_folder),
         TEST(a_folder),

@@ -74,7 +74,7 @@ void world_reopen(struct world *world)
     open_store(world);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct sk_part world_part(struct world *world, uint32_t shard)
 {
@@ -126,7 +126,7 @@ void world_must(struct world *world, struct sk_part *part)
     assert_int_equal(result, SK_PART_DONE);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct waiting_read {
     struct world *world;
@@ -138,10 +138,10 @@ static void copy_rows(struct sk_arena *arena, const struct sk_rows *from, struct
 {
     *to = *from;
     /* The arena of the answer dies after done: move what is checked into the world's. */
-#define COPY(member)                                                                               \
-    to->member = SK_ARENA_ARRAY(arena, __typeof__(*from->member), from->member##_count);           \
-    if (from->member##_count > 0)                                                                  \
-        memcpy(to->member, from->member, from->member##_count * sizeof *from->member)
+#define COPY(member)                                                                     \
+    to->member = SK_ARENA_ARRAY(arena, __typeof__(*from->member), from->member##_count); \
+    if (from->member##_count > 0)                                                        \
+    memcpy(to->member, from->member, from->member##_count * sizeof *from->member)
     COPY(shards);
     COPY(heads);
     COPY(events);
@@ -155,7 +155,8 @@ static void copy_rows(struct sk_arena *arena, const struct sk_rows *from, struct
 #undef COPY
     for (uint32_t i = 0; i < to->shards_count; i++)
         to->shards[i].owner = sk_arena_copy(arena, to->shards[i].owner);
-    for (uint32_t i = 0; i < to->heads_count; i++) sk_head_copy(arena, &from->heads[i], &to->heads[i]);
+    for (uint32_t i = 0; i < to->heads_count; i++)
+        sk_head_copy(arena, &from->heads[i], &to->heads[i]);
     for (uint32_t i = 0; i < to->events_count; i++)
         to->events[i].data = sk_arena_copy(arena, to->events[i].data);
     for (uint32_t i = 0; i < to->messages_count; i++) {
@@ -196,7 +197,7 @@ const struct sk_rows *world_read(struct world *world, const struct sk_read *read
     return waiting.rows;
 }
 
-/* ---- leases and definitions -------------------------------------------------------------------- */
+/* ---- leases and definitions ------------------------------------------------------------------ */
 
 struct waiting_lease {
     struct world *world;
@@ -275,7 +276,7 @@ enum skald_status world_mend(struct world *world, skald_error *error)
     return waiting.status;
 }
 
-/* ---- rows -------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 struct sk_event_row event_of(uint64_t no, uint64_t seq, const char *data)
 {

@@ -1,12 +1,13 @@
 /*
- * world.h: one store with its loop, and calls that wait for their answer. All that a test reads lives
- * until the world ends. Every back-end gives a table of how it is opened; the suite runs on each.
+ * world.h: one store with its loop, and calls that wait for their answer. All that a test reads
+ * lives until the world ends. Every back-end gives a table of how it is opened; the suite runs on
+ * each.
  */
 #ifndef TESTS_STORE_WORLD_H
 #define TESTS_STORE_WORLD_H
 
-#include "store/rows.h"
 #include "fake_runtime.h"
+#include "store/rows.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +30,8 @@ struct world {
     const struct backend *backend;
     struct fake_runtime *runtime;
     struct sk_store *store;
-    char folder[64];  /* temporary, removed at the end */
-    char path[128];   /* a file in it */
+    char folder[64]; /* temporary, removed at the end */
+    char path[128];  /* a file in it */
     struct sk_arena arena;
     uint32_t checkpoint_pages, pages_max, read_ms_max; /* settings of back-ends that have them */
     struct {
@@ -63,7 +64,8 @@ struct pending {
     uint32_t order; /* 1 … in which `done` came */
 };
 /* Submits without waiting. */
-void world_send(struct world *world, struct pending *pending, struct sk_part *parts, uint32_t count);
+void world_send(struct world *world, struct pending *pending, struct sk_part *parts,
+                uint32_t count);
 void world_wait(struct world *world, const struct pending *pending);
 
 /* The rows, which live until the world ends. */
@@ -76,7 +78,8 @@ struct lease {
 };
 struct lease world_lease(struct world *world, uint32_t shard, const char *owner,
                          int64_t expires_at_ms);
-struct lease world_renew(struct world *world, uint32_t shard, uint64_t epoch, int64_t expires_at_ms);
+struct lease world_renew(struct world *world, uint32_t shard, uint64_t epoch,
+                         int64_t expires_at_ms);
 enum skald_status world_define(struct world *world, const struct sk_definition_row *row,
                                bool keep_latest, skald_error *error);
 enum skald_status world_mend(struct world *world, skald_error *error); /* ops->reopen */

@@ -6,9 +6,9 @@
  * everything is in the database, and unless a reader still looks at the log (readers stop after
  * read_ms_max) the next commit begins the log from its start. So its size stays near the threshold.
  *
- * Rejected: RESTART and TRUNCATE, which wait for writers by polling with SQLITE_BUSY; and a log that is
- * cut, since writing over an old log syncs without a change of the file's size. (The log is cut to a
- * limit only after it had grown far beyond, by journal_size_limit.)
+ * Rejected: RESTART and TRUNCATE, which wait for writers by polling with SQLITE_BUSY; and a log
+ * that is cut, since writing over an old log syncs without a change of the file's size. (The log is
+ * cut to a limit only after it had grown far beyond, by journal_size_limit.)
  */
 #include "store/sqlite/parts.h"
 

@@ -5,8 +5,10 @@
  *                  |                                     |
  *                  | a part is refused: ROLLBACK         | failed: ROLLBACK
  *                  v                                     v
- *               again, a savepoint a part             passing: each part PASSING or FENCED by `known`
- *                                                     broken:  all BROKEN, nothing more until reopen
+ *               again, a savepoint a part             passing: each part PASSING or FENCED by
+ *               `known`
+ *                                                     broken:  all BROKEN, nothing more until
+ *                                                     reopen
  */
 #include "store/sqlite/parts.h"
 
@@ -23,11 +25,11 @@ static struct sk_sqlite_request *request_of(struct sk_list *node)
     return sk_container_of(item, struct sk_sqlite_request, item);
 }
 
-/* ---- inside the transaction -------------------------------------------------------------------- */
+/* ---- inside the transaction ------------------------------------------------------------------ */
 
 /* is_alone: under a savepoint of its own, so that a refused part takes nothing with it. */
-static enum group_end write_part(struct sk_sqlite_store *store, struct sk_part *part, int64_t now_ms,
-                                 bool is_alone, struct sk_sqlite_fault *fault)
+static enum group_end write_part(struct sk_sqlite_store *store, struct sk_part *part,
+                                 int64_t now_ms, bool is_alone, struct sk_sqlite_fault *fault)
 {
     struct sk_sqlite_writer *writer = &store->writer;
     int code = is_alone ? sk_sqlite_run(writer->sql[SQL_SAVEPOINT]) : SQLITE_OK;
@@ -88,7 +90,7 @@ static enum group_end run_group(struct sk_sqlite_store *store, struct sk_list *g
     return end;
 }
 
-/* ---- after it ---------------------------------------------------------------------------------- */
+/* ---- after it -------------------------------------------------------------------------------- */
 
 static void learn(struct sk_sqlite_store *store, const struct sk_sqlite_request *request)
 {
@@ -109,7 +111,8 @@ static void fail_part(const struct sk_sqlite_store *store, struct sk_part *part,
 {
     bool is_here = part->shard < store->shards_count;
     const struct shard_known *known = is_here ? &store->known[part->shard] : NULL;
-    bool is_next = is_here && known->epoch == part->epoch && known->position == part->first_position;
+    bool is_next =
+        is_here && known->epoch == part->epoch && known->position == part->first_position;
     if (is_next || result == SK_PART_BROKEN) {
         sk_part_end(part, result, "%s", fault->text);
     } else {
@@ -133,7 +136,8 @@ static void fail_group(struct sk_sqlite_store *store, struct sk_list *group,
                        const struct sk_sqlite_fault *fault)
 {
     enum sk_part_result result = sk_sqlite_fault_result(fault);
-    if (result == SK_PART_REFUSED) result = SK_PART_PASSING; /* a lease or a definition, not a part */
+    if (result == SK_PART_REFUSED)
+        result = SK_PART_PASSING; /* a lease or a definition, not a part */
     if (result == SK_PART_BROKEN) atomic_store(&store->is_broken, true);
     for (struct sk_list *node = group->next; node != group; node = node->next)
         fail_request(store, request_of(node), fault, result);
@@ -180,7 +184,7 @@ static void reopen(struct sk_sqlite_store *store, struct sk_list *group)
     deliver_group(store, group);
 }
 
-/* ---- the thread -------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 /* Moves the next group out of the queue: a reopen alone, or all up to the next reopen. */
 static void take_group(struct sk_sqlite_store *store, struct sk_list *group)

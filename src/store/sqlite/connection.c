@@ -1,9 +1,10 @@
 /*
- * connection.c: the connections of a store: how they are set up, and that the file is the one we know.
+ * connection.c: the connections of a store: how they are set up, and that the file is the one we
+ * know.
  *
- * Every connection: WAL, synchronous=FULL (S2; for the checkpointer it is the sync of the database),
- * no automatic checkpoints, and SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE until the file has been accepted, so
- * that a refused file stays as it was.
+ * Every connection: WAL, synchronous=FULL (S2; for the checkpointer it is the sync of the
+ * database), no automatic checkpoints, and SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE until the file has been
+ * accepted, so that a refused file stays as it was.
  */
 #include "store/sqlite/parts.h"
 #include "store/sqlite/schema.h"
@@ -43,7 +44,7 @@ static int connect_one(const struct sk_sqlite_store *store, uint32_t cache_kib, 
     return sk_sqlite_exec(db, sql);
 }
 
-/* ---- the commit connection --------------------------------------------------------------------- */
+/* ---- the commit connection ------------------------------------------------------------------- */
 
 /* Runs inside COMMIT on the commit thread. */
 static int on_commit(void *context, sqlite3 *db, const char *name, int pages)
@@ -63,8 +64,8 @@ static int on_commit(void *context, sqlite3 *db, const char *name, int pages)
 static int read_meta(struct sk_sqlite_store *store, sqlite3 *db, int64_t *out_version)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(db, "SELECT schema, shards, incarnation FROM meta", -1, &statement,
-                                  NULL);
+    int code = sqlite3_prepare_v2(db, "SELECT schema, shards, incarnation FROM meta", -1,
+                                  &statement, NULL);
     if (code != SQLITE_OK) return code;
     code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
@@ -118,8 +119,8 @@ static enum skald_status read_known(struct sk_sqlite_store *store, sqlite3 *db, 
     sqlite3_stmt *statement = NULL;
     struct shard_known *known = sk_alloc(store->shards_count * sizeof *known);
     if (known == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
-    int code = sqlite3_prepare_v2(db, "SELECT shard, epoch, position FROM shard", -1, &statement,
-                                  NULL);
+    int code =
+        sqlite3_prepare_v2(db, "SELECT shard, epoch, position FROM shard", -1, &statement, NULL);
     uint32_t count = 0;
     while (code == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
         int64_t shard = sqlite3_column_int64(statement, 0);
@@ -163,7 +164,7 @@ static enum skald_status connect_writer(struct sk_sqlite_store *store, skald_err
     return SKALD_OK;
 }
 
-/* ---- the others -------------------------------------------------------------------------------- */
+/* ---- the others ------------------------------------------------------------------------------ */
 
 static int64_t monotonic_us(void)
 {
@@ -236,7 +237,7 @@ enum skald_status sk_sqlite_void_leases(struct sk_sqlite_store *store, skald_err
     return code == SQLITE_OK ? SKALD_OK : fail(store->writer.db, code, error);
 }
 
-/* ---- again ------------------------------------------------------------------------------------- */
+/* ---- again ----------------------------------------------------------------------------------- */
 
 static enum skald_status compare_known(const struct sk_sqlite_store *store,
                                        const struct shard_known *before, uint32_t shards_count,

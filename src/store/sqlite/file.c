@@ -19,7 +19,7 @@
 
 enum { HEADER_SIZE = 100, PID_TEXT_SIZE = 32, FILE_MODE = 0640 };
 
-/* ---- where ------------------------------------------------------------------------------------- */
+/* ---- where ----------------------------------------------------------------------------------- */
 
 bool sk_sqlite_is_network(long type)
 {
@@ -95,7 +95,7 @@ static void folder_of(const char *path, char *out_folder, size_t size)
     snprintf(out_folder, size, "%.*s", length, slash == NULL ? "." : path);
 }
 
-/* ---- whether ----------------------------------------------------------------------------------- */
+/* ---- whether --------------------------------------------------------------------------------- */
 
 static enum skald_status check_kind(struct sk_sqlite_file *file, skald_error *error)
 {
@@ -176,7 +176,7 @@ enum skald_status sk_sqlite_file_check(const struct sk_sqlite_file *file, skald_
     return check_header(file, header, have, info.st_size, error);
 }
 
-/* ---- who --------------------------------------------------------------------------------------- */
+/* ---- who ------------------------------------------------------------------------------------- */
 
 static enum skald_status lock_error(int fd, int os_error, skald_error *error)
 {
@@ -247,7 +247,7 @@ void sk_sqlite_file_release(struct sk_sqlite_file *file)
     *file = (struct sk_sqlite_file){ .lock_fd = -1 };
 }
 
-/* ---- a new one --------------------------------------------------------------------------------- */
+/* ---- a new one ------------------------------------------------------------------------------- */
 
 static enum skald_status sync_path(const char *path, int flags, skald_error *error)
 {

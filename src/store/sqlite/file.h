@@ -2,11 +2,12 @@
  * file.h: the file before SQLite sees it: whether it may be opened, who has it, how it comes to be.
  *
  *   F1  A bad file is refused without a byte of it changed.
- *   F2  The lock is held by an open file description of <file>.lock, so it ends with the process and
- *       also keeps a second store of the same process out. The text in it (pid) is only for people.
+ *   F2  The lock is held by an open file description of <file>.lock, so it ends with the process
+ *       and also keeps a second store of the same process out. The text in it (pid) is only for
+ *       people.
  *   F3  A new file appears under its name complete: it is made beside it, synced and renamed.
- *   F4  The database file is never opened here while SQLite has it: closing any descriptor of it would
- *       drop SQLite's own POSIX locks.
+ *   F4  The database file is never opened here while SQLite has it: closing any descriptor of it
+ *       would drop SQLite's own POSIX locks.
  */
 #ifndef SK_STORE_SQLITE_FILE_H
 #define SK_STORE_SQLITE_FILE_H

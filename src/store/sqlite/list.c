@@ -1,6 +1,6 @@
 /*
- * list.c: SK_READ_LIST as SQL. The filter decides which index leads; the rest is tested row by row, and
- * the reader's time limit bounds how many rows that may be.
+ * list.c: SK_READ_LIST as SQL. The filter decides which index leads; the rest is tested row by row,
+ * and the reader's time limit bounds how many rows that may be.
  *
  *   tag           saga_tag, by (key, value), then sorted
  *   business_key  saga_business_key
@@ -91,7 +91,8 @@ static void add_filter(struct query *query, const struct sk_list_filter *f)
     if (f->created_to_ms != 0) add_number(query, " AND created_at <", f->created_to_ms);
     if (f->only_residue) sk_buf_append_text(&query->sql, " AND residue = 1");
     if (f->definition_id.size > 0) {
-        add_text(query, " AND definition IN (SELECT digest FROM definition WHERE id =", f->definition_id);
+        add_text(query,
+                 " AND definition IN (SELECT digest FROM definition WHERE id =", f->definition_id);
         sk_buf_append_char(&query->sql, ')');
     }
     if (f->tag_key.size > 0) {

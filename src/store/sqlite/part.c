@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-#define HEAD_CHANGES                                                                               \
-    "state = ?2, reason = ?3, residue = ?4, open = ?5, priority = ?6, wake_at = ?7,"               \
+#define HEAD_CHANGES                                                                 \
+    "state = ?2, reason = ?3, residue = ?4, open = ?5, priority = ?6, wake_at = ?7," \
     " deadline = ?8, seq = ?9, updated_at = ?10, ended_at = ?11"
 
 static const char *const sql_texts[SQL_COUNT] = {
@@ -41,8 +41,9 @@ static const char *const sql_texts[SQL_COUNT] = {
     [SQL_TAG] = "INSERT OR IGNORE INTO saga_tag (key, value, saga) VALUES (?1, ?2, ?3)",
     [SQL_TALLY] = "INSERT INTO tally (shard, definition, state, n) VALUES (?1, ?2, ?3, ?4)"
                   " ON CONFLICT (shard, definition, state) DO UPDATE SET n = n + ?4",
-    [SQL_MESSAGE] = "INSERT INTO message (shard, position, ordinal, id, to_shard, kind, target, body)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_MESSAGE] =
+        "INSERT INTO message (shard, position, ordinal, id, to_shard, kind, target, body)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [SQL_MESSAGE_GONE] = "DELETE FROM message WHERE shard = ?1 AND id = ?2",
     [SQL_CONSUMED] = "INSERT INTO consumed (shard, id, from_shard) VALUES (?1, ?2, ?3)",
     [SQL_CONSUMED_GONE] = "DELETE FROM consumed WHERE shard = ?1 AND id = ?2",
@@ -84,7 +85,7 @@ void sk_sqlite_writer_release(struct sk_sqlite_writer *writer)
     writer->db = NULL;
 }
 
-/* ---- inserts: each returns SQLITE_OK or the code ----------------------------------------------- */
+/* ---- inserts: each returns SQLITE_OK or the code --------------------------------------------- */
 
 static int put_events(struct sk_sqlite_writer *writer, const struct sk_part *part)
 {
@@ -251,7 +252,7 @@ static int put_letters_and_cursors(struct sk_sqlite_writer *writer, const struct
     return code;
 }
 
-/* ---- deletes ----------------------------------------------------------------------------------- */
+/* ---- deletes --------------------------------------------------------------------------------- */
 
 static int drop_named(struct sk_sqlite_writer *writer, enum sk_sqlite_sql sql, uint32_t shard,
                       const struct sk_str *names, uint32_t count)
@@ -269,8 +270,8 @@ static int drop_named(struct sk_sqlite_writer *writer, enum sk_sqlite_sql sql, u
 static int drop_gone(struct sk_sqlite_writer *writer, const struct sk_part *part)
 {
     uint32_t shard = part->shard;
-    int code = drop_named(writer, SQL_MESSAGE_GONE, shard, part->messages_gone,
-                          part->messages_gone_count);
+    int code =
+        drop_named(writer, SQL_MESSAGE_GONE, shard, part->messages_gone, part->messages_gone_count);
     if (code == SQLITE_OK)
         code = drop_named(writer, SQL_CONSUMED_GONE, shard, part->consumed_gone,
                           part->consumed_gone_count);
@@ -301,7 +302,7 @@ static int remove_sagas(struct sk_sqlite_writer *writer, const struct sk_part *p
     return code;
 }
 
-/* ---- the part ---------------------------------------------------------------------------------- */
+/* ---- the part -------------------------------------------------------------------------------- */
 
 /* The order is that of rows.h R2. */
 static int write_rows(struct sk_sqlite_writer *writer, const struct sk_part *part, int64_t now_ms)
@@ -352,8 +353,8 @@ enum sk_part_result sk_sqlite_write_part(struct sk_sqlite_writer *writer, struct
 {
     int code = compare_shard(writer, part);
     if (code == SQLITE_OK) return SK_PART_FENCED;
-    bool is_full = code == SQLITE_ROW &&
-                   part->first_position + sk_part_width(part) > SK_POSITION_MAX;
+    bool is_full =
+        code == SQLITE_ROW && part->first_position + sk_part_width(part) > SK_POSITION_MAX;
     if (is_full) code = SQLITE_TOOBIG;
     if (code == SQLITE_ROW) code = write_rows(writer, part, now_ms);
     if (code == SQLITE_OK) code = move_shard(writer, part);
@@ -370,7 +371,7 @@ enum sk_part_result sk_sqlite_write_part(struct sk_sqlite_writer *writer, struct
     return sk_sqlite_fault_result(fault);
 }
 
-/* ---- leases and definitions -------------------------------------------------------------------- */
+/* ---- leases and definitions ------------------------------------------------------------------ */
 
 int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
 {

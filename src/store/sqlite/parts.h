@@ -1,15 +1,17 @@
 /*
  * parts.h: the inside of the SQLite store. Private to this folder.
  *
- *   Q1  Writing requests are done in the order of submission, by the commit thread alone; everything
- *       that waits when a commit begins is one group: one transaction, one sync.
- *   Q2  A group first runs without savepoints. If a part is refused, all is rolled back and the group
- *       runs again with a savepoint a part: refusal is rare, savepoints cost every part.
- *   Q3  `known` is what the last successful commit left of each shard (commit thread only). It tells
- *       fenced from passing when a whole group failed (S5), and reopen compares it with the file.
+ *   Q1  Writing requests are done in the order of submission, by the commit thread alone;
+ *       everything that waits when a commit begins is one group: one transaction, one sync.
+ *   Q2  A group first runs without savepoints. If a part is refused, all is rolled back and the
+ *       group runs again with a savepoint a part: refusal is rare, savepoints cost every part.
+ *   Q3  `known` is what the last successful commit left of each shard (commit thread only). It
+ *       tells fenced from passing when a whole group failed (S5), and reopen compares it with the
+ *       file.
  *   Q4  `gate` is held from BEGIN to COMMIT, and by the checkpoint thread for its last pass: so the
  *       log can be finished without the commit ever seeing SQLITE_BUSY.
- *   Q5  A connection is used under `open` (read side) by its own thread; reopen takes the write side.
+ *   Q5  A connection is used under `open` (read side) by its own thread; reopen takes the write
+ *       side.
  *   Q6  Once broken (a failed sync, damage) nothing is written until reopen succeeded.
  */
 #ifndef SK_STORE_SQLITE_PARTS_H
@@ -23,7 +25,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 enum request_kind {
     REQUEST_SUBMIT,
@@ -44,7 +46,7 @@ struct sk_sqlite_request {
         sk_take_done *take;
         sk_define_done *define;
     } done;
-    int64_t now_ms; /* when it was submitted */
+    int64_t now_ms;        /* when it was submitted */
     struct sk_arena arena; /* copies of what came, and the owner's name that goes back */
     struct sk_batch *batch;
     uint32_t shard;
@@ -61,15 +63,42 @@ struct sk_sqlite_request {
     skald_error error;
 };
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 enum sk_sqlite_sql {
-    SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_SAVEPOINT, SQL_RELEASE, SQL_ROLLBACK_TO,
-    SQL_SHARD_GET, SQL_SHARD_MOVE, SQL_SHARD_TAKE, SQL_SHARD_RENEW,
-    SQL_EVENT, SQL_HEAD, SQL_HEAD_MOVE, SQL_KEY, SQL_TAG, SQL_TALLY, SQL_MESSAGE, SQL_MESSAGE_GONE,
-    SQL_CONSUMED, SQL_CONSUMED_GONE, SQL_LETTER, SQL_LETTER_GONE, SQL_CURSOR, SQL_TRIM,
-    SQL_REMOVE_KEYS, SQL_REMOVE_LETTERS, SQL_REMOVE_TAGS, SQL_REMOVE_EVENTS, SQL_REMOVE_SAGA,
-    SQL_DEFINITION_FIND, SQL_DEFINITION_ADD, SQL_LATEST_ADD, SQL_LATEST_SET,
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_SAVEPOINT,
+    SQL_RELEASE,
+    SQL_ROLLBACK_TO,
+    SQL_SHARD_GET,
+    SQL_SHARD_MOVE,
+    SQL_SHARD_TAKE,
+    SQL_SHARD_RENEW,
+    SQL_EVENT,
+    SQL_HEAD,
+    SQL_HEAD_MOVE,
+    SQL_KEY,
+    SQL_TAG,
+    SQL_TALLY,
+    SQL_MESSAGE,
+    SQL_MESSAGE_GONE,
+    SQL_CONSUMED,
+    SQL_CONSUMED_GONE,
+    SQL_LETTER,
+    SQL_LETTER_GONE,
+    SQL_CURSOR,
+    SQL_TRIM,
+    SQL_REMOVE_KEYS,
+    SQL_REMOVE_LETTERS,
+    SQL_REMOVE_TAGS,
+    SQL_REMOVE_EVENTS,
+    SQL_REMOVE_SAGA,
+    SQL_DEFINITION_FIND,
+    SQL_DEFINITION_ADD,
+    SQL_LATEST_ADD,
+    SQL_LATEST_SET,
     SQL_COUNT
 };
 
@@ -81,8 +110,8 @@ struct sk_sqlite_writer {
 int sk_sqlite_writer_prepare(struct sk_sqlite_writer *writer);
 void sk_sqlite_writer_release(struct sk_sqlite_writer *writer); /* and its connection */
 
-/* Inside a transaction. DONE or FENCED (nothing was written), with part->message; anything else: the
- * transaction (or savepoint) must be rolled back, `fault` says why. */
+/* Inside a transaction. DONE or FENCED (nothing was written), with part->message; anything else:
+ * the transaction (or savepoint) must be rolled back, `fault` says why. */
 enum sk_part_result sk_sqlite_write_part(struct sk_sqlite_writer *writer, struct sk_part *part,
                                          int64_t now_ms, struct sk_sqlite_fault *fault);
 /* The row into request->row. SQLITE_OK or the code; SQLITE_NOTFOUND: no such shard. */
@@ -90,7 +119,7 @@ int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_reques
 /* TAKE, RENEW, DEFINE: sets request->status; SQLITE_OK, or the code: roll back. */
 int sk_sqlite_write_request(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request);
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 enum { READ_KINDS = SK_READ_CURSOR + 1, READ_VARIANTS = 4 };
 
@@ -106,14 +135,14 @@ struct sk_sqlite_reader {
 /* One read transaction. Fills rows, whose arena is initialised. */
 void sk_sqlite_read_run(struct sk_sqlite_reader *reader, const struct sk_read *read,
                         struct sk_rows *rows);
-#define SK_SQLITE_HEAD_COLUMNS                                                                     \
-    "saga.key, id, namespace, definition, state, reason, residue, is_lock, open, priority,"        \
+#define SK_SQLITE_HEAD_COLUMNS                                                              \
+    "saga.key, id, namespace, definition, state, reason, residue, is_lock, open, priority," \
     " wake_at, deadline, business_key, parent, seq, created_at, updated_at, ended_at"
 /* The list's statement and its parameters; the caller finalises it. */
 int sk_sqlite_list_prepare(sqlite3 *db, const struct sk_read *read, sqlite3_stmt **out_statement);
 void sk_sqlite_reader_release(struct sk_sqlite_reader *reader);
 
-/* ---- the store --------------------------------------------------------------------------------- */
+/* ---- the store ------------------------------------------------------------------------------- */
 
 struct shard_known {
     uint64_t epoch, position;
@@ -128,7 +157,7 @@ struct sk_sqlite_store {
     uint32_t shards_count;
     uint64_t incarnation;
 
-    pthread_rwlock_t open; /* Q5 */
+    pthread_rwlock_t open;      /* Q5 */
     pthread_mutex_t door, gate; /* Q4; the door is held while waiting for the gate: a busy commit
                                  * thread would otherwise take the gate again at once, for ever */
     struct sk_sqlite_writer writer;
@@ -148,8 +177,10 @@ struct sk_sqlite_store {
     bool is_commit_started, is_checkpoint_started;
 };
 
-/* connection.c: opens writer, checkpointer and readers, brings the schema forward, reads `known`. */
-enum skald_status sk_sqlite_connect(struct sk_sqlite_store *store, skald_error *error) SK_MUST_CHECK;
+/* connection.c: opens writer, checkpointer and readers, brings the schema forward, reads
+ * `known`. */
+enum skald_status sk_sqlite_connect(struct sk_sqlite_store *store,
+                                    skald_error *error) SK_MUST_CHECK;
 void sk_sqlite_disconnect(struct sk_sqlite_store *store);
 /* At start, when the lock says that no owner of a lease can be alive. */
 enum skald_status sk_sqlite_void_leases(struct sk_sqlite_store *store,
@@ -157,7 +188,8 @@ enum skald_status sk_sqlite_void_leases(struct sk_sqlite_store *store,
 /* The read that begins now may run for read_ms_max. */
 void sk_sqlite_reader_start_clock(struct sk_sqlite_reader *reader);
 /* Closes everything, opens again and compares with what was acknowledged. Commit thread. */
-enum skald_status sk_sqlite_reconnect(struct sk_sqlite_store *store, skald_error *error) SK_MUST_CHECK;
+enum skald_status sk_sqlite_reconnect(struct sk_sqlite_store *store,
+                                      skald_error *error) SK_MUST_CHECK;
 
 static inline void sk_sqlite_gate_enter(struct sk_sqlite_store *store)
 {

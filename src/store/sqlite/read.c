@@ -1,19 +1,20 @@
 /*
  * read.c: the reader threads and what they ask. Orders and cuts are those of rows.h R7, R8.
  *
- * One read is one statement, so it is one read transaction and sees parts wholly or not at all (S3; a
- * commit shows in the log's index only after it was synced). Statements are prepared once per reader;
- * a kind has variants where the conditions differ.
+ * One read is one statement, so it is one read transaction and sees parts wholly or not at all (S3;
+ * a commit shows in the log's index only after it was synced). Statements are prepared once per
+ * reader; a kind has variants where the conditions differ.
  */
 #include "store/sqlite/parts.h"
 
 #include "base/assert.h"
 
 #define EVENT_COLUMNS "key, saga, seq, at, type, step, item, attempt, round, data"
-#define DEFINITION_COLUMNS                                                                         \
-    "d.digest, d.id, d.version, d.source, d.created_at, l.digest IS d.digest FROM definition d"    \
+#define DEFINITION_COLUMNS                                                                      \
+    "d.digest, d.id, d.version, d.source, d.created_at, l.digest IS d.digest FROM definition d" \
     " LEFT JOIN latest l ON l.id = d.id"
-#define LETTER_COLUMNS "SELECT id, no, seq, at, body FROM dead_letter WHERE "
+#define NEWEST " ORDER BY at DESC, id DESC LIMIT ?1"
+#define LETTERS "SELECT id, no, seq, at, body FROM dead_letter WHERE (at, id) < (?2, ?3)"
 
 /* ?1 limit + 1; the others as bind_read says. */
 static const char *const sql_texts[READ_KINDS][READ_VARIANTS] = {
@@ -35,28 +36,27 @@ static const char *const sql_texts[READ_KINDS][READ_VARIANTS] = {
                            " ORDER BY position, ordinal LIMIT ?1" },
     [SK_READ_CONSUMED] = { "SELECT id, from_shard FROM consumed WHERE shard = ?2 AND id > ?3"
                            " ORDER BY id LIMIT ?1" },
-    [SK_READ_DEFINITIONS] = {
-        "SELECT " DEFINITION_COLUMNS " WHERE (d.id, d.version) > (?2, ?3)"
-        " ORDER BY d.id, d.version LIMIT ?1",
-        "SELECT " DEFINITION_COLUMNS " WHERE d.digest = ?2 LIMIT ?1",
-        "SELECT " DEFINITION_COLUMNS " WHERE d.id = ?2 AND d.version = ?3 LIMIT ?1",
-        "SELECT " DEFINITION_COLUMNS " WHERE d.digest = (SELECT digest FROM latest WHERE id = ?2)"
-        " LIMIT ?1" },
+    [SK_READ_DEFINITIONS] = { "SELECT " DEFINITION_COLUMNS " WHERE (d.id, d.version) > (?2, ?3)"
+                              " ORDER BY d.id, d.version LIMIT ?1",
+                              "SELECT " DEFINITION_COLUMNS " WHERE d.digest = ?2 LIMIT ?1",
+                              "SELECT " DEFINITION_COLUMNS
+                              " WHERE d.id = ?2 AND d.version = ?3 LIMIT ?1",
+                              "SELECT " DEFINITION_COLUMNS
+                              " WHERE d.digest = (SELECT digest FROM latest WHERE id = ?2)"
+                              " LIMIT ?1" },
     [SK_READ_TALLIES] = { "SELECT definition, state, sum(n) FROM tally GROUP BY definition, state"
                           " HAVING sum(n) <> 0 ORDER BY definition, state" },
     [SK_READ_START_KEY] = { "SELECT key, saga, digest, expires_at FROM start_key WHERE shard = ?2"
                             " AND key = ?3 AND expires_at > ?4 LIMIT ?1" },
-    [SK_READ_DEAD_LETTERS] = {
-        LETTER_COLUMNS "(at, id) < (?2, ?3) ORDER BY at DESC, id DESC LIMIT ?1",
-        LETTER_COLUMNS "(at, id) < (?2, ?3) AND +shard = ?4 ORDER BY at DESC, id DESC LIMIT ?1",
-        LETTER_COLUMNS "(at, id) < (?2, ?3) AND id = ?5 ORDER BY at DESC, id DESC LIMIT ?1",
-        LETTER_COLUMNS "(at, id) < (?2, ?3) AND shard = ?4 AND id = ?5 LIMIT ?1" },
+    [SK_READ_DEAD_LETTERS] = { LETTERS NEWEST, LETTERS " AND +shard = ?4" NEWEST,
+                               LETTERS " AND id = ?5" NEWEST,
+                               LETTERS " AND shard = ?4 AND id = ?5" NEWEST },
     [SK_READ_CURSOR] = { "SELECT name, position FROM cursor WHERE shard = ?2 ORDER BY name LIMIT ?1",
                          "SELECT name, position FROM cursor WHERE shard = ?2 AND name = ?3"
                          " LIMIT ?1" },
 };
 
-/* ---- questions --------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 static size_t variant_of(const struct sk_read *read)
 {
@@ -103,11 +103,8 @@ static void bind_read(sqlite3_stmt *s, const struct sk_read *read)
     case SK_READ_META:
     case SK_READ_SHARDS:
     case SK_READ_TALLIES:
-    case SK_READ_LIST:
-        break;
-    case SK_READ_HEAD:
-        sk_sqlite_bind_text(s, 2, read->id);
-        break;
+    case SK_READ_LIST: break;
+    case SK_READ_HEAD: sk_sqlite_bind_text(s, 2, read->id); break;
     case SK_READ_EVENTS:
         sqlite3_bind_int64(s, 2, sk_sqlite_key(read->shard, read->no));
         sqlite3_bind_int64(s, 3, read->after > INT64_MAX ? INT64_MAX : (int64_t)read->after);
@@ -126,17 +123,13 @@ static void bind_read(sqlite3_stmt *s, const struct sk_read *read)
         sqlite3_bind_int64(s, 2, read->shard);
         sk_sqlite_bind_text(s, 3, read->id);
         break;
-    case SK_READ_DEFINITIONS:
-        bind_definitions(s, read);
-        break;
+    case SK_READ_DEFINITIONS: bind_definitions(s, read); break;
     case SK_READ_START_KEY:
         sqlite3_bind_int64(s, 2, read->shard);
         sk_sqlite_bind_text(s, 3, read->key);
         sqlite3_bind_int64(s, 4, read->due_at_ms);
         break;
-    case SK_READ_DEAD_LETTERS:
-        bind_letters(s, read);
-        break;
+    case SK_READ_DEAD_LETTERS: bind_letters(s, read); break;
     case SK_READ_CURSOR:
         sqlite3_bind_int64(s, 2, read->shard);
         if (read->key.size > 0) sk_sqlite_bind_text(s, 3, read->key);
@@ -144,7 +137,7 @@ static void bind_read(sqlite3_stmt *s, const struct sk_read *read)
     }
 }
 
-/* ---- answers: each adds the statement's present row, if there is memory for it ------------------ */
+/* ---- answers: each adds the statement's present row, if there is memory for it --------------- */
 
 static void add_meta(sqlite3_stmt *s, struct sk_rows *rows)
 {
@@ -283,23 +276,16 @@ static void add_cursor(sqlite3_stmt *s, struct sk_rows *rows)
 }
 
 static void (*const add_row[READ_KINDS])(sqlite3_stmt *, struct sk_rows *) = {
-    [SK_READ_META] = add_meta,
-    [SK_READ_SHARDS] = add_shard,
-    [SK_READ_HEAD] = add_head,
-    [SK_READ_EVENTS] = add_event,
-    [SK_READ_ACTIVE] = add_head,
-    [SK_READ_LIST] = add_head,
-    [SK_READ_POSITIONS] = add_event,
-    [SK_READ_MESSAGES] = add_message,
-    [SK_READ_CONSUMED] = add_consumed,
-    [SK_READ_DEFINITIONS] = add_definition,
-    [SK_READ_TALLIES] = add_tally,
-    [SK_READ_START_KEY] = add_key,
-    [SK_READ_DEAD_LETTERS] = add_letter,
-    [SK_READ_CURSOR] = add_cursor,
+    [SK_READ_META] = add_meta,           [SK_READ_SHARDS] = add_shard,
+    [SK_READ_HEAD] = add_head,           [SK_READ_EVENTS] = add_event,
+    [SK_READ_ACTIVE] = add_head,         [SK_READ_LIST] = add_head,
+    [SK_READ_POSITIONS] = add_event,     [SK_READ_MESSAGES] = add_message,
+    [SK_READ_CONSUMED] = add_consumed,   [SK_READ_DEFINITIONS] = add_definition,
+    [SK_READ_TALLIES] = add_tally,       [SK_READ_START_KEY] = add_key,
+    [SK_READ_DEAD_LETTERS] = add_letter, [SK_READ_CURSOR] = add_cursor,
 };
 
-/* ---- one read ---------------------------------------------------------------------------------- */
+/* ---- one read -------------------------------------------------------------------------------- */
 
 static int prepare(struct sk_sqlite_reader *reader, const struct sk_read *read,
                    sqlite3_stmt **out_statement)
@@ -350,8 +336,8 @@ void sk_sqlite_read_run(struct sk_sqlite_reader *reader, const struct sk_read *r
 {
     SK_ASSERT((size_t)read->kind < READ_KINDS);
     if (reader->db == NULL) {
-        rows->status = sk_error_set(&rows->error, SKALD_E_IO,
-                                    "the store is broken and waits to be reopened");
+        rows->status =
+            sk_error_set(&rows->error, SKALD_E_IO, "the store is broken and waits to be reopened");
         return;
     }
     sqlite3_stmt *statement = NULL;
@@ -378,7 +364,7 @@ void sk_sqlite_reader_release(struct sk_sqlite_reader *reader)
     reader->db = NULL;
 }
 
-/* ---- the thread -------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 /* NULL: closing. What still waits then is dropped: no `done` comes after free. */
 static struct sk_sqlite_request *wait_read(struct sk_sqlite_store *store)

@@ -3,9 +3,10 @@
  *
  * `key` of saga and event is shard << 48 | number, so that rows of a shard lie together in the order
  * of their writing and compare as one word; shard, no and position are computed from it.
- * Columns that a saga's life changes stand in no index but the partial ones of what needs attention.
- * `active` (not ended, or something open) is stored and not computed from state and open, so that the
- * usual change of a head, which does not change it, leaves the index alone: see SQL_HEAD_MOVE.
+ * Columns that a saga's life changes stand in no index but the partial ones of what needs
+ * attention. `active` (not ended, or something open) is stored and not computed from state and
+ * open, so that the usual change of a head, which does not change it, leaves the index alone: see
+ * SQL_HEAD_MOVE.
  */
 #include "store/sqlite/schema.h"
 
@@ -136,8 +137,8 @@ enum skald_status sk_sqlite_fill(sqlite3 *db, uint32_t shards_count, uint64_t in
                      "INSERT INTO meta VALUES (1, 'siphash24', %u, %d, %lld);"
                      "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %u)"
                      " INSERT INTO shard SELECT i, 0, 1, zeroblob(16), '', 0 FROM n;",
-                     SK_SQLITE_APPLICATION, shards_count, SK_SQLITE_SCHEMA,
-                     (long long)incarnation, shards_count - 1);
+                     SK_SQLITE_APPLICATION, shards_count, SK_SQLITE_SCHEMA, (long long)incarnation,
+                     shards_count - 1);
     int code = sk_sqlite_exec(db, sql);
     return code == SQLITE_OK ? SKALD_OK : fail(db, code, error);
 }

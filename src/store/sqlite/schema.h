@@ -17,8 +17,8 @@
 extern const char *const sk_sqlite_migrations[];
 extern const uint32_t sk_sqlite_migrations_count;
 
-/* In one transaction: everything, or (on error) nothing. Fine when there is nothing to do. VERSION when
- * the file is newer than the list. */
+/* In one transaction: everything, or (on error) nothing. Fine when there is nothing to do. VERSION
+ * when the file is newer than the list. */
 enum skald_status sk_sqlite_migrate(sqlite3 *db, const char *const *migrations, uint32_t count,
                                     skald_error *error) SK_MUST_CHECK;
 /* The rows of a new file; inside the caller's transaction. */

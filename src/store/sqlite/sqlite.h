@@ -2,7 +2,8 @@
  * sqlite.h: the embedded store: one file, one process, durable (the constructor and its settings).
  *
  * Threads of one store: the loop (calls, answers), the commit thread (its own connection; group
- * commit), the checkpoint thread (its own connection), and the reader threads (one connection each).
+ * commit), the checkpoint thread (its own connection), and the reader threads (one connection
+ * each).
  */
 #ifndef SK_STORE_SQLITE_SQLITE_H
 #define SK_STORE_SQLITE_SQLITE_H
@@ -22,7 +23,7 @@ enum {
 
 /* 0 means the default everywhere. */
 struct sk_sqlite_options {
-    const char *path;          /* the file; its folder must exist. Beside it: -wal, -shm, .lock */
+    const char *path; /* the file; its folder must exist. Beside it: -wal, -shm, .lock */
     struct sk_runtime *runtime;
     uint32_t shards_count;     /* only when the file is created; SK_SHARDS_DEFAULT */
     uint32_t checkpoint_pages; /* of the write-ahead log, of 4096 bytes each */
@@ -34,12 +35,13 @@ struct sk_sqlite_options {
 
 /*
  * Opens or creates the file; blocks (call it at start). All leases in it are void: the lock of the
- * operating system says that this process is alone. Errors name the file and the remedy and leave the
- * file as it was: NOT_FOUND (no such folder), ARGUMENT (a folder, not a Skald store, a network file
- * system), STATE (no right to write), BUSY (in use: names the process), VERSION (a newer Skald's),
- * CORRUPT (truncated, damaged), FULL, IO.
+ * operating system says that this process is alone. Errors name the file and the remedy and leave
+ * the file as it was: NOT_FOUND (no such folder), ARGUMENT (a folder, not a Skald store, a network
+ * file system), STATE (no right to write), BUSY (in use: names the process), VERSION (a newer
+ * Skald's), CORRUPT (truncated, damaged), FULL, IO.
  */
 enum skald_status sk_sqlite_store_open(const struct sk_sqlite_options *options,
-                                       struct sk_store **out_store, skald_error *error) SK_MUST_CHECK;
+                                       struct sk_store **out_store,
+                                       skald_error *error) SK_MUST_CHECK;
 
 #endif

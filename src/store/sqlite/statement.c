@@ -7,8 +7,8 @@
 enum { RESULT_MASK = 0xff };
 
 /* errno of the last failed call on one of the connection's two files. sqlite3_system_errno() is not
- * enough: by the time it looks, the rollback has had its own calls. The commit connection writes only
- * the log and the checkpointer only the database, so the file is the right one. */
+ * enough: by the time it looks, the rollback has had its own calls. The commit connection writes
+ * only the log and the checkpointer only the database, so the file is the right one. */
 static int file_errno(sqlite3 *db, int file_operation)
 {
     sqlite3_file *file = NULL;
@@ -64,15 +64,12 @@ enum sk_part_result sk_sqlite_fault_result(const struct sk_sqlite_fault *fault)
     case SQLITE_PERM:
     case SQLITE_NOMEM:
     case SQLITE_PROTOCOL:
-    case SQLITE_INTERRUPT:
-        return SK_PART_PASSING;
+    case SQLITE_INTERRUPT: return SK_PART_PASSING;
     case SQLITE_CONSTRAINT:
     case SQLITE_TOOBIG:
     case SQLITE_MISMATCH:
-    case SQLITE_RANGE:
-        return SK_PART_REFUSED;
-    default:
-        return SK_PART_BROKEN;
+    case SQLITE_RANGE: return SK_PART_REFUSED;
+    default: return SK_PART_BROKEN;
     }
 }
 

@@ -18,7 +18,7 @@ struct sk_sqlite_fault {
 
 void sk_sqlite_fault_take(sqlite3 *db, int code, struct sk_sqlite_fault *out_fault);
 /*
- *   IOERR, CORRUPT, NOTADB                          BROKEN   (but a write that found no room: PASSING)
+ *   IOERR, CORRUPT, NOTADB                          BROKEN   (a write without room: PASSING)
  *   FULL, READONLY, BUSY, LOCKED, CANTOPEN, PERM,
  *   NOMEM, PROTOCOL, INTERRUPT                      PASSING
  *   CONSTRAINT, TOOBIG, MISMATCH, RANGE             REFUSED
@@ -36,8 +36,9 @@ int sk_sqlite_run(sqlite3_stmt *statement);
 /* One number: 0 rows leaves *out_value as it is. */
 int sk_sqlite_number(sqlite3 *db, const char *sql, int64_t *out_value);
 
-/* Binding cannot fail but for size and memory; the code is kept and spoils the statement: TOOBIG shows
- * when it is run, as its NOT NULL columns are unbound. Texts and bytes are borrowed until then. */
+/* Binding cannot fail but for size and memory; the code is kept and spoils the statement: TOOBIG
+ * shows when it is run, as its NOT NULL columns are unbound. Texts and bytes are borrowed until
+ * then. */
 void sk_sqlite_bind_text(sqlite3_stmt *statement, int index, struct sk_str text);
 void sk_sqlite_bind_bytes(sqlite3_stmt *statement, int index, struct sk_str bytes);
 void sk_sqlite_bind_digest(sqlite3_stmt *statement, int index, const struct sk_digest *digest);
@@ -46,8 +47,8 @@ void sk_sqlite_bind_u64(sqlite3_stmt *statement, int index, uint64_t value);
 struct sk_str sk_sqlite_column_str(sqlite3_stmt *statement, int index, struct sk_arena *arena);
 struct sk_digest sk_sqlite_column_digest(sqlite3_stmt *statement, int index);
 
-/* The integer key of (shard, number): rows of a shard lie together, in order, and keys compare as one
- * machine word (docs/decisions/0003-sqlite-layout.md). */
+/* The integer key of (shard, number): rows of a shard lie together, in order, and keys compare as
+ * one machine word (docs/decisions/0003-sqlite-layout.md). */
 static inline int64_t sk_sqlite_key(uint32_t shard, uint64_t number)
 {
     return (int64_t)((uint64_t)shard << SK_POSITION_BITS | (number & SK_POSITION_MAX));

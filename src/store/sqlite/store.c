@@ -1,6 +1,6 @@
 /*
- * store.c: opening and closing, and the port's calls: each makes a request, puts it into a queue and
- * returns. Runs on the loop; the queues are shared with the threads under `lock`.
+ * store.c: opening and closing, and the port's calls: each makes a request, puts it into a queue
+ * and returns. Runs on the loop; the queues are shared with the threads under `lock`.
  */
 #include "store/sqlite/parts.h"
 
@@ -9,7 +9,7 @@
 
 #include <signal.h>
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static struct sk_sqlite_store *store_of(struct sk_store *store)
 {
@@ -28,12 +28,8 @@ static void request_run(struct sk_delivery_item *item)
 {
     struct sk_sqlite_request *request = sk_container_of(item, struct sk_sqlite_request, item);
     switch (request->kind) {
-    case REQUEST_SUBMIT:
-        request->done.batch(request->context, request->batch);
-        break;
-    case REQUEST_READ:
-        request->done.rows(request->context, &request->rows);
-        break;
+    case REQUEST_SUBMIT: request->done.batch(request->context, request->batch); break;
+    case REQUEST_READ: request->done.rows(request->context, &request->rows); break;
     case REQUEST_TAKE:
     case REQUEST_RENEW:
         request->done.take(request->context, request->status, &request->row, &request->error);
@@ -46,7 +42,8 @@ static void request_run(struct sk_delivery_item *item)
     request_drop(item);
 }
 
-/* No memory for a request means no way to answer: the process ends, and loses nothing acknowledged. */
+/* No memory for a request means no way to answer: the process ends, and loses nothing
+ * acknowledged. */
 static struct sk_sqlite_request *request_new(const struct sk_sqlite_store *store,
                                              enum request_kind kind, void *context)
 {
@@ -73,7 +70,7 @@ static void enqueue(struct sk_sqlite_store *store, struct sk_sqlite_request *req
     pthread_mutex_unlock(&store->lock);
 }
 
-/* ---- the port ---------------------------------------------------------------------------------- */
+/* ---- the port -------------------------------------------------------------------------------- */
 
 static void store_submit(struct sk_store *base, struct sk_batch *batch, sk_batch_done *done,
                          void *context)
@@ -132,7 +129,7 @@ static void store_reopen(struct sk_store *base, sk_define_done *done, void *cont
     enqueue(store_of(base), request);
 }
 
-/* ---- the end ----------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* The commit thread ends when its queue is empty; readers stop at once. */
 static void stop_threads(struct sk_sqlite_store *store)
@@ -189,7 +186,7 @@ static const struct sk_store_ops sqlite_ops = {
     .free = store_free,
 };
 
-/* ---- the beginning ----------------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 static uint32_t or_default(uint32_t value, uint32_t initial)
 {
