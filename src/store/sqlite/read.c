@@ -51,7 +51,8 @@ static const char *const sql_texts[READ_KINDS][READ_VARIANTS] = {
     [SK_READ_DEAD_LETTERS] = { LETTERS NEWEST, LETTERS " AND +shard = ?4" NEWEST,
                                LETTERS " AND id = ?5" NEWEST,
                                LETTERS " AND shard = ?4 AND id = ?5" NEWEST },
-    [SK_READ_CURSOR] = { "SELECT name, position FROM cursor WHERE shard = ?2 ORDER BY name LIMIT ?1",
+    [SK_READ_CURSOR] = { "SELECT name, position FROM cursor WHERE shard = ?2"
+                         " ORDER BY name LIMIT ?1",
                          "SELECT name, position FROM cursor WHERE shard = ?2 AND name = ?3"
                          " LIMIT ?1" },
 };

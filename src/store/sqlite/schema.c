@@ -1,8 +1,8 @@
 /*
  * schema.c: see schema.h. Why the keys look as they do: docs/decisions/0003-sqlite-layout.md.
  *
- * `key` of saga and event is shard << 48 | number, so that rows of a shard lie together in the order
- * of their writing and compare as one word; shard, no and position are computed from it.
+ * `key` of saga and event is shard << 48 | number, so that rows of a shard lie together in the
+ * order of their writing and compare as one word; shard, no and position are computed from it.
  * Columns that a saga's life changes stand in no index but the partial ones of what needs
  * attention. `active` (not ended, or something open) is stored and not computed from state and
  * open, so that the usual change of a head, which does not change it, leaves the index alone: see
