@@ -1,0 +1,156 @@
+/* Starts: accepted, run, answered only when durable; ids, keys, replays, refusals. */
+#include "world.h"
+
+#include "definitions.h"
+
+static struct world world;
+
+static int set_up(void **state)
+{
+    (void)state;
+    world_init(&world, 8);
+    world_open(&world);
+    world_define(&world, order_yaml);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_release(&world);
+    return 0;
+}
+
+static void runs_to_completion(void **state)
+{
+    (void)state;
+    struct answer answer = world_start(&world, "order", "o-1", "{\"n\":1}");
+    assert_int_equal(SKALD_OK, answer.status);
+    assert_string_equal("o-1", answer.id);
+    assert_false(answer.is_replayed);
+    answer = world_get(&world, "o-1");
+    assert_int_equal(SK_SAGA_COMPLETED, answer.state);
+    assert_int_equal(3, world.invoker.calls_count);
+    assert_string_equal("o-1/reserve/action", world.invoker.calls[0].key);
+    assert_int_equal(SK_SAGA_COMPLETED, world_stored_state(&world, "o-1"));
+    assert_int_equal(world_stored_events(&world, "o-1"), world.events_count);
+}
+
+static void undoes_in_reverse(void **state)
+{
+    (void)state;
+    world.invoker.fails = "ship";
+    (void)world_start(&world, "order", "o-2", "{}");
+    assert_int_equal(SK_SAGA_COMPENSATED, world_get(&world, "o-2").state);
+    assert_int_equal(5, world.invoker.calls_count);
+    assert_string_equal("refund", world.invoker.calls[3].name);
+    assert_string_equal("release", world.invoker.calls[4].name);
+}
+
+static void effects_leave_only_when_durable(void **state)
+{
+    (void)state;
+    struct answer answer = { 0 };
+    world.store.is_holding = true;
+    struct sk_start_request request = { .definition = SK_STR("order"), .id = SK_STR("o-3") };
+    sk_engine_start(world.engine, &request, world_on_answer, &answer);
+    world_run(&world);
+    assert_false(answer.is_there);
+    assert_int_equal(0, world.invoker.calls_count);
+    world_unhold(&world, false);
+    assert_true(answer.is_there);
+    assert_int_equal(3, world.invoker.calls_count);
+    for (uint32_t i = 0; i < 3; i++) assert_true(world.invoker.calls[i].was_durable);
+    assert_int_equal(1, world.store.in_flight_max);
+}
+
+static void same_id_is_the_same_start(void **state)
+{
+    (void)state;
+    (void)world_start(&world, "order", "o-4", "{\"a\":1,\"b\":2}");
+    struct answer answer = world_start(&world, "order", "o-4", "{ \"b\": 2, \"a\": 1 }");
+    assert_int_equal(SKALD_OK, answer.status);
+    assert_true(answer.is_replayed);
+    assert_int_equal(SK_SAGA_COMPLETED, answer.state);
+    answer = world_start(&world, "order", "o-4", "{\"a\":2}");
+    assert_int_equal(SKALD_E_CONFLICT, answer.status);
+    assert_int_equal(3, world.invoker.calls_count);
+}
+
+static void two_at_once_with_one_key_are_one(void **state)
+{
+    (void)state;
+    struct answer answers[3] = { 0 };
+    struct sk_start_request request = { .definition = SK_STR("order"),
+                                        .idempotency_key = SK_STR("k-1") };
+    for (int i = 0; i < 2; i++)
+        sk_engine_start(world.engine, &request, world_on_answer, &answers[i]);
+    world_run(&world);
+    assert_int_equal(SKALD_OK, answers[0].status);
+    assert_int_equal(SKALD_OK, answers[1].status);
+    assert_string_equal(answers[0].id, answers[1].id);
+    assert_true(answers[0].is_replayed != answers[1].is_replayed);
+    assert_int_equal(3, world.invoker.calls_count);
+    world_crash(&world);
+    world_open(&world);
+    sk_engine_start(world.engine, &request, world_on_answer, &answers[2]);
+    world_run(&world);
+    assert_true(answers[2].is_replayed);
+    assert_string_equal(answers[0].id, answers[2].id);
+}
+
+static void drawn_ids_differ(void **state)
+{
+    (void)state;
+    struct answer a = world_start(&world, "order", "", "{}");
+    struct answer b = world_start(&world, "order", "", "{}");
+    assert_int_equal(SKALD_OK, a.status);
+    assert_int_equal(36, strlen(a.id));
+    assert_string_not_equal(a.id, b.id);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    assert_int_equal(SKALD_E_NOT_FOUND, world_start(&world, "nothing", "x", "{}").status);
+    assert_int_equal(SKALD_E_ARGUMENT, world_start(&world, "order", "has.dot", "{}").status);
+    assert_int_not_equal(SKALD_OK, world_start(&world, "order", "x", "{").status);
+    assert_int_equal(SKALD_E_NOT_FOUND, world_get(&world, "x").status);
+    assert_int_equal(0, world.store.batches_count);
+}
+
+static void slots_and_pending(void **state)
+{
+    (void)state;
+    world_crash(&world);
+    world.options.sagas_max = 1;
+    world.options.pending_max = 1;
+    world.invoker.is_manual = true;
+    world_open(&world);
+    assert_int_equal(SK_SAGA_RUNNING, world_start(&world, "order", "s-1", "{}").state);
+    assert_int_equal(SK_SAGA_PENDING, world_start(&world, "order", "s-2", "{}").state);
+    struct answer answer = world_start(&world, "order", "s-3", "{}");
+    assert_int_equal(SKALD_E_LIMIT, answer.status);
+    assert_true(answer.retry_after_ms > 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
+        world_run(&world);
+    }
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "s-1").state);
+    assert_int_equal(SK_SAGA_RUNNING, world_get(&world, "s-2").state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(runs_to_completion, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(undoes_in_reverse, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(effects_leave_only_when_durable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(same_id_is_the_same_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_at_once_with_one_key_are_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(drawn_ids_differ, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(slots_and_pending, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
