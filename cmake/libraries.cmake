@@ -26,7 +26,7 @@ set(SK_BACKENDS
   "store/postgres|libpq|libpq-dev"
   "store/mariadb|libmariadb|libmariadb-dev"
   "store/redis|hiredis|libhiredis-dev"
-  "invoke/http|libcurl>=7.68|libcurl4-openssl-dev"
+  "invoke/http|libcurl>=7.80|libcurl4-openssl-dev"
   "bus/nats|libnats|libnats-dev"
   "bus/kafka|rdkafka|librdkafka-dev"
   "bus/rabbitmq|librabbitmq|librabbitmq-dev")

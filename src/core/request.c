@@ -122,6 +122,18 @@ struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document 
     return in_scratch(turn, &buf);
 }
 
+/* For a header or a target: values can neither end the line nor ask for a secret. */
+static struct sk_str render_line(struct sk_turn *turn, const struct sk_template *template,
+                                 const struct sk_event *event)
+{
+    struct sk_scope_context context = { .turn = turn, .step = event->step, .item = event->item };
+    struct sk_scope scope = sk_scope_of(&context);
+    struct sk_buf buf;
+    sk_buf_init(&buf, SK_PAYLOAD_SIZE_MAX);
+    sk_template_render_line(template, &scope, &turn->scratch, &buf);
+    return in_scratch(turn, &buf);
+}
+
 bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *condition, uint32_t step,
                         int32_t item, struct sk_str response)
 {
@@ -136,15 +148,18 @@ bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *conditi
 
 /* ---- resolving ------------------------------------------------------------------------------- */
 
+/* Percent-encodes all but unreserved characters and whole `${secret:NAME}`. */
 static void append_escaped(struct sk_buf *out, struct sk_str value)
 {
     static const char hex[] = "0123456789ABCDEF";
-    bool is_secret = sk_str_starts(value, SK_STR("${secret:"));
+    size_t secret_end = 0;
     for (size_t i = 0; i < value.size; i++) {
         unsigned char c = (unsigned char)value.data[i];
+        struct sk_str rest = sk_str_sub(value, i, value.size - i);
+        if (sk_str_starts(rest, SK_STR("${secret:"))) secret_end = i + sk_str_find(rest, '}') + 1;
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                      c == '-' || c == '_' || c == '.' || c == '~';
-        if (plain || is_secret) {
+        if (plain || i < secret_end) {
             sk_buf_append_char(out, (char)c);
             continue;
         }
@@ -167,7 +182,7 @@ static void append_target(struct sk_turn *turn, const struct sk_action *action,
                           const struct sk_event *event, struct sk_buf *line)
 {
     if (action->topic != NULL) {
-        append_line_text(line, sk_render_text(turn, action->topic, event->step, event->item));
+        append_line_text(line, render_line(turn, action->topic, event));
         return;
     }
     if (action->kind != SK_KIND_HTTP && action->kind != SK_KIND_GRPC) {
@@ -175,15 +190,13 @@ static void append_target(struct sk_turn *turn, const struct sk_action *action,
         return;
     }
     if (action->endpoint != NULL)
-        append_line_text(line, sk_render_text(turn, action->endpoint, event->step, event->item));
-    if (action->path != NULL)
-        append_line_text(line, sk_render_text(turn, action->path, event->step, event->item));
+        append_line_text(line, render_line(turn, action->endpoint, event));
+    if (action->path != NULL) append_line_text(line, render_line(turn, action->path, event));
     for (uint32_t i = 0; i < action->query_count; i++) {
         sk_buf_append_char(line, i == 0 ? '?' : '&');
         append_escaped(line, action->query[i].name);
         sk_buf_append_char(line, '=');
-        append_escaped(line,
-                       sk_render_text(turn, action->query[i].value, event->step, event->item));
+        append_escaped(line, render_line(turn, action->query[i].value, event));
     }
 }
 
@@ -218,8 +231,7 @@ void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action,
     for (uint32_t i = 0; i < action->headers_count; i++) {
         append_line_text(&line, action->headers[i].name);
         sk_buf_append_text(&line, ": ");
-        append_line_text(&line,
-                         sk_render_text(turn, action->headers[i].value, event->step, event->item));
+        append_line_text(&line, render_line(turn, action->headers[i].value, event));
         sk_buf_append_char(&line, '\n');
     }
     if (operation == SK_OPERATION_COMPENSATION && action->is_automatic) {

@@ -92,6 +92,10 @@ bool sk_template_is_constant(const struct sk_template *template);
  * short, in `scratch` too: one check is enough, here and below. */
 void sk_template_render_text(const struct sk_template *template, const struct sk_scope *scope,
                              struct sk_arena *scratch, struct sk_buf *out);
+/* The same for one line of a request (a header, a target): what values bring in can neither end the
+ * line nor form a `${secret:…}`, which is resolved when the request is sent. */
+void sk_template_render_line(const struct sk_template *template, const struct sk_scope *scope,
+                             struct sk_arena *scratch, struct sk_buf *out);
 /* Appends a JSON value: exactly one {{ path or pipe }} keeps its type, everything else is a
  * string. */
 void sk_template_render_json(const struct sk_template *template, const struct sk_scope *scope,

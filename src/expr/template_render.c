@@ -85,15 +85,34 @@ bool sk_template_is_constant(const struct sk_template *template)
 
 /* ---- rendering ------------------------------------------------------------------------------- */
 
+/* Where text goes. In a line (a header, a target) values may not break it, nor ask for a secret:
+ * control bytes become spaces, and a `{` that a value puts behind a `$` becomes `(`. */
+struct sink {
+    struct sk_buf *out;
+    bool is_line;
+};
+
 static void append_parts(const struct sk_part *parts, const struct sk_scope *scope,
-                         struct sk_arena *scratch, struct sk_buf *out);
+                         struct sk_arena *scratch, const struct sink *sink);
+
+static void tame(struct sk_buf *out, size_t from)
+{
+    for (size_t i = from; i < out->size; i++) {
+        unsigned char c = (unsigned char)out->data[i];
+        if (c < 0x20 || c == 0x7f) {
+            out->data[i] = ' ';
+        } else if (c == '{' && i > 0 && out->data[i - 1] == '$') {
+            out->data[i] = '(';
+        }
+    }
+}
 
 static void append_if(const struct sk_part *part, const struct sk_scope *scope,
-                      struct sk_arena *scratch, struct sk_buf *out)
+                      struct sk_arena *scratch, const struct sink *sink)
 {
     for (const struct sk_branch *b = part->branches; b != NULL; b = b->next) {
         if (b->condition == NULL || sk_value_is_true(sk_node_eval(b->condition, scope, scratch))) {
-            append_parts(b->parts, scope, scratch, out);
+            append_parts(b->parts, scope, scratch, sink);
             return;
         }
     }
@@ -101,15 +120,17 @@ static void append_if(const struct sk_part *part, const struct sk_scope *scope,
 
 /* Recursion is bounded: ifs nest no deeper than SK_EXPR_DEPTH_MAX. */
 static void append_parts(const struct sk_part *parts, const struct sk_scope *scope,
-                         struct sk_arena *scratch, struct sk_buf *out)
+                         struct sk_arena *scratch, const struct sink *sink)
 {
     for (const struct sk_part *part = parts; part != NULL; part = part->next) {
+        size_t from = sink->out->size;
         switch (part->kind) {
-        case SK_PART_TEXT: sk_buf_append_str(out, part->text); break;
+        case SK_PART_TEXT: sk_buf_append_str(sink->out, part->text); break;
         case SK_PART_VALUE:
-            sk_value_append_text(sk_node_eval(part->value, scope, scratch), out);
+            sk_value_append_text(sk_node_eval(part->value, scope, scratch), sink->out);
+            if (sink->is_line) tame(sink->out, from);
             break;
-        case SK_PART_IF: append_if(part, scope, scratch, out); break;
+        case SK_PART_IF: append_if(part, scope, scratch, sink); break;
         }
     }
 }
@@ -117,7 +138,14 @@ static void append_parts(const struct sk_part *parts, const struct sk_scope *sco
 void sk_template_render_text(const struct sk_template *template, const struct sk_scope *scope,
                              struct sk_arena *scratch, struct sk_buf *out)
 {
-    append_parts(template->parts, scope, scratch, out);
+    append_parts(template->parts, scope, scratch, &(struct sink){ .out = out });
+    out->failed = out->failed || scratch->failed;
+}
+
+void sk_template_render_line(const struct sk_template *template, const struct sk_scope *scope,
+                             struct sk_arena *scratch, struct sk_buf *out)
+{
+    append_parts(template->parts, scope, scratch, &(struct sink){ .out = out, .is_line = true });
     out->failed = out->failed || scratch->failed;
 }
 
@@ -133,7 +161,7 @@ static void append_quoted(const struct sk_part *parts, const struct sk_scope *sc
 {
     struct sk_buf text;
     sk_buf_init(&text, out->size_max);
-    append_parts(parts, scope, scratch, &text);
+    append_parts(parts, scope, scratch, &(struct sink){ .out = &text });
     sk_json_quote(out, sk_buf_view(&text));
     out->failed = out->failed || text.failed;
     sk_buf_release(&text);

@@ -105,28 +105,31 @@ static bool expect_step(struct script *script, const struct line *line)
 }
 
 static uint32_t count_events(const struct script *script, struct sk_str type, uint32_t step,
-                             int32_t item)
+                             int32_t item, struct sk_str code)
 {
     uint32_t count = 0;
     for (const struct world_event *e = script->current->first; e != NULL; e = e->next) {
         if (!sk_str_is(type, sk_event_type_name(e->event.type))) continue;
         if (step != SK_STEP_NONE && (e->event.step != step || (item >= 0 && e->event.item != item)))
             continue;
+        if (code.size > 0 && !sk_str_equal(code, e->event.text)) continue;
         count++;
     }
     return count;
 }
 
-/* event TYPE [STEP] | no event TYPE [STEP] | count N TYPE [STEP] */
+/* event TYPE [STEP] [code=CODE] | no event … | count N … */
 static bool expect_event(struct script *script, const struct line *line, uint32_t at,
                          uint64_t wanted, bool exactly)
 {
     struct call_name name = { .step = SK_STEP_NONE, .item = -1 };
     struct sk_str type = line->words[at];
     if (sk_event_type_number(type) == 0) return script_fail(script, "no such event type");
-    if (at + 1 < line->count && !script_call(script, line->words[at + 1], &name))
+    bool has_step =
+        at + 1 < line->count && sk_str_find(line->words[at + 1], '=') == line->words[at + 1].size;
+    if (has_step && !script_call(script, line->words[at + 1], &name))
         return script_fail(script, "no such step");
-    uint32_t count = count_events(script, type, name.step, name.item);
+    uint32_t count = count_events(script, type, name.step, name.item, line_option(line, "code"));
     bool ok = exactly ? count == wanted : count >= wanted;
     return ok || script_fail(script, "%.*s happened %u times", SK_STR_ARGS(type), count);
 }
@@ -159,6 +162,20 @@ static bool expect_request(struct script *script, const struct line *line, bool 
     return ok;
 }
 
+/* line STEP "METHOD target|name: value|…|": the request line and headers, `|` for the ends of lines. */
+static bool expect_line(struct script *script, const struct line *line)
+{
+    struct call_name name;
+    char text[1024];
+    if (line->count < 4 || !script_call(script, line->words[2], &name))
+        return script_fail(script, "expect line STEP TEXT");
+    const struct sk_call *call = &script->current->saga.steps[name.step].units[0].action;
+    int size = snprintf(text, sizeof text, "\"%.*s\"", SK_STR_ARGS(call->line));
+    for (int i = 0; i < size && i < (int)sizeof text; i++)
+        if (text[i] == '\n') text[i] = '|';
+    return sk_str_is(line->words[3], text) || script_fail(script, "the request line is %s", text);
+}
+
 static bool expect_output(struct script *script, const struct line *line)
 {
     struct call_name name;
@@ -168,6 +185,35 @@ static bool expect_output(struct script *script, const struct line *line)
     const struct sk_step_run *run = &script->current->saga.steps[name.step];
     return same_json(script, "the output",
                      name.item < 0 ? run->output : run->units[name.item].output, line->words[3]);
+}
+
+/* letter WHY STEP: a dead letter was written. */
+static bool expect_letter(struct script *script, const struct line *line)
+{
+    struct call_name name;
+    if (line->count < 4 || !script_call(script, line->words[3], &name))
+        return script_fail(script, "expect letter WHY STEP");
+    const struct world_saga *saga = script->current;
+    for (uint32_t i = 0; i < saga->letters_count; i++)
+        if (sk_str_is(line->words[2], saga->letters[i].why) && saga->letters[i].step == name.step &&
+            saga->letters[i].item == name.item)
+            return true;
+    return script_fail(script, "no such dead letter among %u", saga->letters_count);
+}
+
+/* lock KEY SAGA | free */
+static bool expect_lock(struct script *script, const struct line *line)
+{
+    if (line->count < 4) return script_fail(script, "expect lock KEY SAGA|free");
+    struct sk_str holder = { NULL, 0 };
+    for (uint32_t i = 0; i < script->world.locks_count; i++) {
+        const struct sk_lock *lock = &script->world.locks[i];
+        if (sk_str_equal(sk_str_sub(lock->id, 6, lock->id.size - 6), line->words[2]))
+            holder = lock->holder;
+    }
+    if (sk_str_is(line->words[3], "free") ? holder.size == 0 : sk_str_equal(holder, line->words[3]))
+        return true;
+    return script_fail(script, "the holder is [%.*s]", SK_STR_ARGS(holder));
 }
 
 static bool expect_wake(struct script *script, const struct line *line)
@@ -198,7 +244,10 @@ bool script_expect(struct script *script, const struct line *line)
     if (sk_str_is(what, "body")) return expect_request(script, line, false);
     if (sk_str_is(what, "key")) return expect_request(script, line, true);
     if (sk_str_is(what, "output")) return expect_output(script, line);
+    if (sk_str_is(what, "line")) return expect_line(script, line);
     if (sk_str_is(what, "wake")) return expect_wake(script, line);
+    if (sk_str_is(what, "letter")) return expect_letter(script, line);
+    if (sk_str_is(what, "lock")) return expect_lock(script, line);
     return script_fail(script, "expect %.*s: no such expectation (see README.md)",
                        SK_STR_ARGS(what));
 }

@@ -215,7 +215,7 @@ static enum skald_status do_late(struct script *script, const struct line *line,
     struct call_name name;
     struct sk_outcome outcome;
     uint64_t attempt = 1;
-    if (line->count < 4 || !script_call(script, line->words[1], &name)) return SKALD_E_SYNTAX;
+    if (line->count < 3 || !script_call(script, line->words[1], &name)) return SKALD_E_SYNTAX;
     bool given = sk_str_to_u64(line_option(line, "attempt"), &attempt);
     if (!read_outcome(script, line, given ? 3 : 2, &outcome)) return SKALD_E_SYNTAX;
     struct sk_command command = { .kind = SK_COMMAND_OUTCOME,
@@ -252,7 +252,7 @@ static enum skald_status do_signal(struct script *script, const struct line *lin
 {
     struct sk_command command = { .kind = SK_COMMAND_SIGNAL, .step = SK_STEP_NONE, .item = -1 };
     char id[32];
-    snprintf(id, sizeof id, "signal-%u", script->number);
+    snprintf(id, sizeof id, "signal-%u", ++script->signals);
     command.name = line->words[1];
     command.id = line_option(line, "id").size > 0 ? line_option(line, "id") : sk_str_of(id);
     command.body = line_json(line);
@@ -268,6 +268,7 @@ static bool do_start(struct script *script, const struct line *line)
     if (sk_str_to_u64(line_option(line, "max_attempts"), &number))
         start.max_attempts = (uint32_t)number;
     (void)sk_duration_parse(line_option(line, "timeout"), &start.timeout_ms);
+    (void)sk_duration_parse(line_option(line, "acquire_timeout"), &start.acquire_timeout_ms);
     struct sk_str list = line_option(line, "locks");
     while (list.size > 0 && start.lock_keys_count < 8) {
         size_t comma = sk_str_find(list, ',');
@@ -275,6 +276,7 @@ static bool do_start(struct script *script, const struct line *line)
         list = comma < list.size ? sk_str_sub(list, comma + 1, list.size - comma - 1)
                                  : (struct sk_str){ NULL, 0 };
     }
+    script->world.holds_slots = line_has(line, "held");
     if (!world_start(&script->world, line->words[1], line->words[2], &start))
         return script_fail(script, "%s", script->world.problem);
     script->current = world_find(&script->world, line->words[1]);
@@ -290,6 +292,13 @@ static enum skald_status do_command(struct script *script, const struct line *li
     if (sk_str_is(verb, "complete")) return do_complete(script, line, error);
     if (sk_str_is(verb, "late")) return do_late(script, line, error);
     if (sk_str_is(verb, "skip")) return do_operator(script, line, SK_COMMAND_SKIP_STEP, error);
+    if (sk_str_is(verb, "admit") || sk_str_is(verb, "sweep")) {
+        bool is_sweep = sk_str_is(verb, "sweep");
+        struct sk_command command = { .kind = is_sweep ? SK_COMMAND_SWEEP : SK_COMMAND_ADMIT,
+                                      .step = SK_STEP_NONE,
+                                      .item = -1 };
+        return world_decide(&script->world, script->current, &command, error);
+    }
     for (int kind = SK_COMMAND_CANCEL; kind < SK_COMMANDS_COUNT; kind++)
         if (sk_str_is(verb, sk_command_name((enum sk_command_kind)kind)))
             return do_operator(script, line, (enum sk_command_kind)kind, error);
@@ -335,9 +344,45 @@ static bool do_line(struct script *script, const struct line *line)
     return status == SKALD_OK || script_fail(script, "refused: %s", error.message);
 }
 
-bool script_run_line(struct script *script, struct sk_str text)
+/* `repeat N LINE`, with `<n>` in it for the number of the turn, from 1. */
+static bool do_repeat(struct script *script, struct sk_str text)
 {
     struct line line;
+    uint64_t count = 0;
+    line_split(text, &line);
+    if (line.count < 3 || !sk_str_to_u64(line.words[1], &count))
+        return script_fail(script, "repeat N LINE");
+    size_t offset = (size_t)(line.words[2].data - text.data);
+    struct sk_str pattern = sk_str_sub(text, offset, text.size - offset);
+    bool ok = true;
+    for (uint64_t n = 1; ok && n <= count; n++) {
+        struct sk_buf turn;
+        sk_buf_init(&turn, 0);
+        for (size_t i = 0; i < pattern.size; i++) {
+            bool is_number = sk_str_starts(sk_str_sub(pattern, i, pattern.size - i), SK_STR("<n>"));
+            if (is_number)
+                sk_buf_append_u64(&turn, n);
+            else
+                sk_buf_append_char(&turn, pattern.data[i]);
+            if (is_number) i += 2;
+        }
+        line_split(sk_buf_view(&turn), &line);
+        ok = do_line(script, &line);
+        sk_buf_release(&turn);
+    }
+    return ok;
+}
+
+static bool run_text(struct script *script, struct sk_str text)
+{
+    struct line line;
+    if (sk_str_starts(text, SK_STR("repeat "))) return do_repeat(script, text);
+    line_split(text, &line);
+    return line.count == 0 || do_line(script, &line);
+}
+
+bool script_run_line(struct script *script, struct sk_str text)
+{
     struct world_saga *before = script->current;
     struct sk_str trimmed = sk_str_trim(text);
     size_t arrow = sk_str_find(trimmed, '>');
@@ -349,8 +394,7 @@ bool script_run_line(struct script *script, struct sk_str text)
             return script_fail(script, "no such saga: %.*s", (int)arrow, trimmed.data);
         trimmed = sk_str_sub(trimmed, arrow + 1, trimmed.size - arrow - 1);
     }
-    line_split(trimmed, &line);
-    bool ok = line.count == 0 || do_line(script, &line);
+    bool ok = run_text(script, trimmed);
     if (has_prefix) script->current = before;
     if (!ok) return false;
     return world_check(&script->world) || script_fail(script, "%s", script->world.problem);

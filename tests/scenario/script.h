@@ -17,6 +17,7 @@ struct script {
     uint32_t number;            /* of the present line */
     struct world_saga *current; /* the saga that lines without a prefix mean */
     uint32_t expectations;
+    uint32_t signals; /* sent so far: gives those without an id one of their own */
 };
 
 void line_split(struct sk_str text, struct line *out);

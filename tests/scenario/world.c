@@ -133,6 +133,9 @@ static enum skald_status decide_quietly(struct world *world, struct world_saga *
         keep_event(saga, &decision, &decision.events[i]);
     for (uint32_t i = 0; i < decision.messages_count; i++)
         keep_message(world, &decision.messages[i]);
+    for (uint32_t i = 0; i < decision.letters_count; i++)
+        if (saga->letters_count < WORLD_LETTERS_MAX)
+            saga->letters[saga->letters_count++] = decision.letters[i];
     sk_decision_release(&decision);
     return status;
 }
@@ -156,6 +159,7 @@ static bool create(struct world *world, const struct sk_plan *plan, struct sk_st
         .kind = SK_COMMAND_START, .start = start, .step = SK_STEP_NONE, .item = -1
     };
     if (decide_quietly(world, saga, &command, NULL) != SKALD_OK) return false;
+    if (world->holds_slots) return true;
     command = (struct sk_command){ .kind = SK_COMMAND_ADMIT, .step = SK_STEP_NONE, .item = -1 };
     return decide_quietly(world, saga, &command, NULL) == SKALD_OK;
 }

@@ -6,7 +6,7 @@
 #include "core/decide.h"
 #include "dsl/dsl.h"
 
-enum { WORLD_SAGAS_MAX = 32, WORLD_PLANS_MAX = 16, WORLD_LOCKS_MAX = 16 };
+enum { WORLD_SAGAS_MAX = 32, WORLD_PLANS_MAX = 16, WORLD_LOCKS_MAX = 16, WORLD_LETTERS_MAX = 64 };
 
 struct world_event {
     struct sk_event event; /* spans into data */
@@ -17,7 +17,8 @@ struct world_event {
 struct world_saga {
     struct sk_saga saga;
     struct world_event *first, *last;
-    uint64_t sent_seq;
+    struct sk_letter letters[WORLD_LETTERS_MAX]; /* dead letters */
+    uint32_t letters_count;
 };
 
 struct world_message {
@@ -36,7 +37,8 @@ struct world {
     struct sk_lock locks[WORLD_LOCKS_MAX];
     uint32_t locks_count;
     struct world_message *messages_first, *messages_last;
-    uint64_t checks; /* how often replay was compared with live */
+    uint64_t checks;  /* how often replay was compared with live */
+    bool holds_slots; /* a start is accepted but not admitted */
     char problem[512];
 };
 
