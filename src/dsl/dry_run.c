@@ -92,10 +92,10 @@ static void order_compensation(struct sk_dry_run *run)
     if (is_failing) {
         const struct sk_step *step = &plan->steps[run->fail_step];
         if (step->is_after_pivot) {
-            sk_dry_warn(
-                run,
-                "%.*s: stands after the pivot, so nothing is undone: it is tried again or waits for a human",
-                SK_STR_ARGS(step->id));
+            sk_dry_warn(run,
+                        "%.*s: stands after the pivot, so nothing is undone: "
+                        "it is tried again or waits for a human",
+                        SK_STR_ARGS(step->id));
             return;
         }
     }

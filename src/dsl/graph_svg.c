@@ -337,10 +337,8 @@ static void draw_head(const struct picture *p, struct sk_buf *out)
                             "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" "
                             "markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">"
                             "<path d=\"M0 0L8 4L0 8z\" fill=\"#94a3b8\"/></marker></defs>\n");
-    sk_buf_printf(
-        out,
-        "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n<text class=\"title\" x=\"%d\" y=\"32\">",
-        width, height, width / 2);
+    sk_buf_printf(out, "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", width, height);
+    sk_buf_printf(out, "<text class=\"title\" x=\"%d\" y=\"32\">", width / 2);
     put_cut(out, p->plan->name, 46);
     sk_buf_printf(out, "</text><text class=\"version\" x=\"%d\" y=\"52\">", width / 2);
     put_cut(out, p->plan->id, 60);

@@ -47,8 +47,8 @@ static void test_broken_bytes(void **state)
         { { "x: \x80\n", 5 },
           "order.yaml:1:4: error: the byte 0x80 is not valid UTF-8 (save the file as UTF-8)\n" },
         { { "x: 1\ny: \x1b[0m\n", 13 },
-          "order.yaml:2:4: error: the control character 0x1B (remove it, or write it as an escape in "
-          "double quotes)\n" },
+          "order.yaml:2:4: error: the control character 0x1B (remove it, or write it as an escape "
+          "in double quotes)\n" },
         { { "\xff\xfes\0a\0", 6 },
           "order.yaml:1:1: error: the byte 0xFF is not valid UTF-8 (save the file as UTF-8)\n" },
         { { "a: b\nx: \x7f\n", 10 },
@@ -323,11 +323,11 @@ static void test_without_options(void **state)
     sk_diagnostics_print(&diagnostics, &text);
     assert_string_equal(
         sk_buf_text(&text),
-        "definition:1:4: error: !include b: files cannot be included here (send one document without "
-        "includes)\n"
+        "definition:1:4: error: !include b: files cannot be included here (send one document "
+        "without includes)\n"
         "definition:1:4: error: ${B} is not set (set it, or write ${NAME:-default})\n"
-        "definition:2:1: error: not valid YAML: while parsing a flow node, did not find expected node "
-        "content (check indentation, quotes and brackets around this place)\n");
+        "definition:2:1: error: not valid YAML: while parsing a flow node, did not find expected "
+        "node content (check indentation, quotes and brackets around this place)\n");
     sk_diagnostics_release(&diagnostics);
     sk_buf_release(&json);
     sk_buf_release(&text);
