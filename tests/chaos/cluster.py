@@ -1,0 +1,145 @@
+"""The programs of the chaos tests: a server that is killed, participants that are not, and a small
+HTTP client that takes a dead server for an ordinary answer."""
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+BIN = pathlib.Path(os.environ.get("SKALD_BIN_DIR", "build/dev/bin")).resolve()
+SOURCE = pathlib.Path(os.environ.get("SKALD_SOURCE_DIR",
+                                     pathlib.Path(__file__).resolve().parent.parent.parent))
+READY_SECONDS = 60
+
+
+class Failure(Exception):
+    """The system did what it must not."""
+
+
+class Program:
+    """One process; it ends with this one (setpriv), however this one ends."""
+
+    def __init__(self, argv, log, env=None):
+        self.log = log
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *map(str, argv)], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=out, env=dict(os.environ, **(env or {})))
+        line = self.process.stdout.readline().decode()
+        if "http://" not in line:
+            self.kill()
+            raise Failure(f"{argv[0]} did not start: {line}\n{self.tail()}")
+        host, port = line.strip().rsplit("http://", 1)[1].rsplit(":", 1)
+        self.host, self.port = host, int(port)
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def stop(self):
+        """SIGTERM; the exit code."""
+        self.process.terminate()
+        code = self.process.wait(timeout=30)
+        self.process.stdout.close()
+        return code
+
+    def tail(self, size=4000):
+        text = pathlib.Path(self.log).read_text(errors="replace")
+        return text[-size:]
+
+
+class Client:
+    """One connection, kept; (0, None) when nobody answers. Not shared between threads."""
+
+    def __init__(self, host, port, timeout=60):
+        self.host, self.port, self.timeout = host, port, timeout
+        self.connection = None
+
+    def call(self, method, path, body=None, headers=None):
+        try:
+            if self.connection is None:
+                self.connection = http.client.HTTPConnection(self.host, self.port,
+                                                             timeout=self.timeout)
+            payload = None if body is None else json.dumps(body)
+            self.connection.request(method, path, payload,
+                                    {"Content-Type": "application/json", **(headers or {})})
+            answer = self.connection.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+        except (OSError, http.client.HTTPException, ValueError):
+            self.close()
+            return 0, None
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def pages(self, path):
+        """All items of a list, page by page."""
+        cursor, items = "", []
+        while cursor is not None:
+            status, page = self.call("GET", path + ("&cursor=" + cursor if cursor else ""))
+            if status != 200:
+                raise Failure(f"GET {path}: {status} {page}")
+            items += page["items"]
+            cursor = page["next"]
+        return items
+
+
+class World:
+    """A folder with one store and one set of books, and the programs over them."""
+
+    def __init__(self, participants=()):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="skald-chaos-"))
+        self.books = self.folder / "books.db"
+        self.participants = Program([BIN / "example-participants", "--books", self.books, "--listen",
+                                     "127.0.0.1:0", *participants], self.folder / "participants.log")
+        self.server, self.port = None, 0
+        self.starts = 0
+
+    def start_server(self):
+        """Listening, maybe still recovering. Only the last logs are kept."""
+        self.starts += 1
+        log = self.folder / f"server-{self.starts % 3}.log"
+        log.unlink(missing_ok=True)
+        self.server = Program([BIN / "skald", "serve", "--store", f"sqlite:{self.folder}/skald.db",
+                               "--listen", f"127.0.0.1:{self.port}", "--log-level", "warn"], log)
+        self.port = self.server.port
+
+    def client(self, timeout=60):
+        return Client("127.0.0.1", self.port, timeout)
+
+    def await_ready(self):
+        client, deadline = self.client(), time.monotonic() + READY_SECONDS
+        while client.call("GET", "/readyz")[0] != 200:
+            if not self.server.is_running():
+                raise Failure(f"the server ended by itself: {self.server.tail()}")
+            if time.monotonic() > deadline:
+                raise Failure(f"the server is not ready after {READY_SECONDS} s")
+            time.sleep(0.002)
+        client.close()
+
+    def define(self, *files):
+        skald = str(BIN / "skald")
+        where = f"http://127.0.0.1:{self.port}"
+        url = f"http://{self.participants.host}:{self.participants.port}"
+        subprocess.run([skald, "define", "--server", where, *[str(SOURCE / f) for f in files]],
+                       env=dict(os.environ, PARTICIPANTS_URL=url), check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def close(self, keep):
+        for program in (self.server, self.participants):
+            if program is not None and program.is_running():
+                program.kill()
+        if keep:
+            print(f"kept: {self.folder}")
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
