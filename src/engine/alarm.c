@@ -2,8 +2,8 @@
  * alarm.c: everything that is due at an instant of engine time: one heap, one timer of the runtime.
  *
  *   A1  The runtime's timer is armed for the first alarm, or disarmed when there is none.
- *   A2  An alarm that could not be put into the heap (no memory) is made good by the sweep, whose own
- *       alarm has its place from the start.
+ *   A2  An alarm that could not be put into the heap (no memory) is made good by the sweep, whose
+ *       own alarm has its place from the start.
  *   A3  Ties are broken by the order of creation, so that a seed gives one run.
  */
 #include "engine/engine_private.h"

@@ -37,7 +37,7 @@ void sk_batch_schedule(struct sk_engine *engine)
     sk_alarm_set(engine, &engine->cut_alarm, sk_engine_now(engine) + SK_PAUSE_MS);
 }
 
-/* ---- cutting ---------------------------------------------------------------------------------- */
+/* ---- cutting --------------------------------------------------------------------------------- */
 
 /* The work of this shard that may go now; NULL when there is none or no memory. */
 static struct sk_work *next_work(struct sk_shard *shard, uint32_t events_max, bool *out_no_memory)
@@ -144,7 +144,7 @@ void sk_batch_cut(struct sk_engine *engine)
     }
 }
 
-/* ---- the answer ------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 void sk_flush_free(struct sk_flush *flush)
 {

@@ -3,8 +3,8 @@
  *
  *   K1  Commands of one machine run in the order in which they came.
  *   K2  What is decided is collected in machine->decision until the shard's next part is cut.
- *   K3  Out of memory poisons the fold: the machine is reset, and nothing that was acknowledged is lost,
- *       for nothing is acknowledged before it is durable.
+ *   K3  Out of memory poisons the fold: the machine is reset, and nothing that was acknowledged is
+ *       lost, for nothing is acknowledged before it is durable.
  *   K4  While the shard is degraded results, timers and operators' commands are still decided; new
  *       starts and signals are refused with SKALD_E_AGAIN.
  */
@@ -15,7 +15,7 @@ struct spare {
     struct sk_decision decision;
 };
 
-/* ---- decisions -------------------------------------------------------------------------------- */
+/* ---- decisions ------------------------------------------------------------------------------- */
 
 static struct sk_decision *take_decision(struct sk_engine *engine)
 {
@@ -81,7 +81,7 @@ struct sk_decision *sk_machine_decision(struct sk_machine *machine)
     return machine->decision;
 }
 
-/* ---- deciding --------------------------------------------------------------------------------- */
+/* ---- deciding -------------------------------------------------------------------------------- */
 
 bool sk_command_can_run(const struct sk_machine *machine)
 {
@@ -168,7 +168,7 @@ void sk_command_give(struct sk_machine *machine, const struct sk_command *comman
     }
 }
 
-/* ---- asked from outside ----------------------------------------------------------------------- */
+/* ---- asked from outside ---------------------------------------------------------------------- */
 
 static bool is_operators(enum sk_command_kind kind)
 {

@@ -1,7 +1,8 @@
 /*
  * definitions.c: define: a definition is read, checked, compiled, stored, and from then on known.
  *
- *      source --helper: sk_dsl_compile--> plan --what this build has--> children --> store.define --> known
+ *      source --helper: sk_dsl_compile--> plan --what this build has--> children --> store.define
+ *      --> known
  *
  *   Y1  The row is durable before anybody is told, and before any start that names it.
  *   Y2  What is refused here cannot fail at run time for a reason visible in the definition: kinds
@@ -63,7 +64,7 @@ static void do_compile(void *context)
                                       &defining->plan, &defining->json, &defining->diagnostics);
 }
 
-/* ---- storing ---------------------------------------------------------------------------------- */
+/* ---- storing --------------------------------------------------------------------------------- */
 
 static void on_stored(void *context, enum skald_status status, const skald_error *error)
 {
@@ -111,7 +112,7 @@ static void store(struct sk_engine *engine, struct defining *defining)
     engine->store->ops->define(engine->store, &row, false, on_stored, defining);
 }
 
-/* ---- what this build has ---------------------------------------------------------------------- */
+/* ---- what this build has --------------------------------------------------------------------- */
 
 static bool has_kind(const struct sk_engine *engine, enum sk_step_kind kind)
 {
@@ -124,7 +125,7 @@ static enum skald_status check_build(const struct sk_engine *engine, const struc
     if (plan->mode != SK_MODE_ORCHESTRATION) {
         return sk_error_set(
             error, SKALD_E_UNSUPPORTED,
-            "mode choreography and mode hybrid need a message bus, which is not part of this build");
+            "mode choreography and mode hybrid need a bus, which is not part of this build");
     }
     for (int kind = 0; kind < SK_KINDS_COUNT; kind++) {
         bool is_used = (plan->kinds >> kind & 1u) != 0;
@@ -136,7 +137,7 @@ static enum skald_status check_build(const struct sk_engine *engine, const struc
     return SKALD_OK;
 }
 
-/* ---- children --------------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 static void check_children(struct sk_engine *engine, struct defining *defining);
 
@@ -206,7 +207,7 @@ static void check_children(struct sk_engine *engine, struct defining *defining)
     store(engine, defining);
 }
 
-/* ---- define ----------------------------------------------------------------------------------- */
+/* ---- define ---------------------------------------------------------------------------------- */
 
 static void on_compiled(void *context)
 {
@@ -273,7 +274,7 @@ void sk_engine_define(struct sk_engine *engine, struct sk_str source, struct sk_
     }
 }
 
-/* ---- plans for others ------------------------------------------------------------------------- */
+/* ---- plans for others ------------------------------------------------------------------------ */
 
 struct asking {
     struct sk_owned owned;

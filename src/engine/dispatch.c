@@ -1,5 +1,6 @@
 /*
- * dispatch.c: effects leave: from what the saga's state makes due to an invoker, and the outcome back.
+ * dispatch.c: effects leave: from what the saga's state makes due to an invoker, and the outcome
+ * back.
  *
  *   F1  Nothing is sent whose event is not durable (law 2), whose deadline has passed, or while the
  *       shard's lease runs out (lease − margin): checked immediately before each send.

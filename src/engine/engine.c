@@ -1,6 +1,6 @@
 /*
- * engine.c: the engine as an object: options, life, and what every file needs of the runtime and the
- * store. Opening is recovery.c's, stopping stop.c's.
+ * engine.c: the engine as an object: options, life, and what every file needs of the runtime and
+ * the store. Opening is recovery.c's, stopping stop.c's.
  *
  *   E1  A store or a helper that calls back after sk_engine_free finds the shell empty and touches
  *       nothing else.
@@ -127,7 +127,7 @@ void sk_engine_store_read(struct sk_engine *engine, const struct sk_read *read,
     engine->store->ops->read(engine->store, read, on_rows, pending);
 }
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static int64_t or_default(int64_t value, int64_t fallback)
 {
@@ -243,7 +243,7 @@ void sk_engine_free(struct sk_engine *engine)
     sk_free(engine);
 }
 
-/* ---- asked from outside ----------------------------------------------------------------------- */
+/* ---- asked from outside ---------------------------------------------------------------------- */
 
 bool sk_engine_is_ready(const struct sk_engine *engine)
 {
@@ -289,7 +289,7 @@ void sk_engine_stats(const struct sk_engine *engine, struct sk_engine_stats *out
     out_stats->own_us_max = engine->histogram_max;
 }
 
-/* ---- reads that go straight to the store ------------------------------------------------------ */
+/* ---- reads that go straight to the store ----------------------------------------------------- */
 
 struct outside_read {
     struct sk_owned owned;

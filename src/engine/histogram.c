@@ -1,6 +1,6 @@
 /*
- * histogram.c: the engine's own share of a step's latency, from the command to the effect's departure
- * without the time in which the store had a batch, in buckets that grow by an eighth.
+ * histogram.c: the engine's own share of a step's latency, from the command to the effect's
+ * departure without the time in which the store had a batch, in buckets that grow by an eighth.
  */
 #include "engine/engine_private.h"
 

@@ -1,15 +1,16 @@
 /*
  * inbox.c: messages that arrived in a shard, each consumed exactly once.
  *
- *   QUEUED --decided by its machine--> DECIDED --part durable--> DURABLE --sender's row gone--> FORGET --> (freed)
+ *   QUEUED --decided by its machine--> DECIDED --part durable--> DURABLE --sender's row gone-->
+ *   FORGET --> (freed)
  *
- *   Q1  An id is in the inbox from its arrival until the shard has durably forgotten it; who sends it
- *       again meanwhile is told, or will be.
+ *   Q1  An id is in the inbox from its arrival until the shard has durably forgotten it; who sends
+ *       it again meanwhile is told, or will be.
  *   Q2  A message is consumed in the same part as the events it causes.
  *   Q3  A message to a saga that does not exist: a child's start creates it; a parent's cancel or
- *       compensate is answered as by a child that was cancelled with nothing done (it can only be that
- *       its start was refused); anything else is consumed and means nothing. Nothing is remembered of
- *       sagas that are not there.
+ *       compensate is answered as by a child that was cancelled with nothing done (it can only be
+ *       that its start was refused); anything else is consumed and means nothing. Nothing is
+ *       remembered of sagas that are not there.
  */
 #include "engine/engine_private.h"
 
@@ -81,7 +82,7 @@ bool sk_inbox_receive(struct sk_shard *shard, uint32_t from_shard, const struct 
     return true;
 }
 
-/* ---- consuming -------------------------------------------------------------------------------- */
+/* ---- consuming ------------------------------------------------------------------------------- */
 
 void sk_inbox_consume(struct sk_machine *machine, struct sk_incoming *incoming)
 {
@@ -216,7 +217,7 @@ void sk_message_run(struct sk_machine *machine, struct sk_job *job)
     sk_job_free(job);
 }
 
-/* ---- consumed --------------------------------------------------------------------------------- */
+/* ---- consumed -------------------------------------------------------------------------------- */
 
 static void forget(struct sk_shard *shard, struct sk_incoming *incoming)
 {

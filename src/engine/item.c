@@ -2,7 +2,8 @@
  * item.c: what one machine gives to a part: its head, its tags, its start key, its tally.
  *
  *   I1  An item holds everything it needs: the machine may be dropped while the store still writes.
- *   I2  Head and tally are those of the moment when the item was made, which is after all its events.
+ *   I2  Head and tally are those of the moment when the item was made, which is after all its
+ *       events.
  */
 #include "engine/engine_private.h"
 

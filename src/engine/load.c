@@ -6,8 +6,8 @@
  *
  *   D1  At most SK_LOADS_MAX machines are being read; the others wait in order.
  *   D2  One machine is read once at a time; who asks meanwhile waits in its jobs.
- *   D3  What is folded is durable (S3), so durable_seq and sent_seq are the last seq read. Attempts that
- *       are without outcome then are the business of SK_COMMAND_RECOVER.
+ *   D3  What is folded is durable (S3), so durable_seq and sent_seq are the last seq read. Attempts
+ *       that are without outcome then are the business of SK_COMMAND_RECOVER.
  */
 #include "engine/engine_private.h"
 
@@ -120,7 +120,7 @@ static void finish_load(struct sk_load *load, enum sk_machine_state state)
     end_load(load);
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static enum skald_status fold_row(struct sk_machine *machine, const struct sk_event_row *row)
 {
@@ -212,7 +212,7 @@ static void fold_from_start(struct sk_load *load)
     }
 }
 
-/* ---- head ------------------------------------------------------------------------------------- */
+/* ---- head ------------------------------------------------------------------------------------ */
 
 static void on_head(struct sk_engine *engine, void *context, struct sk_rows *rows)
 {

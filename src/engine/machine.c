@@ -10,10 +10,10 @@
  *                 STALE <---- reset: no memory, refused, or its load failed --------+
  *
  *   M1  The state in memory of a machine that is not READY means nothing.
- *   M2  reset gives up what was decided and is not durable: nobody was told of it (law 2). Attempts on
- *       the wire are cancelled here and redriven after the fold.
- *   M3  A machine leaves memory only when nothing points to it, everything it decided is durable and
- *       its time to wake stands in the shard's heap of parked sagas (parked.c).
+ *   M2  reset gives up what was decided and is not durable: nobody was told of it (law 2). Attempts
+ *       on the wire are cancelled here and redriven after the fold.
+ *   M3  A machine leaves memory only when nothing points to it, everything it decided is durable
+ *       and its time to wake stands in the shard's heap of parked sagas (parked.c).
  */
 #include "engine/engine_private.h"
 
@@ -111,7 +111,7 @@ struct sk_machine *sk_machine_get(struct sk_engine *engine, struct sk_str id)
     return machine;
 }
 
-/* ---- leaving memory --------------------------------------------------------------------------- */
+/* ---- leaving memory -------------------------------------------------------------------------- */
 
 static void leave_lru(struct sk_machine *machine)
 {

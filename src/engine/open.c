@@ -56,7 +56,7 @@ static void fail_deferred(struct sk_engine *engine, void *context)
     tell_opened(engine, SKALD_E_IO, &error);
 }
 
-/* Only shards whose lease another node holds may be missing: a shared store is open without them. */
+/* Only shards whose lease another node holds may be missing then. */
 void sk_open_check(struct sk_engine *engine)
 {
     if (engine->phase == SK_PHASE_BROKEN && engine->opened != NULL) {

@@ -1,18 +1,19 @@
 /*
  * outbox.c: messages from a shard's machines to machines of any shard.
  *
- *   WAITING --handed to the target's shard--> HANDED --consumed, durably--> GONE --row deleted--> (freed)
+ *   WAITING --handed to the target's shard--> HANDED --consumed, durably--> GONE --row deleted-->
+ *   (freed)
  *      ^------------- the target forgot (dropped, out of memory) ---'
  *
  *   O1  A message is durable with the events that caused it, before anybody hears of it.
- *   O2  Its row is deleted only after the target consumed it durably; the target forgets the id only
- *       after the row's deletion is durable. So nothing is lost and nothing is taken twice.
- *   O3  WAITING messages are handed over in the order of their events (`order` is stored with the body,
- *       so the order survives a take-over): a child's start is never behind its cancel.
+ *   O2  Its row is deleted only after the target consumed it durably; the target forgets the id
+ *       only after the row's deletion is durable. So nothing is lost and nothing is taken twice.
+ *   O3  WAITING messages are handed over in the order of their events (`order` is stored with the
+ *       body, so the order survives a take-over): a child's start is never behind its cancel.
  */
 #include "engine/engine_private.h"
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* The body is stored with what the row's columns lack: the order and the sender. */
 void sk_outbox_row(const struct sk_message *message, uint64_t order, uint32_t to_shard,
@@ -107,7 +108,7 @@ void sk_outbox_load(struct sk_shard *shard, const struct sk_rows *rows)
     }
 }
 
-/* ---- handing over ----------------------------------------------------------------------------- */
+/* ---- handing over ---------------------------------------------------------------------------- */
 
 static void mark_gone(struct sk_shard *shard, struct sk_outgoing *outgoing)
 {
@@ -191,7 +192,7 @@ void sk_messages_unhand(struct sk_shard *to)
     }
 }
 
-/* ---- the sweep -------------------------------------------------------------------------------- */
+/* ---- the sweep ------------------------------------------------------------------------------- */
 
 static void on_rows(struct sk_engine *engine, void *context, struct sk_rows *rows)
 {

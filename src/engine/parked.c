@@ -1,8 +1,9 @@
 /*
  * parked.c: when the sagas that are not in memory are due: 16 bytes each, a binary heap per shard.
  *
- *   Z1  Every active saga of a held shard that is out of memory and has a time to wake stands here, from
- *       its eviction or from the pages read after a take-over. One too many costs a read, no more.
+ *   Z1  Every active saga of a held shard that is out of memory and has a time to wake stands here,
+ *       from its eviction or from the pages read after a take-over. One too many costs a read, no
+ *       more.
  */
 #include "engine/engine_private.h"
 

@@ -28,7 +28,7 @@ struct lookup {
     bool has_digest, must_compile;
 };
 
-/* ---- the registry ----------------------------------------------------------------------------- */
+/* ---- the registry ---------------------------------------------------------------------------- */
 
 static struct sk_plan_entry *find(struct sk_engine *engine, const struct sk_digest *digest)
 {
@@ -122,7 +122,7 @@ enum skald_status sk_plans_load(struct sk_engine *engine, const struct sk_rows *
     return SKALD_OK;
 }
 
-/* ---- compiling -------------------------------------------------------------------------------- */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 static void answer_all(struct sk_plan_entry *entry, enum skald_status status,
                        const skald_error *error)
@@ -249,7 +249,7 @@ void sk_plans_compiled(struct sk_engine *engine, struct sk_plan_entry *entry, sk
     sk_engine_store_read(engine, &read, on_source, entry);
 }
 
-/* ---- finding ---------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static void free_lookup(struct sk_owned *owned)
 {

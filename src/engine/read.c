@@ -1,7 +1,8 @@
 /*
  * read.c: get and wait: a saga as of its durable state.
  *
- *   R1  What is handed out is the machine in memory, at a moment when it equals what is durable (W1).
+ *   R1  What is handed out is the machine in memory, at a moment when it equals what is durable
+ *       (W1).
  *   R2  A saga out of memory is loaded; asking changes nothing in it.
  */
 #include "engine/engine_private.h"

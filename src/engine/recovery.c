@@ -1,12 +1,14 @@
 /*
  * recovery.c: from an open or a take-over to serving: what the store knows comes back into memory.
  *
- *      meta, definitions --> take each shard --> outbox, inbox --> heads that are due (unparked, or with
- *      a time that has come): loaded, folded, RECOVER --> SERVING --> heads that are parked: only when
+ *      meta, definitions --> take each shard --> outbox, inbox --> heads that are due (unparked, or
+ *      with a time that has come): loaded, folded, RECOVER --> SERVING --> heads that are parked:
+ *      only when
  *
  *   J1  There is no other recovery path than load, fold, RECOVER, react (law 3).
  *   J2  A shard serves when everything that is due has been folded; parked sagas come on demand.
- *   J3  The number of machines being folded is bounded (PAGE_MAX per shard, SK_LOADS_MAX being read).
+ *   J3  The number of machines being folded is bounded (PAGE_MAX per shard, SK_LOADS_MAX being
+ *       read).
  */
 #include "engine/engine_private.h"
 
@@ -58,7 +60,7 @@ static void ask(struct sk_shard *shard, const struct sk_read *read, sk_engine_ro
     sk_engine_store_read(shard->engine, read, done, reading);
 }
 
-/* ---- heads ------------------------------------------------------------------------------------ */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 bool sk_recovery_load_head(struct sk_shard *shard, const struct sk_head *head)
 {
@@ -146,7 +148,7 @@ static void read_due_heads(struct sk_shard *shard)
     ask(shard, &read, on_due_heads);
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void on_consumed(struct sk_engine *engine, void *context, struct sk_rows *rows)
 {

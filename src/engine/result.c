@@ -8,12 +8,13 @@
  *   REFUSED    halved by machine until one is left: that one is read again and suspended
  *   BROKEN     the store is reopened, then every shard row is compared as for NOT_KNOWN
  *
- *   V1  A part is retried only if the shard row proves that it was not committed, or the store said so.
+ *   V1  A part is retried only if the shard row proves that it was not committed, or the store said
+ *       so.
  *   V2  A work is in shard->works until it is DONE, dropped, or proved impossible.
  */
 #include "engine/engine_private.h"
 
-/* ---- done ------------------------------------------------------------------------------------- */
+/* ---- done ------------------------------------------------------------------------------------ */
 
 static void observe(struct sk_engine *engine, const struct sk_item *item)
 {
@@ -135,7 +136,7 @@ void sk_result_done(struct sk_work *work)
         sk_shard_mark_dirty(shard);
 }
 
-/* ---- passing ---------------------------------------------------------------------------------- */
+/* ---- passing --------------------------------------------------------------------------------- */
 
 static void degrade(struct sk_shard *shard, const char *why)
 {
@@ -151,7 +152,7 @@ static void degrade(struct sk_shard *shard, const char *why)
     sk_alarm_set(engine, &shard->alarm, shard->retry_at_ms);
 }
 
-/* ---- not known -------------------------------------------------------------------------------- */
+/* ---- not known ------------------------------------------------------------------------------- */
 
 static void judge_by_row(struct sk_shard *shard, const struct sk_shard_row *row)
 {
@@ -210,7 +211,7 @@ void sk_result_verify(struct sk_shard *shard)
     sk_engine_store_read(shard->engine, &read, on_shard_rows, NULL);
 }
 
-/* ---- refused ---------------------------------------------------------------------------------- */
+/* ---- refused --------------------------------------------------------------------------------- */
 
 static bool has_own_rows(const struct sk_work *work)
 {
@@ -291,7 +292,7 @@ static void refuse(struct sk_work *work)
     sk_shard_mark_dirty(shard);
 }
 
-/* ---- broken ----------------------------------------------------------------------------------- */
+/* ---- broken ---------------------------------------------------------------------------------- */
 
 static void on_reopened(void *context, enum skald_status status, const skald_error *error);
 
@@ -357,7 +358,7 @@ void sk_result_reopen(struct sk_engine *engine)
     reopen(engine, NULL);
 }
 
-/* ---- which of the six ------------------------------------------------------------------------- */
+/* ---- which of the six ------------------------------------------------------------------------ */
 
 void sk_result_apply(struct sk_work *work)
 {

@@ -1,11 +1,11 @@
 /*
  * shard.c: one shard's ownership: taken, renewed, lost, given back.
  *
- *   H1  Every take raises the epoch (S4 of store.h); what an earlier term asked of the store is ignored
- *       when it answers (term).
+ *   H1  Every take raises the epoch (S4 of store.h); what an earlier term asked of the store is
+ *       ignored when it answers (term).
  *   H2  A shard that was lost is dropped only when none of its works is with the store.
- *   H3  Effects leave only while the lease has more than lease_margin left, by the monotonic clock, and
- *       counted from the moment before the store was asked.
+ *   H3  Effects leave only while the lease has more than lease_margin left, by the monotonic clock,
+ *       and counted from the moment before the store was asked.
  */
 #include "engine/engine_private.h"
 
@@ -67,7 +67,7 @@ static int64_t expires_at(const struct sk_engine *engine)
     return engine->store->is_shared ? sk_engine_now(engine) + engine->options.lease_ms : INT64_MAX;
 }
 
-/* ---- renewing --------------------------------------------------------------------------------- */
+/* ---- renewing -------------------------------------------------------------------------------- */
 
 static void send_unsent(struct sk_shard *shard)
 {
@@ -129,7 +129,7 @@ static void renew(struct sk_engine *engine, struct sk_alarm *alarm)
                               on_renewed, asking);
 }
 
-/* ---- taking ----------------------------------------------------------------------------------- */
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 static void pause_taking(struct sk_shard *shard, int64_t pause_ms)
 {
@@ -189,7 +189,7 @@ void sk_shard_take(struct sk_shard *shard)
                              on_taken, asking);
 }
 
-/* ---- losing ----------------------------------------------------------------------------------- */
+/* ---- losing ---------------------------------------------------------------------------------- */
 
 static bool is_writing(const struct sk_shard *shard)
 {

@@ -1,22 +1,25 @@
 /*
- * start.c: a start, from the request to SK_COMMAND_START: definition, children, keys, place, idempotency.
+ * start.c: a start, from the request to SK_COMMAND_START: definition, children, keys, place,
+ * idempotency.
  *
- *      request --> definition and plan --> children's digests --> place --> machine --> START, ADMIT
+ *      request --> definition and plan --> children's digests --> place --> machine --> START,
+ *      ADMIT
  *                                                                   |
  *              id given: its shard, it is its own key --------------+
  *              key given: the hash of (namespace, key) chooses the shard; looked up there; ids are
- *              drawn until one falls into it, so that the key's row lies in the part of saga.accepted
- *              neither: drawn into a shard this node serves
+ *              drawn until one falls into it, so that the key's row lies in the part of
+ *              saga.accepted neither: drawn into a shard this node serves
  *
  *   S1  The answer comes when saga.accepted is durable (law 10), never before.
- *   S2  While the key of a start is being looked up or its start is not durable yet, other starts with
- *       the same key wait for it and then meet its saga: one key, one saga.
+ *   S2  While the key of a start is being looked up or its start is not durable yet, other starts
+ *       with the same key wait for it and then meet its saga: one key, one saga.
  *   S3  The same request again is answered with the saga as it is; another one is SKALD_E_CONFLICT.
- *   S4  A child's start that can never succeed is answered to the parent as a child that ended cancelled.
+ *   S4  A child's start that can never succeed is answered to the parent as a child that ended
+ *       cancelled.
  */
 #include "engine/starting.h"
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct sk_starting *sk_starting_new(struct sk_engine *engine, struct sk_waiter *waiter)
 {
@@ -89,7 +92,7 @@ void sk_starting_fail(struct sk_starting *starting, enum skald_status status, co
     sk_starting_free(starting);
 }
 
-/* ---- plan and children ------------------------------------------------------------------------ */
+/* ---- plan and children ----------------------------------------------------------------------- */
 
 static void resolve_children(struct sk_starting *starting);
 
@@ -169,7 +172,7 @@ static void on_definition(void *context, enum skald_status status, struct sk_pla
     sk_plans_compiled(starting->engine, entry, on_plan, starting);
 }
 
-/* ---- deciding --------------------------------------------------------------------------------- */
+/* ---- deciding -------------------------------------------------------------------------------- */
 
 static void meet_existing(struct sk_machine *machine, struct sk_starting *starting)
 {
@@ -305,7 +308,7 @@ void sk_start_forget(struct sk_machine *machine)
     machine->resolving = NULL;
 }
 
-/* ---- asked from outside ----------------------------------------------------------------------- */
+/* ---- asked from outside ---------------------------------------------------------------------- */
 
 void sk_engine_start(struct sk_engine *engine, const struct sk_start_request *request,
                      sk_engine_done *done, void *context)

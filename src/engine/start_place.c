@@ -14,7 +14,7 @@ uint32_t sk_lock_home(const struct sk_engine *engine, struct sk_str key)
     return sk_engine_shard_of(engine, (struct sk_str){ text, size + 6 });
 }
 
-/* ---- ids -------------------------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------------------- */
 
 static bool fits(struct sk_engine *engine, struct sk_str id, int64_t wanted_shard)
 {
@@ -40,7 +40,7 @@ static bool draw_id(struct sk_engine *engine, int64_t wanted_shard, char out[SK_
     return false;
 }
 
-/* ---- to a machine ----------------------------------------------------------------------------- */
+/* ---- to a machine ---------------------------------------------------------------------------- */
 
 static void give_job(struct sk_machine *machine, struct sk_starting *starting)
 {
@@ -93,7 +93,7 @@ static struct sk_machine *go_to_new_id(struct sk_starting *starting, int64_t wan
     return machine;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static struct sk_start_key *find_key(struct sk_engine *engine, struct sk_str text)
 {

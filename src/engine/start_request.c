@@ -1,9 +1,11 @@
 /*
- * start_request.c: what was asked, checked and brought into the form that saga.accepted fixes for ever.
+ * start_request.c: what was asked, checked and brought into the form that saga.accepted fixes for
+ * ever.
  *
  *   X1  The digest covers definition and version as asked, input, context and options, canonically:
  *       the same request in another spelling is the same request.
- *   X2  Lock keys are sorted by (home shard, key) without duplicates: every saga asks in that order.
+ *   X2  Lock keys are sorted by (home shard, key) without duplicates: every saga asks in that
+ *       order.
  */
 #include "engine/starting.h"
 
@@ -170,7 +172,7 @@ enum skald_status sk_starting_fill_child(struct sk_starting *starting, struct sk
     return SKALD_OK;
 }
 
-/* ---- with the plan ---------------------------------------------------------------------------- */
+/* ---- with the plan --------------------------------------------------------------------------- */
 
 static struct sk_str get_value(const void *context, enum sk_root root, uint32_t step_index)
 {

@@ -1,13 +1,14 @@
 /*
- * stop.c: a graceful end: nothing new starts, what flies is awaited, what is decided becomes durable,
- * the shards are given back.
+ * stop.c: a graceful end: nothing new starts, what flies is awaited, what is decided becomes
+ * durable, the shards are given back.
  *
- *      STOPPING --no flights, or grace over--> cancel the rest --nothing dirty, no batch out--> give back
+ *      STOPPING --no flights, or grace over--> cancel the rest --nothing dirty, no batch out-->
+ *      give back
  *               --given back--> STOPPED, done
  *
  *   U1  Effects that become due while stopping are not sent: whoever opens next redrives them.
- *   U2  What cannot become durable within SK_STOP_EXTRA_MS after the grace was never acknowledged; `done`
- *       then says SKALD_E_AGAIN.
+ *   U2  What cannot become durable within SK_STOP_EXTRA_MS after the grace was never acknowledged;
+ *       `done` then says SKALD_E_AGAIN.
  */
 #include "engine/engine_private.h"
 

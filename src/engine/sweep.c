@@ -1,10 +1,11 @@
 /*
- * sweep.c: every sweep_interval: what should move and does not is found, repaired, counted and raised.
+ * sweep.c: every sweep_interval: what should move and does not is found, repaired, counted and
+ * raised.
  *
- *   W11  Law 11: an active saga with nothing in flight, no timer and nothing awaited is a bug. It gets
- *        SK_COMMAND_SWEEP; one whose attempts are due but on no wire gets SK_COMMAND_RECOVER.
- *   Also: alarms that found no memory are set again, undelivered messages are sent again, sagas without
- *   a new event for stuck_after and not waiting for anything are counted.
+ *   W11  Law 11: an active saga with nothing in flight, no timer and nothing awaited is a bug. It
+ *        gets SK_COMMAND_SWEEP; one whose attempts are due but on no wire gets SK_COMMAND_RECOVER.
+ *   Also: alarms that found no memory are set again, undelivered messages are sent again, sagas
+ *   without a new event for stuck_after and not waiting for anything are counted.
  */
 #include "engine/engine_private.h"
 

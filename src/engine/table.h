@@ -1,7 +1,7 @@
 /*
- * table.h: uthash as the engine uses it: hashed by siphash (ids come from clients), memory from sk_alloc,
- * and running out of memory is an answer. Iteration is in order of insertion, so it is the same in every
- * run of one seed.
+ * table.h: uthash as the engine uses it: hashed by siphash (ids come from clients), memory from
+ * sk_alloc, and running out of memory is an answer. Iteration is in order of insertion, so it is
+ * the same in every run of one seed.
  */
 #ifndef SK_ENGINE_TABLE_H
 #define SK_ENGINE_TABLE_H

@@ -1,6 +1,6 @@
 /*
- * token.c: the token with which a pending answer is completed: which attempt, and a MAC over it and the
- * saga's id. It holds no secret and is no proof of identity, only of having been asked.
+ * token.c: the token with which a pending answer is completed: which attempt, and a MAC over it and
+ * the saga's id. It holds no secret and is no proof of identity, only of having been asked.
  *
  *     token := hex(step.item.operation.attempt.round as LEB128) "." hex(first 16 bytes of the MAC)
  *

@@ -1,14 +1,15 @@
 /*
  * waiter.c: who is owed an answer, and the one place from which users' callbacks run.
  *
- *   W1  An answer that tells of a saga is given at a moment when the saga in memory is exactly what is
- *       durable (law 2). If the saga has moved on by then, it is held: it takes no further command until
- *       its next part is durable, so a reader waits for two parts at most.
- *       Between being ready and being answered it takes none either (sk_command_can_run).
+ *   W1  An answer that tells of a saga is given at a moment when the saga in memory is exactly what
+ *       is durable (law 2). If the saga has moved on by then, it is held: it takes no further
+ *       command until its next part is durable, so a reader waits for two parts at most. Between
+ *       being ready and being answered it takes none either (sk_command_can_run).
  *   W2  Every waiter is answered exactly once, and freed then.
  *   W3  A refusal ("not possible now") depends on events too, so it waits for them like a success.
  *
- *       created --attach--> machine->waiters --durable and clean--> engine->ready --flush--> answered
+ *       created --attach--> machine->waiters --durable and clean--> engine->ready --flush-->
+ *       answered
  *          \--watch--> machine->watchers --ended or timed out--^
  *           \--fail---------------------------------------------------^
  */

@@ -1,10 +1,10 @@
 /*
  * work.c: the part of one shard, from what its machines decided to the rows of the store port.
  *
- *   P1  A work holds all it points to but the decisions' bytes, which it owns: it may outlive machines,
- *       shard and engine (the store may still be writing).
- *   P2  Its rows are made when it is cut, for the position the shard then has; a retry of the same part
- *       makes the same rows and keeps its batch id.
+ *   P1  A work holds all it points to but the decisions' bytes, which it owns: it may outlive
+ *       machines, shard and engine (the store may still be writing).
+ *   P2  Its rows are made when it is cut, for the position the shard then has; a retry of the same
+ *       part makes the same rows and keeps its batch id.
  *   P3  Items stand in the order in which their machines decided first.
  */
 #include "engine/engine_private.h"
@@ -74,7 +74,7 @@ uint32_t sk_work_events(const struct sk_work *work)
     return count;
 }
 
-/* ---- filling ---------------------------------------------------------------------------------- */
+/* ---- filling --------------------------------------------------------------------------------- */
 
 static void move_list(struct sk_list *to, struct sk_list *from)
 {
@@ -132,7 +132,7 @@ bool sk_work_fill(struct sk_work *work, uint32_t events_max)
            !sk_list_is_empty(&work->forget) || !sk_list_is_empty(&work->consumed_only);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 struct totals {
     uint32_t events, messages, letters, tags, keys, heads, consumed, gone, forget;

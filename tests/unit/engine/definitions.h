@@ -43,7 +43,8 @@ static const char parent_yaml[] =
     "    action: {function: {name: after}}\n";
 
 static const char locked_yaml[] =
-    "saga: {id: locked, name: Locked, version: '1', lock_keys: ['account-{{ .input.account }}', 'global']}\n"
+    "saga: {id: locked, name: Locked, version: '1',\n"
+    "       lock_keys: ['account-{{ .input.account }}', 'global']}\n"
     "steps:\n"
     "  - id: work\n"
     "    name: Work\n"

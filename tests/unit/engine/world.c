@@ -2,7 +2,7 @@
 
 #include "store/memory.h"
 
-/* ---- runtime ---------------------------------------------------------------------------------- */
+/* ---- runtime ------------------------------------------------------------------------------- */
 
 static struct world_runtime *runtime_of(struct sk_runtime *runtime)
 {
@@ -137,7 +137,7 @@ void world_advance(struct world *world, int64_t ms)
     world->runtime.now_ms = until_ms;
 }
 
-/* ---- store ------------------------------------------------------------------------------------ */
+/* ---- store --------------------------------------------------------------------------------- */
 
 static struct world_store *store_of(struct sk_store *store)
 {
@@ -341,7 +341,7 @@ static const struct sk_store_ops store_ops = {
     .free = free_store,
 };
 
-/* ---- invoker ---------------------------------------------------------------------------------- */
+/* ---- invoker ------------------------------------------------------------------------------- */
 
 static void on_head_at_send(void *context, struct sk_rows *rows)
 {
@@ -447,7 +447,7 @@ int world_call(const struct world *world, const char *name, uint32_t n)
     return -1;
 }
 
-/* ---- the engine ------------------------------------------------------------------------------- */
+/* ---- the engine ---------------------------------------------------------------------------- */
 
 static void on_opened(void *context, enum skald_status status, const skald_error *error)
 {

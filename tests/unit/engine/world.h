@@ -1,6 +1,6 @@
 /*
- * world.h: a small deterministic world for the engine's tests: a runtime whose clock moves only when
- * told, a store over the memory back-end that can answer each of the six results and hold batches
+ * world.h: a small deterministic world for the engine's tests: a runtime whose clock moves only
+ * when told, a store over the memory back-end that can answer each of the six results and hold batches
  * back, and an invoker that follows a script.
  */
 #ifndef SKT_ENGINE_WORLD_H

@@ -1,0 +1,208 @@
+/* Messages between shards: child sagas, locks; exactly once through crashes. */
+#include "world.h"
+
+#include "definitions.h"
+
+static struct world world;
+
+static int set_up(void **state)
+{
+    (void)state;
+    world_init(&world, 8);
+    world_open(&world);
+    world_define(&world, single_yaml);
+    world_define(&world, parent_yaml);
+    world_define(&world, locked_yaml);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_release(&world);
+    return 0;
+}
+
+static void count_rows(void *context, struct sk_rows *rows)
+{
+    *(uint32_t *)context += rows->messages_count + rows->consumed_count;
+}
+
+/* Message rows and remembered ids, in all shards. */
+static uint32_t leftovers(void)
+{
+    uint32_t count = 0;
+    for (uint32_t shard = 0; shard < 8; shard++) {
+        enum sk_read_kind kinds[] = { SK_READ_MESSAGES, SK_READ_CONSUMED };
+        for (int i = 0; i < 2; i++) {
+            struct sk_read read = { .kind = kinds[i], .shard = shard };
+            world.store.inner->ops->read(world.store.inner, &read, count_rows, &count);
+            world_run(&world);
+        }
+    }
+    return count;
+}
+
+static void a_child_runs_and_answers(void **state)
+{
+    (void)state;
+    (void)world_start(&world, "parent", "p-1", "{}");
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "p-1").state);
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "p-1.child").state);
+    assert_int_equal(2, world.invoker.calls_count);
+    assert_string_equal("p-1.child/only/action", world.invoker.calls[0].key);
+    assert_int_equal(0, leftovers());
+}
+
+static void a_failed_parent_undoes_its_child(void **state)
+{
+    (void)state;
+    world.invoker.fails = "after";
+    (void)world_start(&world, "parent", "p-2", "{}");
+    world_advance(&world, 1000);
+    assert_int_equal(SK_SAGA_COMPENSATED, world_get(&world, "p-2").state);
+    assert_int_equal(SK_SAGA_COMPENSATED, world_get(&world, "p-2.child").state);
+    assert_int_equal(0, leftovers());
+}
+
+static void a_failed_child_is_a_clear_no(void **state)
+{
+    (void)state;
+    world.invoker.fails = "only";
+    (void)world_start(&world, "parent", "p-3", "{}");
+    world_advance(&world, 1000);
+    assert_int_equal(SK_SAGA_COMPENSATED, world_get(&world, "p-3").state);
+    assert_int_equal(-1, world_call(&world, "after", 0));
+}
+
+static void a_cancelled_parent_cancels_its_child(void **state)
+{
+    (void)state;
+    world.invoker.is_manual = true;
+    (void)world_start(&world, "parent", "p-4", "{}");
+    world_run(&world);
+    assert_int_equal(1, world.invoker.calls_count);
+    struct sk_command cancel = {
+        .kind = SK_COMMAND_CANCEL, .id = SK_STR("c"), .who = SK_STR("me"), .why = SK_STR("so")
+    };
+    struct answer answer = { 0 };
+    sk_engine_command(world.engine, SK_STR("p-4"), &cancel, SK_STR(""), world_on_answer, &answer);
+    world_run(&world);
+    assert_int_equal(SKALD_OK, answer.status);
+    world_answer(&world, 0, SK_OUTCOME_SUCCEEDED, "{}");
+    world_run(&world);
+    assert_int_equal(2, world.invoker.calls_count);
+    assert_string_equal("undo-only", world.invoker.calls[1].name);
+    world_answer(&world, 1, SK_OUTCOME_SUCCEEDED, "{}");
+    world_advance(&world, 1000);
+    assert_int_equal(SK_SAGA_CANCELLED, world_get(&world, "p-4").state);
+    assert_int_equal(0, leftovers());
+}
+
+/* However the engine dies on the way, the child ran once and the parent heard of it once. */
+static void crashes_lose_no_message(void **state)
+{
+    (void)state;
+    for (int turns = 0; turns < 80; turns++) {
+        char id[16], child[32];
+        snprintf(id, sizeof id, "m-%d", turns);
+        snprintf(child, sizeof child, "m-%d.child", turns);
+        struct answer answer = { 0 };
+        struct sk_start_request request = { .definition = SK_STR("parent"), .id = sk_str_of(id) };
+        sk_engine_start(world.engine, &request, world_on_answer, &answer);
+        for (int i = 0; i < turns && world.runtime.first != NULL; i++) {
+            struct post *first = world.runtime.first;
+            world.runtime.first = first->next;
+            if (world.runtime.first == NULL) world.runtime.last = &world.runtime.first;
+            first->fn(first->context);
+            free(first);
+        }
+        world_crash(&world);
+        world_open(&world);
+        world_advance(&world, 100000);
+        struct answer read = world_get(&world, id);
+        if (answer.is_there) assert_int_equal(SKALD_OK, read.status);
+        if (read.status == SKALD_OK) {
+            assert_int_equal(SK_SAGA_COMPLETED, read.state);
+            assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, child).state);
+        }
+        assert_int_equal(0, leftovers());
+        world.invoker.calls_count = 0;
+    }
+}
+
+static void locks_are_held_one_at_a_time(void **state)
+{
+    (void)state;
+    world.invoker.is_manual = true;
+    (void)world_start(&world, "locked", "l-1", "{\"account\":7}");
+    world_run(&world);
+    assert_int_equal(1, world.invoker.calls_count);
+    (void)world_start(&world, "locked", "l-2", "{\"account\":7}");
+    (void)world_start(&world, "locked", "l-3", "{\"account\":8}");
+    world_run(&world);
+    assert_int_equal(1, world.invoker.calls_count);
+    assert_int_equal(SK_SAGA_PENDING, world_get(&world, "l-2").state);
+    for (uint32_t i = 0; i < 3; i++) {
+        world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
+        world_run(&world);
+        assert_int_equal(i < 2 ? i + 2 : 3, world.invoker.calls_count);
+    }
+    assert_string_not_equal(world.invoker.calls[1].saga, world.invoker.calls[2].saga);
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "l-2").state);
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "l-3").state);
+    world_run(&world);
+    assert_int_equal(0, leftovers());
+}
+
+static void locks_survive_a_crash(void **state)
+{
+    (void)state;
+    world.invoker.is_manual = true;
+    (void)world_start(&world, "locked", "l-1", "{\"account\":7}");
+    (void)world_start(&world, "locked", "l-2", "{\"account\":7}");
+    world_run(&world);
+    world_crash(&world);
+    world_open(&world);
+    world_run(&world);
+    assert_int_equal(2, world.invoker.calls_count); /* l-1 redriven, l-2 still waits */
+    assert_string_equal("l-1", world.invoker.calls[1].saga);
+    world.invoker.is_manual = false;
+    world_answer(&world, 1, SK_OUTCOME_SUCCEEDED, "{}");
+    world_advance(&world, 1000);
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "l-2").state);
+    assert_int_equal(0, leftovers());
+}
+
+static void a_lost_shard_gets_its_messages_later(void **state)
+{
+    (void)state;
+    uint32_t shard = sk_engine_shard_of(world.engine, SK_STR("p-9.child"));
+    if (shard == sk_engine_shard_of(world.engine, SK_STR("p-9"))) return;
+    sk_engine_own(world.engine, shard, false);
+    world_run(&world);
+    (void)world_start(&world, "parent", "p-9", "{}");
+    world_advance(&world, 5000);
+    assert_int_equal(0, world.invoker.calls_count);
+    assert_int_equal(1, leftovers());
+    sk_engine_own(world.engine, shard, true);
+    world_advance(&world, 2000);
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "p-9").state);
+    world_advance(&world, 60000);
+    assert_int_equal(0, leftovers());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_child_runs_and_answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failed_parent_undoes_its_child, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failed_child_is_a_clear_no, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cancelled_parent_cancels_its_child, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crashes_lose_no_message, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(locks_are_held_one_at_a_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(locks_survive_a_crash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_shard_gets_its_messages_later, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
