@@ -133,7 +133,7 @@ static void fill_dependants(struct sk_plan *plan)
 /* P1, P2: in topological order. */
 static enum skald_status fill_ancestors(struct sk_plan *plan, skald_error *error)
 {
-    uint32_t waiting[SK_STEPS_MAX], order[SK_STEPS_MAX], ready = 0;
+    uint32_t waiting[SK_STEPS_MAX] = { 0 }, order[SK_STEPS_MAX] = { 0 }, ready = 0;
     for (uint32_t i = 0; i < plan->steps_count; i++) {
         struct sk_step *step = &plan->steps[i];
         step->ancestors = sk_bitset_new(&plan->arena, plan->steps_count);
