@@ -1,0 +1,202 @@
+/* bench_report.c: the figures of a run, for people, for programs and for docs/proof/. */
+#include "cli/bench.h"
+
+#include "base/json.h"
+#include "cli/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- the store ------------------------------------------------------------------------------- */
+
+static const char *system_of(const char *path)
+{
+    static const struct {
+        uint32_t magic;
+        const char *name;
+    } kinds[] = { { 0xEF53, "ext4" },    { 0x01021994, "tmpfs" }, { 0x794c7630, "overlay" },
+                  { 0x58465342, "xfs" }, { 0x9123683E, "btrfs" }, { 0x2fc12fc1, "zfs" } };
+    struct statfs status;
+    if (statfs(path, &status) != 0) return "";
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if ((uint32_t)status.f_type == kinds[i].magic) return kinds[i].name;
+    }
+    return "";
+}
+
+void bench_measure_store(struct bench *bench, const char *url)
+{
+    static const char *const endings[] = { "", "-wal" };
+    char path[PATH_MAX];
+    bench->store_system = "";
+    if (strncmp(url, "sqlite:", 7) != 0) return;
+    bench->store_system = system_of(url + 7);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        struct stat status;
+        (void)snprintf(path, sizeof path, "%s%s", url + 7, endings[i]);
+        if (stat(path, &status) == 0) bench->store_size += status.st_size;
+    }
+}
+
+/* ---- figures --------------------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* `values` is sorted. */
+static int64_t percentile(const int64_t *values, size_t count, size_t percent)
+{
+    if (count == 0) return 0;
+    size_t at = count * percent / 100;
+    return values[at < count ? at : count - 1];
+}
+
+static double seconds_of(struct timeval start, struct timeval end)
+{
+    return (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_usec - start.tv_usec) / 1e6;
+}
+
+struct figure {
+    const char *name, *text, *unit;
+    double value;
+    int digits;
+};
+enum { FIGURES_COUNT = 17 };
+
+static void collect(struct bench *bench, struct figure out[FIGURES_COUNT])
+{
+    size_t count = bench->ended_count;
+    qsort(bench->times_us, count, sizeof *bench->times_us, by_value);
+    qsort(bench->accepted_us, bench->accepted_count, sizeof *bench->accepted_us, by_value);
+    double seconds = (double)(bench->ended_us - bench->started_us) / 1e6;
+    double user = seconds_of(bench->usage_start.ru_utime, bench->usage_end.ru_utime);
+    double system = seconds_of(bench->usage_start.ru_stime, bench->usage_end.ru_stime);
+    double sagas = (double)count;
+    const struct sk_engine_stats *stats = &bench->stats;
+#define MS(values, n, percent) ((double)percentile(bench->values, n, percent) / 1000)
+    struct figure figures[FIGURES_COUNT] = {
+        { "sagas", "sagas", "", sagas, 0 },
+        { "in_flight", "in flight", "", (double)bench->slots_count, 0 },
+        { "seconds", "time", "s", seconds, 2 },
+        { "sagas_per_second", "rate", "sagas/s", sagas / seconds, 0 },
+        { "steps_per_second", "steps", "steps/s", 3 * sagas / seconds, 0 },
+        { "accepted_ms_p50", "accepted, median", "ms", MS(accepted_us, bench->accepted_count, 50),
+          2 },
+        { "accepted_ms_p99", "accepted, 99 %", "ms", MS(accepted_us, bench->accepted_count, 99),
+          2 },
+        { "saga_ms_p50", "start to end, median", "ms", MS(times_us, count, 50), 2 },
+        { "saga_ms_p95", "start to end, 95 %", "ms", MS(times_us, count, 95), 2 },
+        { "saga_ms_p99", "start to end, 99 %", "ms", MS(times_us, count, 99), 2 },
+        { "own_ms_p50", "own share of a step, median", "ms", (double)stats->own_us_p50 / 1000, 2 },
+        { "own_ms_p99", "own share of a step, 99 %", "ms", (double)stats->own_us_p99 / 1000, 2 },
+        { "events_per_batch", "events a commit", "",
+          stats->batches > 0 ? (double)stats->events / (double)stats->batches : 0, 1 },
+        { "cpu_user_us_per_saga", "CPU a saga, user", "µs", user * 1e6 / sagas, 0 },
+        { "cpu_system_us_per_saga", "CPU a saga, system", "µs", system * 1e6 / sagas, 0 },
+        { "memory_mib_max", "memory, highest", "MiB", (double)bench->usage_end.ru_maxrss / 1024,
+          1 },
+        { "store_bytes_per_saga", "store a saga", "bytes", (double)bench->store_size / sagas, 0 },
+    };
+#undef MS
+    memcpy(out, figures, sizeof figures);
+}
+
+static void print_json(const struct bench *bench, const struct figure *figures)
+{
+    struct sk_buf text = { 0 };
+    struct sk_json_writer w = sk_json_writer_of(&text);
+    sk_json_begin_object(&w);
+    for (size_t i = 0; i < FIGURES_COUNT; i++) {
+        sk_json_key(&w, figures[i].name);
+        sk_json_put_double(&w, figures[i].value);
+    }
+    sk_json_key(&w, "file_system");
+    sk_json_put_text(&w, bench->store_system);
+    sk_json_end_object(&w);
+    (void)fprintf(bench->cli->out, "%s\n", sk_buf_text(&text));
+    sk_buf_release(&text);
+}
+
+static void print_table(const struct bench *bench, const struct figure *figures)
+{
+    static const char *const header[] = { "FIGURE", "VALUE", "", NULL };
+    struct cli_table table;
+    char value[40];
+    cli_table_init(&table, header);
+    table.is_right[1] = true;
+    for (size_t i = 0; i < FIGURES_COUNT; i++) {
+        (void)snprintf(value, sizeof value, "%.*f", figures[i].digits, figures[i].value);
+        cli_table_put_text(&table, figures[i].text);
+        cli_table_put_text(&table, value);
+        cli_table_put_text(&table, figures[i].unit);
+    }
+    cli_table_print(&table, bench->cli);
+    cli_table_release(&table);
+}
+
+/* ---- the record ------------------------------------------------------------------------------ */
+
+static void write_record(const struct bench *bench, const struct figure *figures, const char *day,
+                         FILE *page)
+{
+    struct utsname machine = { 0 };
+    (void)uname(&machine);
+    (void)fprintf(page,
+                  "\n## Bench of %s\n\nskald %s, %ld cores, %s, store %.*s%s%s. Three steps of "
+                  "functions that answer at once:\nthe engine and its store alone (`skald bench "
+                  "--sagas %" PRId64 " --in-flight %" PRId64
+                  "`).\n\n| figure | value |\n| --- | --- |\n",
+                  day, SKALD_BUILD_VERSION, sysconf(_SC_NPROCESSORS_ONLN), machine.machine,
+                  (int)strcspn(bench->store == NULL ? "sqlite" : bench->store, ":"),
+                  bench->store == NULL ? "sqlite" : bench->store,
+                  bench->store_system[0] == 0 ? "" : " on ", bench->store_system,
+                  bench->sagas_count, bench->slots_count);
+    for (size_t i = 0; i < FIGURES_COUNT; i++) {
+        (void)fprintf(page, "| %s | %.*f %s |\n", figures[i].text, figures[i].digits,
+                      figures[i].value, figures[i].unit);
+    }
+}
+
+/* FOLDER/<date>-bench.md; a second run of the day is appended. */
+static int record(const struct bench *bench, const struct figure *figures)
+{
+    char day[16], path[PATH_MAX];
+    time_t now = time(NULL);
+    struct tm parts;
+    (void)strftime(day, sizeof day, "%Y-%m-%d", gmtime_r(&now, &parts));
+    (void)mkdir(bench->record, 0755);
+    int size = snprintf(path, sizeof path, "%s/%s-bench.md", bench->record, day);
+    bool is_first = size > 0 && access(path, F_OK) != 0;
+    FILE *page = size > 0 && (size_t)size < sizeof path ? fopen(path, "ae") : NULL;
+    if (page == NULL) {
+        return cli_fail(bench->cli, CLI_FAILED, NULL, "%s: %s", path, strerror(errno));
+    }
+    if (is_first) (void)fprintf(page, "# Measured on %s\n", day);
+    write_record(bench, figures, day, page);
+    if (fclose(page) != 0) {
+        return cli_fail(bench->cli, CLI_FAILED, NULL, "%s: %s", path, strerror(errno));
+    }
+    (void)fprintf(bench->cli->err, "recorded in %s\n", path);
+    return CLI_DONE;
+}
+
+int bench_report(struct bench *bench)
+{
+    struct figure figures[FIGURES_COUNT];
+    collect(bench, figures);
+    if (bench->is_json) {
+        print_json(bench, figures);
+    } else {
+        print_table(bench, figures);
+    }
+    return bench->record == NULL ? CLI_DONE : record(bench, figures);
+}

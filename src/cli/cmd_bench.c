@@ -1,0 +1,247 @@
+/*
+ * cmd_bench.c: `skald bench`: how fast this machine runs sagas. The whole engine in this process, on
+ * a store of the caller's choice, with three steps whose participants are functions that answer at
+ * once: what is measured is the engine and its store, nothing else.
+ *
+ *   start ─► accepted ─► wait ─► ended ─► the next start        K of these at a time, N in all
+ *
+ * Not here: how a record looks (bench_report.c).
+ */
+#include "cli/bench.h"
+
+#include "invoke/function.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { WAIT_MS = 10 * 60 * 1000, STOP_GRACE_MS = 10000 };
+
+static const char definition[] =
+    "{\"saga\":{\"id\":\"bench\",\"name\":\"Bench\",\"version\":\"1\",\"order\":\"sequential\"},"
+    "\"steps\":["
+    "{\"id\":\"one\",\"name\":\"One\",\"type\":\"function\",\"action\":{\"function\":{\"name\":\"bench\","
+    "\"parameters\":{\"order\":\"{{ .input.order }}\"}}},\"compensation\":{\"type\":\"skip\"}},"
+    "{\"id\":\"two\",\"name\":\"Two\",\"type\":\"function\",\"action\":{\"function\":{\"name\":\"bench\","
+    "\"parameters\":{\"order\":\"{{ .output.one.order }}\"}}},\"compensation\":{\"type\":\"skip\"}},"
+    "{\"id\":\"three\",\"name\":\"Three\",\"type\":\"function\",\"action\":{\"function\":{\"name\":"
+    "\"bench\",\"parameters\":{\"order\":\"{{ .output.two.order }}\"}}},"
+    "\"compensation\":{\"type\":\"skip\"}}]}";
+static const char input[] = "{\"order\":\"4711\",\"customer\":\"Ada\",\"amount\":299.99,"
+                            "\"items\":[{\"item_id\":\"item1\",\"quantity\":2}]}";
+
+static const struct cli_option options[] = {
+    { "sagas", 0, CLI_INT, "N", "how many (20000)", .offset = offsetof(struct bench, sagas_count),
+      .min = 1, .max = 10000000 },
+    { "in-flight", 0, CLI_INT, "K", "how many at a time (1000)",
+      .offset = offsetof(struct bench, slots_count), .min = 1, .max = 100000 },
+    { "store", 0, CLI_TEXT, "URL", "where (SQLite in a folder of its own, removed afterwards)",
+      .offset = offsetof(struct bench, store) },
+    { "record", 0, CLI_TEXT, "FOLDER", "append the figures to a dated page there",
+      .offset = offsetof(struct bench, record) },
+    { "json", 0, CLI_FLAG, NULL, "print JSON, for programs",
+      .offset = offsetof(struct bench, is_json) },
+    { 0 },
+};
+
+/* ---- the sagas ------------------------------------------------------------------------------- */
+
+static int64_t now_us(struct bench *bench)
+{
+    struct sk_runtime *runtime = sk_libevent_runtime_port(sk_node_runtime(bench->node));
+    return runtime->ops->monotonic_us(runtime);
+}
+
+static void on_stopped(void *context, enum skald_status status, const skald_error *error)
+{
+    struct bench *bench = context;
+    if (status != SKALD_OK && bench->error.status == SKALD_OK) {
+        (void)sk_error_set(&bench->error, status, "%s", error == NULL ? "" : error->message);
+    }
+    sk_libevent_runtime_stop(sk_node_runtime(bench->node));
+}
+
+/* Once: reads the clocks while everything is still there, then stops the engine. */
+static void finish(struct bench *bench)
+{
+    if (bench->is_finished) return;
+    bench->is_finished = true;
+    bench->ended_us = now_us(bench);
+    (void)getrusage(RUSAGE_SELF, &bench->usage_end);
+    sk_engine_stats(sk_node_engine(bench->node), &bench->stats);
+    sk_engine_stop(sk_node_engine(bench->node), STOP_GRACE_MS, on_stopped, bench);
+}
+
+static void fail(struct bench *bench, enum skald_status status, const skald_error *error)
+{
+    if (bench->error.status == SKALD_OK) {
+        const char *text = error == NULL ? skald_status_text(status) : error->message;
+        (void)sk_error_set(&bench->error, status, "%s", text);
+    }
+    finish(bench);
+}
+
+static void start_one(struct bench *bench, struct bench_slot *slot);
+
+static void on_ended(void *context, const struct sk_reply *reply)
+{
+    struct bench_slot *slot = context;
+    struct bench *bench = slot->bench;
+    if (bench->is_finished) return;
+    if (reply->status != SKALD_OK || reply->saga->state != SK_SAGA_COMPLETED) {
+        fail(bench, reply->status == SKALD_OK ? SKALD_E_INTERNAL : reply->status, reply->error);
+        return;
+    }
+    bench->times_us[bench->ended_count++] = now_us(bench) - slot->started_us;
+    if (bench->ended_count == (size_t)bench->sagas_count) {
+        finish(bench);
+    } else if (bench->started_count < (size_t)bench->sagas_count) {
+        start_one(bench, slot);
+    }
+}
+
+static void on_accepted(void *context, const struct sk_reply *reply)
+{
+    struct bench_slot *slot = context;
+    struct bench *bench = slot->bench;
+    if (bench->is_finished) return;
+    if (reply->status != SKALD_OK) {
+        fail(bench, reply->status, reply->error);
+        return;
+    }
+    bench->accepted_us[bench->accepted_count++] = now_us(bench) - slot->started_us;
+    sk_engine_wait(sk_node_engine(bench->node), reply->saga->start.id, WAIT_MS, on_ended, slot);
+}
+
+static void start_one(struct bench *bench, struct bench_slot *slot)
+{
+    struct sk_start_request request = { .definition = SK_STR("bench"),
+                                        .input = { input, sizeof input - 1 } };
+    bench->started_count++;
+    slot->bench = bench;
+    slot->started_us = now_us(bench);
+    sk_engine_start(sk_node_engine(bench->node), &request, on_accepted, slot);
+}
+
+/* ---- from open to the first start ------------------------------------------------------------ */
+
+static void answer(struct sk_function_call *call, void *context)
+{
+    (void)context;
+    sk_function_succeed(call, sk_function_request_of(call)->input);
+}
+
+static void on_defined(void *context, const struct sk_define_reply *reply)
+{
+    struct bench *bench = context;
+    if (reply->status != SKALD_OK) {
+        fail(bench, reply->status, reply->error);
+        return;
+    }
+    (void)getrusage(RUSAGE_SELF, &bench->usage_start);
+    bench->started_us = now_us(bench);
+    for (int64_t i = 0; i < bench->slots_count && i < bench->sagas_count; i++) {
+        start_one(bench, &bench->slots[i]);
+    }
+}
+
+static void on_opened(void *context, enum skald_status status, const skald_error *error)
+{
+    struct bench *bench = context;
+    if (status != SKALD_OK) {
+        fail(bench, status, error);
+        return;
+    }
+    sk_engine_define(sk_node_engine(bench->node), sk_str_of(definition), SK_STR("bench"),
+                     on_defined, bench);
+}
+
+static int run(struct bench *bench, const char *store)
+{
+    const struct cli *cli = bench->cli;
+    struct sk_node_options node_options = { .store_url = store,
+                                            .runtime = { .log = { .is_off = true } } };
+    struct sk_function_handlers handlers = { .action = answer };
+    skald_error error = { .message = "" };
+    if (sk_node_new(&node_options, &bench->node, &error) != SKALD_OK) {
+        return cli_fail(cli, error.status == SKALD_E_ARGUMENT ? CLI_WRONG_USE : CLI_FAILED, NULL,
+                        "%s", error.message);
+    }
+    struct sk_invoker *functions = sk_node_functions(bench->node);
+    bool is_set = functions != NULL &&
+                  sk_function_register(functions, SK_STR("bench"), &handlers, &error) == SKALD_OK;
+    if (is_set) {
+        sk_engine_open(sk_node_engine(bench->node), on_opened, bench);
+        is_set = sk_libevent_runtime_run(sk_node_runtime(bench->node), &error) == SKALD_OK;
+    }
+    sk_node_free(bench->node);
+    bench->node = NULL;
+    if (is_set && bench->error.status == SKALD_OK) return CLI_GO_ON;
+    return cli_fail(cli, CLI_FAILED, NULL, "%s", is_set ? bench->error.message : error.message);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+/* Made by us and flat: the store's files. */
+static void remove_folder(const char *folder)
+{
+    static const char *const names[] = { "bench.db", "bench.db-wal", "bench.db-shm", "bench.db.key",
+                                         "bench.db.lock" };
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (snprintf(path, sizeof path, "%s/%s", folder, names[i]) < (int)sizeof path) {
+            (void)unlink(path);
+        }
+    }
+    (void)rmdir(folder);
+}
+
+static int run_in_folder(struct bench *bench)
+{
+    char folder[PATH_MAX / 2], store[PATH_MAX];
+    const char *parent = getenv("TMPDIR");
+    if (parent == NULL || parent[0] == 0) parent = "/tmp";
+    int size = snprintf(folder, sizeof folder, "%s/skald-bench-XXXXXX", parent);
+    if (size < 0 || (size_t)size >= sizeof folder || mkdtemp(folder) == NULL) {
+        return cli_fail(bench->cli, CLI_FAILED, NULL, "%s: %s", parent, strerror(errno));
+    }
+    (void)snprintf(store, sizeof store, "sqlite:%s/bench.db", folder);
+    int code = run(bench, store);
+    bench_measure_store(bench, store);
+    remove_folder(folder);
+    return code;
+}
+
+static int bench_main(const struct cli *cli, int argc, char **argv)
+{
+    struct bench bench = { .cli = cli, .sagas_count = 20000, .slots_count = 1000 };
+    struct cli_args args;
+    int code = cli_parse(cli, &bench, argc, argv, &args);
+    if (code != CLI_GO_ON) return code;
+    if (args.count > 0) return cli_fail(cli, CLI_WRONG_USE, NULL, "bench takes no arguments");
+    bench.slots = calloc((size_t)bench.slots_count, sizeof *bench.slots);
+    bench.times_us = calloc((size_t)bench.sagas_count, sizeof *bench.times_us);
+    bench.accepted_us = calloc((size_t)bench.sagas_count, sizeof *bench.accepted_us);
+    if (bench.slots == NULL || bench.times_us == NULL || bench.accepted_us == NULL) {
+        code = cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+    } else if (bench.store == NULL) {
+        code = run_in_folder(&bench);
+    } else {
+        code = run(&bench, bench.store);
+        bench_measure_store(&bench, bench.store);
+    }
+    if (code == CLI_GO_ON) code = bench_report(&bench);
+    free(bench.slots);
+    free(bench.times_us);
+    free(bench.accepted_us);
+    return code;
+}
+
+const struct cli_command cli_bench = {
+    .name = "bench",
+    .main = bench_main,
+    .summary = "Measure how fast sagas run here, engine and store alone",
+    .usage = "[options]",
+    .example = "skald bench --sagas 50000 --in-flight 1000",
+    .options = options,
+};
