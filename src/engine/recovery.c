@@ -51,6 +51,7 @@ static void ask(struct sk_shard *shard, const struct sk_read *read, sk_engine_ro
 {
     struct reading *reading = sk_alloc(sizeof *reading);
     if (reading == NULL) {
+        shard->is_paging = false;
         try_later(shard, "out of memory");
         return;
     }
@@ -81,6 +82,7 @@ static void on_parked_heads(struct sk_engine *engine, void *context, struct sk_r
 
 static void read_parked_heads(struct sk_shard *shard)
 {
+    shard->is_paging = true;
     struct sk_read read = { .kind = SK_READ_ACTIVE,
                             .shard = shard->index,
                             .after = shard->after_no,
@@ -93,6 +95,7 @@ static void on_parked_heads(struct sk_engine *engine, void *context, struct sk_r
 {
     struct sk_shard *shard = answered(context);
     if (shard == NULL) return;
+    shard->is_paging = false;
     if (rows->status != SKALD_OK) {
         try_later(shard, rows->error.message);
         return;
@@ -188,13 +191,19 @@ void sk_recovery_start(struct sk_shard *shard)
 
 void sk_recovery_continue(struct sk_shard *shard)
 {
-    if (shard->is_paging || shard->has_all_heads) return;
+    if (shard->is_paging || shard->has_parked_heads) return;
+    if (shard->has_all_heads) {
+        if (sk_shard_is_serving(shard)) read_parked_heads(shard);
+        return;
+    }
     if (shard->has_messages) {
         read_due_heads(shard);
         return;
     }
     shard->is_paging = true;
-    struct sk_read read = { .kind = SK_READ_MESSAGES, .shard = shard->index, .limit = UINT32_MAX };
+    struct sk_read read = {
+        .kind = SK_READ_MESSAGES, .shard = shard->index, .limit = UINT32_MAX
+    };
     ask(shard, &read, on_messages);
 }
 

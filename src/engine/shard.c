@@ -275,7 +275,7 @@ static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
     case SK_SHARD_SERVING:
     case SK_SHARD_DEGRADED:
         if (shard->is_verifying && !engine->is_reopening) sk_result_verify(shard);
-        if (!shard->has_all_heads) sk_recovery_continue(shard);
+        sk_recovery_continue(shard);
         sk_shard_mark_dirty(shard);
         break;
     }
