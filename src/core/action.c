@@ -36,7 +36,7 @@ static void start_timer(struct sk_turn *turn, uint32_t step, int32_t item)
     event.when2_ms = wait->kind == SK_WAIT_FOR ? turn->now_ms + ms : ms;
     if (!ok || event.when2_ms <= turn->now_ms) event.when2_ms = turn->now_ms;
     sk_turn_emit(turn, &event);
-    if (!ok) sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, 0, SK_STR("bad_time"), text);
+    if (!ok) sk_action_refuse(turn, step, item, SK_STR("bad_time"), text);
 }
 
 /* The oldest stored signal of this name, or NULL. */
@@ -232,6 +232,15 @@ void sk_action_give_up(struct sk_turn *turn, uint32_t step, int32_t item,
     }
 }
 
+void sk_action_refuse(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str code,
+                      struct sk_str message)
+{
+    struct sk_outcome outcome = {
+        .class_ = SK_OUTCOME_FAILED, .code = code, .message = message, .is_answered = true
+    };
+    if (!turn->failed) sk_action_give_up(turn, step, item, &outcome);
+}
+
 static bool step_time_is_up(const struct sk_turn *turn, uint32_t step, const struct sk_unit *unit)
 {
     int64_t limit = sk_step_of(turn->saga, step)->step_timeout_ms;
@@ -294,8 +303,7 @@ void sk_poll_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
     if (outcome->class_ == SK_OUTCOME_SUCCEEDED) {
         if (wait->fail_if != NULL &&
             sk_condition_holds(turn, wait->fail_if, step, item, outcome->output)) {
-            sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, SK_MARK_CLEAR_NO,
-                           SK_STR("poll_failed"), SK_STR("fail_if holds"));
+            sk_action_refuse(turn, step, item, SK_STR("poll_failed"), SK_STR("fail_if holds"));
             return;
         }
         if (wait->until == NULL ||

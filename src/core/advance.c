@@ -42,8 +42,7 @@ static void tick_paused(struct sk_turn *turn, uint32_t step, int32_t item,
         action_times_out(turn, step, item, "step_timeout",
                          "all attempts and pauses took longer than step_timeout");
     } else if (action->what == SK_FOR_POLL && is_due(action->wait_until_ms, turn->now_ms)) {
-        sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, 0, SK_STR("timeout"),
-                       SK_STR("the poll's time-out passed"));
+        sk_action_refuse(turn, step, item, SK_STR("timeout"), SK_STR("the poll's time-out passed"));
     } else if (!is_due(action->due_at_ms, turn->now_ms)) {
         return;
     } else if (action->what == SK_FOR_TIMER) {
@@ -59,8 +58,8 @@ static void tick_pending(struct sk_turn *turn, uint32_t step, int32_t item,
 {
     if (!is_due(unit->action.due_at_ms, turn->now_ms)) return;
     if (unit->action.what == SK_FOR_SIGNAL) {
-        sk_action_fail(turn, step, item, SK_OUTCOME_FAILED, 0, SK_STR("timeout"),
-                       SK_STR("the signal did not come in time"));
+        sk_action_refuse(turn, step, item, SK_STR("timeout"),
+                         SK_STR("the signal did not come in time"));
         return;
     }
     if (unit->action.what != SK_FOR_ANSWER) return;
@@ -160,8 +159,8 @@ int64_t sk_saga_wake_at(const struct sk_saga *saga)
             at = least(at, unit_wake_at(saga, s, &saga->steps[s].units[i]));
     switch (saga->state) {
     case SK_SAGA_PENDING:
-        return least(at, saga->lock_deadline_ms != 0 ? saga->lock_deadline_ms
-                                                     : saga->acquire_deadline_ms);
+        return least(at,
+                     sk_locks_are_asked(saga) ? saga->lock_deadline_ms : saga->acquire_deadline_ms);
     case SK_SAGA_COMPENSATING: at = least(at, sk_undo_wake_at(saga)); break;
     case SK_SAGA_RUNNING: break;
     case SK_SAGA_COMPLETED:
@@ -428,8 +427,8 @@ static void advance_compensating(struct sk_turn *turn)
 static void advance_pending(struct sk_turn *turn)
 {
     struct sk_saga *saga = turn->saga;
-    if (saga->lock_deadline_ms != 0) {
-        if (turn->now_ms >= saga->lock_deadline_ms)
+    if (sk_locks_are_asked(saga)) {
+        if (is_due(saga->lock_deadline_ms, turn->now_ms))
             sk_saga_finish(turn, SK_EVENT_SAGA_TIMED_OUT, SK_REASON_LOCK_TIMEOUT);
     } else if (is_due(saga->acquire_deadline_ms, turn->now_ms)) {
         sk_saga_finish(turn, SK_EVENT_SAGA_TIMED_OUT, SK_REASON_ACQUIRE_TIMEOUT);

@@ -44,6 +44,12 @@ static inline bool sk_step_is_foreach(const struct sk_step *step)
 {
     return step->items != NULL;
 }
+/* Undoing the step is undoing its child saga. */
+static inline bool sk_undoes_child(const struct sk_step *step)
+{
+    return step->kind == SK_KIND_SAGA && (step->compensation.type == SK_UNDO_NONE ||
+                                          step->compensation.type == SK_UNDO_AUTOMATIC);
+}
 /* The unit of (step, item); NULL when there is none. item -1 is the only unit of a step without
  * foreach. */
 struct sk_unit *sk_saga_unit(const struct sk_saga *saga, uint32_t step, int32_t item);
@@ -106,6 +112,10 @@ void sk_action_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
                        const struct sk_outcome *outcome);
 void sk_action_fail(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t class_,
                     uint32_t marks, struct sk_str code, struct sk_str message);
+/* A clear no that no participant gave: a wait's time-out, a time that cannot be read. Fails, or
+ * waits for a human where the step must succeed. */
+void sk_action_refuse(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str code,
+                      struct sk_str message);
 void sk_action_complete(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str output,
                         struct sk_str signal);
 /* What follows an attempt that is neither a success nor to be tried again: verify, park, or
@@ -147,6 +157,8 @@ void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reaso
 void sk_locks_ask_next(struct sk_turn *turn);
 void sk_locks_give_back(struct sk_turn *turn);
 bool sk_locks_all_held(const struct sk_saga *saga);
+/* Admitted, and the first key asked for: from here on lock_timeout bounds the waiting. */
+bool sk_locks_are_asked(const struct sk_saga *saga);
 /* message.c: children */
 enum skald_status sk_message_receive(struct sk_turn *turn, const struct sk_message *message);
 void sk_child_start(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str input);

@@ -49,7 +49,7 @@ static void go_on_with_locks(struct sk_turn *turn)
     struct sk_saga *saga = turn->saga;
     if (turn->failed || saga->locks_count == 0 || saga->is_suspended || !sk_locks_all_held(saga))
         return;
-    if (saga->state == SK_SAGA_PENDING && saga->lock_deadline_ms != 0) {
+    if (saga->state == SK_SAGA_PENDING && sk_locks_are_asked(saga)) {
         begin_running(turn);
     } else if (saga->state == SK_SAGA_FAILED && saga->retry_after_locks) {
         struct sk_command command = { .kind = SK_COMMAND_RETRY, .step = SK_STEP_NONE, .item = -1 };

@@ -6,7 +6,8 @@
 /*  PENDING --> RUNNING <--> WAITING --> COMPLETED --> COMPENSATING --> COMPENSATED
  *     |           |            |           ^               |  ^
  *     +--> SKIPPED+--> FAILED <+-----------+ verify        v  | retry, repaired child
- *              \---------\--- maybe ---> COMPENSATING   COMPENSATION_FAILED             */
+ *              \---------\--- maybe ---> COMPENSATING   COMPENSATION_FAILED --> COMPLETED | FAILED
+ * (the last by a verify that an operator's retry asked again)                                    */
 static const uint32_t unit_next[SK_STEP_STATES_COUNT] = {
     [SK_STEP_PENDING] = TO(RUNNING) | TO(WAITING) | TO(SKIPPED) | TO(FAILED),
     [SK_STEP_RUNNING] = TO(RUNNING) | TO(WAITING) | TO(COMPLETED) | TO(FAILED) | TO(SKIPPED),
@@ -17,7 +18,8 @@ static const uint32_t unit_next[SK_STEP_STATES_COUNT] = {
     [SK_STEP_SKIPPED] = TO(COMPLETED) | TO(COMPENSATING) | TO(COMPENSATION_FAILED),
     [SK_STEP_COMPENSATING] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     [SK_STEP_COMPENSATED] = 0u,
-    [SK_STEP_COMPENSATION_FAILED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
+    [SK_STEP_COMPENSATION_FAILED] =
+        TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED) | TO(COMPLETED) | TO(FAILED),
 };
 
 struct sk_str sk_fold_keep(struct fold *f, struct sk_str s)

@@ -181,7 +181,7 @@ void sk_fold_completed(struct fold *f)
         compose_output(f);
         f->run->state = SK_STEP_COMPLETED;
         f->run->is_settled = true;
-        if (f->step->is_pivot) f->saga->is_past_pivot = true;
+        if (f->step->is_pivot && f->saga->state == SK_SAGA_RUNNING) f->saga->is_past_pivot = true;
         return;
     }
     bool was_settled = is_item_settled(f->unit);
@@ -258,7 +258,9 @@ void sk_fold_failed(struct fold *f)
 
 void sk_fold_skipped(struct fold *f)
 {
-    if (f->unit == NULL) {
+    if (f->unit == NULL) { /* a foreach step as a whole */
+        if (!sk_step_is_foreach(f->step) || f->event->item != -1) f->bad = true;
+        f->run->output = sk_fold_keep(f, f->event->body);
         f->run->state = SK_STEP_SKIPPED;
         f->run->is_settled = true;
         return;
@@ -314,6 +316,8 @@ void sk_fold_verify(struct fold *f)
         f->unit->maybe = false;
         f->unit->unanswered_until_ms = 0;
         f->unit->verify.attempt = 0;
+        bool was_named_as_unsettled = f->unit->state == SK_STEP_COMPENSATION_FAILED;
+        if (was_named_as_unsettled && e->kind == SK_NOT_HAPPENED) sk_fold_move(f, SK_STEP_FAILED);
         return;
     }
     if (e->when_ms != 0)

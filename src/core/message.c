@@ -145,17 +145,16 @@ static void child_answers(struct sk_turn *turn, const struct child_end *end)
         sk_action_complete(turn, end->step, end->item, end->output, (struct sk_str){ NULL, 0 });
         return;
     }
-    if (end->state == SK_SAGA_FAILED) {
+    if (end->state == SK_SAGA_FAILED && !sk_step_must_succeed(turn->saga, end->step)) {
         sk_action_fail(turn, end->step, end->item, SK_OUTCOME_FAILED,
                        SK_MARK_CHILD_FAILED | SK_MARK_CLEAR_NO, SK_STR("child_failed"),
                        end->message);
         return;
     }
-    struct sk_outcome outcome = {
-        .class_ = SK_OUTCOME_FAILED, .code = end->code, .message = end->message, .is_answered = true
-    };
-    if (outcome.code.size == 0) outcome.code = sk_str_of(sk_saga_state_name(end->state));
-    sk_action_give_up(turn, end->step, end->item, &outcome);
+    struct sk_str code = end->code;
+    if (end->state == SK_SAGA_FAILED) code = SK_STR("child_failed");
+    if (code.size == 0) code = sk_str_of(sk_saga_state_name(end->state));
+    sk_action_refuse(turn, end->step, end->item, code, end->message);
 }
 
 static void child_was_undone(struct sk_turn *turn, const struct child_end *end)
@@ -177,11 +176,13 @@ static void child_was_undone(struct sk_turn *turn, const struct child_end *end)
     sk_turn_emit(turn, &event);
 }
 
-/* A repaired child re-opens exactly its own compensation in a parent that ended `failed`. */
+/* A repaired child settles its own compensation, for which a parent that ended `failed` is
+ * re-opened. */
 static void child_was_repaired(struct sk_turn *turn, const struct child_end *end)
 {
     if (end->state == SK_SAGA_COMPLETED || end->state == SK_SAGA_FAILED) return;
-    sk_undo_begin(turn, turn->saga->reason, SK_STR("child_repaired"), end->message, false);
+    if (turn->saga->state == SK_SAGA_FAILED)
+        sk_undo_begin(turn, turn->saga->reason, SK_STR("child_repaired"), end->message, false);
     if (turn->failed) return;
     struct sk_event event =
         sk_turn_event(turn, SK_EVENT_COMPENSATION_COMPLETED, end->step, end->item);
@@ -194,12 +195,15 @@ static void receive_child_end(struct sk_turn *turn, struct sk_str body)
     if (!read_child_end(body, &end)) return;
     const struct sk_unit *unit = sk_saga_unit(turn->saga, end.step, end.item);
     if (unit == NULL || unit->action.round != end.round) return;
-    bool failed_before = unit->child_failed || unit->state == SK_STEP_COMPENSATION_FAILED;
+    bool failed_before = unit->child_failed || (unit->state == SK_STEP_COMPENSATION_FAILED &&
+                                                sk_undoes_child(sk_step_of(turn->saga, end.step)));
+    bool is_undoing =
+        turn->saga->state == SK_SAGA_FAILED || turn->saga->state == SK_SAGA_COMPENSATING;
     if (unit->action.state == SK_CALL_PENDING && unit->action.what == SK_FOR_CHILD)
         child_answers(turn, &end);
     else if (unit->undo.state == SK_CALL_PENDING && unit->undo.what == SK_FOR_CHILD)
         child_was_undone(turn, &end);
-    else if (turn->saga->state == SK_SAGA_FAILED && failed_before)
+    else if (is_undoing && failed_before)
         child_was_repaired(turn, &end);
 }
 
@@ -263,6 +267,14 @@ bool sk_locks_all_held(const struct sk_saga *saga)
         if (saga->locks[i].state != SK_LOCK_HELD && saga->locks[i].state != SK_LOCK_INHERITED)
             return false;
     return true;
+}
+
+bool sk_locks_are_asked(const struct sk_saga *saga)
+{
+    for (uint32_t i = 0; i < saga->locks_count; i++)
+        if (saga->locks[i].state == SK_LOCK_ASKED || saga->locks[i].state == SK_LOCK_HELD)
+            return true;
+    return false;
 }
 
 /* One at a time, in the stored order: ascending by (home shard, key), so that two sagas never wait

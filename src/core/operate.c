@@ -158,13 +158,20 @@ static enum skald_status force_cancel(struct sk_turn *turn, const struct sk_comm
 
 /* ---- force-complete -------------------------------------------------------------------------- */
 
+static void skip_by_operator(struct sk_turn *turn, uint32_t step, int32_t item,
+                             struct sk_str output)
+{
+    struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_SKIPPED, step, item);
+    event.kind = SK_SKIP_OPERATOR;
+    event.body = output;
+    sk_turn_emit(turn, &event);
+}
+
 static void force_unit(struct sk_turn *turn, uint32_t step, int32_t item)
 {
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     if (sk_unit_is_busy(unit)) {
-        struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_SKIPPED, step, item);
-        event.kind = SK_SKIP_OPERATOR;
-        sk_turn_emit(turn, &event);
+        skip_by_operator(turn, step, item, (struct sk_str){ NULL, 0 });
     } else if (sk_call_is_busy(&unit->undo)) {
         sk_undo_skip(turn, step, item, SK_UNDO_SKIP_OPERATOR);
     }
@@ -179,9 +186,14 @@ static enum skald_status force_complete(struct sk_turn *turn, const struct sk_co
         return refuse(turn, "the saga has ended");
     note(turn, command, SK_EVENT_OPERATOR_FORCE_COMPLETE, SK_STEP_NONE, -1, 0);
     lift_suspension(turn, "force-complete");
-    for (uint32_t s = 0; s < saga->plan->steps_count; s++)
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
         for (uint32_t i = 0; !turn->failed && i < saga->steps[s].units_count; i++)
             force_unit(turn, s, sk_item_of(sk_step_of(saga, s), i));
+        bool is_open_foreach =
+            sk_step_is_foreach(sk_step_of(saga, s)) && saga->steps[s].state == SK_STEP_RUNNING;
+        if (is_open_foreach) /* its further items are not to start */
+            skip_by_operator(turn, s, -1, (struct sk_str){ NULL, 0 });
+    }
     if (!turn->failed) sk_saga_finish(turn, SK_EVENT_SAGA_COMPLETED, SK_REASON_FORCED);
     return SKALD_OK;
 }
@@ -196,8 +208,14 @@ static enum skald_status retry_parked(struct sk_turn *turn, const struct sk_comm
     bool is_new_round = unit->action.last_was_no && !unit->action.had_unknown && !unit->maybe;
     if (command->body.size > 0 && !is_new_round)
         return refuse(turn, "the step may have happened: it keeps its key and its input");
+    if (command->body.size > 0 && s->kind == SK_KIND_WAIT)
+        return refuse(turn, "a wait has no input");
     note(turn, command, SK_EVENT_OPERATOR_RETRY, step, item, SK_OPERATION_ACTION);
     if (turn->failed) return SKALD_OK;
+    if (s->kind == SK_KIND_WAIT) {
+        sk_action_start(turn, step, item); /* waits anew */
+        return SKALD_OK;
+    }
     bool is_child = s->kind == SK_KIND_SAGA;
     struct sk_event event =
         sk_turn_event(turn, is_child ? SK_EVENT_STEP_STARTED : SK_EVENT_STEP_RETRYING, step, item);
@@ -252,6 +270,11 @@ static enum skald_status retry_unit(struct sk_turn *turn, const struct sk_comman
     return SKALD_OK;
 }
 
+static bool names_one_unit(const struct sk_saga *saga, const struct sk_command *command)
+{
+    return sk_saga_unit(saga, command->step, command->item) != NULL;
+}
+
 static enum skald_status retry(struct sk_turn *turn, const struct sk_command *command)
 {
     struct sk_saga *saga = turn->saga;
@@ -259,6 +282,8 @@ static enum skald_status retry(struct sk_turn *turn, const struct sk_command *co
     if (saga->state == SK_SAGA_FAILED) return retry_failed(turn, command, SK_EVENT_OPERATOR_RETRY);
     if (saga->state == SK_SAGA_PENDING) return refuse(turn, "the saga has not started yet");
     if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended: start it anew");
+    if (command->body.size > 0 && !names_one_unit(saga, command))
+        return refuse(turn, "name the step, and of a foreach the item, whose input is edited");
     bool acted = false;
     struct sk_command once = *command;
     for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
@@ -290,6 +315,13 @@ static enum skald_status skip_undo(struct sk_turn *turn, const struct sk_command
     return SKALD_OK;
 }
 
+/* Some answer of this unit is on its way. */
+static bool is_in_flight(const struct sk_unit *unit)
+{
+    return sk_unit_is_busy(unit) &&
+           (unit->action.state == SK_CALL_FLYING || unit->verify.state == SK_CALL_FLYING);
+}
+
 static enum skald_status skip_step(struct sk_turn *turn, const struct sk_command *command)
 {
     struct sk_saga *saga = turn->saga;
@@ -305,20 +337,17 @@ static enum skald_status skip_step(struct sk_turn *turn, const struct sk_command
         return refuse(turn, "the step has started: skip its items one by one");
     if (!is_whole && unit == NULL)
         return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the step has no such item");
-    if (!is_whole && unit->state != SK_STEP_PENDING && unit->state != SK_STEP_WAITING)
-        return refuse(turn, sk_unit_is_busy(unit) ? "the step is in flight: wait for its answer"
-                                                  : "the step has already ended");
+    if (!is_whole && is_in_flight(unit))
+        return refuse(turn, "the step is in flight: wait for its answer");
+    if (!is_whole && unit->state != SK_STEP_PENDING && !sk_unit_is_busy(unit))
+        return refuse(turn, "the step has already ended");
     bool child_or_answer =
         !is_whole && (unit->action.what == SK_FOR_CHILD || unit->action.what == SK_FOR_ANSWER);
     if (child_or_answer)
         return refuse(turn, "the step waits for an answer: complete it, or cancel the saga");
     note(turn, command, SK_EVENT_OPERATOR_SKIP_STEP, command->step, command->item,
          SK_OPERATION_ACTION);
-    struct sk_event event =
-        sk_turn_event(turn, SK_EVENT_STEP_SKIPPED, command->step, command->item);
-    event.kind = SK_SKIP_OPERATOR;
-    event.body = command->body;
-    sk_turn_emit(turn, &event);
+    skip_by_operator(turn, command->step, command->item, command->body);
     return SKALD_OK;
 }
 

@@ -45,6 +45,10 @@ static void redrive_action(struct sk_turn *turn, uint32_t step, int32_t item)
         lose_answer(turn, step, item);
         return;
     }
+    if (sk_saga_state_is_end(turn->saga->state) && unit->action.redrives >= SK_REDRIVES_MAX) {
+        lose_answer(turn, step, item); /* async: what has ended cannot be suspended */
+        return;
+    }
     bool killer = is_killer(turn, &unit->action);
     if (turn->failed) return;
     if (killer || turn->saga->is_suspended) {

@@ -72,12 +72,6 @@ void sk_undo_begin(struct sk_turn *turn, enum sk_reason reason, struct sk_str co
 
 /* ---- starting one ---------------------------------------------------------------------------- */
 
-static bool undoes_child(const struct sk_step *step)
-{
-    return step->kind == SK_KIND_SAGA && (step->compensation.type == SK_UNDO_NONE ||
-                                          step->compensation.type == SK_UNDO_AUTOMATIC);
-}
-
 /* A clear no to every attempt of this round raises the round; a maybe one keeps key and request. */
 static bool raises_round(const struct sk_call *call)
 {
@@ -92,7 +86,7 @@ void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item)
     bool is_new_round = raises_round(undo);
     event.round = undo->round + (is_new_round ? 1u : 0u);
     event.attempt = is_new_round ? 1u : undo->attempt + 1u;
-    if (undoes_child(s)) {
+    if (sk_undoes_child(s)) {
         event.kind = SK_FOR_CHILD;
         event.extra = SK_STR(" child\n");
         sk_turn_emit(turn, &event);
@@ -164,7 +158,7 @@ static void undo_unit(struct sk_turn *turn, uint32_t step, int32_t item)
                   SK_STR("the child saga needs repair"));
         return;
     }
-    if (s->compensation.type == SK_UNDO_NONE && !undoes_child(s)) {
+    if (s->compensation.type == SK_UNDO_NONE && !sk_undoes_child(s)) {
         settle_undeclared(turn, step, item);
     } else if (s->compensation.only_completed && unit->maybe) {
         sk_undo_skip(turn, step, item, SK_UNDO_SKIP_ONLY_COMPLETED);

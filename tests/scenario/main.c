@@ -50,6 +50,25 @@ static bool run_definition(struct script *script, struct sk_str *rest)
     return script_fail(script, "%s", script->world.problem);
 }
 
+/* What had happened until a line failed. */
+static void print_history(const struct script *script)
+{
+    if (script->current == NULL) return;
+    for (const struct world_event *e = script->current->first; e != NULL; e = e->next) {
+        struct sk_buf text;
+        sk_buf_init(&text, 0);
+        sk_event_json(&e->event, &text);
+        fprintf(stderr, "  %3u %s", (unsigned)e->event.seq, sk_event_type_name(e->event.type));
+        if (e->event.step != SK_STEP_NONE)
+            fprintf(stderr, " %.*s",
+                    SK_STR_ARGS(script->current->saga.plan->steps[e->event.step].id));
+        if (e->event.item >= 0) fprintf(stderr, ".%d", e->event.item);
+        if (e->event.type != SK_EVENT_SAGA_SNAPSHOT) fprintf(stderr, " %s", sk_buf_text(&text));
+        fputc('\n', stderr);
+        sk_buf_release(&text);
+    }
+}
+
 static bool run_file(const char *path)
 {
     size_t size = 0;
@@ -70,6 +89,7 @@ static bool run_file(const char *path)
         ok = sk_str_is(line, "definition") ? run_definition(script, &rest)
                                            : script_run_line(script, line);
     }
+    if (!ok) print_history(script);
     if (ok && script->expectations == 0)
         ok = script_fail(script, "a scenario that expects nothing cannot fail");
     world_release(&script->world);

@@ -215,6 +215,7 @@ static enum skald_status do_late(struct script *script, const struct line *line,
     struct call_name name;
     struct sk_outcome outcome;
     uint64_t attempt = 1;
+    if (line->count < 3) script_fail(script, "late STEP [attempt=N] OUTCOME");
     if (line->count < 3 || !script_call(script, line->words[1], &name)) return SKALD_E_SYNTAX;
     bool given = sk_str_to_u64(line_option(line, "attempt"), &attempt);
     if (!read_outcome(script, line, given ? 3 : 2, &outcome)) return SKALD_E_SYNTAX;
@@ -236,7 +237,7 @@ static enum skald_status do_operator(struct script *script, const struct line *l
     };
     struct call_name name;
     bool takes_step = kind == SK_COMMAND_RETRY || kind == SK_COMMAND_SKIP_STEP;
-    if (takes_step && line->count > 1) {
+    if (takes_step && line->count > 1 && line->words[1].data[0] != '{') {
         if (!script_call(script, line->words[1], &name)) return SKALD_E_SYNTAX;
         command.step = name.step;
         command.item = name.item;
