@@ -1,5 +1,6 @@
 /* check_keys.c: a tree against the rows of keys.c. Every problem is reported; nothing is
  * changed. */
+#include "base/assert.h"
 #include "base/id.h"
 #include "base/time.h"
 #include "dsl/keys.h"
@@ -218,21 +219,30 @@ static void check_scalars(struct checker *checker, const struct sk_dsl_node *nod
     }
 }
 
+/* Line breaks in a name or a value would be further headers. */
+static bool is_one_line(struct sk_str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
+    }
+    return true;
+}
+
 static void check_pairs(struct checker *checker, const struct sk_dsl_node *node)
 {
     if (!expect(checker, node, sk_dsl_is_map(node), "write a map: name: value")) return;
     for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
-        if (!expect(checker, child, sk_dsl_is_scalar(child), "write a text")) continue;
-        bool is_clean = true;
-        for (size_t i = 0; i < child->text.size; i++) {
-            unsigned char c = (unsigned char)child->text.data[i];
-            is_clean = is_clean && (c == '\t' || (c >= 0x20 && c != 0x7f));
-        }
-        if (!is_clean) {
-            struct sk_mark mark = sk_mark_of(child, checker->diagnostics);
+        if (child->key.size == 0 || !is_one_line(child->key)) {
+            struct sk_mark mark = sk_mark_of_key(child, checker->diagnostics);
             sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "control_character", &mark,
-                        "keep it on one line", "holds a line break or a control character");
+                        "write a name on one line", "not a name that can be sent");
         }
+        if (!expect(checker, child, sk_dsl_is_scalar(child), "write a text")) continue;
+        if (is_one_line(child->text)) continue;
+        struct sk_mark mark = sk_mark_of(child, checker->diagnostics);
+        sk_diagnose(checker->diagnostics, SK_SEVERITY_ERROR, "control_character", &mark,
+                    "keep it on one line", "holds a line break or a control character");
     }
 }
 
@@ -388,6 +398,7 @@ static void refuse_key(struct checker *checker, const struct sk_dsl_node *member
 static void check_map(struct checker *checker, const struct sk_dsl_node *node,
                       const struct sk_key_map *map)
 {
+    SK_ASSERT(map != NULL); /* each row with a map type has one */
     for (const struct sk_dsl_node *child = node->first; child != NULL; child = child->next) {
         const struct sk_key *key = find_row(map, child->key);
         if (key == NULL) {

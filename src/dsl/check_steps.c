@@ -89,6 +89,7 @@ static void check_undo(struct sk_compiler *c, uint32_t index)
     if (step->compensation.type != SK_UNDO_NONE || is_never_undone(c, index)) return;
     if (sk_dsl_get(node, "compensation") != NULL || sk_dsl_get(node, "compensate_on") != NULL)
         return;
+    if (step->id.size == 0) return; /* reported already */
     if (c->is_undo_required) {
         sk_complain(c, SK_SEVERITY_ERROR, "no_compensation", node,
                     "add one; type: skip says that there is nothing to undo",

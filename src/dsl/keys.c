@@ -5,9 +5,10 @@
 
 #define HOUR INT64_C(3600000)
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define MAP_OF(label, rows, open)                                                  \
-    {                                                                              \
-        .name = label, .keys = rows, .keys_count = COUNT_OF(rows), .is_open = open \
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): an initializer takes none around an array */
+#define MAP_OF(label, rows, open)         \
+    {                                     \
+        label, rows, COUNT_OF(rows), open \
     }
 enum { BIG = 1000000 };
 #define DURATION_MAX (INT64_C(87600) * HOUR) /* ten years */
@@ -215,8 +216,8 @@ static const struct sk_key_map condition_map = MAP_OF("condition", condition_key
 
 static const struct sk_key step_keys[] = {
     { "id", SK_KEY_NAME, .is_required = true, .help = "unique in the definition" },
-    { "name", SK_KEY_TEXT, .is_required = true, .max = 200, .help = "for people" },
-    { "description", SK_KEY_TEXT, .max = BIG, .help = "for people" },
+    { "name", SK_KEY_TEXT, .is_required = true, .max = 200, .help = "a text for people" },
+    { "description", SK_KEY_TEXT, .max = BIG, .help = "a text for people" },
     { "metadata", SK_KEY_ANY, .help = "free" },
     { "type", SK_KEY_WORD, .names = sk_words_step_type, .help = "who carries it out" },
     { "action", SK_KEY_MAP, .map = &action_map, .help = "what is done" },
@@ -256,8 +257,8 @@ static const struct sk_key_map step_map = MAP_OF("step", step_keys, false);
 
 static const struct sk_key saga_keys[] = {
     { "id", SK_KEY_NAME, .is_required = true, .help = "the definition's id" },
-    { "name", SK_KEY_TEXT, .is_required = true, .max = 200, .help = "for people" },
-    { "description", SK_KEY_TEXT, .max = BIG, .help = "for people" },
+    { "name", SK_KEY_TEXT, .is_required = true, .max = 200, .help = "a text for people" },
+    { "description", SK_KEY_TEXT, .max = BIG, .help = "a text for people" },
     { "version", SK_KEY_TEXT, .max = 100, .help = "absent = sha-<digest>" },
     { "timeout", SK_KEY_DURATION, .min = 1000, .max = 8760 * HOUR,
       .help = "then it is compensated" },

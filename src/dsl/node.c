@@ -27,7 +27,7 @@ const struct sk_dsl_node *sk_dsl_get(const struct sk_dsl_node *map, const char *
 }
 
 /* One segment, written so that it ends at `end`; returns where it starts, or NULL without room. */
-static char *put_segment(char *start, char *end, const struct sk_dsl_node *node)
+static char *put_segment(const char *start, char *end, const struct sk_dsl_node *node)
 {
     char number[16];
     struct sk_str segment = node->key;
