@@ -31,7 +31,8 @@ struct books_answer {
     json_t *body; /* the caller's */
 };
 
-/* Opens or makes the file; `stock` > 0 sets the pieces of every item in new books. NULL: printed why. */
+/* Opens or makes the file; `stock` > 0 sets the pieces of every item in new books. NULL: printed
+ * why. */
 struct books *books_open(const char *path, int64_t stock);
 void books_close(struct books *books);
 

@@ -45,7 +45,7 @@ struct server {
         seen[SEEN_SLOTS]; /* has a "…_once" fault struck this key? By hash: samples may collide */
 };
 
-/* ---- chance -------------------------------------------------------------------------------------- */
+/* ---- chance ---------------------------------------------------------------------------------- */
 
 /* xorshift64: the same seed gives the same faults. */
 static double draw(struct server *server)

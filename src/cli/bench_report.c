@@ -161,8 +161,8 @@ static void write_record(const struct bench *bench, const struct figure *figures
                   bench->store_system[0] == 0 ? "" : " on ", bench->store_system,
                   bench->sagas_count, bench->slots_count);
     for (size_t i = 0; i < FIGURES_COUNT; i++) {
-        (void)fprintf(page, "| %s | %.*f %s |\n", figures[i].text, figures[i].digits,
-                      figures[i].value, figures[i].unit);
+        (void)fprintf(page, "| %s | %.*f%s%s |\n", figures[i].text, figures[i].digits,
+                      figures[i].value, figures[i].unit[0] == 0 ? "" : " ", figures[i].unit);
     }
 }
 

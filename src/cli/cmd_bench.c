@@ -1,7 +1,7 @@
 /*
- * cmd_bench.c: `skald bench`: how fast this machine runs sagas. The whole engine in this process, on
- * a store of the caller's choice, with three steps whose participants are functions that answer at
- * once: what is measured is the engine and its store, nothing else.
+ * cmd_bench.c: `skald bench`: how fast this machine runs sagas. The whole engine in this process,
+ * on a store of the caller's choice, with three steps whose participants are functions that answer
+ * at once: what is measured is the engine and its store, nothing else.
  *
  *   start ─► accepted ─► wait ─► ended ─► the next start        K of these at a time, N in all
  *
@@ -17,16 +17,15 @@
 
 enum { WAIT_MS = 10 * 60 * 1000, STOP_GRACE_MS = 10000 };
 
+#define STEP(id, source)                                                                     \
+    "{\"id\":\"" id "\",\"name\":\"" id "\",\"type\":\"function\",\"action\":{\"function\":" \
+    "{\"name\":\"bench\",\"parameters\":{\"order\":\"{{ " source ".order }}\"}}},"           \
+    "\"compensation\":{\"type\":\"skip\"}}"
+
 static const char definition[] =
     "{\"saga\":{\"id\":\"bench\",\"name\":\"Bench\",\"version\":\"1\",\"order\":\"sequential\"},"
-    "\"steps\":["
-    "{\"id\":\"one\",\"name\":\"One\",\"type\":\"function\",\"action\":{\"function\":{\"name\":\"bench\","
-    "\"parameters\":{\"order\":\"{{ .input.order }}\"}}},\"compensation\":{\"type\":\"skip\"}},"
-    "{\"id\":\"two\",\"name\":\"Two\",\"type\":\"function\",\"action\":{\"function\":{\"name\":\"bench\","
-    "\"parameters\":{\"order\":\"{{ .output.one.order }}\"}}},\"compensation\":{\"type\":\"skip\"}},"
-    "{\"id\":\"three\",\"name\":\"Three\",\"type\":\"function\",\"action\":{\"function\":{\"name\":"
-    "\"bench\",\"parameters\":{\"order\":\"{{ .output.two.order }}\"}}},"
-    "\"compensation\":{\"type\":\"skip\"}}]}";
+    "\"steps\":[" STEP("one", ".input") "," STEP("two", ".output.one") "," STEP("three",
+                                                                                ".output.two") "]}";
 static const char input[] = "{\"order\":\"4711\",\"customer\":\"Ada\",\"amount\":299.99,"
                             "\"items\":[{\"item_id\":\"item1\",\"quantity\":2}]}";
 
@@ -164,8 +163,8 @@ static int run(struct bench *bench, const char *store)
     struct sk_function_handlers handlers = { .action = answer };
     skald_error error = { .message = "" };
     if (sk_node_new(&node_options, &bench->node, &error) != SKALD_OK) {
-        return cli_fail(cli, error.status == SKALD_E_ARGUMENT ? CLI_WRONG_USE : CLI_FAILED, NULL,
-                        "%s", error.message);
+        bool is_use = error.status == SKALD_E_ARGUMENT || error.status == SKALD_E_UNSUPPORTED;
+        return cli_fail(cli, is_use ? CLI_WRONG_USE : CLI_FAILED, NULL, "%s", error.message);
     }
     struct sk_invoker *functions = sk_node_functions(bench->node);
     bool is_set = functions != NULL &&

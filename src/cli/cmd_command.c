@@ -1,7 +1,7 @@
 /*
  * cmd_command.c: what people tell a saga: cancel and its kin, signals, the completion of a pending
- * answer. All are one POST; what differs is the path and the members of the body, which stand in the
- * tables of options.
+ * answer. All are one POST; what differs is the path and the members of the body, which stand in
+ * the tables of options.
  */
 #include "cli/client.h"
 #include "cli/tree.h"

@@ -1,4 +1,5 @@
-/* cmd_start.c: `skald start`: starts a saga and, with --wait, shows how it goes until it has ended. */
+/* cmd_start.c: `skald start`: starts a saga and, with --wait, shows how it goes until it has
+ * ended. */
 #include "cli/client.h"
 #include "cli/tree.h"
 

@@ -1,6 +1,6 @@
 /*
- * cmd_visualize.c: `skald visualize`: a definition as a graph; with --saga coloured by the states of
- * a saga's steps, asked from the server.
+ * cmd_visualize.c: `skald visualize`: a definition as a graph; with --saga coloured by the states
+ * of a saga's steps, asked from the server.
  */
 #include "cli/client.h"
 #include "cli/source.h"

@@ -1,10 +1,11 @@
 /*
  * serve.c: `skald serve`: a node with the HTTP API in front of it, from start to graceful stop.
  *
- *   definitions read ─► store open ─► LISTENING ─► RECOVERED ─► defined ─► READY ─► STOPPING ─► gone
+ *   definitions read ─► store open ─► LISTENING ─► RECOVERED ─► defined ─► READY ─► STOPPING ─►
+ *   gone
  *
- * The port is bound before recovery begins: who asks meanwhile is told to come again. A signal stops
- * gracefully; a second one, or a loop that fails, ends at once, which is as safe as a crash.
+ * The port is bound before recovery begins: who asks meanwhile is told to come again. A signal
+ * stops gracefully; a second one, or a loop that fails, ends at once, which is as safe as a crash.
  */
 #include "cli/cli.h"
 

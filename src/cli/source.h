@@ -1,7 +1,7 @@
 /*
  * source.h: a definition from a file, read on this side of the wire: includes are looked up beside
- * the file and `${NAME}` in this process' environment, so that a server never reads its own files or
- * secrets for a client.
+ * the file and `${NAME}` in this process' environment, so that a server never reads its own files
+ * or secrets for a client.
  */
 #ifndef SK_CLI_SOURCE_H
 #define SK_CLI_SOURCE_H
@@ -16,8 +16,9 @@ struct cli_source {
     struct sk_plan *plan; /* NULL when it is not valid */
 };
 
-/* Reads, expands, checks and compiles. CLI_GO_ON: plan is there. CLI_FAILED: the diagnostics say why
- * (nothing was printed). CLI_WRONG_USE: the file cannot be read (printed). Release it in any case. */
+/* Reads, expands, checks and compiles. CLI_GO_ON: plan is there. CLI_FAILED: the diagnostics say
+ * why (nothing was printed). CLI_WRONG_USE: the file cannot be read (printed). Release it in any
+ * case. */
 int cli_source_load(const struct cli *cli, const char *path, bool is_strict,
                     struct cli_source *source);
 void cli_source_release(struct cli_source *source);
