@@ -169,15 +169,30 @@ static void undo_unit(struct sk_turn *turn, uint32_t step, int32_t item)
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-/* Sequential: the unsettled step that started last; SK_STEP_NONE = none. */
+static bool is_being_undone(const struct sk_step_run *run)
+{
+    for (uint32_t i = 0; i < run->units_count; i++)
+        if (sk_call_is_busy(&run->units[i].undo) && run->units[i].undo.state != SK_CALL_PARKED)
+            return true;
+    return false;
+}
+
+/* Sequential: the unsettled step that started last, unless (after a late success) an earlier one is
+ * being undone already; SK_STEP_NONE = none. */
 static uint32_t last_started(const struct sk_saga *saga)
 {
     uint32_t last = SK_STEP_NONE;
+    bool is_last_begun = false;
     for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
-        if (saga->steps[s].first_start_seq == 0 || sk_step_undo_is_settled(saga, s)) continue;
-        if (last == SK_STEP_NONE ||
-            saga->steps[s].first_start_seq > saga->steps[last].first_start_seq)
-            last = s;
+        const struct sk_step_run *run = &saga->steps[s];
+        if (run->first_start_seq == 0 || sk_step_undo_is_settled(saga, s)) continue;
+        bool is_begun = is_being_undone(run);
+        bool is_later =
+            last == SK_STEP_NONE || (is_begun && !is_last_begun) ||
+            (is_begun == is_last_begun && run->first_start_seq > saga->steps[last].first_start_seq);
+        if (!is_later) continue;
+        last = s;
+        is_last_begun = is_begun;
     }
     return last;
 }
