@@ -95,6 +95,11 @@ void sk_fold_waiting(struct fold *f)
     enum sk_call_state state = SK_CALL_PAUSED;
     if (e->kind == SK_FOR_ANSWER) state = SK_CALL_PENDING;
     if (e->kind == SK_FOR_HUMAN) state = SK_CALL_PARKED;
+    if (e->kind == SK_FOR_REDRIVE && f->step->kind != SK_KIND_WAIT) {
+        f->unit->maybe = true; /* it was found without outcome */
+        call->had_unknown = true;
+        f->unit->unanswered_until_ms = later(f->unit->unanswered_until_ms, call->deadline_ms);
+    }
     sk_fold_pause(call, state, e->kind, e->when_ms);
     if (e->text.size > 0) sk_fold_error(f);
 }

@@ -52,6 +52,7 @@ void sk_fold_undo_waiting(struct fold *f)
         f->unit->undo_second_policy = true;
         f->unit->undo.attempt = 0;
     }
+    if (e->kind == SK_FOR_REDRIVE) f->unit->undo.had_unknown = true;
     sk_fold_pause(&f->unit->undo, state, e->kind, e->when_ms);
     if (e->text.size > 0) sk_fold_error(f);
 }
