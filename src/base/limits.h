@@ -11,7 +11,7 @@ enum {
     SK_ITEMS_MAX = 10000,     /* of one foreach */
     SK_LOCK_KEYS_MAX = 64,    /* of one saga */
     SK_SIGNALS_MAX = 1000,    /* stored and not consumed, of one saga */
-    SK_COMMAND_IDS_MAX = 64,        /* commands remembered, of one saga */
+    SK_COMMAND_IDS_MAX = 64,  /* commands remembered, of one saga */
     SK_LATE_EVENTS_MAX = 100, /* recorded late answers of one saga */
     SK_REDRIVES_MAX = 5,      /* of one attempt, then the saga is suspended */
     SK_CHILD_DEPTH_MAX = 16,  /* sagas within sagas */
