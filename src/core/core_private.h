@@ -59,6 +59,8 @@ bool sk_unit_is_busy(const struct sk_unit *unit);
 /* Done or maybe: the undoing covers it. */
 bool sk_unit_may_have_happened(const struct sk_unit *unit);
 bool sk_call_is_busy(const struct sk_call *call);
+/* A stored request line can be taken apart: "METHOD target\n…". */
+bool sk_line_is_whole(struct sk_str line);
 struct sk_call *sk_unit_call(struct sk_unit *unit, enum sk_operation operation);
 /* The step must succeed: recovery forward, or after a pivot that completed. */
 bool sk_step_must_succeed(const struct sk_saga *saga, uint32_t step);

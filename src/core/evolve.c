@@ -9,6 +9,26 @@
 
 /* ---- saga ------------------------------------------------------------------------------------ */
 
+#define FROM(state) (1u << SK_SAGA_##state)
+/* The states which an event may find: the diagram of saga.h. */
+static uint32_t sources_of(enum sk_event_type type)
+{
+    switch (type) {
+    case SK_EVENT_SAGA_STARTED: return FROM(PENDING);
+    case SK_EVENT_SAGA_COMPLETED: /* the latter two forced */
+        return FROM(RUNNING) | FROM(COMPENSATING) | FROM(FAILED);
+    case SK_EVENT_SAGA_COMPENSATING:
+        return FROM(RUNNING) | FROM(COMPLETED) | FROM(COMPENSATED) | FROM(FAILED) |
+               FROM(CANCELLED) | FROM(TIMED_OUT);
+    case SK_EVENT_SAGA_COMPENSATED:
+    case SK_EVENT_SAGA_FAILED: return FROM(COMPENSATING);
+    case SK_EVENT_SAGA_CANCELLED:
+    case SK_EVENT_SAGA_TIMED_OUT: return FROM(PENDING) | FROM(COMPENSATING);
+    case SK_EVENT_SAGA_SUSPENDED: return FROM(PENDING) | FROM(RUNNING) | FROM(COMPENSATING);
+    default: return UINT32_MAX;
+    }
+}
+
 static void fold_accepted(struct fold *f)
 {
     struct sk_saga *saga = f->saga;
@@ -35,7 +55,6 @@ static void fold_accepted(struct fold *f)
 static void fold_compensating(struct fold *f)
 {
     struct sk_saga *saga = f->saga;
-    if (saga->state == SK_SAGA_PENDING || saga->state == SK_SAGA_COMPENSATING) f->bad = true;
     saga->state = SK_SAGA_COMPENSATING;
     saga->reason = (enum sk_reason)f->event->kind;
     saga->wish = SK_REASON_NONE;
@@ -46,9 +65,6 @@ static void fold_compensating(struct fold *f)
 static void fold_end(struct fold *f, enum sk_saga_state state)
 {
     struct sk_saga *saga = f->saga;
-    if (sk_saga_state_is_end(saga->state) &&
-        !(saga->state == SK_SAGA_FAILED && state == SK_SAGA_COMPLETED))
-        f->bad = true;
     saga->state = state;
     saga->ended_at_ms = f->event->at_ms;
     saga->is_suspended = false;
@@ -131,7 +147,6 @@ static void fold_saga_event(struct fold *f)
     switch (f->event->type) {
     case SK_EVENT_SAGA_ACCEPTED: fold_accepted(f); break;
     case SK_EVENT_SAGA_STARTED:
-        if (saga->state != SK_SAGA_PENDING) f->bad = true;
         saga->state = SK_SAGA_RUNNING;
         saga->started_at_ms = f->event->at_ms;
         saga->deadline_ms = f->event->when_ms;
@@ -218,6 +233,7 @@ enum skald_status sk_saga_evolve(struct sk_saga *saga, const struct sk_event *ev
     if (event->seq != saga->seq + 1) return SKALD_E_CORRUPT;
     if ((event->seq == 1) != (event->type == SK_EVENT_SAGA_ACCEPTED)) return SKALD_E_CORRUPT;
     if (event->kind >= kinds_of(event->type)) return SKALD_E_CORRUPT;
+    if ((sources_of(event->type) >> saga->state & 1u) == 0u) return SKALD_E_CORRUPT;
     struct fold f = { .saga = saga, .event = event };
     if (event->step != SK_STEP_NONE) {
         if (event->step >= saga->plan->steps_count) return SKALD_E_CORRUPT;

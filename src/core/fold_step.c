@@ -308,7 +308,7 @@ void sk_fold_late(struct fold *f)
 void sk_fold_verify(struct fold *f)
 {
     const struct sk_event *e = f->event;
-    if (f->unit == NULL) {
+    if (f->unit == NULL || f->unit->state == SK_STEP_PENDING) {
         f->bad = true;
         return;
     }

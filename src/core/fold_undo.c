@@ -104,7 +104,7 @@ void sk_fold_undo_skipped(struct fold *f)
 
 void sk_fold_undo_unknown(struct fold *f)
 {
-    if (f->unit == NULL) {
+    if (f->unit == NULL || f->unit->state != SK_STEP_COMPENSATING) {
         f->bad = true;
         return;
     }

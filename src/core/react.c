@@ -68,6 +68,7 @@ static void append_base(const struct sk_saga *saga, uint32_t step, int32_t item,
         struct sk_turn turn = { .saga = (struct sk_saga *)(uintptr_t)saga, .now_ms = saga->at_ms };
         sk_arena_init(&turn.scratch);
         sk_buf_append_str(out, sk_render_text(&turn, s->idempotency_key, step, item));
+        if (turn.failed) out->failed = true;
         sk_arena_release(&turn.scratch);
         return;
     }

@@ -319,7 +319,7 @@ struct sk_request sk_saga_request(const struct sk_saga *saga, const struct sk_ef
     const struct sk_call *call = sk_unit_call(unit, effect->operation);
     size_t line_end = sk_str_find(call->line, '\n');
     size_t space = sk_str_find(call->line, ' ');
-    SK_ASSERT(space < line_end && line_end < call->line.size);
+    SK_ASSERT(sk_line_is_whole(call->line)); /* evolve and decode let nothing else fly */
     struct sk_request request = {
         .action = action_of(sk_step_of(saga, effect->step), effect->operation),
         .method = sk_str_sub(call->line, 0, space),

@@ -38,6 +38,12 @@ bool sk_call_is_busy(const struct sk_call *call)
     return call->state != SK_CALL_IDLE;
 }
 
+bool sk_line_is_whole(struct sk_str line)
+{
+    size_t end = sk_str_find(line, '\n');
+    return sk_str_find(line, ' ') < end && end < line.size;
+}
+
 bool sk_unit_is_busy(const struct sk_unit *unit)
 {
     return unit->state == SK_STEP_RUNNING || unit->state == SK_STEP_WAITING;

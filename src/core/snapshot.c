@@ -51,6 +51,7 @@ static void get_call(struct sk_reader *reader, struct sk_call *call)
     call->last_was_no = (bits & 2u) != 0u;
     call->line = sk_get_str(reader);
     call->body = sk_get_str(reader);
+    if (call->state == SK_CALL_FLYING && !sk_line_is_whole(call->line)) reader->bad = true;
 }
 
 static bool was_touched(const struct sk_call *call)
@@ -162,6 +163,7 @@ static void get_step(struct sk_reader *reader, struct sk_saga *saga, uint32_t st
     uint64_t count = sk_get_u64(reader);
     bool is_foreach = sk_step_is_foreach(sk_step_of(saga, step));
     if (count > SK_ITEMS_MAX || (!is_foreach && count != 1)) reader->bad = true;
+    if (is_foreach && (run->units_next > count || run->units_done > count)) reader->bad = true;
     if (reader->bad) return;
     if (is_foreach && run->first_start_seq != 0)
         run->units = SK_ARENA_ARRAY(&saga->arena, struct sk_unit, count);
