@@ -184,6 +184,8 @@ void sk_messages_unhand(struct sk_shard *to);
 /* This shard now serves: what waits for it is handed over. */
 void sk_messages_for(struct sk_shard *to);
 void sk_messages_sweep(struct sk_engine *engine);
+/* Something could not be handed over for want of memory: again in a second. */
+void sk_messages_again_soon(struct sk_engine *engine);
 void sk_messages_release(struct sk_shard *shard);
 
 /* False: out of memory. *out_state: DURABLE = consumed before, else QUEUED. */

@@ -181,6 +181,7 @@ struct sk_shard {
     struct sk_list gone;        /* outgoing: consumed, to be deleted */
     bool is_outbox_incomplete;
     bool is_reading_outbox;
+    uint64_t outbox_position;     /* when that read began */
     struct sk_incoming *inbox;    /* by id */
     struct sk_list forget;        /* incoming: to be forgotten */
     struct sk_list consumed_only; /* incoming: consumed without any machine */
@@ -331,7 +332,8 @@ struct sk_engine {
 
     struct sk_heap alarms;
     struct sk_runtime_timer *timer;
-    struct sk_alarm cut_alarm, sweep_alarm, open_alarm, progress_alarm, stop_alarm, reopen_alarm;
+    struct sk_alarm cut_alarm, sweep_alarm, open_alarm, progress_alarm, message_alarm, stop_alarm,
+        reopen_alarm;
 
     struct sk_flush *flush; /* submitted */
     bool is_turn_posted, is_reopening;

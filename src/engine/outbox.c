@@ -81,7 +81,8 @@ void sk_outbox_add(struct sk_shard *shard, const struct sk_message *message, uin
     }
     if (!is_added) {
         sk_free(outgoing);
-        shard->is_outbox_incomplete = true; /* its row is durable: the sweep reads it */
+        shard->is_outbox_incomplete = true; /* its row is durable: it is read again */
+        sk_messages_again_soon(shard->engine);
         return;
     }
     sk_list_push(&shard->outgoing, &outgoing->node);
@@ -126,14 +127,17 @@ static bool hand_over(struct sk_shard *from, struct sk_outgoing *outgoing)
     if (!sk_shard_is_serving(to)) return false;
     enum sk_incoming_state state = SK_INCOMING_QUEUED;
     outgoing->state = SK_OUTGOING_HANDED; /* before: the target may lose it at once */
-    if (!sk_inbox_receive(to, from->index, &outgoing->message, &state)) return false;
+    if (!sk_inbox_receive(to, from->index, &outgoing->message, &state)) {
+        sk_messages_again_soon(from->engine);
+        return false;
+    }
     if (state == SK_INCOMING_DURABLE) mark_gone(from, outgoing);
     return true;
 }
 
 void sk_outbox_deliver(struct sk_shard *shard)
 {
-    if (!sk_shard_is_held(shard)) return;
+    if (!sk_shard_is_serving(shard)) return; /* its own rows may not have been read yet */
     struct sk_list batch;
     sk_list_init(&batch);
     while (!sk_list_is_empty(&shard->waiting)) {
@@ -159,7 +163,9 @@ bool sk_outbox_consumed(struct sk_shard *shard, struct sk_str id)
 void sk_outbox_again(struct sk_shard *shard, struct sk_str id)
 {
     struct sk_outgoing *outgoing = find(shard, id);
-    if (outgoing != NULL && outgoing->state == SK_OUTGOING_HANDED) wait_in_order(shard, outgoing);
+    if (outgoing == NULL || outgoing->state != SK_OUTGOING_HANDED) return;
+    wait_in_order(shard, outgoing);
+    sk_messages_again_soon(shard->engine);
 }
 
 void sk_outbox_remove(struct sk_shard *shard, struct sk_outgoing *outgoing)
@@ -199,7 +205,13 @@ static void on_rows(struct sk_engine *engine, void *context, struct sk_rows *row
     (void)engine;
     struct sk_shard *shard = context;
     shard->is_reading_outbox = false;
-    if (!sk_shard_is_serving(shard) || rows->status != SKALD_OK) return;
+    if (!sk_shard_is_serving(shard)) return;
+    /* A row that was deleted meanwhile must not come back (O2). */
+    bool is_stale = shard->outbox_position != shard->position || !sk_list_is_empty(&shard->works);
+    if (rows->status != SKALD_OK || is_stale) {
+        sk_messages_again_soon(shard->engine);
+        return;
+    }
     shard->is_outbox_incomplete = false;
     sk_outbox_load(shard, rows);
     sk_outbox_deliver(shard);
@@ -207,10 +219,13 @@ static void on_rows(struct sk_engine *engine, void *context, struct sk_rows *row
 
 static void reread(struct sk_shard *shard)
 {
-    if (!shard->is_outbox_incomplete || shard->is_reading_outbox ||
-        !sk_list_is_empty(&shard->works))
+    if (!shard->is_outbox_incomplete || shard->is_reading_outbox) return;
+    if (!sk_list_is_empty(&shard->works)) {
+        sk_messages_again_soon(shard->engine); /* its rows are about to change */
         return;
+    }
     shard->is_reading_outbox = true;
+    shard->outbox_position = shard->position;
     struct sk_read read = { .kind = SK_READ_MESSAGES, .shard = shard->index, .limit = UINT32_MAX };
     sk_engine_store_read(shard->engine, &read, on_rows, shard);
 }
@@ -224,4 +239,17 @@ void sk_messages_sweep(struct sk_engine *engine)
         sk_outbox_deliver(shard);
         sk_inbox_sweep(shard);
     }
+}
+
+static void on_again(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    (void)alarm;
+    sk_messages_sweep(engine);
+}
+
+void sk_messages_again_soon(struct sk_engine *engine)
+{
+    engine->message_alarm.fn = on_again;
+    if (engine->message_alarm.node.place != 0) return;
+    sk_alarm_set(engine, &engine->message_alarm, sk_engine_now(engine) + SK_RETRY_AFTER_MS);
 }

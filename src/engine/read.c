@@ -55,6 +55,7 @@ static void read_saga(struct sk_engine *engine, struct sk_str saga_id, struct sk
         return;
     }
     sk_job_push(machine, job);
+    sk_jobs_run(machine); /* known to be absent: answered now */
 }
 
 void sk_engine_get(struct sk_engine *engine, struct sk_str saga_id, sk_engine_done *done,

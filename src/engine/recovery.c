@@ -201,9 +201,7 @@ void sk_recovery_continue(struct sk_shard *shard)
         return;
     }
     shard->is_paging = true;
-    struct sk_read read = {
-        .kind = SK_READ_MESSAGES, .shard = shard->index, .limit = UINT32_MAX
-    };
+    struct sk_read read = { .kind = SK_READ_MESSAGES, .shard = shard->index, .limit = UINT32_MAX };
     ask(shard, &read, on_messages);
 }
 

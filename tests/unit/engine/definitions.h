@@ -42,14 +42,13 @@ static const char parent_yaml[] =
     "    type: function\n"
     "    action: {function: {name: after}}\n";
 
-static const char locked_yaml[] =
-    "saga: {id: locked, name: Locked, version: '1',\n"
-    "       lock_keys: ['account-{{ .input.account }}', 'global']}\n"
-    "steps:\n"
-    "  - id: work\n"
-    "    name: Work\n"
-    "    type: function\n"
-    "    action: {function: {name: work}}\n";
+static const char locked_yaml[] = "saga: {id: locked, name: Locked, version: '1',\n"
+                                  "       lock_keys: ['account-{{ .input.account }}', 'global']}\n"
+                                  "steps:\n"
+                                  "  - id: work\n"
+                                  "    name: Work\n"
+                                  "    type: function\n"
+                                  "    action: {function: {name: work}}\n";
 
 static const char waiting_yaml[] =
     "saga: {id: waiting, name: Waiting, version: '1', order: sequential}\n"

@@ -232,7 +232,9 @@ static void pass_on(struct world_store *store, struct sk_batch *batch, sk_batch_
     }
     if (is_hit) store->fates_count -= 1;
     if (forward->inner.parts_count > 0) {
+        store->world->is_in_store = true;
         store->inner->ops->submit(store->inner, &forward->inner, on_inner, forward);
+        store->world->is_in_store = false;
     } else {
         (void)!post(&store->runtime->base, finish_forward, forward);
     }
@@ -277,28 +279,36 @@ static void read_rows(struct sk_store *self, const struct sk_read *read, sk_read
                       void *context)
 {
     struct sk_store *inner = store_of(self)->inner;
+    store_of(self)->world->is_in_store = true;
     inner->ops->read(inner, read, done, context);
+    store_of(self)->world->is_in_store = false;
 }
 
 static void take(struct sk_store *self, uint32_t shard, struct sk_str owner, int64_t expires_at_ms,
                  sk_take_done *done, void *context)
 {
     struct sk_store *inner = store_of(self)->inner;
+    store_of(self)->world->is_in_store = true;
     inner->ops->take(inner, shard, owner, expires_at_ms, done, context);
+    store_of(self)->world->is_in_store = false;
 }
 
 static void renew(struct sk_store *self, uint32_t shard, uint64_t epoch, int64_t expires_at_ms,
                   sk_take_done *done, void *context)
 {
     struct sk_store *inner = store_of(self)->inner;
+    store_of(self)->world->is_in_store = true;
     inner->ops->renew(inner, shard, epoch, expires_at_ms, done, context);
+    store_of(self)->world->is_in_store = false;
 }
 
 static void define(struct sk_store *self, const struct sk_definition_row *row, bool keep_latest,
                    sk_define_done *done, void *context)
 {
     struct sk_store *inner = store_of(self)->inner;
+    store_of(self)->world->is_in_store = true;
     inner->ops->define(inner, row, keep_latest, done, context);
+    store_of(self)->world->is_in_store = false;
 }
 
 struct reopening {
@@ -394,7 +404,9 @@ static enum skald_status start_call(struct sk_invoker *self, const struct sk_inv
     copy_text(call->token, sizeof call->token, invocation->token);
     struct sk_store *inner = invoker->world->store.inner;
     struct sk_read read = { .kind = SK_READ_HEAD, .id = sk_str_of(call->saga) };
+    invoker->world->is_in_store = true;
     inner->ops->read(inner, &read, on_head_at_send, call);
+    invoker->world->is_in_store = false;
     if (!invoker->is_manual) {
         struct auto_answer *answer = calloc(1, sizeof *answer);
         *answer = (struct auto_answer){ invoker->world, index };
@@ -487,6 +499,7 @@ void world_init(struct world *world, uint32_t shards_count)
     world->runtime.last = &world->runtime.first;
     world->store.base = (struct sk_store){ &store_ops, "test", false };
     world->store.runtime = &world->runtime;
+    world->store.world = world;
     skald_error error;
     assert_int_equal(SKALD_OK, sk_memory_store_new(&world->runtime.base, shards_count,
                                                    &world->store.inner, &error));
@@ -499,6 +512,12 @@ void world_init(struct world *world, uint32_t shards_count)
     world->options.on_notice = on_notice;
     world->options.on_event = on_event;
     world->options.observer_context = world;
+}
+
+void world_open_engine(struct world *world)
+{
+    sk_engine_open(world->engine, on_opened, world);
+    world_run(world);
 }
 
 void world_open(struct world *world)

@@ -1,7 +1,7 @@
 /*
  * world.h: a small deterministic world for the engine's tests: a runtime whose clock moves only
- * when told, a store over the memory back-end that can answer each of the six results and hold batches
- * back, and an invoker that follows a script.
+ * when told, a store over the memory back-end that can answer each of the six results and hold
+ * batches back, and an invoker that follows a script.
  */
 #ifndef SKT_ENGINE_WORLD_H
 #define SKT_ENGINE_WORLD_H
@@ -62,6 +62,7 @@ struct world_store {
     struct sk_store base;
     struct sk_store *inner;
     struct world_runtime *runtime;
+    struct world *world;
     enum fate fate; /* of the next `fates_count` batches that hold a part … */
     uint32_t fates_count;
     const char *fate_saga; /* … with this saga (NULL = any) */
@@ -105,7 +106,7 @@ struct world {
     char notices[NOTICES_MAX][32];
     uint32_t notices_count;
     uint32_t events_count;
-    bool was_event_early;
+    bool is_in_store; /* the store works, whose allocations never fail */
 };
 
 /* What a done told. */
@@ -123,7 +124,8 @@ struct answer {
 };
 
 void world_init(struct world *world, uint32_t shards_count);
-void world_open(struct world *world);  /* engine new and open, waits */
+void world_open(struct world *world);        /* engine new and open, waits */
+void world_open_engine(struct world *world); /* opens world->engine; does not wait */
 void world_crash(struct world *world); /* engine free; pending answers of the store come late */
 void world_release(struct world *world);
 /* Runs posts until there are none. */
