@@ -197,14 +197,13 @@ static uint32_t last_started(const struct sk_saga *saga)
     return last;
 }
 
+/* Everything that was built on the step, however far: a step between that has nothing to undo (an
+ * empty foreach, a skipped one) holds nothing back by itself. */
 static bool dependants_are_settled(const struct sk_saga *saga, uint32_t step)
 {
-    const struct sk_step *s = sk_step_of(saga, step);
-    for (uint32_t d = 0; d < s->dependants_count; d++) {
-        uint32_t dependant = s->dependants[d];
-        if (saga->steps[dependant].first_start_seq != 0 &&
-            !sk_step_undo_is_settled(saga, dependant))
-            return false;
+    for (uint32_t d = 0; d < saga->plan->steps_count; d++) {
+        if (!sk_bitset_has(&sk_step_of(saga, d)->ancestors, step)) continue;
+        if (saga->steps[d].first_start_seq != 0 && !sk_step_undo_is_settled(saga, d)) return false;
     }
     return true;
 }
