@@ -8,7 +8,7 @@
 enum {
     BODY_SIZE_MAX =
         SK_PAYLOAD_SIZE_MAX + 64 * 1024, /* a payload of the largest size, and its frame */
-    BODY_READ_TIMES = 4, /* what is read, to answer 413 in JSON, in sizes of a body */
+    BODY_READ_TIMES = 2, /* what is read, to answer 413 in JSON, in sizes of a body */
     HEADERS_SIZE_MAX = 32 * 1024,
     CONNECTIONS_MAX = 1024,
     IDLE_TIMEOUT_MS = 75 * 1000,

@@ -25,13 +25,13 @@ struct sk_http_watches *sk_http_watches_new(struct event_base *base, uint32_t co
                                             void (*on_room)(void *context, bool has_room),
                                             void *context);
 /* After evhttp has let go of all connections. NULL is fine. */
-void sk_http_watches_free(struct sk_http_watches *watches);
+void sk_http_watches_free(struct sk_http_watches *all);
 
 /* A bufferevent for a connection that is about to be accepted; NULL when out of memory. */
-struct bufferevent *sk_http_watches_connection(struct sk_http_watches *watches);
+struct bufferevent *sk_http_watches_connection(struct sk_http_watches *all);
 /* Requests of which the reply has not been written out yet. */
-uint32_t sk_http_watches_busy(const struct sk_http_watches *watches);
+uint32_t sk_http_watches_busy(const struct sk_http_watches *all);
 /* A request has come in whole. */
-void sk_http_watches_request(struct sk_http_watches *watches, struct evhttp_request *request);
+void sk_http_watches_request(struct sk_http_watches *all, struct evhttp_request *request);
 
 #endif

@@ -272,14 +272,22 @@ static bool check_required(struct sk_exchange *x, const struct sk_input *inputs,
     return true;
 }
 
+/* The number after `word` in "line 3, column 7: …"; 0 = none. */
+static uint32_t number_after(const char *message, const char *word)
+{
+    const char *at = strstr(message, word);
+    uint64_t value = 0;
+    if (at == NULL) return 0;
+    at += strlen(word);
+    struct sk_str digits = { at, strspn(at, "0123456789") };
+    return sk_str_to_u64(digits, &value) && value <= UINT32_MAX ? (uint32_t)value : 0;
+}
+
 static void refuse_syntax(struct sk_exchange *x, const skald_error *error)
 {
     struct sk_problem problem = sk_problem_of(SKALD_E_SYNTAX, error);
-    unsigned line, column;
-    if (sscanf(error->message, "line %u, column %u", &line, &column) == 2) {
-        problem.line = line;
-        problem.column = column;
-    }
+    problem.line = number_after(error->message, "line ");
+    problem.column = number_after(error->message, "column ");
     problem.title = "the body is not valid JSON";
     sk_exchange_problem(x, &problem);
 }
