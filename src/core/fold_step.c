@@ -84,13 +84,20 @@ void sk_fold_redriven(struct fold *f)
     f->unit->unanswered_until_ms = later(f->unit->unanswered_until_ms, f->event->when2_ms);
 }
 
+/* An idempotent participant's no answers every attempt under the key: the round may be raised. */
+static void clear_by_no(struct sk_unit *unit)
+{
+    unit->maybe = false;
+    unit->action.had_unknown = false;
+}
+
 void sk_fold_waiting(struct fold *f)
 {
     const struct sk_event *e = f->event;
     sk_fold_move(f, SK_STEP_WAITING);
     if (f->bad) return;
     struct sk_call *call = &f->unit->action;
-    if ((e->flags & SK_MARK_MAYBE_CLEARED) != 0u) f->unit->maybe = false;
+    if ((e->flags & SK_MARK_MAYBE_CLEARED) != 0u) clear_by_no(f->unit);
     call->last_was_no = (e->flags & SK_MARK_CLEAR_NO) != 0u;
     enum sk_call_state state = SK_CALL_PAUSED;
     if (e->kind == SK_FOR_ANSWER) state = SK_CALL_PENDING;
@@ -246,7 +253,7 @@ void sk_fold_failed(struct fold *f)
     }
     bool was_settled = is_item_settled(f->unit);
     sk_fold_move(f, SK_STEP_FAILED);
-    if ((f->event->flags & SK_MARK_MAYBE_CLEARED) != 0u) f->unit->maybe = false;
+    if ((f->event->flags & SK_MARK_MAYBE_CLEARED) != 0u) clear_by_no(f->unit);
     if ((f->event->flags & SK_MARK_CHILD_FAILED) != 0u) f->unit->child_failed = true;
     f->unit->action.last_was_no = (f->event->flags & SK_MARK_CLEAR_NO) != 0u;
     sk_fold_error(f);
