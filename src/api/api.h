@@ -3,8 +3,8 @@
  * between threads. What is asked is one row in routes.c, what is answered one function in shapes.c.
  *
  *   A1  A reply tells only what is durable: it is written in a `done` of the engine.
- *   A2  Each exchange has at most one call to the engine under way. So nothing is freed that a `done`
- *       still needs, and sk_api_free may free what is left once no `done` can come any more.
+ *   A2  Each exchange has at most one call to the engine under way. So nothing is freed that a
+ *       `done` still needs, and sk_api_free may free what is left once no `done` can come any more.
  *
  * Not here: who may do what (security/), the console's files.
  */

@@ -1,4 +1,4 @@
-/* history.c: the events of a saga. Head (where it lies), plan (names of steps), events: one by one. */
+/* history.c: the events of a saga. Head (where it lies), events, plan (names): one by one. */
 #include "api/routes.h"
 
 #include "api/shapes.h"

@@ -174,7 +174,7 @@ static void set_limits(struct evhttp *evhttp, const struct sk_http_server_option
     evhttp_set_default_content_type(evhttp, NULL);
     struct timeval idle = timeval_of(options->idle_timeout_ms);
     evhttp_set_timeout_tv(evhttp, &idle);
-    /* Reads what a client still sends of a body that is too long, so that it gets to see the 413. */
+    /* Reads what a client still sends of a body that is too long, so that it sees the 413. */
     (void)evhttp_set_flags(evhttp, EVHTTP_SERVER_LINGERING_CLOSE);
 }
 

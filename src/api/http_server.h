@@ -2,10 +2,10 @@
  * http_server.h: HTTP/1.1 on an event loop, as little of it as the API needs. The only place that
  * knows evhttp, so that it can be replaced.
  *
- *   H1  on_request is called once a request is whole; exactly one sk_http_reply must follow, at once
+ *   H1  on_request is called once a request is whole; exactly one sk_http_reply must follow, now
  *       or later. Until then the request and every view of it are valid.
- *   H2  A client that goes away is not noticed before the reply; the reply then goes nowhere, and is
- *       safe all the same.
+ *   H2  A client that goes away is not noticed before the reply; the reply then goes nowhere,
+ *       and is safe all the same.
  *   H3  From its first byte a request has request_timeout_ms to be whole, however it dribbles; a
  *       connection without a request has idle_timeout_ms. Then it is closed.
  *
@@ -44,8 +44,9 @@ struct sk_http_server_options {
     void *context;
 };
 
-/* Binds and listens. host "127.0.0.1", "::1", "0.0.0.0" or a name; port 0 = any free one. SKALD_E_BUSY:
- * the port is taken; SKALD_E_ARGUMENT: no such address here; SKALD_E_MEMORY, SKALD_E_IO. */
+/* Binds and listens. host "127.0.0.1", "::1", "0.0.0.0" or a name; port 0 = any free one.
+ * SKALD_E_BUSY: the port is taken; SKALD_E_ARGUMENT: no such address here; SKALD_E_MEMORY,
+ * SKALD_E_IO. */
 enum skald_status sk_http_server_new(const struct sk_http_server_options *options, const char *host,
                                      uint16_t port, struct sk_http_server **out_server,
                                      skald_error *error) SK_MUST_CHECK;

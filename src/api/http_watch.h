@@ -1,6 +1,6 @@
 /*
- * http_watch.h: how long connections take and how many there are. evhttp's own limits count from the
- * last byte, so a client that sends one byte a minute would hold its place for ever.
+ * http_watch.h: how long connections take and how many there are. evhttp's own limits count from
+ * the last byte, so a client that sends one byte a minute would hold its place for ever.
  *
  *   IDLE ──first byte──► READING ──request whole──► HANDLING ──reply written──► IDLE
  *                           └── longer than request_timeout_ms: the connection is shut down
@@ -19,7 +19,7 @@ struct bufferevent;
 struct evhttp_request;
 struct sk_http_watches;
 
-/* `on_room` is called with false when connections_max is reached and with true when there is room. */
+/* `on_room`: false when connections_max is reached, true when there is room again. */
 struct sk_http_watches *sk_http_watches_new(struct event_base *base, uint32_t connections_max,
                                             int64_t request_timeout_ms,
                                             void (*on_room)(void *context, bool has_room),

@@ -41,8 +41,9 @@ struct sk_input {
     bool is_required; /* there and not empty */
 };
 
-/* Reads the body (an object; nothing at all counts as {}) into `out`; a member that is null counts as
- * missing, except for SK_INPUT_JSON. false: the request has been refused, with the place and a remedy. */
+/* Reads the body (an object; nothing at all counts as {}) into `out`; a member that is null counts
+ * as missing, except for SK_INPUT_JSON. false: the request has been refused, with the place and a
+ * remedy. */
 bool sk_inputs_read_body(struct sk_exchange *x, const struct sk_input *inputs,
                          void *out) SK_MUST_CHECK;
 /* Reads the query; only texts, numbers, durations and flags. */

@@ -1,6 +1,6 @@
 /*
- * problem.h: what went wrong, as application/problem+json (RFC 9457), and the one table from a status
- * of the engine to a status of HTTP.
+ * problem.h: what went wrong, as application/problem+json (RFC 9457), and the one table from a
+ * status of the engine to a status of HTTP.
  */
 #ifndef SK_API_PROBLEM_H
 #define SK_API_PROBLEM_H

@@ -1,6 +1,6 @@
 /*
- * saga_list.c: the list of sagas by filters, page by page. A cursor is "<created_at ms>_<id>" of the
- * last row seen: pages stay in step while sagas come and go.
+ * saga_list.c: the list of sagas by filters, page by page. A cursor is "<created_at ms>_<id>" of
+ * the last row seen: pages stay in step while sagas come and go.
  */
 #include "api/routes.h"
 

@@ -56,8 +56,8 @@ static void fail(struct sk_exchange *x, const struct sk_reply *reply, const char
 static const char *start_remedy(enum skald_status status)
 {
     if (status == SKALD_E_NOT_FOUND) {
-        return "define it first (POST /api/v1/definitions, or `skald define FILE`), or check its id "
-               "and version";
+        return "define it first (POST /api/v1/definitions or `skald define FILE`), or check its "
+               "id and version";
     }
     if (status == SKALD_E_CONFLICT) {
         return "use another id or Idempotency-Key, or send exactly what was sent before";

@@ -1,7 +1,7 @@
 /*
  * shapes.h: how everything looks as JSON; the only place that says so. Clients rely on these names:
- * a member may be added, none may be renamed, and one that is always there stays so (null when it has
- * no value). Instants are RFC 3339 with milliseconds; items are numbered from 0.
+ * a member may be added, none may be renamed, and one that is always there stays so (null when it
+ * has no value). Instants are RFC 3339 with milliseconds; items are numbered from 0.
  */
 #ifndef SK_API_SHAPES_H
 #define SK_API_SHAPES_H

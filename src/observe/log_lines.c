@@ -7,8 +7,8 @@
 
 enum { DATA_SIZE_MAX = 2000 };
 
-/* What an operator must see is a warning, what a human must act on an error, what only completes the
- * picture is for debugging. */
+/* What an operator must see is a warning, what a human must act on an error, what only completes
+ * the picture is for debugging. */
 static enum sk_log_level level_of(const struct sk_event *event)
 {
     switch (event->type) {

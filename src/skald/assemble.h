@@ -1,9 +1,9 @@
 /*
- * assemble.h: the one place that puts adapters together: a node is a libevent runtime, a store by its
- * URL, the invokers of this build and the engine over them. A new store or invoker is a row in a
- * table of assemble.c. The HTTP server is not part of it: whoever wants one puts it on the loop.
+ * assemble.h: the one place that puts adapters together: a node is a libevent runtime, a store by
+ * its URL, the invokers of this build and the engine over them. A new store or invoker is a row in
+ * a table of assemble.c. The HTTP server is not part of it: whoever wants one puts it on the loop.
  *
- *   sk_node_new ──► sk_engine_open … the loop runs … sk_engine_stop ──► sk_node_close ──► sk_node_free
+ *   sk_node_new ─► sk_engine_open … loop … sk_engine_stop ─► sk_node_close ─► sk_node_free
  *
  * Everything on the thread that runs the loop.
  */
@@ -19,10 +19,10 @@ struct sk_node_options {
     const char *store_url; /* "sqlite:PATH" or "memory:"; never NULL */
     const char *name;      /* the shards' owner; NULL = the host's name */
     struct sk_libevent_options runtime;
-    /* Defaults where zero; runtime, store, invokers, node, token_key and the observers are set by the
-     * node: every durable event becomes a line of the log. */
+    /* Defaults where zero; runtime, store, invokers, node, token_key and the observers are set by
+     * the node: every durable event becomes a line of the log. */
     struct sk_engine_options engine;
-    /* Observations that belong to no saga ("store.broken"); may be NULL. The log has them anyway. */
+    /* Observations that belong to no saga ("store.broken"); may be NULL: the log has them. */
     void (*on_notice)(void *context, struct sk_str what, struct sk_str json);
     void *notice_context;
 };
@@ -42,7 +42,7 @@ struct sk_engine *sk_node_engine(struct sk_node *node);
 /* Valid until sk_node_free. */
 struct sk_libevent_runtime *sk_node_runtime(struct sk_node *node);
 struct sk_str sk_node_name(const struct sk_node *node);
-/* The invoker of in-process functions, for sk_function_register; NULL when it is not in this build. */
+/* The invoker of in-process functions, for sk_function_register. */
 struct sk_invoker *sk_node_functions(struct sk_node *node);
 
 /* What is in this build, as "sqlite, memory"; cut at size. */
