@@ -146,7 +146,7 @@ void sk_batch_cut(struct sk_engine *engine)
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-void sk_flush_free(struct sk_flush *flush)
+static void free_flush(struct sk_flush *flush)
 {
     sk_shell_unref(flush->shell);
     sk_arena_release(&flush->arena);
@@ -159,7 +159,7 @@ static void on_batch(void *context, struct sk_batch *batch)
     struct sk_engine *engine = flush->shell->engine;
     if (engine == NULL) {
         for (uint32_t i = 0; i < batch->parts_count; i++) sk_work_free(flush->works[i]);
-        sk_flush_free(flush);
+        free_flush(flush);
         return;
     }
     engine->flush = NULL;
@@ -173,7 +173,7 @@ static void on_batch(void *context, struct sk_batch *batch)
         sk_result_apply(work);
     }
     struct sk_shell *shell = sk_shell_ref(engine->shell);
-    sk_flush_free(flush);
+    free_flush(flush);
     sk_batch_cut(engine);
     sk_machines_shrink(engine);
     sk_waiters_flush(engine);

@@ -57,7 +57,6 @@ void sk_read_machine(struct sk_machine *machine, struct sk_waiter *waiter);
 
 /* ---- machine.c ------------------------------------------------------------------------------- */
 
-bool sk_id_is_lock(struct sk_str id);
 struct sk_machine *sk_machine_find(struct sk_engine *engine, struct sk_str id);
 /* In memory, or a new one that is being loaded; NULL: out of memory. */
 struct sk_machine *sk_machine_get(struct sk_engine *engine, struct sk_str id);
@@ -152,11 +151,7 @@ bool sk_item_describe(struct sk_item *item, struct sk_arena *arena);
 bool sk_item_move(struct sk_item *to, struct sk_item *from, struct sk_arena *arena) SK_MUST_CHECK;
 void sk_batch_schedule(struct sk_engine *engine);
 void sk_batch_cut(struct sk_engine *engine);
-void sk_flush_free(struct sk_flush *flush);
 void sk_result_apply(struct sk_work *work);
-void sk_result_done(struct sk_work *work);
-void sk_result_fenced(struct sk_shard *shard);
-void sk_result_reopen(struct sk_engine *engine);
 void sk_result_verify(struct sk_shard *shard);
 
 /* ---- dispatch.c ------------------------------------------------------------------------------ */
@@ -228,8 +223,6 @@ void sk_plans_by_name(struct sk_engine *engine, struct sk_str id, struct sk_str 
                       sk_plan_fn *fn, void *context);
 void sk_plans_compiled(struct sk_engine *engine, struct sk_plan_entry *entry, sk_plan_fn *fn,
                        void *context);
-struct sk_plan_entry *sk_plans_known(struct sk_engine *engine, struct sk_str id,
-                                     struct sk_str version);
 struct sk_plan_entry *sk_plans_add(struct sk_engine *engine, const struct sk_digest *digest,
                                    struct sk_str id, struct sk_str version, bool is_latest,
                                    bool *out_is_new);

@@ -163,6 +163,7 @@ struct sk_shard {
     uint32_t index;
     enum sk_shard_state state;
     bool is_wanted;
+    bool is_leaving;  /* of our own will: the lease is given back once it is dropped */
     bool was_loading; /* before it was degraded */
     uint64_t epoch, position;
     uint64_t term;          /* counts takings: late answers of an earlier one are dropped */
@@ -273,7 +274,6 @@ struct sk_flight {
     uint64_t ticket;
     struct sk_effect effect;
     enum sk_step_kind kind;
-    int64_t sent_us;
 };
 
 /* ---- definitions ----------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@
  */
 #include "engine/engine_private.h"
 
-bool sk_id_is_lock(struct sk_str id)
+static bool is_lock_id(struct sk_str id)
 {
     return sk_str_starts(id, SK_STR("@lock/"));
 }
@@ -84,7 +84,7 @@ struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *sha
     machine->engine = engine;
     machine->shard = shard;
     machine->state = SK_MACHINE_ABSENT;
-    machine->is_lock = sk_id_is_lock(id);
+    machine->is_lock = is_lock_id(id);
     machine->order = ++engine->next_order;
     machine->wake.fn = on_wake;
     struct sk_list *lists[] = { &machine->in_shard, &machine->dirty,   &machine->unsent,

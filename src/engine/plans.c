@@ -45,8 +45,8 @@ static void make_name(struct sk_str id, struct sk_str version, struct sk_buf *ou
     sk_buf_append_str(out, version);
 }
 
-struct sk_plan_entry *sk_plans_known(struct sk_engine *engine, struct sk_str id,
-                                     struct sk_str version)
+static struct sk_plan_entry *known(struct sk_engine *engine, struct sk_str id,
+                                   struct sk_str version)
 {
     struct sk_buf text;
     struct sk_plan_name *name = NULL;
@@ -282,9 +282,8 @@ static void on_found(struct sk_engine *engine, void *context, struct sk_rows *ro
         return;
     }
     enum skald_status status = sk_plans_load(engine, rows);
-    struct sk_plan_entry *entry = lookup->has_digest
-                                      ? find(engine, &lookup->digest)
-                                      : sk_plans_known(engine, lookup->id, lookup->version);
+    struct sk_plan_entry *entry = lookup->has_digest ? find(engine, &lookup->digest)
+                                                     : known(engine, lookup->id, lookup->version);
     if (entry == NULL && rows->definitions_count > 0 && !lookup->has_digest) {
         entry = find(engine, &rows->definitions[0].digest);
     }
@@ -344,7 +343,7 @@ void sk_plans_by_digest(struct sk_engine *engine, const struct sk_digest *digest
 void sk_plans_by_name(struct sk_engine *engine, struct sk_str id, struct sk_str version,
                       sk_plan_fn *fn, void *context)
 {
-    struct sk_plan_entry *entry = sk_plans_known(engine, id, version);
+    struct sk_plan_entry *entry = known(engine, id, version);
     if (entry != NULL) {
         fn(context, SKALD_OK, entry, NULL);
         return;

@@ -120,7 +120,7 @@ static void let_out(struct sk_item *item)
     sk_machine_settle(machine);
 }
 
-void sk_result_done(struct sk_work *work)
+static void finish_work(struct sk_work *work)
 {
     struct sk_shard *shard = work->shard;
     uint32_t events_count = work->part.events_count;
@@ -172,7 +172,7 @@ static void judge_by_row(struct sk_shard *shard, const struct sk_shard_row *row)
     bool is_ours = work != NULL && row->position == shard->position + size &&
                    memcmp(row->batch_id, work->part.batch_id, SK_BATCH_ID_SIZE) == 0;
     if (is_ours) {
-        sk_result_done(work);
+        finish_work(work);
     } else {
         sk_shard_fence(shard, "the shard's stored position is not what this node left");
     }
@@ -351,7 +351,7 @@ static void on_reopened(void *context, enum skald_status status, const skald_err
     sk_engine_turn(engine);
 }
 
-void sk_result_reopen(struct sk_engine *engine)
+static void begin_reopening(struct sk_engine *engine)
 {
     if (engine->is_reopening) return;
     engine->is_reopening = true;
@@ -368,7 +368,7 @@ void sk_result_apply(struct sk_work *work)
         return;
     }
     switch (work->part.result) {
-    case SK_PART_DONE: sk_result_done(work); break;
+    case SK_PART_DONE: finish_work(work); break;
     case SK_PART_PASSING: degrade(shard, work->part.message); break;
     case SK_PART_NOT_KNOWN:
         degrade(shard, work->part.message);
@@ -378,7 +378,7 @@ void sk_result_apply(struct sk_work *work)
     case SK_PART_REFUSED: refuse(work); break;
     case SK_PART_BROKEN:
         degrade(shard, work->part.message);
-        sk_result_reopen(shard->engine);
+        begin_reopening(shard->engine);
         break;
     }
 }

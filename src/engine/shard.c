@@ -62,9 +62,11 @@ static struct sk_shard *answered(void *context, struct asking *out_asking)
     return shard->term == out_asking->term ? shard : NULL;
 }
 
+/* A store of one process is guarded by its own lock: a lease there must not outlive the process, or
+ * the same node under a new name (a container's) would find its shards held for ever. */
 static int64_t expires_at(const struct sk_engine *engine)
 {
-    return engine->store->is_shared ? sk_engine_now(engine) + engine->options.lease_ms : INT64_MAX;
+    return engine->store->is_shared ? sk_engine_now(engine) + engine->options.lease_ms : 1;
 }
 
 /* ---- renewing -------------------------------------------------------------------------------- */
@@ -202,12 +204,34 @@ static bool is_writing(const struct sk_shard *shard)
 void sk_shard_fence(struct sk_shard *shard, const char *why)
 {
     if (!sk_shard_is_held(shard)) return;
-    sk_engine_notice(shard->engine, SK_LOG_WARN, "lease.lost", SK_STR(""), why, SK_STR(""));
+    sk_engine_notice(shard->engine, shard->is_leaving ? SK_LOG_DEBUG : SK_LOG_WARN,
+                     shard->is_leaving ? "lease.returned" : "lease.lost", SK_STR(""), why,
+                     SK_STR(""));
     shard->state = SK_SHARD_FENCED;
     for (struct sk_list *at = shard->machines.next; at != &shard->machines; at = at->next) {
         sk_flights_cancel(sk_container_of(at, struct sk_machine, in_shard));
     }
     if (!is_writing(shard)) sk_shard_drop(shard);
+}
+
+static void on_given_back(void *context, enum skald_status status, const struct sk_shard_row *row,
+                          const skald_error *error)
+{
+    (void)status, (void)row, (void)error; /* a lease that is not given back runs out */
+    struct sk_shell *shell = context;
+    struct sk_engine *engine = shell->engine;
+    sk_shell_unref(shell);
+    if (engine == NULL) return;
+    engine->giving_back -= 1;
+    sk_engine_turn(engine);
+}
+
+static void return_lease(struct sk_shard *shard)
+{
+    struct sk_engine *engine = shard->engine;
+    engine->giving_back += 1;
+    engine->store->ops->renew(engine->store, shard->index, shard->epoch, 0, on_given_back,
+                              sk_shell_ref(engine->shell));
 }
 
 void sk_shard_drop(struct sk_shard *shard)
@@ -233,33 +257,17 @@ void sk_shard_drop(struct sk_shard *shard)
     shard->loading_count = 0;
     shard->after_no = 0;
     shard->term += 1;
+    if (shard->is_leaving) return_lease(shard);
+    shard->is_leaving = false;
     pause_taking(shard, SK_PAUSE_MS);
     sk_open_check(engine);
 }
 
-static void on_given_back(void *context, enum skald_status status, const struct sk_shard_row *row,
-                          const skald_error *error)
-{
-    (void)status, (void)row, (void)error; /* a lease that is not given back runs out */
-    struct sk_shell *shell = context;
-    struct sk_engine *engine = shell->engine;
-    sk_shell_unref(shell);
-    if (engine == NULL) return;
-    engine->giving_back -= 1;
-    sk_engine_turn(engine);
-}
-
 void sk_shard_give_back(struct sk_shard *shard)
 {
-    struct sk_engine *engine = shard->engine;
-    uint64_t epoch = shard->epoch;
-    shard->is_wanted = false;
-    shard->state = SK_SHARD_FENCED;
-    sk_shard_drop(shard);
-    if (!engine->store->is_shared && engine->options.no_take == false) return;
-    engine->giving_back += 1;
-    engine->store->ops->renew(engine->store, shard->index, epoch, 0, on_given_back,
-                              sk_shell_ref(engine->shell));
+    if (!sk_shard_is_held(shard)) return;
+    shard->is_leaving = true;
+    sk_shard_fence(shard, "given back");
 }
 
 static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
@@ -301,12 +309,8 @@ void sk_engine_own(struct sk_engine *engine, uint32_t index, bool own)
     shard->is_wanted = own;
     if (own) {
         sk_shard_take(shard);
-    } else if (sk_shard_is_held(shard)) {
-        if (is_writing(shard)) {
-            sk_shard_fence(shard, "told to leave it");
-        } else {
-            sk_shard_give_back(shard);
-        }
+    } else {
+        sk_shard_give_back(shard);
     }
     sk_engine_turn(engine);
 }
