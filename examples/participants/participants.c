@@ -20,9 +20,8 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
-#include <arpa/inet.h>
 #include <getopt.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,14 +285,16 @@ static bool listen_on(struct evhttp *http, const char *place)
         evhttp_bind_socket_with_handle(http, host, (uint16_t)strtoul(colon + 1, NULL, 10));
     struct sockaddr_storage address = { 0 };
     socklen_t address_size = sizeof address;
-    if (bound == NULL || getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address,
-                                     &address_size) != 0) {
+    char port[16];
+    if (bound == NULL ||
+        getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address,
+                    &address_size) != 0 ||
+        getnameinfo((struct sockaddr *)&address, address_size, NULL, 0, port, sizeof port,
+                    NI_NUMERICSERV) != 0) {
         (void)fprintf(stderr, "participants: cannot listen on %s\n", place);
         return false;
     }
-    uint16_t port = address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                                  : ((struct sockaddr_in *)&address)->sin_port;
-    (void)printf("participants listening on http://%s:%u\n", host, ntohs(port));
+    (void)printf("participants listening on http://%s:%s\n", host, port);
     return fflush(stdout) == 0;
 }
 

@@ -195,12 +195,12 @@ static int operator_main(const struct cli *cli, int argc, char **argv)
 
 #define OPERATOR(symbol, name_, summary_, options_)                                          \
     const struct cli_command symbol = {                                                      \
-        .name = name_,                                                                       \
+        .name = (name_),                                                                     \
         .main = operator_main,                                                               \
-        .summary = summary_,                                                                 \
+        .summary = (summary_),                                                               \
         .usage = "[options] ID",                                                             \
         .example = "skald " name_ " order-42 --by ada --reason 'the customer asked for it'", \
-        .options = options_,                                                                 \
+        .options = (options_),                                                               \
     }
 
 OPERATOR(cli_cancel, "cancel", "Undo what was done and end a saga", who_options);

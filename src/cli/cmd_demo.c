@@ -242,17 +242,31 @@ static int watch_signals(struct demo *demo)
     return is_set ? CLI_GO_ON : cli_fail(demo->cli, CLI_FAILED, NULL, "no thread can be made");
 }
 
+/* ---- what is ordered ------------------------------------------------------------------------- */
+
+static const char good_order[] = "{\"customer\":\"Ada\",\"amount\":299.99,\"items\":["
+                                 "{\"item_id\":\"item1\",\"quantity\":2},"
+                                 "{\"item_id\":\"item2\",\"quantity\":1}],"
+                                 "\"address\":\"12 St James Square\"}";
+static const char dear_order[] = "{\"customer\":\"Charles\",\"amount\":1500,\"items\":["
+                                 "{\"item_id\":\"item1\",\"quantity\":2}],"
+                                 "\"address\":\"1 Dorset Street\"}";
+static const char slow_order[] = "{\"customer\":\"Grace\",\"amount\":75,\"items\":["
+                                 "{\"item_id\":\"item3\",\"quantity\":1}],"
+                                 "\"address\":\"Pier 3\",\"fault\":{\"pay\":\"slow:1500\"}}";
+static const char transfer[] = "{\"from\":\"account001\",\"to\":\"account002\",\"amount\":1000}";
+
 /* ---- the show -------------------------------------------------------------------------------- */
 
 static bool define_both(struct demo *demo)
 {
-    char order[PATH_MAX], transfer[PATH_MAX];
+    char order[PATH_MAX], transfer_path[PATH_MAX];
     if (!join(order, demo->examples, order_file) ||
-        !join(transfer, demo->examples, transfer_file)) {
+        !join(transfer_path, demo->examples, transfer_file)) {
         return false;
     }
     tell(demo, "Two definitions: an order in four steps, a bank transfer in three.");
-    return run(demo, CLI_DONE, &cli_define, (const char *const[]){ order, transfer, NULL });
+    return run(demo, CLI_DONE, &cli_define, (const char *const[]){ order, transfer_path, NULL });
 }
 
 static bool show_orders(struct demo *demo)
@@ -260,17 +274,10 @@ static bool show_orders(struct demo *demo)
     tell(demo, "An order that completes.");
     bool is_right = run(demo, CLI_DONE, &cli_start,
                         (const char *const[]){ "order", "--id", "order-1", "--wait", "--input",
-                                               "{\"customer\":\"Ada\",\"amount\":299.99,\"items\":["
-                                               "{\"item_id\":\"item1\",\"quantity\":2},"
-                                               "{\"item_id\":\"item2\",\"quantity\":1}],"
-                                               "\"address\":\"12 St James Square\"}",
-                                               NULL });
+                                               good_order, NULL });
     tell(demo, "An order whose payment is declined: what was done is undone, the last first.");
     return run(demo, CLI_FAILED, &cli_start,
-               (const char *const[]){ "order", "--id", "order-2", "--wait", "--input",
-                                      "{\"customer\":\"Charles\",\"amount\":1500,\"items\":["
-                                      "{\"item_id\":\"item1\",\"quantity\":2}],"
-                                      "\"address\":\"1 Dorset Street\"}",
+               (const char *const[]){ "order", "--id", "order-2", "--wait", "--input", dear_order,
                                       NULL }) &&
            is_right;
 }
@@ -301,14 +308,14 @@ static bool follow_third(struct demo *demo, bool (*stop)(void *, const struct cl
 static bool show_crash(struct demo *demo)
 {
     bool has_completed = false;
-    tell(demo, "An order whose payment takes two seconds, and a server that dies meanwhile.");
+    tell(demo, "An order whose payment takes a while, and a server that is killed meanwhile.");
     if (!run(demo, CLI_DONE, &cli_start,
-             (const char *const[]){ "order", "--id", "order-3", "--input",
-                                    "{\"customer\":\"Grace\",\"amount\":75,\"items\":["
-                                    "{\"item_id\":\"item3\",\"quantity\":1}],"
-                                    "\"address\":\"Pier 3\",\"fault\":{\"pay\":\"slow:1500\"}}",
-                                    NULL }) ||
-        !follow_third(demo, is_paying, &has_completed) || has_completed) {
+             (const char *const[]){ "order", "--id", "order-3", "--input", slow_order, NULL }) ||
+        !follow_third(demo, is_paying, &has_completed)) {
+        return false;
+    }
+    if (has_completed) {
+        (void)cli_fail(demo->cli, CLI_FAILED, NULL, "order-3 was over before the kill");
         return false;
     }
     (void)fprintf(demo->cli->out, "$ kill -9 %d\n", (int)demo->server.pid);
@@ -326,9 +333,8 @@ static bool show_transfer(struct demo *demo)
 {
     tell(demo, "A bank transfer.");
     return run(demo, CLI_DONE, &cli_start,
-               (const char *const[]){
-                   "transfer", "--id", "transfer-1", "--wait", "--input",
-                   "{\"from\":\"account001\",\"to\":\"account002\",\"amount\":1000}", NULL });
+               (const char *const[]){ "transfer", "--id", "transfer-1", "--wait", "--input",
+                                      transfer, NULL });
 }
 
 static bool show(struct demo *demo)
