@@ -5,31 +5,49 @@
  */
 #include "check.h"
 #include "node.h"
+#include "base/limits.h"
+#include "participants.h"
 #include "workload.h"
 
-enum { RETRIES_OF_FAILED = 3 };
+#include <stdio.h>
+
+enum { RETRIES_OF_FAILED = 3, RETRIES_OF_PARKED = 3 };
 
 struct humans {
     struct sim_world *world;
     uint32_t rounds, quiet_rounds;
-    struct sim_map retried; /* saga id → number of retries of a failed one */
+    struct sim_map retried; /* saga id, or saga#step#item → number of retries */
 };
 
 static bool retry_failed(struct humans *humans, const struct sim_row *row)
 {
     uintptr_t count = (uintptr_t)sim_map_get(&humans->retried, row->head.id);
     if (count >= RETRIES_OF_FAILED) return false;
-    if (sim_operate(humans->world, row->head.id, SK_COMMAND_RETRY, SK_STEP_NONE)) {
+    if (sim_operate(humans->world, row->head.id, SK_COMMAND_RETRY, SK_STEP_NONE, -1)) {
         sim_map_put(&humans->retried, row->head.id, (void *)(count + 1));
     }
     return true;
 }
 
-static void repair_unit(struct humans *humans, const struct sim_row *row, const struct sk_unit *unit, uint32_t step)
+/* A no that stays a no is not retried for ever: after a few times the step is skipped. */
+static uint32_t repair_command(struct humans *humans, const struct sim_row *row, uint32_t step, int32_t item)
+{
+    char text[SK_ID_SIZE_MAX * 2 + 32];
+    int size = snprintf(text, sizeof text, "%.*s#%u#%d", SK_STR_ARGS(row->head.id), step, item);
+    struct sk_str key = { text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1 };
+    uintptr_t count = (uintptr_t)sim_map_get(&humans->retried, key);
+    sim_map_put(&humans->retried, key, (void *)(count + 1));
+    return count < RETRIES_OF_PARKED ? SK_COMMAND_RETRY : SK_COMMAND_SKIP_STEP;
+}
+
+static void repair_unit(struct humans *humans, const struct sim_row *row, const struct sk_saga *saga, uint32_t step,
+                        uint32_t index)
 {
     struct sim_world *world = humans->world;
+    const struct sk_unit *unit = &saga->steps[step].units[index];
+    int32_t item = saga->plan->steps[step].items != NULL ? (int32_t)index : -1;
     if (unit->action.state == SK_CALL_PARKED && unit->action.what == SK_FOR_HUMAN) {
-        (void)sim_operate(world, row->head.id, SK_COMMAND_RETRY, step);
+        (void)sim_operate(world, row->head.id, repair_command(humans, row, step, item), step, item);
         world->load->counts.repairs += 1;
     } else if (unit->action.state == SK_CALL_PENDING && unit->action.what == SK_FOR_SIGNAL) {
         (void)sim_signal(world, row->head.id);
@@ -42,12 +60,12 @@ static void repair(struct humans *humans, const struct sim_row *row)
     struct sk_saga saga;
     sim_fold(humans->world, row, &saga);
     if (saga.is_suspended) {
-        (void)sim_operate(humans->world, row->head.id, SK_COMMAND_RESUME, SK_STEP_NONE);
+        (void)sim_operate(humans->world, row->head.id, SK_COMMAND_RESUME, SK_STEP_NONE, -1);
         humans->world->load->counts.repairs += 1;
     }
     for (uint32_t i = 0; i < saga.plan->steps_count; i++) {
         for (uint32_t k = 0; k < saga.steps[i].units_count; k++) {
-            repair_unit(humans, row, &saga.steps[i].units[k], i);
+            repair_unit(humans, row, &saga, i, k);
         }
         if (saga.plan->steps[i].wait.kind == SK_WAIT_SIGNAL && saga.steps[i].state == SK_STEP_WAITING) {
             (void)sim_signal(humans->world, row->head.id);
@@ -102,5 +120,8 @@ void sim_humans_begin(struct sim_world *world)
     struct humans *humans = SK_ARENA_NEW(&world->arena, struct humans);
     humans->world = world;
     sim_map_init(&humans->retried, &world->arena);
+    /* The clocks are put right too: one that is off by more than an attempt's limit would let its
+     * participant's guard refuse for ever. */
+    for (uint32_t i = 0; i < SIM_PARTICIPANTS; i++) world->books->participants[i].clock_offset_ms = 0;
     sim_after(world, 15 * SIM_S, on_round, humans);
 }

@@ -10,6 +10,7 @@ struct operation {
     struct sk_str saga_id, command_id;
     enum sk_command_kind kind;
     uint32_t step;
+    int32_t item;
     bool is_again;
 };
 
@@ -52,7 +53,7 @@ static bool give(struct operation *op)
     struct sk_command command = {
         .kind = op->kind,
         .step = op->step,
-        .item = -1,
+        .item = op->item,
         .id = op->command_id,
         .who = SK_STR("operator"),
         .why = SK_STR("simulated"),
@@ -73,15 +74,17 @@ static struct operation *operation_new(struct sim_world *world, struct sk_str sa
     struct operation *op = SK_ARENA_NEW(&world->arena, struct operation);
     char text[32];
     int size = snprintf(text, sizeof text, "c-%llu", (unsigned long long)++world->load->command_no);
-    *op = (struct operation){ .world = world, .kind = kind, .step = step };
+    *op = (struct operation){ .world = world, .kind = kind, .step = step, .item = -1 };
     op->saga_id = sk_arena_copy(&world->arena, saga_id);
     op->command_id = sk_arena_copy(&world->arena, (struct sk_str){ text, (size_t)size });
     return op;
 }
 
-bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, uint32_t step)
+bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, uint32_t step, int32_t item)
 {
-    return give(operation_new(world, saga_id, (enum sk_command_kind)kind, step));
+    struct operation *op = operation_new(world, saga_id, (enum sk_command_kind)kind, step);
+    op->item = item;
+    return give(op);
 }
 
 bool sim_signal(struct sim_world *world, struct sk_str saga_id)

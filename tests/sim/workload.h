@@ -43,7 +43,8 @@ void sim_humans_begin(struct sim_world *world);
 /* operators.c: things that happen to an acknowledged saga. */
 void sim_operators_plan(struct sim_start *start);
 /* One command to the node that serves the saga; `kind` is enum sk_command_kind. False: nobody serves it. */
-bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, uint32_t step);
+bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, uint32_t step,
+                 int32_t item);
 bool sim_signal(struct sim_world *world, struct sk_str saga_id);
 
 #endif
