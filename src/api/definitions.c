@@ -45,6 +45,29 @@ static void reply_defined(struct sk_exchange *x, const struct sk_define_reply *r
     sk_exchange_reply(x, reply->is_new ? 201 : 200);
 }
 
+/* "2 mistakes; the first: order.yaml:12:7: steps[0].timeout: …" */
+static struct sk_str summary_of(struct sk_exchange *x, const struct sk_diagnostics *diagnostics)
+{
+    const struct sk_diagnostic *first = NULL;
+    for (uint32_t i = 0; i < diagnostics->count && first == NULL; i++) {
+        const struct sk_diagnostic *item = &diagnostics->items[i];
+        if (item->severity == SK_SEVERITY_ERROR) first = item;
+    }
+    if (first == NULL) return (struct sk_str){ 0 };
+    struct sk_buf text = { 0 };
+    sk_buf_append_u64(&text, diagnostics->errors_count);
+    sk_buf_append_text(&text,
+                       diagnostics->errors_count == 1 ? " mistake: " : " mistakes; the first: ");
+    sk_buf_append_str(&text, first->file);
+    sk_buf_printf(&text, ":%u:%u: ", (unsigned)first->line, (unsigned)first->column);
+    sk_buf_append_str(&text, first->path);
+    if (first->path.size > 0) sk_buf_append_text(&text, ": ");
+    sk_buf_append_str(&text, first->message);
+    struct sk_str summary = sk_arena_copy(&x->arena, sk_buf_view(&text));
+    sk_buf_release(&text);
+    return summary;
+}
+
 static void on_defined(void *context, const struct sk_define_reply *reply)
 {
     struct sk_exchange *x = context;
@@ -55,6 +78,8 @@ static void on_defined(void *context, const struct sk_define_reply *reply)
     struct sk_problem problem = sk_problem_of(reply->status, reply->error);
     if (reply->diagnostics != NULL && reply->diagnostics->count > 0) {
         problem.diagnostics = reply->diagnostics;
+        struct sk_str summary = summary_of(x, reply->diagnostics);
+        if (summary.size > 0) problem.detail = summary;
     }
     sk_exchange_problem(x, &problem);
 }

@@ -15,7 +15,8 @@ import threading
 import time
 import urllib.parse
 
-SKALD = os.environ.get("SKALD", "build/dev/bin/skald")
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SKALD = os.environ.get("SKALD", str(ROOT / "build/dev/bin/skald"))
 GIVE_UP_S = 60
 
 

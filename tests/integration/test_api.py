@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The HTTP API against the real server: definitions, sagas, history, commands, signals, tokens."""
+import http.client
 import json
 import tempfile
 import threading
@@ -86,6 +87,7 @@ class Definitions(Case):
         diagnostics = reply.json["diagnostics"]
         self.assertGreaterEqual(len([d for d in diagnostics if d["severity"] == "error"]), 2)
         self.assertTrue(all(d["file"] == "bad.yaml" and d["line"] > 0 for d in diagnostics))
+        self.assertIn("mistakes; the first: bad.yaml:", reply.json["detail"])
 
     def test_not_yaml(self):
         self.assert_problem(self.server.define("{{{"), 422)
@@ -367,6 +369,44 @@ class Commands(Case):
         self.assertEqual(self.server.command("retry-1", "retry").status, 200)
         saga = self.server.when("retry-1", lambda s: s["state"] == "compensated", "it is undone")
         self.assertEqual(self.participant.paths().count("/unreserve"), 1)
+
+    def test_cancel_while_a_pivot_is_in_flight(self):
+        """202: recorded, and decided when the pivot is settled."""
+        text = order_definition(self.participant, "pivotal", "fixed_delay").replace(
+            "  - id: pay\n", "  - id: pay\n    pivot: true\n")
+        reply = self.server.define(text)
+        self.assertEqual(reply.status, 201, reply.body)
+        for saga_id, answer, state in (("pivot-1", (200, {}), "completed"),
+                                       ("pivot-2", (422, {"error": {"code": "no"}}), "cancelled")):
+            release = threading.Event()
+            self.participant.forget()
+            self.participant.on("/pay", lambda request: (release.wait(30), answer)[1])
+            self.server.start(definition="pivotal", id=saga_id, input={"amount": 1})
+            self.participant.wait_for("/pay")
+            reply = self.server.command(saga_id, "cancel")
+            self.assertEqual(reply.status, 202, reply.body)
+            self.assertEqual(reply.json["requested"], "cancel")
+            release.set()
+            self.assertEqual(self.server.ended(saga_id)["state"], state)
+        self.assert_problem(self.server.command("pivot-1", "cancel"), 409)
+
+    def test_too_many_signals(self):
+        """Stored and not consumed: 1,000; then 429 and when to come again."""
+        self.waiting("flood-1")
+        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=60)
+        for i in range(1001):
+            connection.request("POST", "/api/v1/sagas/flood-1/signals",
+                               json.dumps({"name": "other", "id": f"s{i}"}),
+                               {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            body = reply.read()
+            self.assertEqual(reply.status, 200 if i < 1000 else 429, body)
+        self.assertTrue(reply.headers["Retry-After"])
+        connection.close()
+        reply = self.server.post("/api/v1/sagas/flood-1/signals", {"name": "other", "id": "s5"})
+        self.assertEqual(reply.status, 200, reply.body)
+        self.server.command("flood-1", "cancel")
+        self.server.ended("flood-1")
 
     def test_bad_commands(self):
         self.waiting("bad-1")
