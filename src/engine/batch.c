@@ -73,8 +73,9 @@ static struct sk_work *next_work(struct sk_shard *shard, uint32_t events_max, bo
 
 static bool has_more(const struct sk_shard *shard)
 {
-    return !sk_list_is_empty(&shard->dirty) || !sk_list_is_empty(&shard->gone) ||
-           !sk_list_is_empty(&shard->forget) || !sk_list_is_empty(&shard->consumed_only);
+    return !sk_list_is_empty(&shard->dirty) || !sk_list_is_empty(&shard->removals) ||
+           !sk_list_is_empty(&shard->gone) || !sk_list_is_empty(&shard->forget) ||
+           !sk_list_is_empty(&shard->consumed_only);
 }
 
 static void on_batch(void *context, struct sk_batch *batch);

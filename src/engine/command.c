@@ -85,8 +85,8 @@ struct sk_decision *sk_machine_decision(struct sk_machine *machine)
 
 bool sk_command_can_run(const struct sk_machine *machine)
 {
-    return machine->state == SK_MACHINE_READY && !machine->is_held && machine->resolving == NULL &&
-           machine->reading == NULL && machine->ready_count == 0 &&
+    return machine->state == SK_MACHINE_READY && !machine->is_held && !machine->is_removing &&
+           machine->resolving == NULL && machine->reading == NULL && machine->ready_count == 0 &&
            sk_shard_is_held(machine->shard);
 }
 

@@ -120,9 +120,12 @@ struct sk_machine {
     uint64_t durable_seq, work_seq, sent_seq;
     struct sk_work *work;         /* the one it is in, NULL = none */
     struct sk_decision *decision; /* since then; NULL = nothing */
-    struct sk_list dirty;         /* shard->dirty */
-    struct sk_list unsent;        /* shard->unsent: effects wait for the lease */
-    struct sk_list lru;           /* engine->idle */
+    struct sk_list removal;       /* shard->removals: an idle lock whose rows may go */
+    uint64_t rested_seq;          /* a lock: its seq at the last sweep, when it was idle */
+    bool is_removing;
+    struct sk_list dirty;  /* shard->dirty */
+    struct sk_list unsent; /* shard->unsent: effects wait for the lease */
+    struct sk_list lru;    /* engine->idle */
     struct sk_list jobs, waiters, watchers, flights;
     uint32_t jobs_count, flights_count;
     struct sk_list arrivals; /* incoming messages decided upon, not yet in a work */
@@ -172,6 +175,7 @@ struct sk_shard {
     struct sk_list machines;
     struct sk_list dirty; /* machines, in order of their first decision */
     struct sk_list unsent;
+    struct sk_list removals;
     struct sk_list works;    /* submitted or waiting to be; usually none or one */
     struct sk_list in_dirty; /* engine->dirty_shards */
     int64_t pause_ms, retry_at_ms;
@@ -204,7 +208,7 @@ struct sk_item {                  /* what one machine gives to a part */
     uint64_t no;                  /* when is_first: set by each sk_work_make_part */
     uint64_t from_seq, upto_seq;  /* (from, upto] */
     struct sk_str id;
-    bool has_head, is_first;
+    bool has_head, is_first, is_removal;
     struct sk_head head;
     bool has_tally, had_tally;
     uint8_t tally_state, tally_before;

@@ -90,7 +90,7 @@ struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *sha
     struct sk_list *lists[] = { &machine->in_shard, &machine->dirty,   &machine->unsent,
                                 &machine->lru,      &machine->jobs,    &machine->waiters,
                                 &machine->watchers, &machine->flights, &machine->arrivals,
-                                &machine->load };
+                                &machine->load,     &machine->removal };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) sk_list_init(lists[i]);
     bool is_added = false;
     SK_TABLE_ADD(engine->machines, machine, machine->id, is_added);
@@ -130,6 +130,7 @@ static bool is_idle(const struct sk_machine *machine)
     if (machine->jobs_count > 0 || machine->flights_count > 0 || machine->ready_count > 0)
         return false;
     if (!sk_list_is_empty(&machine->waiters) || !sk_list_is_empty(&machine->watchers)) return false;
+    if (machine->is_removing || !sk_list_is_empty(&machine->removal)) return false;
     if (!sk_list_is_empty(&machine->arrivals) || machine->admission.place != 0) return false;
     if (machine->state == SK_MACHINE_ABSENT || machine->is_lock) return true;
     return sk_saga_is_over(&machine->as.saga) || !sk_saga_is_flying(&machine->as.saga);
@@ -178,6 +179,8 @@ static void give_up_decided(struct sk_machine *machine)
     machine->decision = NULL;
     sk_list_remove(&machine->dirty);
     sk_list_remove(&machine->unsent);
+    sk_list_remove(&machine->removal);
+    machine->is_removing = false;
     while (!sk_list_is_empty(&machine->arrivals)) {
         struct sk_incoming *incoming =
             sk_container_of(machine->arrivals.next, struct sk_incoming, node);

@@ -48,13 +48,23 @@ static void count_item(struct sk_engine *engine, const struct sk_item *item)
     if (is_end && !was_end) engine->stats.ended += 1;
 }
 
+/* Its rows are gone: the next request begins it anew. */
+static void forget_lock(struct sk_machine *machine)
+{
+    sk_machine_unfold(machine);
+    machine->is_removing = false;
+    machine->durable_seq = machine->sent_seq = machine->rested_seq = 0;
+    machine->no = 0;
+}
+
 static void finish_item(struct sk_work *work, struct sk_item *item)
 {
     struct sk_shard *shard = work->shard;
     struct sk_machine *machine = item->machine;
     if (machine != NULL) {
         machine->work = NULL;
-        machine->durable_seq = item->upto_seq;
+        if (!item->is_removal) machine->durable_seq = item->upto_seq;
+        if (item->is_removal) forget_lock(machine);
         if (item->is_first) machine->no = item->no;
         if (item->is_first) sk_start_key_end(machine);
     }

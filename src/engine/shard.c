@@ -292,10 +292,10 @@ static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
 void sk_shard_init(struct sk_shard *shard, struct sk_engine *engine, uint32_t index)
 {
     *shard = (struct sk_shard){ .engine = engine, .index = index };
-    struct sk_list *lists[] = { &shard->machines,     &shard->dirty,    &shard->unsent,
-                                &shard->works,        &shard->in_dirty, &shard->outgoing,
-                                &shard->waiting,      &shard->gone,     &shard->forget,
-                                &shard->consumed_only };
+    struct sk_list *lists[] = { &shard->machines, &shard->dirty,        &shard->unsent,
+                                &shard->works,    &shard->removals,     &shard->in_dirty,
+                                &shard->outgoing, &shard->waiting,      &shard->gone,
+                                &shard->forget,   &shard->consumed_only };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) sk_list_init(lists[i]);
     shard->alarm.fn = on_alarm;
     shard->renewal.fn = renew;

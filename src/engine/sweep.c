@@ -4,6 +4,7 @@
  *
  *   W11  Law 11: an active saga with nothing in flight, no timer and nothing awaited is a bug. It
  *        gets SK_COMMAND_SWEEP; one whose attempts are due but on no wire gets SK_COMMAND_RECOVER.
+ *   Locks that nobody has wanted for a whole interval lose their rows.
  *   Also: alarms that found no memory are set again, undelivered messages are sent again, sagas
  *   without a new event for stuck_after and not waiting for anything are counted.
  */
@@ -54,10 +55,28 @@ static void repair(struct sk_machine *machine, enum sk_command_kind kind)
     }
 }
 
+/* A lock that was idle at two sweeps with nothing between them: its rows go. */
+static void look_at_lock(struct sk_machine *machine)
+{
+    bool is_idle = sk_lock_is_idle(&machine->as.lock) && is_at_rest(machine);
+    uint64_t seq = sk_machine_seq(machine);
+    if (!is_idle || seq == 0 || machine->rested_seq != seq) {
+        machine->rested_seq = is_idle ? seq : 0;
+        return;
+    }
+    if (machine->is_removing || !sk_list_is_empty(&machine->removal)) return;
+    sk_list_push(&machine->shard->removals, &machine->removal);
+    sk_shard_mark_dirty(machine->shard);
+}
+
 static void look_at(struct sk_machine *machine, int64_t now_ms)
 {
     struct sk_engine *engine = machine->engine;
-    if (machine->state != SK_MACHINE_READY || machine->is_lock) return;
+    if (machine->state != SK_MACHINE_READY) return;
+    if (machine->is_lock) {
+        look_at_lock(machine);
+        return;
+    }
     const struct sk_saga *saga = &machine->as.saga;
     if (sk_saga_is_over(saga)) return;
     engine->stats.sweep_scanned += 1;
@@ -76,6 +95,20 @@ static void look_at(struct sk_machine *machine, int64_t now_ms)
     repair(machine, SK_COMMAND_SWEEP);
 }
 
+static void on_definitions(struct sk_engine *engine, void *context, struct sk_rows *rows)
+{
+    (void)context;
+    /* A failure costs time only: what is not known is looked for when it is named. */
+    if (rows->status == SKALD_OK) (void)!sk_plans_load(engine, rows);
+}
+
+/* Another node may have defined a newer version: `latest` is at most a sweep behind. */
+static void reread_definitions(struct sk_engine *engine)
+{
+    struct sk_read read = { .kind = SK_READ_DEFINITIONS, .limit = UINT32_MAX };
+    sk_engine_store_read(engine, &read, on_definitions, NULL);
+}
+
 static void sweep(struct sk_engine *engine, struct sk_alarm *alarm)
 {
     int64_t now_ms = sk_engine_now(engine);
@@ -87,6 +120,7 @@ static void sweep(struct sk_engine *engine, struct sk_alarm *alarm)
     HASH_ITER(hh, engine->machines, machine, next) look_at(machine, now_ms);
     for (uint32_t i = 0; i < engine->shards_count; i++) sk_shard_send_unsent(&engine->shards[i]);
     sk_messages_sweep(engine);
+    if (engine->store->is_shared) reread_definitions(engine);
 }
 
 void sk_sweep_init(struct sk_engine *engine)

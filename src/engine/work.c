@@ -107,6 +107,29 @@ static bool add_item(struct sk_work *work, struct sk_machine *machine)
     return true;
 }
 
+static uint32_t length(const struct sk_list *list)
+{
+    uint32_t count = 0;
+    for (const struct sk_list *at = list->next; at != list; at = at->next) count += 1;
+    return count;
+}
+
+/* A lock that nobody holds or awaits: its rows go, unless something has come for it meanwhile. */
+static void add_removal(struct sk_work *work, struct sk_machine *machine)
+{
+    sk_list_remove(&machine->removal);
+    bool may_go = machine->state == SK_MACHINE_READY && sk_machine_is_clean(machine) &&
+                  sk_lock_is_idle(&machine->as.lock) && machine->jobs_count == 0 &&
+                  machine->work == NULL && sk_list_is_empty(&machine->dirty);
+    if (!may_go) return;
+    struct sk_item *item = &work->items[work->items_count++];
+    *item = (struct sk_item){ .machine = machine, .no = machine->no, .is_removal = true };
+    sk_list_init(&item->arrivals);
+    machine->is_removing = true;
+    machine->work = work;
+    machine->work_seq = machine->durable_seq;
+}
+
 bool sk_work_fill(struct sk_work *work, uint32_t events_max)
 {
     struct sk_shard *shard = work->shard;
@@ -117,14 +140,18 @@ bool sk_work_fill(struct sk_work *work, uint32_t events_max)
         events += machine->decision != NULL ? machine->decision->events_count : 0;
         count += 1;
     }
-    work->items = SK_ARENA_ARRAY(&work->arena, struct sk_item, count > 0 ? count : 1);
+    uint32_t removals = length(&shard->removals);
+    work->items = SK_ARENA_ARRAY(&work->arena, struct sk_item, count + removals + 1);
     if (work->items == NULL) return false;
-    work->items_capacity = count;
+    work->items_capacity = count + removals;
     for (uint32_t i = 0; i < count; i++) {
         struct sk_machine *machine = sk_container_of(shard->dirty.next, struct sk_machine, dirty);
         if (!add_item(work, machine)) break;
     }
     if (count > 0 && work->items_count == 0) return false;
+    while (!sk_list_is_empty(&shard->removals)) {
+        add_removal(work, sk_container_of(shard->removals.next, struct sk_machine, removal));
+    }
     move_list(&work->gone, &shard->gone);
     move_list(&work->forget, &shard->forget);
     move_list(&work->consumed_only, &shard->consumed_only);
@@ -135,15 +162,8 @@ bool sk_work_fill(struct sk_work *work, uint32_t events_max)
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 struct totals {
-    uint32_t events, messages, letters, tags, keys, heads, consumed, gone, forget;
+    uint32_t events, messages, letters, tags, keys, heads, consumed, gone, forget, removed;
 };
-
-static uint32_t length(const struct sk_list *list)
-{
-    uint32_t count = 0;
-    for (const struct sk_list *at = list->next; at != list; at = at->next) count += 1;
-    return count;
-}
 
 static struct totals count_rows(const struct sk_work *work)
 {
@@ -153,6 +173,7 @@ static struct totals count_rows(const struct sk_work *work)
     for (uint32_t i = 0; i < work->items_count; i++) {
         const struct sk_item *item = &work->items[i];
         n.heads += item->has_head ? 1 : 0;
+        n.removed += item->is_removal ? 1 : 0;
         n.keys += item->key != NULL ? 1 : 0;
         n.tags += item->tags_count;
         n.consumed += length(&item->arrivals);
@@ -175,6 +196,7 @@ struct rows {
     struct sk_dead_letter_row *letters;
     struct sk_consumed_row *consumed;
     struct sk_str *gone, *forget;
+    uint64_t *removed;
 };
 
 static void count_state(struct sk_part *part, struct sk_tally_row *tallies,
@@ -265,6 +287,7 @@ static void put_item(struct sk_work *work, struct sk_item *item, struct rows *ro
 {
     struct sk_part *part = &work->part;
     put_events(work, item, rows);
+    if (item->is_removal) rows->removed[part->removed_count++] = item->no;
     if (item->has_head) {
         item->head.no = item->no;
         rows->heads[part->heads_count++] = item->head;
@@ -321,7 +344,8 @@ bool sk_work_make_part(struct sk_work *work)
                          .letters = SK_ARENA_ARRAY(arena, struct sk_dead_letter_row, n.letters),
                          .consumed = SK_ARENA_ARRAY(arena, struct sk_consumed_row, n.consumed),
                          .gone = SK_ARENA_ARRAY(arena, struct sk_str, n.gone),
-                         .forget = SK_ARENA_ARRAY(arena, struct sk_str, n.forget) };
+                         .forget = SK_ARENA_ARRAY(arena, struct sk_str, n.forget),
+                         .removed = SK_ARENA_ARRAY(arena, uint64_t, n.removed) };
     if (arena->failed) return false;
     struct sk_part *part = &work->part;
     struct sk_part fresh = { .shard = part->shard,
@@ -341,5 +365,6 @@ bool sk_work_make_part(struct sk_work *work)
     part->consumed = rows.consumed;
     part->messages_gone = rows.gone;
     part->consumed_gone = rows.forget;
+    part->removed = rows.removed;
     return !arena->failed;
 }

@@ -174,6 +174,19 @@ static void locks_survive_a_crash(void **state)
     assert_int_equal(0, leftovers());
 }
 
+static void idle_locks_lose_their_rows(void **state)
+{
+    (void)state;
+    (void)world_start(&world, "locked", "l-1", "{\"account\":7}");
+    assert_true(world_stored_events(&world, "@lock/global") > 0);
+    world_advance(&world, 120000);
+    assert_int_equal(0, world_stored_events(&world, "@lock/global"));
+    (void)world_start(&world, "locked", "l-2", "{\"account\":7}");
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "l-2").state);
+    assert_true(world_stored_events(&world, "@lock/global") > 0);
+    assert_int_equal(0, leftovers());
+}
+
 static void a_lost_shard_gets_its_messages_later(void **state)
 {
     (void)state;
@@ -202,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(crashes_lose_no_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(locks_are_held_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(locks_survive_a_crash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(idle_locks_lose_their_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_shard_gets_its_messages_later, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
