@@ -191,9 +191,13 @@ static void on_defined(void *context, const struct sk_define_reply *reply)
     if (reply->status != SKALD_OK) {
         struct sk_buf text = { 0 };
         sk_buf_printf(&text, "%s: ", server->options.define.items[server->defined_count]);
-        sk_buf_append_text(&text, reply->error == NULL ? skald_status_text(reply->status)
-                                                       : reply->error->message);
-        if (reply->diagnostics != NULL) sk_diagnostics_print(reply->diagnostics, &text);
+        bool has_list = reply->diagnostics != NULL && reply->diagnostics->errors_count > 0;
+        if (has_list) {
+            sk_diagnostics_print(reply->diagnostics, &text);
+        } else {
+            sk_buf_append_text(&text, reply->error == NULL ? skald_status_text(reply->status)
+                                                           : reply->error->message);
+        }
         say(server, SK_LOG_ERROR, "definition.refused", sk_buf_text(&text));
         sk_buf_release(&text);
         server->code = CLI_FAILED;

@@ -89,6 +89,11 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual(found["source"]["saga"]["description"], "for nobody")
                 self.assertEqual(server.start(definition="fromfile", id="f-1").status, 201)
                 self.assertEqual(server.ended("f-1")["state"], "completed")
+            (self.path / "order.yaml").write_text(text.replace("three steps", "changed"))
+            message = self.refused(1, "--store", f"sqlite:{self.path / 'test.db'}", "--listen", ":0",
+                                   "--define", str(self.path / "order.yaml"))
+            self.assertIn("order.yaml", message)
+            self.assertIn("definition.refused", message)
 
 
 class Restart(unittest.TestCase):
