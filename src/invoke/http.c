@@ -52,6 +52,7 @@ static struct sk_http_transfer *transfer_new(struct sk_http_invoker *invoker)
     transfer->host = NULL;
     transfer->easy = NULL;
     transfer->sendings = 0;
+    transfer->has_head = false;
     transfer->answer = (struct sk_http_answer){ 0 };
     return transfer;
 }
@@ -112,15 +113,34 @@ static bool is_sent(const struct sk_http_transfer *transfer)
 
 static enum sk_http_failure failure_of(const struct sk_http_transfer *transfer, CURLcode result)
 {
-    if (result == CURLE_OK) return SK_HTTP_WHOLE;
+    if (result == CURLE_OK && transfer->has_head) return SK_HTTP_WHOLE;
     if (transfer->received.failed) return SK_HTTP_TOO_LARGE;
     if (transfer->answer.is_sent) return SK_HTTP_NETWORK;
+    if (result == CURLE_URL_MALFORMAT) return SK_HTTP_BAD_URL;
     if (result == CURLE_OPERATION_TIMEDOUT) return SK_HTTP_CONNECT_TIMEOUT;
     long number = 0;
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number);
     if (result == CURLE_COULDNT_CONNECT && number == ECONNREFUSED) return SK_HTTP_REFUSED;
     if (result == CURLE_COULDNT_CONNECT && number == ETIMEDOUT) return SK_HTTP_CONNECT_TIMEOUT;
     return SK_HTTP_NETWORK;
+}
+
+/* In words of what happened, where libcurl's are those of its inside. */
+static void explain(struct sk_http_transfer *transfer, CURLcode result)
+{
+    char *message = transfer->message;
+    size_t size = sizeof transfer->message;
+    if (transfer->answer.failure == SK_HTTP_TOO_LARGE) {
+        (void)snprintf(message, size, "the answer's body is larger than %d bytes",
+                       SK_PAYLOAD_SIZE_MAX);
+    } else if (result == CURLE_OK && transfer->answer.failure == SK_HTTP_NETWORK) {
+        (void)snprintf(message, size, "the connection ended inside the answer's headers");
+    } else if (result == CURLE_OUT_OF_MEMORY && transfer->answer.is_sent) {
+        (void)snprintf(message, size,
+                       "a line of the answer's headers is too long, or memory is short");
+    } else if (result != CURLE_OK && message[0] == '\0') {
+        (void)snprintf(message, size, "%s", curl_easy_strerror(result));
+    }
 }
 
 void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result)
@@ -132,10 +152,7 @@ void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result)
     long status = 0;
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     if (answer->failure == SK_HTTP_WHOLE) answer->status = (uint16_t)status;
-    if (result != CURLE_OK && transfer->message[0] == '\0') {
-        (void)snprintf(transfer->message, sizeof transfer->message, "%s",
-                       curl_easy_strerror(result));
-    }
+    explain(transfer, result);
     end(transfer);
 }
 

@@ -1,6 +1,8 @@
 /* http_easy.c: one libcurl handle: what is set once when it is made, and what each request sets. */
 #include "invoke/http_parts.h"
 
+#include "base/limits.h"
+
 #if LIBCURL_VERSION_NUM < 0x075000
 #error "libcurl 7.80 or later is needed (CURLOPT_PREREQFUNCTION)"
 #endif
@@ -30,10 +32,24 @@ static bool name_is(struct sk_str name, const char *lower)
     return true;
 }
 
+/* Judged here because libcurl takes a length beyond 63 bits for none, and then any end of the
+ * connection for the end of the body. What is no number libcurl refuses. */
+static bool is_too_long(struct sk_str length)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < length.size; i++) {
+        if (length.data[i] < '0' || length.data[i] > '9') return false;
+    }
+    return length.size > 0 && (!sk_str_to_u64(length, &size) || size > SK_PAYLOAD_SIZE_MAX);
+}
+
 static void take_header(struct sk_http_transfer *transfer, struct sk_str name, struct sk_str value)
 {
     struct sk_http_answer *answer = &transfer->answer;
-    if (name_is(name, "skald-pending")) {
+    if (name_is(name, "content-length")) {
+        if (is_too_long(value) && !sk_str_is(transfer->method, "HEAD"))
+            transfer->received.failed = true;
+    } else if (name_is(name, "skald-pending")) {
         answer->is_pending = name_is(value, "true");
     } else if (name_is(name, "retry-after")) {
         struct sk_runtime *runtime = transfer->invoker->options.runtime;
@@ -51,14 +67,16 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
         /* A new answer: what an interim one (1xx) or an earlier sending said does not count. */
         transfer->answer.is_pending = false;
         transfer->answer.has_retry_after = false;
+        transfer->has_head = false;
         sk_buf_clear(&transfer->received);
     }
+    if (sk_str_trim(line).size == 0) transfer->has_head = true;
     size_t colon = sk_str_find(line, ':');
-    if (colon < line.size && transfer->received.size == 0) {
+    if (colon < line.size && !transfer->has_head) {
         take_header(transfer, sk_str_sub(line, 0, colon),
                     sk_str_trim(sk_str_sub(line, colon + 1, line.size - colon - 1)));
     }
-    return line.size;
+    return transfer->received.failed ? 0 : line.size;
 }
 
 /* An answer without an end is cut at the buffer's ceiling: curl then ends the exchange. */

@@ -209,6 +209,10 @@ static void take_code(struct sk_str code, struct sk_arena *arena, struct sk_outc
     if (sk_json_type(code) == SK_JSON_STRING) text = sk_json_string(code, arena);
     if (sk_json_type(code) == SK_JSON_NUMBER) text = sk_json_trim(code);
     if (text.size == 0 || text.size > SK_HTTP_CODE_SIZE_MAX) return;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c < 0x20 || c == 0x7f) return; /* it is matched, filtered and printed */
+    }
     out->code = text;
     out->has_error_code = true;
 }

@@ -70,6 +70,7 @@ struct sk_http_transfer {
     struct sk_buf received; /* the answer's body */
     struct sk_http_answer answer;
     uint32_t sendings; /* times the request was put on a connection */
+    bool has_head;     /* the answer's headers have come in whole */
     char message[CURL_ERROR_SIZE];
 };
 
