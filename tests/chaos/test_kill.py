@@ -28,7 +28,7 @@ from cluster import Client, Failure, World
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "40"))
 SEED = int(os.environ.get("KILL_SEED", str(random.SystemRandom().randrange(1 << 31))))
 WORKERS = 6
-STARTS_A_ROUND = (15, 60)
+STARTS_A_ROUND = (20, 150)
 END_SECONDS = 180
 ITEMS = {"item1": 10**9, "item2": 10**9, "item3": 10**9}
 ACCOUNTS = {"account001": 1000000, "account002": 500000, "account003": 800000}
