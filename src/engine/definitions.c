@@ -10,6 +10,8 @@
  */
 #include "engine/engine_private.h"
 
+#include <stdio.h>
+
 struct defining {
     struct sk_owned owned; /* while its children are looked for */
     struct sk_shell *shell;
@@ -209,6 +211,26 @@ static void check_children(struct sk_engine *engine, struct defining *defining)
 
 /* ---- define ---------------------------------------------------------------------------------- */
 
+/* One sentence; all of them go to the caller beside it. */
+static void name_first_error(const struct sk_diagnostics *diagnostics, skald_error *error)
+{
+    const struct sk_diagnostic *first = NULL;
+    for (uint32_t i = 0; i < diagnostics->count && first == NULL; i++) {
+        if (diagnostics->items[i].severity == SK_SEVERITY_ERROR) first = &diagnostics->items[i];
+    }
+    if (first == NULL) {
+        (void)sk_error_set(error, SKALD_E_INVALID, "%s", skald_status_text(SKALD_E_INVALID));
+        return;
+    }
+    char more[48] = "";
+    if (diagnostics->errors_count > 1) {
+        (void)snprintf(more, sizeof more, "; errors in all: %u", diagnostics->errors_count);
+    }
+    (void)sk_error_set(error, SKALD_E_INVALID, "%.*s:%u:%u: %.*s%s%.*s%s", SK_STR_ARGS(first->file),
+                       first->line, first->column, SK_STR_ARGS(first->path),
+                       first->path.size > 0 ? ": " : "", SK_STR_ARGS(first->message), more);
+}
+
 static void on_compiled(void *context)
 {
     struct defining *defining = context;
@@ -220,11 +242,7 @@ static void on_compiled(void *context)
     }
     enum skald_status status = defining->status;
     if (status == SKALD_E_INVALID) {
-        struct sk_buf json;
-        sk_buf_init(&json, 0);
-        sk_diagnostics_json(&defining->diagnostics, &json);
-        (void)sk_error_set(&error, status, "%s", sk_buf_text(&json));
-        sk_buf_release(&json);
+        name_first_error(&defining->diagnostics, &error);
     } else if (status != SKALD_OK) {
         (void)sk_error_set(&error, status, "%s", skald_status_text(status));
     } else {

@@ -72,6 +72,12 @@ enum skald_status sk_definition_file_read(const char *path,
     enum skald_status status = find_folder(is_stdin ? "." : path, &folder, error);
     if (status != SKALD_OK) return status;
     status = sk_file_read(is_stdin ? "/dev/stdin" : path, SK_YAML_SIZE_MAX + 1, &source, error);
+    if (status == SKALD_E_TOO_LARGE) {
+        (void)sk_error_set(error, status,
+                           "%s: larger than the %d MB that a definition may have; keep data out of "
+                           "it, or split it into sagas that start others",
+                           path, SK_YAML_SIZE_MAX / (1024 * 1024));
+    }
     if (status != SKALD_OK) goto out;
     struct sk_dsl_options dsl = options == NULL ? (struct sk_dsl_options){ 0 } : options->dsl;
     dsl.is_strict = options != NULL && options->is_strict;

@@ -148,7 +148,11 @@ static enum skald_status check_header(const struct sk_sqlite_file *file, const u
     uint32_t page_size = have < HEADER_SIZE ? 0 : big_endian(header + 16, 2);
     if (page_size == 1) page_size = 65536;
     int64_t size_wanted = (int64_t)big_endian(header + 28, 4) * page_size;
-    if (have < HEADER_SIZE || (file_size < size_wanted && !has_log(file->path)))
+    if (have < HEADER_SIZE)
+        return sk_error_set(error, SKALD_E_CORRUPT,
+                            "is truncated: %lld bytes, not even a header; restore a copy",
+                            (long long)file_size);
+    if (file_size < size_wanted && !has_log(file->path))
         return sk_error_set(error, SKALD_E_CORRUPT,
                             "is truncated: %lld bytes, %lld expected; restore a copy",
                             (long long)file_size, (long long)size_wanted);
