@@ -343,9 +343,9 @@ static void advance_running(struct sk_turn *turn)
                       SK_STR("recorded while the pivot was open"), false);
         return;
     }
-    check_deadline(turn);
+    if (!turn->rules->starts_nothing) check_deadline(turn);
     if (turn->failed || saga->state != SK_SAGA_RUNNING) return;
-    start_ready_steps(turn);
+    if (!turn->rules->starts_nothing) start_ready_steps(turn);
     if (!turn->failed && !saga->is_suspended && all_settled(saga) &&
         failed_step(saga) == SK_STEP_NONE)
         sk_saga_finish(turn, SK_EVENT_SAGA_COMPLETED, SK_REASON_NONE);
@@ -358,7 +358,8 @@ static void map_of_outputs(const struct sk_saga *saga, struct sk_buf *out)
     struct sk_json_writer w = sk_json_writer_of(out);
     sk_json_begin_object(&w);
     for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
-        if (saga->steps[s].state != SK_STEP_COMPLETED) continue;
+        bool was_given = saga->steps[s].state == SK_STEP_SKIPPED && saga->steps[s].output.size > 0;
+        if (saga->steps[s].state != SK_STEP_COMPLETED && !was_given) continue;
         sk_json_key_str(&w, sk_step_of(saga, s)->id);
         sk_json_put_raw(&w, saga->steps[s].output);
     }
@@ -409,6 +410,7 @@ static enum sk_event_type end_of(const struct sk_saga *saga)
 static void advance_compensating(struct sk_turn *turn)
 {
     struct sk_saga *saga = turn->saga;
+    if (turn->rules->starts_nothing) return;
     check_deadline(turn);
     sk_undo_advance(turn);
     if (turn->failed) return;
@@ -438,7 +440,7 @@ static void advance_pending(struct sk_turn *turn)
 static void advance_once(struct sk_turn *turn)
 {
     struct sk_saga *saga = turn->saga;
-    sk_tick(turn);
+    if (!turn->rules->starts_nothing) sk_tick(turn);
     if (turn->failed) return;
     switch (saga->state) {
     case SK_SAGA_PENDING: advance_pending(turn); break;
@@ -451,7 +453,8 @@ static void advance_once(struct sk_turn *turn)
     case SK_SAGA_TIMED_OUT:
         for (uint32_t s = 0; s < saga->plan->steps_count; s++)
             if (sk_step_is_foreach(sk_step_of(saga, s)) && saga->steps[s].state == SK_STEP_RUNNING)
-                advance_foreach(turn, s, saga->state == SK_SAGA_COMPLETED);
+                advance_foreach(turn, s,
+                                saga->state == SK_SAGA_COMPLETED && !turn->rules->starts_nothing);
         break;
     case SK_SAGA_SUSPENDED:
     case SK_SAGA_STATES_COUNT: break;

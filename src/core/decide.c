@@ -37,6 +37,7 @@ static void begin_running(struct sk_turn *turn)
 static void admit(struct sk_turn *turn)
 {
     if (turn->saga->state != SK_SAGA_PENDING || turn->saga->is_suspended) return;
+    if (turn->rules->starts_nothing) return;
     if (sk_locks_all_held(turn->saga))
         begin_running(turn);
     else

@@ -101,6 +101,7 @@ struct sk_rules {
     int64_t takeup_pause_ms;    /* recovery.interval: 30 s, doubled each time */
     int64_t verify_timeout_ms;  /* 10 s */
     int64_t attempt_timeout_ms; /* when a template gives no usable duration: 10 s */
+    bool starts_nothing;        /* closing: what arrives is recorded, nothing new begins */
 };
 
 /*

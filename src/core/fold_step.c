@@ -308,7 +308,10 @@ void sk_fold_late(struct fold *f)
         f->unit->output = sk_fold_keep(f, f->event->body);
         if (f->unit->first_start_seq == 0) f->unit->first_start_seq = f->event->seq;
         break;
-    case SK_LATE_RESIDUE: f->saga->residue_count++; break;
+    case SK_LATE_RESIDUE:
+        f->saga->residue_count++;
+        if (f->unit->undo_state == SK_UNDO_OPEN) f->unit->undo_state = SK_UNDO_RESIDUE;
+        break;
     }
 }
 

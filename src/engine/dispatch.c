@@ -37,6 +37,7 @@ static void forget_flight(struct sk_engine *engine, struct sk_flight *flight)
 {
     sk_list_remove(&flight->node);
     flight->machine->flights_count -= 1;
+    SK_ASSERT(engine->flights != NULL);
     HASH_DELETE(hh, engine->flights, flight);
     sk_free(flight);
 }
@@ -176,7 +177,8 @@ void sk_dispatch(struct sk_machine *machine)
     if (machine->is_lock || machine->state != SK_MACHINE_READY ||
         machine->sent_seq >= machine->durable_seq)
         return;
-    if (engine->phase == SK_PHASE_STOPPING) return; /* redriven by whoever opens next */
+    /* what was due before the stop still leaves; after the grace whoever opens next redrives it */
+    if (engine->phase == SK_PHASE_STOPPING && sk_engine_now(engine) >= engine->stop_at_ms) return;
     struct due due = { 0 };
     sk_saga_react(&machine->as.saga, machine->sent_seq, machine->durable_seq, collect, &due);
     if (due.failed || (due.count > 0 && !sk_shard_may_send(machine->shard))) {

@@ -13,6 +13,8 @@ static int64_t wake_at(const struct sk_machine *machine)
     if (sk_saga_is_over(saga)) return INT64_MAX;
     bool waits_for_slot =
         saga->state == SK_SAGA_PENDING && !saga->is_suspended && !machine->is_admitted;
+    /* Closing: what was held back is looked at as soon as somebody opens again. */
+    if (machine->engine->options.rules.starts_nothing) return 0;
     return sk_saga_is_flying(saga) || waits_for_slot ? 0 : sk_saga_wake_at(saga);
 }
 

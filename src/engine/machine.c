@@ -140,6 +140,7 @@ static void settle_wake(struct sk_machine *machine)
 {
     if (machine->state != SK_MACHINE_READY || machine->is_lock) return;
     int64_t wake_at_ms = sk_saga_wake_at(&machine->as.saga);
+    if (machine->engine->options.rules.starts_nothing) wake_at_ms = INT64_MAX;
     if (wake_at_ms == INT64_MAX) {
         sk_alarm_clear(machine->engine, &machine->wake);
         return;

@@ -6,7 +6,8 @@
  *      give back
  *               --given back--> STOPPED, done
  *
- *   U1  Effects that become due while stopping are not sent: whoever opens next redrives them.
+ *   U1  From the stop on the rules start nothing: what arrives is recorded, and whoever opens next
+ *       goes on from there. What was due before is sent, until the grace is over.
  *   U2  What cannot become durable within SK_STOP_EXTRA_MS after the grace was never acknowledged;
  *       `done` then says SKALD_E_AGAIN.
  */
@@ -79,7 +80,7 @@ void sk_stop_check(struct sk_engine *engine)
     int64_t now_ms = sk_engine_now(engine);
     if (!engine->is_giving_back) {
         bool is_grace_over = now_ms >= engine->stop_at_ms;
-        if (!is_grace_over && HASH_COUNT(engine->flights) > 0) return;
+        if (!is_grace_over && (HASH_COUNT(engine->flights) > 0 || has_undurable(engine))) return;
         cancel_flights(engine);
         bool is_late = now_ms >= engine->stop_at_ms + SK_STOP_EXTRA_MS;
         if (has_undurable(engine) && !is_late) return;
@@ -109,6 +110,7 @@ void sk_engine_stop(struct sk_engine *engine, int64_t grace_ms, sk_engine_opened
         return;
     }
     engine->phase = SK_PHASE_STOPPING;
+    engine->options.rules.starts_nothing = true;
     engine->stop_at_ms = sk_engine_now(engine) + (grace_ms > 0 ? grace_ms : 0);
     engine->stop_alarm.fn = on_stop_alarm;
     sk_alarm_set(engine, &engine->stop_alarm, engine->stop_at_ms);
