@@ -302,15 +302,15 @@ void sk_shard_init(struct sk_shard *shard, struct sk_engine *engine, uint32_t in
     sk_parked_init(shard);
 }
 
-void sk_engine_own(struct sk_engine *engine, uint32_t index, bool own)
+void sk_engine_own(struct sk_engine *engine, uint32_t shard, bool own)
 {
-    if (index >= engine->shards_count) return;
-    struct sk_shard *shard = &engine->shards[index];
-    shard->is_wanted = own;
+    if (shard >= engine->shards_count) return;
+    struct sk_shard *owned = &engine->shards[shard];
+    owned->is_wanted = own;
     if (own) {
-        sk_shard_take(shard);
+        sk_shard_take(owned);
     } else {
-        sk_shard_give_back(shard);
+        sk_shard_give_back(owned);
     }
     sk_engine_turn(engine);
 }

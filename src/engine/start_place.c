@@ -3,15 +3,16 @@
  */
 #include "engine/starting.h"
 
-enum { DRAWS_PER_SHARD = 64 };
+enum { DRAWS_PER_SHARD = 64, LOCK_KEY_SIZE_MAX = 255 };
 
 uint32_t sk_lock_home(const struct sk_engine *engine, struct sk_str key)
 {
-    char text[sizeof "@lock/" + 255];
-    size_t size = key.size < 255 ? key.size : 255;
-    memcpy(text, "@lock/", 6);
-    memcpy(text + 6, key.data, size);
-    return sk_engine_shard_of(engine, (struct sk_str){ text, size + 6 });
+    static const struct sk_str prefix = { "@lock/", sizeof "@lock/" - 1 };
+    char id[sizeof "@lock/" + LOCK_KEY_SIZE_MAX];
+    size_t size = key.size < LOCK_KEY_SIZE_MAX ? key.size : LOCK_KEY_SIZE_MAX;
+    memcpy(id, prefix.data, prefix.size);
+    memcpy(id + prefix.size, key.data, size);
+    return sk_engine_shard_of(engine, (struct sk_str){ id, prefix.size + size });
 }
 
 /* ---- ids ------------------------------------------------------------------------------------- */

@@ -60,6 +60,11 @@ static enum skald_status check(const struct sk_start_request *request, skald_err
     if (request->lock_keys_count > SK_LOCK_KEYS_MAX) {
         return sk_error_set(error, SKALD_E_LIMIT, "more than %d lock keys", SK_LOCK_KEYS_MAX);
     }
+    for (uint32_t i = 0; i < request->lock_keys_count; i++) {
+        if (request->lock_keys[i].size == 0 || request->lock_keys[i].size > 255) {
+            return sk_error_set(error, SKALD_E_ARGUMENT, "a lock key has 1 to 255 bytes");
+        }
+    }
     if ((status = check_json(request->input, SK_JSON_NONE, "input", error)) != SKALD_OK)
         return status;
     if ((status = check_json(request->context, SK_JSON_OBJECT, "context", error)) != SKALD_OK)

@@ -1,7 +1,7 @@
 /*
- * The n-th allocation fails, for every n: nothing crashes or leaks, what was acknowledged comes true,
- * and once there is memory again every saga ends. As support/alloc_fail.h, but the store and the
- * test's own world are spared: the memory store has no other place to put its data.
+ * The n-th allocation fails, for every n: nothing crashes or leaks, what was acknowledged comes
+ * true, and once there is memory again every saga ends. As support/alloc_fail.h, but the store and
+ * the test's own world are spared: the memory store has no other place to put its data.
  */
 #include "world.h"
 
