@@ -161,10 +161,33 @@ static bool read_texts(struct sk_exchange *x, const struct sk_input *input, stru
         if (sk_json_type(it.value) != SK_JSON_STRING) return refuse_type(x, input, it.value);
         items[filled] = sk_json_string(it.value, &x->arena);
         if (!check_text(x, input, items[filled])) return false;
+        if (items[filled].size == 0) {
+            sk_exchange_refuse(x, "leave it out, or fill it in", "%s holds an empty text",
+                               input->name);
+            return false;
+        }
         filled += 1;
     }
     *out = (struct sk_texts){ items, filled };
     return true;
+}
+
+/* The name and, if it is one, the text of a searchable value. */
+static bool check_scalar(struct sk_exchange *x, const struct sk_input *input,
+                         const struct sk_json_iter *it)
+{
+    struct sk_buf text = { 0 };
+    struct sk_str name = { it->name.data - 1, it->name.size + 2 }; /* with its quotes */
+    bool is_named = it->name.size > 0;
+    sk_json_unescape(name, &text);
+    if (sk_json_type(it->value) == SK_JSON_STRING) sk_json_unescape(it->value, &text);
+    bool is_sound = is_named && !has_control(sk_buf_view(&text), false);
+    sk_buf_release(&text);
+    if (!is_sound) {
+        sk_exchange_refuse(x, "name each value, and leave control characters out", "%s holds %s",
+                           input->name, is_named ? "control characters" : "a value without a name");
+    }
+    return is_sound;
 }
 
 static bool check_scalars(struct sk_exchange *x, const struct sk_input *input, struct sk_str object)
@@ -176,7 +199,10 @@ static bool check_scalars(struct sk_exchange *x, const struct sk_input *input, s
             return refuse_type(x, input, it.value);
         }
         size_t size = it.value.size + it.name.size;
-        if (count < SK_INPUT_LIST_MAX && size <= SK_INPUT_TEXT_SIZE_MAX) continue;
+        if (count < SK_INPUT_LIST_MAX && size <= SK_INPUT_TEXT_SIZE_MAX) {
+            if (!check_scalar(x, input, &it)) return false;
+            continue;
+        }
         sk_exchange_refuse(x, "put what is large into input or context",
                            "%s holds more than %d members or one of more than %d bytes",
                            input->name, SK_INPUT_LIST_MAX, SK_INPUT_TEXT_SIZE_MAX);
@@ -199,6 +225,10 @@ static bool set_member(struct sk_exchange *x, const struct sk_input *input, stru
     case SK_INPUT_ID:
         if (type != SK_JSON_STRING) return refuse_type(x, input, value);
         *(struct sk_str *)field = sk_json_string(value, &x->arena);
+        if (input->kind == SK_INPUT_ID && ((struct sk_str *)field)->size == 0) {
+            sk_exchange_refuse(x, "leave it out, or fill it in", "%s is empty", input->name);
+            return false;
+        }
         return check_text(x, input, *(struct sk_str *)field);
     case SK_INPUT_JSON: *(struct sk_str *)field = value; return true;
     case SK_INPUT_OBJECT:
@@ -314,12 +344,19 @@ bool sk_inputs_read_body(struct sk_exchange *x, const struct sk_input *inputs, v
         return false;
     }
     struct sk_json_iter it = sk_json_walk(body);
+    uint32_t seen = 0; /* by index: which of two would count is anybody's guess */
     while (sk_json_next(&it)) {
         const struct sk_input *input = input_named(inputs, it.name);
         if (input == NULL) {
             refuse_unknown(x, inputs, "member", it.name);
             return false;
         }
+        uint32_t bit = 1u << (unsigned)(input - inputs);
+        if ((seen & bit) != 0) {
+            sk_exchange_refuse(x, "keep one of them", "%s stands there twice", input->name);
+            return false;
+        }
+        seen |= bit;
         struct sk_str value = sk_json_trim(it.value);
         if (sk_json_type(value) == SK_JSON_NULL && input->kind != SK_INPUT_JSON) continue;
         if (!set_member(x, input, value, (char *)out + input->offset)) return false;

@@ -3,7 +3,11 @@
 
 #include "api/shapes.h"
 
+#include "base/limits.h"
+
 /* ---- start ----------------------------------------------------------------------------------- */
+
+enum { LOCK_KEY_SIZE_MAX = 255 };
 
 struct start {
     struct sk_str definition, version, id, input, context, business_key, attributes, tags, space;
@@ -29,7 +33,8 @@ const struct sk_input sk_start_body[] = {
     ROW("timeout", SK_INPUT_DURATION, timeout_ms, "in place of the definition's"),
     { "max_attempts", SK_INPUT_NUMBER, offsetof(struct start, max_attempts),
       "of each step, at most", 1, 1000000, 0, false },
-    ROW("lock_keys", SK_INPUT_TEXTS, lock_keys, "held from start to end"),
+    { "lock_keys", SK_INPUT_TEXTS, offsetof(struct start, lock_keys), "held from start to end", 0,
+      0, LOCK_KEY_SIZE_MAX, false },
     { "priority", SK_INPUT_NUMBER, offsetof(struct start, priority),
       "of admission: higher comes first", INT32_MIN, INT32_MAX, 0, false },
     ROW("namespace", SK_INPUT_TEXT, space, "whom it belongs to"),
@@ -85,6 +90,12 @@ void sk_handle_start(struct sk_exchange *x)
     struct sk_str key;
     if (!sk_exchange_key(x, &key)) return;
     if (!sk_inputs_read_body(x, sk_start_body, &start)) return;
+    if (start.lock_keys.count > SK_LOCK_KEYS_MAX) {
+        sk_exchange_refuse(x, "name fewer, or one that stands for several",
+                           "lock_keys holds %u keys; %d at most", start.lock_keys.count,
+                           SK_LOCK_KEYS_MAX);
+        return;
+    }
     struct sk_start_request request = {
         .definition = start.definition,
         .version = start.version,
