@@ -322,6 +322,8 @@ void sk_engine_start(struct sk_engine *engine, const struct sk_start_request *re
         sk_waiter_fail(waiter, SKALD_E_MEMORY, "out of memory");
     } else if (engine->phase != SK_PHASE_OPEN && engine->phase != SK_PHASE_OPENING) {
         sk_starting_fail(starting, SKALD_E_CLOSED, "the engine is not open");
+    } else if (engine->shards == NULL) {
+        sk_starting_fail(starting, SKALD_E_AGAIN, "the store has not been read yet");
     } else if ((status = sk_starting_fill(starting, request, &error)) != SKALD_OK) {
         sk_starting_fail(starting, status, error.message);
     } else {

@@ -119,6 +119,26 @@ static void refusals(void **state)
     assert_int_equal(0, world.store.batches_count);
 }
 
+static void on_open(void *context, enum skald_status status, const skald_error *error)
+{
+    (void)context, (void)status, (void)error;
+}
+
+static void too_early(void **state)
+{
+    (void)state;
+    world_crash(&world);
+    skald_error error;
+    assert_int_equal(SKALD_OK, sk_engine_new(&world.options, &world.engine, &error));
+    assert_int_equal(SKALD_E_CLOSED, world_start(&world, "order", "x", "{}").status);
+    sk_engine_open(world.engine, on_open, NULL);
+    struct answer answer = { 0 };
+    struct sk_start_request request = { .definition = SK_STR("order"), .id = SK_STR("x") };
+    sk_engine_start(world.engine, &request, world_on_answer, &answer);
+    world_run(&world);
+    assert_int_equal(SKALD_E_AGAIN, answer.status);
+}
+
 static void slots_and_pending(void **state)
 {
     (void)state;
@@ -150,6 +170,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_at_once_with_one_key_are_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(drawn_ids_differ, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(too_early, set_up, tear_down),
         cmocka_unit_test_setup_teardown(slots_and_pending, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
