@@ -33,6 +33,13 @@ size_t cli_terminal_width(FILE *out)
     return size.ws_col > 0 ? size.ws_col : 80;
 }
 
+size_t cli_terminal_height(FILE *out)
+{
+    struct winsize size = { 0 };
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0) return 0;
+    return size.ws_row > 0 ? size.ws_row : 24;
+}
+
 const char *cli_colour_code(enum cli_colour colour)
 {
     switch (colour) {

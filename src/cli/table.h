@@ -26,8 +26,9 @@ size_t cli_text_width(struct sk_str text);
 void cli_text_safe(struct sk_buf *out, struct sk_str text);
 /* Appends as much of the text as `width` columns hold; "…" says that there was more. */
 void cli_text_cut(struct sk_buf *out, struct sk_str text, size_t width);
-/* Columns of the terminal behind `out`; 0 = it is none. */
+/* Columns and rows of the terminal behind `out`; 0 = it is none. */
 size_t cli_terminal_width(FILE *out);
+size_t cli_terminal_height(FILE *out);
 
 enum { CLI_COLUMNS_MAX = 12 };
 

@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-enum { WIDTH_WITHOUT_TERMINAL = 1000, NAME_WIDTH_MAX = 40 };
+enum { WIDTH_WITHOUT_TERMINAL = 1000, NAME_WIDTH_MAX = 40, HEIGHT_MIN = 6 };
 
 /* ---- a line ---------------------------------------------------------------------------------- */
 
@@ -229,10 +229,32 @@ void cli_tree_print(const struct cli_tree *tree)
     sk_buf_release(&picture.text);
 }
 
+/* What has scrolled off the top cannot be drawn over: of a tree that is taller than the terminal
+ * the head and the end are shown. */
+static void fit_height(struct picture *picture)
+{
+    size_t height = cli_terminal_height(picture->tree->cli->out);
+    if (height < HEIGHT_MIN || picture->lines_count < height) return;
+    struct sk_str whole = sk_buf_view(&picture->text);
+    size_t head = sk_str_find(whole, '\n') + 1, left_out = picture->lines_count - (height - 3) - 1;
+    struct sk_str rest = sk_str_sub(whole, head, whole.size);
+    for (size_t i = 0; i < left_out; i++) {
+        rest = sk_str_sub(rest, sk_str_find(rest, '\n') + 1, rest.size);
+    }
+    struct sk_buf fitted = { 0 };
+    sk_buf_append_str(&fitted, sk_str_sub(whole, 0, head));
+    sk_buf_printf(&fitted, "   (%zu lines)\n", left_out);
+    sk_buf_append_str(&fitted, rest);
+    sk_buf_release(&picture->text);
+    picture->text = fitted;
+    picture->lines_count = height - 1;
+}
+
 void tree_redraw(struct cli_tree *tree)
 {
     if (tree->steps == NULL) return;
     struct picture picture = picture_of(tree);
+    fit_height(&picture);
     if (tree->drawn_lines > 0) {
         (void)fprintf(tree->cli->out, "\033[%zuA\r\033[J", tree->drawn_lines);
     }

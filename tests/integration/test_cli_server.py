@@ -29,11 +29,11 @@ def run(*arguments, stdin=None, **environment):
                           input=stdin, env=dict(os.environ, **environment), check=False)
 
 
-def run_on_terminal(*arguments, columns=100, on_text=None, **environment):
+def run_on_terminal(*arguments, columns=100, rows=40, on_text=None, **environment):
     """(exit code, everything that was written) of a run on a pseudo-terminal. `on_text(text,
     process)` is asked after each piece."""
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     process = subprocess.Popen([SKALD, *arguments], stdin=follower, stdout=follower, stderr=follower,
                                env=dict(os.environ, TERM="xterm", LANG="C.UTF-8", **environment))
     os.close(follower)
@@ -220,6 +220,20 @@ class Commands(unittest.TestCase):
             self.assertLessEqual(len(line), 40, line)
         code, text = run_on_terminal("show", "t1", "--server", self.server.url, NO_COLOR="1")
         self.assertNotIn("\033[", text)
+
+    def test_a_tall_tree_stays_within_the_terminal(self):
+        steps = "".join(f"  - {{ id: s{n}, name: S, type: http, action: {{ service: {{ name: s, "
+                        f"endpoint: {self.participant.url}, path: /s{n} }} }}, "
+                        f"compensation: {{ type: skip }} }}\n" for n in range(30))
+        (self.path / "tall.yaml").write_text(
+            "saga: { id: tall, name: Tall, version: '1', order: sequential }\nsteps:\n" + steps)
+        self.check(0, "define", str(self.path / "tall.yaml"))
+        code, text = run_on_terminal("start", "tall", "--wait", "--server", self.server.url, rows=12)
+        self.assertEqual(code, 0, text)
+        ups = [int(n) for n in re.findall(r"\033\[(\d+)A", text)]
+        self.assertTrue(all(n <= 11 for n in ups), ups)
+        self.assertIn("lines)", text)
+        self.assertIn("s29", text)
 
     def test_what_participants_say_is_no_command_to_the_terminal(self):
         self.participant.on("/ship", (422, {"error": {"code": "x", "message": "\033]0;owned\007 \u202e歌"}}))
