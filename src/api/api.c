@@ -16,6 +16,15 @@ enum {
     WAIT_MS_MAX = 60 * 1000
 };
 
+static bool refuse_if_ambiguous(struct sk_exchange *x)
+{
+    if (!x->view.is_ambiguous) return false;
+    sk_http_reply_header(x->http, "Connection", "close");
+    sk_exchange_refuse(x, "send one Content-Length, or Transfer-Encoding: chunked",
+                       "it is not clear where the request ends");
+    return true;
+}
+
 static bool refuse_if_too_large(struct sk_exchange *x)
 {
     size_t size_max = x->api->options.body_size_max;
@@ -25,7 +34,8 @@ static bool refuse_if_too_large(struct sk_exchange *x)
                    x->view.body.size, size_max);
     struct sk_problem problem =
         sk_problem_http(413, sk_str_of(detail),
-                        SK_STR("send less, or pass a reference to the data instead of the data"));
+                        SK_STR("send less, or pass a reference to the data instead of the data; "
+                               "serve --body-max sets the limit"));
     sk_exchange_problem(x, &problem);
     return true;
 }
@@ -55,7 +65,7 @@ static void on_request(void *context, struct sk_http_request *request)
     sk_arena_init(&x->arena);
     sk_arena_init(&x->rows.arena);
     sk_buf_init(&x->out, 0);
-    if (refuse_if_too_large(x)) return;
+    if (refuse_if_ambiguous(x) || refuse_if_too_large(x)) return;
     const struct sk_route *route = sk_route_find(x);
     if (route == NULL) return; /* answered: the exchange is gone */
     x->route = route;

@@ -12,6 +12,7 @@
 #include <event2/listener.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 struct sk_http_server {
@@ -61,6 +62,22 @@ static void on_evhttp_request(struct evhttp_request *request, void *context)
     server->options.on_request(server->options.context, (struct sk_http_request *)(void *)request);
 }
 
+static bool is_ambiguous(struct evhttp_request *evhttp)
+{
+    const struct evkeyval *header;
+    const char *length = NULL;
+    TAILQ_FOREACH(header, evhttp_request_get_input_headers(evhttp), next)
+    {
+        if (evutil_ascii_strcasecmp(header->key, "Transfer-Encoding") == 0 &&
+            evutil_ascii_strcasecmp(header->value, "chunked") != 0)
+            return true;
+        if (evutil_ascii_strcasecmp(header->key, "Content-Length") != 0) continue;
+        if (length != NULL && strcmp(length, header->value) != 0) return true;
+        length = header->value;
+    }
+    return false;
+}
+
 struct sk_http_view sk_http_request_view(struct sk_http_request *request)
 {
     struct evhttp_request *evhttp = evhttp_of(request);
@@ -72,6 +89,7 @@ struct sk_http_view sk_http_request_view(struct sk_http_request *request)
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(evhttp);
     view.path = sk_str_of(uri == NULL ? NULL : evhttp_uri_get_path(uri));
     view.query = sk_str_of(uri == NULL ? NULL : evhttp_uri_get_query(uri));
+    view.is_ambiguous = is_ambiguous(evhttp);
     struct evbuffer *input = evhttp_request_get_input_buffer(evhttp);
     view.body.size = evbuffer_get_length(input);
     if (view.body.size > 0) view.body.data = (const char *)evbuffer_pullup(input, -1);
@@ -149,11 +167,13 @@ static enum skald_status bind_to(struct sk_http_server *server, const char *host
                             (unsigned)port, host);
     }
     if (reason == EACCES) {
-        return sk_error_set(error, SKALD_E_ARGUMENT, "port %u may only be used by root",
+        return sk_error_set(error, SKALD_E_ARGUMENT,
+                            "port %u may only be used by root; name one above 1023",
                             (unsigned)port);
     }
     if (reason == EADDRNOTAVAIL || reason == 0 || reason == EINVAL) {
-        return sk_error_set(error, SKALD_E_ARGUMENT, "%s is no address of this machine", host);
+        return sk_error_set(error, SKALD_E_ARGUMENT,
+                            "%s is no address of this machine; name one, or 0.0.0.0 for all", host);
     }
     return sk_error_set(error, SKALD_E_IO, "cannot listen on %s port %u: %s", host, (unsigned)port,
                         strerror(reason));

@@ -62,6 +62,9 @@ struct sk_http_view {
     enum sk_http_method method;
     struct sk_str path, query; /* as sent: percent-encoded; query without its '?' */
     struct sk_str body;
+    /* Where it ends can be read in two ways (two lengths, an encoding that is not known): answer
+     * with an error and `Connection: close`, else what follows may be taken for a request. */
+    bool is_ambiguous;
 };
 struct sk_http_view sk_http_request_view(struct sk_http_request *request);
 /* {NULL, 0} when it is missing. Names in any case. */

@@ -248,10 +248,13 @@ static int read_listen(struct server *server)
         break;
     }
     bool has_brackets = host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']';
+    bool is_bare_v6 = !has_brackets && sk_str_find(host, ':') < host.size;
     if (has_brackets) host = sk_str_sub(host, 1, host.size - 2);
     uint64_t number = 0;
-    if (!sk_str_to_u64(port, &number) || number > UINT16_MAX || host.size >= sizeof server->host) {
-        return cli_fail(server->cli, CLI_WRONG_USE, "write it like 127.0.0.1:8080 or :0",
+    if (is_bare_v6 || !sk_str_to_u64(port, &number) || number > UINT16_MAX ||
+        host.size >= sizeof server->host) {
+        return cli_fail(server->cli, CLI_WRONG_USE,
+                        "write it like 127.0.0.1:8080, [::1]:8080 or :0",
                         "--listen '%s' is no address", server->options.listen);
     }
     memcpy(server->host, host.data, host.size);
