@@ -72,6 +72,7 @@ void skt_play_free(struct skt_play *play)
 
 enum skald_status skt_do(struct skt_play *play, struct sk_command command)
 {
+    if (play->probe != NULL) play->probe(play, &command);
     sk_decision_clear(&play->decision);
     enum skald_status status = sk_saga_decide(&play->saga, &command, play->now_ms, &play->rules,
                                               &play->decision, &play->error);

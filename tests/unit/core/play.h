@@ -26,6 +26,9 @@ struct skt_play {
     uint32_t events_count;
     struct sk_decision decision; /* of the last command */
     skald_error error;
+    /* Called before each command is decided; NULL = not. */
+    void (*probe)(struct skt_play *play, const struct sk_command *command);
+    uint64_t probes_count; /* for its use */
 };
 
 /* A plan from whole YAML; the test fails when it does not compile. */
