@@ -175,7 +175,9 @@ static void judge_by_row(struct sk_shard *shard, const struct sk_shard_row *row)
         return;
     }
     if (row->position == shard->position) {
-        if (work != NULL) sk_shard_mark_dirty(shard); /* our predecessor: the same part again */
+        if (work == NULL) recover_from_degraded(shard); /* nothing was out: the store is back */
+        sk_shard_mark_dirty(
+            shard); /* our predecessor: the same part again, or what came meanwhile */
         return;
     }
     uint64_t size = work == NULL || work->part.events_count == 0 ? 1 : work->part.events_count;
