@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { RETRIES_OF_FAILED = 3, RETRIES_OF_PARKED = 3 };
+enum { RETRIES_OF_FAILED = 3, RETRIES_OF_PARKED = 3, ATTEMPTS_SEEN = 30 };
 
 struct humans {
     struct sim_world *world;
@@ -51,6 +51,8 @@ static void repair_unit(struct humans *humans, const struct sim_row *row, const 
         world->load->counts.repairs += 1;
     } else if (unit->action.state == SK_CALL_PENDING && unit->action.what == SK_FOR_SIGNAL) {
         (void)sim_signal(world, row->head.id);
+    } else if (unit->action.state == SK_CALL_PAUSED && unit->has_warned && unit->action.attempt > ATTEMPTS_SEEN) {
+        (void)sim_operate(world, row->head.id, SK_COMMAND_SKIP_STEP, step, item); /* a pivot refused for ever */
     }
 }
 
