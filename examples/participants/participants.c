@@ -26,11 +26,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 
 enum {
     BODY_SIZE_MAX = 1024 * 1024,
-    HOLD_MS = 60 * 1000, /* how long a request that is never answered keeps its connection */
+    HOLD_MS = 30 * 1000, /* how long a request that is never answered keeps its connection */
     SEEN_SLOTS = 1 << 16
 };
 
@@ -305,6 +306,15 @@ static void on_signal(evutil_socket_t number, short events, void *context)
     (void)event_base_loopbreak(context);
 }
 
+/* Requests that are never answered keep their connections: as many descriptors as are allowed. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int serve(struct server *server, const struct settings *settings)
 {
     struct evhttp *http = evhttp_new(server->base);
@@ -330,6 +340,7 @@ int main(int argc, char **argv)
     int code = read_settings(argc, argv, &settings);
     if (code >= 0) return code;
     (void)signal(SIGPIPE, SIG_IGN);
+    raise_descriptors();
     static struct server server; /* too large for the stack */
     server.fault_rate = settings.fault_rate;
     server.delay_ms = settings.delay_ms;

@@ -34,6 +34,9 @@ ITEMS = {"item1": 10**9, "item2": 10**9, "item3": 10**9}
 ACCOUNTS = {"account001": 1000000, "account002": 500000, "account003": 800000}
 STEPS = {"order": ["create-order", "reserve-stock", "pay", "ship"],
          "transfer": ["debit", "credit", "audit"]}
+# Calls that are never answered hold a connection for 2 s each, and a server keeps 64 to one host: more
+# of them would starve others of their time, which K6 would then call an end without a cause.
+HANGING_MAX = 40
 ACTIVE = "pending,running,compensating,suspended"
 # What a step may be asked to do, and whether the saga can still complete.
 SURVIVED = ["fail_once", "500_once", "lost_answer", "slow:30", "slow:250"]
@@ -51,7 +54,7 @@ class Load:
         self.budget = threading.Semaphore(0)
         self.is_over = False
         self.inputs, self.acknowledged, self.cancelled, self.doomed = {}, set(), set(), set()
-        self.refused = []
+        self.refused, self.hanging_count, self.share = [], 0, 0.0
         self.threads = [threading.Thread(target=self.work, args=(n,), daemon=True)
                         for n in range(WORKERS)]
         for thread in self.threads:
@@ -64,7 +67,7 @@ class Load:
         if chance.random() < 0.4:
             fault[chance.choice(FAULTY_STEPS[definition])] = chance.choice(SURVIVED)
         if chance.random() < 0.2:
-            fault[chance.choice(FAULTY_STEPS[definition])] = chance.choice(DEADLY)
+            fault[chance.choice(FAULTY_STEPS[definition])] = self.draw_deadly(chance)
             is_doomed = True
         if FAULTY_UNDOS[definition] and chance.random() < 0.3:
             fault[chance.choice(FAULTY_UNDOS[definition])] = chance.choice(SURVIVED)
@@ -77,6 +80,15 @@ class Load:
                  for item in chance.sample(sorted(ITEMS), chance.randint(1, 3))]
         return definition, {"amount": amount, "items": items, "address": "here",
                             "fault": fault}, is_doomed or amount > 1000
+
+    def draw_deadly(self, chance):
+        """Hanging ones are spread over the whole run."""
+        fault = chance.choice(DEADLY)
+        with self.lock:
+            if fault == "timeout" and self.hanging_count >= HANGING_MAX * self.share:
+                return "decline"
+            self.hanging_count += fault == "timeout"
+        return fault
 
     def work(self, number):
         chance = random.Random(f"{SEED}/{number}")
@@ -117,7 +129,9 @@ class Load:
             self.cancelled.add(saga)
         client.call("POST", f"/api/v1/sagas/{saga}/cancel", {"by": "chaos", "reason": "by chance"})
 
-    def allow(self, starts):
+    def allow(self, starts, share):
+        """So many more; `share` of the whole run will then be over."""
+        self.share = share
         self.budget.release(starts)
 
     def finish(self):
@@ -133,7 +147,7 @@ class Load:
 
 def run_rounds(world, load, chance):
     for number in range(1, ROUNDS + 1):
-        load.allow(chance.randint(*STARTS_A_ROUND))
+        load.allow(chance.randint(*STARTS_A_ROUND), number / ROUNDS)
         if chance.random() < 0.8:
             world.await_ready()
             time.sleep(chance.uniform(0.0, 0.5))
