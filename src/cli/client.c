@@ -2,6 +2,7 @@
 #include "cli/client.h"
 
 #include "base/limits.h"
+#include "cli/table.h"
 #include "runtime/files.h"
 
 #include <curl/curl.h>
@@ -209,12 +210,21 @@ void cli_reply_release(struct cli_reply *reply)
 
 /* ---- what went wrong ------------------------------------------------------------------------- */
 
-static void print_member(const struct cli *cli, struct sk_str object, const char *name,
-                         const char *before, const char *after)
+/* A member that is a text, as a terminal may see it. */
+static void append_text(struct sk_str object, const char *name, struct sk_buf *out)
 {
     struct sk_buf text = { 0 };
     struct sk_str value = sk_json_member(object, sk_str_of(name));
     if (sk_json_type(value) == SK_JSON_STRING) sk_json_unescape(value, &text);
+    cli_text_safe(out, sk_buf_view(&text));
+    sk_buf_release(&text);
+}
+
+static void print_member(const struct cli *cli, struct sk_str object, const char *name,
+                         const char *before, const char *after)
+{
+    struct sk_buf text = { 0 };
+    append_text(object, name, &text);
     if (text.size > 0) {
         (void)fprintf(cli->err, "%s%.*s%s", before, SK_STR_ARGS(sk_buf_view(&text)), after);
     }
@@ -257,10 +267,8 @@ int cli_client_complain(struct cli_client *client, const struct cli_reply *reply
     struct sk_buf detail = { 0 }, remedy = { 0 };
     if (sk_json_type(problem) == SK_JSON_OBJECT) {
         print_diagnostics(cli, sk_json_member(problem, SK_STR("diagnostics")));
-        struct sk_str text = sk_json_member(problem, SK_STR("detail"));
-        if (sk_json_type(text) == SK_JSON_STRING) sk_json_unescape(text, &detail);
-        text = sk_json_member(problem, SK_STR("remedy"));
-        if (sk_json_type(text) == SK_JSON_STRING) sk_json_unescape(text, &remedy);
+        append_text(problem, "detail", &detail);
+        append_text(problem, "remedy", &remedy);
     }
     if (detail.size == 0) {
         sk_buf_printf(&detail, "the server answered with status %d", reply->status);

@@ -155,6 +155,10 @@ static int see_through(const struct cli *cli, struct cli_client *client, const s
             cli_tree_print(tree);
         }
         code = has_completed ? CLI_DONE : CLI_FAILED;
+        if (!cli_tree_has_ended(tree)) {
+            (void)cli_fail(cli, code, "skald show --watch goes on watching",
+                           "%s has not ended yet: it is %.*s", id, SK_STR_ARGS(state));
+        }
     }
     cli_tree_free(tree);
     return code;

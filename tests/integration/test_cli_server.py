@@ -184,6 +184,11 @@ class Commands(unittest.TestCase):
         self.assertIn("no longer wanted", self.check(0, "events", "s2").stdout)
         self.check(1, "cancel", "s2", "--by", "ada", "--reason", "again")
 
+    def test_waiting_ends_with_its_time(self):
+        done = self.check(1, "start", "waiter", "--id", "s0", "--wait", "--wait-timeout", "200ms")
+        self.assertIn("has not ended yet: it is running", done.stderr)
+        self.check(0, "force-complete", "s0", "--by", "ada", "--reason", "enough")
+
     def test_suspend_and_resume(self):
         self.check(0, "start", "waiter", "--id", "s3")
         who = ("--by", "ada", "--reason", "a look")
