@@ -177,10 +177,15 @@ int64_t sk_saga_wake_at(const struct sk_saga *saga)
 
 /* ---- going forward --------------------------------------------------------------------------- */
 
+/* All ancestors, not only the nearest: a step that an operator skipped early hides those before
+ * it. */
 static bool dependencies_are_settled(const struct sk_saga *saga, const struct sk_step *step)
 {
     for (uint32_t d = 0; d < step->dependencies_count; d++)
         if (!saga->steps[step->dependencies[d]].is_settled) return false;
+    const struct sk_bitset *all = &step->ancestors;
+    for (uint32_t a = sk_bitset_next(all, 0); a < all->bits_count; a = sk_bitset_next(all, a + 1))
+        if (!saga->steps[a].is_settled) return false;
     return true;
 }
 

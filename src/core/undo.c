@@ -6,7 +6,8 @@
  *   U2  Sequential: the unsettled step that started last is undone first, one at a time. Parallel:
  *       a step is undone when all its dependants are settled. An exhausted undo (PARKED) counts as
  *       settled.
- *   U3  The undo of a maybe unit starts only when law 6 allows it.
+ *   U3  An undo starts only when law 6 allows it: also that of a completed unit, while an earlier
+ *       attempt without answer could still arrive in time.
  *   U4  A failing undo does not stop the others.
  */
 #include "core/core_private.h"
@@ -162,7 +163,7 @@ static void undo_unit(struct sk_turn *turn, uint32_t step, int32_t item)
         settle_undeclared(turn, step, item);
     } else if (s->compensation.only_completed && unit->maybe) {
         sk_undo_skip(turn, step, item, SK_UNDO_SKIP_ONLY_COMPLETED);
-    } else if (!unit->maybe || turn->now_ms >= sk_unit_law6_at(unit)) {
+    } else if (turn->now_ms >= sk_unit_law6_at(unit)) {
         sk_undo_start(turn, step, item);
     }
 }
@@ -275,7 +276,7 @@ static void law6_wake(void *context, uint32_t step, int32_t item)
     int64_t at_ms = sk_unit_law6_at(unit);
     if (sk_step_of(wake->saga, step)->compensation.type == SK_UNDO_NONE)
         return; /* its verify wakes by itself */
-    if (!unit->maybe || sk_call_is_busy(&unit->undo) || at_ms == 0) return;
+    if (sk_call_is_busy(&unit->undo) || at_ms == 0) return;
     if (at_ms < wake->at_ms) wake->at_ms = at_ms;
 }
 
