@@ -26,7 +26,7 @@ struct sim_row {
     uint32_t events_count, events_capacity, events_from;
     uint32_t is_removed;
     struct sim_row *next;        /* of the whole store, oldest first */
-    void *checked;               /* the checkers' own */
+    uint64_t judged_seq;         /* check_replay.c: compared at this event already */
 };
 
 struct sim_consumed { struct sk_str id; uint32_t from_shard; };
