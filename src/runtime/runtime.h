@@ -1,6 +1,7 @@
 /*
- * runtime.h: the port to time, chance and the loop. Two implementations: libevent (production) and the
- * simulator's twin. Everything is called on the loop's thread, but `post`, which any thread may call.
+ * runtime.h: the port to time, chance and the loop. Two implementations: libevent (production) and
+ * the simulator's twin. Everything is called on the loop's thread, but `post`, which any thread may
+ * call.
  */
 #ifndef SK_RUNTIME_RUNTIME_H
 #define SK_RUNTIME_RUNTIME_H
@@ -16,9 +17,9 @@ enum sk_log_level { SK_LOG_DEBUG, SK_LOG_INFO, SK_LOG_WARN, SK_LOG_ERROR };
 /* One line of the log. Empty strings are left out; `data` is a JSON object or empty. */
 struct sk_log_line {
     enum sk_log_level level;
-    struct sk_str event;   /* "step.completed", "store.degraded" */
+    struct sk_str event; /* "step.completed", "store.degraded" */
     struct sk_str saga_id, step_id;
-    int64_t duration_ms;   /* < 0 = none */
+    int64_t duration_ms; /* < 0 = none */
     struct sk_str message;
     struct sk_str data;
 };
@@ -32,7 +33,8 @@ struct sk_runtime_ops {
     int64_t (*monotonic_us)(struct sk_runtime *runtime);
     void (*random)(struct sk_runtime *runtime, void *out, size_t size);
     /* One-shot timers on engine time. `arm` moves an armed one. */
-    struct sk_runtime_timer *(*timer_new)(struct sk_runtime *runtime, sk_runtime_fn *fn, void *context);
+    struct sk_runtime_timer *(*timer_new)(struct sk_runtime *runtime, sk_runtime_fn *fn,
+                                          void *context);
     void (*timer_arm)(struct sk_runtime_timer *timer, int64_t at_ms);
     void (*timer_disarm)(struct sk_runtime_timer *timer);
     void (*timer_free)(struct sk_runtime_timer *timer); /* NULL is fine */
@@ -40,8 +42,8 @@ struct sk_runtime_ops {
      * SKALD_E_MEMORY: not posted. */
     enum skald_status (*post)(struct sk_runtime *runtime, sk_runtime_fn *fn, void *context);
     /* Runs `work` on a helper thread and then `done` on the loop. Both get `context`. */
-    enum skald_status (*offload)(struct sk_runtime *runtime, sk_runtime_fn *work, sk_runtime_fn *done,
-                                 void *context);
+    enum skald_status (*offload)(struct sk_runtime *runtime, sk_runtime_fn *work,
+                                 sk_runtime_fn *done, void *context);
     void (*log)(struct sk_runtime *runtime, const struct sk_log_line *line);
 };
 

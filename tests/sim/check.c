@@ -1,4 +1,5 @@
-/* check.c: what the judges share: folding a stored history, counting, and the walk over all sagas at the end. */
+/* check.c: what the judges share: folding a stored history, counting, and the walk over all sagas
+ * at the end. */
 #include "check.h"
 
 #include "node.h"
@@ -48,11 +49,13 @@ struct sk_event sim_event_of(const struct sk_event_row *row)
 void sim_fold(struct sim_world *world, const struct sim_row *row, struct sk_saga *out_saga)
 {
     const struct sk_plan *plan = sim_store_plan(world->store, &row->head.definition);
-    if (plan == NULL) sim_fail(world, "replay = live", row->head.id, "its definition is not stored");
+    if (plan == NULL)
+        sim_fail(world, "replay = live", row->head.id, "its definition is not stored");
     if (!sk_saga_init(out_saga, plan)) sim_fail(world, "simulator", row->head.id, "out of memory");
     for (uint32_t i = 0; i < row->events_count; i++) {
         struct sk_event event = sim_event_of(&row->events[i]);
-        if (event.type != SK_EVENT_TYPES_MAX && sk_saga_evolve(out_saga, &event) == SKALD_OK) continue;
+        if (event.type != SK_EVENT_TYPES_MAX && sk_saga_evolve(out_saga, &event) == SKALD_OK)
+            continue;
         sim_fail(world, "replay = live", row->head.id, "stored event %llu does not fold",
                  (unsigned long long)row->events[i].seq);
     }
@@ -65,7 +68,8 @@ void sim_check_event(struct sim_world *world, struct sim_row *row, const struct 
         sim_fail(world, "replay = live", row->head.id, "an event of unknown type %u", event->type);
     }
     checks->events[event->type] += 1;
-    sim_note(world, sk_event_type_name((enum sk_event_type)event->type), event->seq, event->step, row->head.id);
+    sim_note(world, sk_event_type_name((enum sk_event_type)event->type), event->seq, event->step,
+             row->head.id);
     world->hash = sim_hash(world->hash, event->data.data, event->data.size);
     if (row->head.is_lock) return;
     if (event->type >= SK_EVENT_LOCK_REQUESTED && event->type <= SK_EVENT_LOCK_RELEASED) {
@@ -75,12 +79,16 @@ void sim_check_event(struct sim_world *world, struct sim_row *row, const struct 
 }
 
 /* The head is what lists and recovery go by: it must tell what the history tells. */
-static void check_head(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga)
+static void check_head(struct sim_world *world, const struct sim_row *row,
+                       const struct sk_saga *saga)
 {
     const struct sk_head *head = &row->head;
-    bool same = head->state == (uint8_t)sk_saga_shown_state(saga) || head->state == (uint8_t)saga->state;
-    if (!same || head->open != sk_saga_open(saga) || head->has_residue != (saga->residue_count > 0)) {
-        sim_fail(world, "replay = live", head->id, "its head says state %s, %u open, residue %d; its history says %s, %u, %u",
+    bool same =
+        head->state == (uint8_t)sk_saga_shown_state(saga) || head->state == (uint8_t)saga->state;
+    if (!same || head->open != sk_saga_open(saga) ||
+        head->has_residue != (saga->residue_count > 0)) {
+        sim_fail(world, "replay = live", head->id,
+                 "its head says state %s, %u open, residue %d; its history says %s, %u, %u",
                  sk_saga_state_name((enum sk_saga_state)head->state), head->open, head->has_residue,
                  sk_saga_state_name(saga->state), sk_saga_open(saga), saga->residue_count);
     }
@@ -102,4 +110,5 @@ void sim_check_end(struct sim_world *world)
     }
     sim_check_starts_end(world);
     sim_check_locks_end(world);
+    sim_check_rows(world);
 }

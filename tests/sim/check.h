@@ -1,6 +1,7 @@
 /*
- * check.h: the judges. Each has a file check_<name>.c, watches, and ends the run with sim_fail when a law
- * is broken. Each counts what it has judged: a run in which one of them judged nothing proves nothing.
+ * check.h: the judges. Each has a file check_<name>.c, watches, and ends the run with sim_fail when
+ * a law is broken. Each counts what it has judged: a run in which one of them judged nothing proves
+ * nothing.
  */
 #ifndef SIM_CHECK_H
 #define SIM_CHECK_H
@@ -11,64 +12,74 @@
 #include "sim_store.h"
 #include "world.h"
 
-#define SIM_CHECKERS(X)                                                                                 \
-    X(WRITE_AHEAD, "write ahead")      /* law 2 */                                                      \
-    X(STARTS, "acknowledged starts")   /* law 10 */                                                     \
-    X(UNDO, "undo what may have happened") /* laws 5, 6 */                                              \
-    X(ORDER, "undo order")             /* law 7 */                                                      \
-    X(REQUESTS, "key and request")     /* law 4 */                                                      \
-    X(REPLAY, "replay = live")         /* law 3 */                                                      \
-    X(OWNER, "one owner")              /* law 9 */                                                      \
-    X(LIVENESS, "every saga ends")     /* law 11 */                                                     \
-    X(PIVOT, "nothing undone past a pivot")                                                             \
-    X(LOCKS, "locks are exclusive")
+#define SIM_CHECKERS(X)                                    \
+    X(WRITE_AHEAD, "write ahead")          /* law 2 */     \
+    X(STARTS, "acknowledged starts")       /* law 10 */    \
+    X(UNDO, "undo what may have happened") /* laws 5, 6 */ \
+    X(ORDER, "undo order")                 /* law 7 */     \
+    X(REQUESTS, "key and request")         /* law 4 */     \
+    X(REPLAY, "replay = live")             /* law 3 */     \
+    X(OWNER, "one owner")                  /* law 9 */     \
+    X(LIVENESS, "every saga ends")         /* law 11 */    \
+    X(PIVOT, "nothing undone past a pivot")                \
+    X(LOCKS, "locks are exclusive")                                                                     \
+    X(ROWS, "rows agree")
 
 enum sim_checker {
 #define X(name, text) SIM_CHECK_##name,
     SIM_CHECKERS(X)
 #undef X
-    SIM_CHECKERS_COUNT
+        SIM_CHECKERS_COUNT
 };
 const char *sim_checker_name(enum sim_checker checker);
 
 struct sim_checks {
     uint64_t judged[SIM_CHECKERS_COUNT];
-    uint64_t excused;                /* promises that hold for guarded participants only */
+    uint64_t excused; /* promises that hold for guarded participants only */
     uint64_t events[SK_EVENT_TYPES_MAX], ends[SK_SAGA_STATES_COUNT];
-    struct sim_map holders;          /* lock key → struct sim_row *: check_locks.c */
-    struct sim_map requests;         /* key → hash of the request: check_requests.c */
-    struct sk_buf live, folded;      /* check_replay.c */
+    struct sim_map holders;     /* lock key → struct sim_row *: check_locks.c */
+    struct sim_map requests;    /* key → hash of the request: check_requests.c */
+    struct sk_buf live, folded; /* check_replay.c */
     uint64_t replay_clock;
 };
 
 void sim_checks_init(struct sim_world *world);
 void sim_checks_release(struct sim_world *world);
-/* Everything at the end of a run: every saga in the store, with its state folded from its events. */
+/* Everything at the end of a run: every saga in the store, with its state folded from its
+ * events. */
 void sim_check_end(struct sim_world *world);
 
 /* An event has become durable (called by the store as its part commits). */
-void sim_check_event(struct sim_world *world, struct sim_row *row, const struct sk_event_row *event);
+void sim_check_event(struct sim_world *world, struct sim_row *row,
+                     const struct sk_event_row *event);
 /* Before a part commits. */
-void sim_check_owner(struct sim_world *world, const struct sim_shard *shard, const struct sim_node *node,
-                     const struct sk_part *part);
+void sim_check_owner(struct sim_world *world, const struct sim_shard *shard,
+                     const struct sim_node *node, const struct sk_part *part);
 /* An invocation leaves a node. */
-void sim_check_sender(struct sim_world *world, const struct sim_node *node, const struct sk_invocation *invocation);
+void sim_check_sender(struct sim_world *world, const struct sim_node *node,
+                      const struct sk_invocation *invocation);
 void sim_check_invocation(struct sim_world *world, const struct sk_invocation *invocation);
 void sim_check_request(struct sim_world *world, const struct sk_invocation *invocation);
 /* A node tells an observer or a client of a saga. */
-void sim_check_observed(struct sim_world *world, const struct sk_saga *saga, const struct sk_event *event);
+void sim_check_observed(struct sim_world *world, const struct sk_saga *saga,
+                        const struct sk_event *event);
 void sim_check_seen(struct sim_world *world, const struct sk_saga *saga);
 void sim_check_live(struct sim_world *world, const struct sk_saga *saga);
 void sim_check_started(struct sim_world *world, struct sk_str saga_id);
-void sim_check_lock_event(struct sim_world *world, struct sim_row *row, const struct sk_event *event);
+void sim_check_lock_event(struct sim_world *world, struct sim_row *row,
+                          const struct sk_event *event);
 
 /* At the end, one saga: its row and its folded state. */
 void sim_check_undo(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga);
-void sim_check_order(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga);
-void sim_check_pivot(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga);
-void sim_check_liveness(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga);
+void sim_check_order(struct sim_world *world, const struct sim_row *row,
+                     const struct sk_saga *saga);
+void sim_check_pivot(struct sim_world *world, const struct sim_row *row,
+                     const struct sk_saga *saga);
+void sim_check_liveness(struct sim_world *world, const struct sim_row *row,
+                        const struct sk_saga *saga);
 void sim_check_starts_end(struct sim_world *world);
 void sim_check_locks_end(struct sim_world *world);
+void sim_check_rows(struct sim_world *world);
 
 /* Folds a stored history; the caller releases the saga. */
 void sim_fold(struct sim_world *world, const struct sim_row *row, struct sk_saga *out_saga);

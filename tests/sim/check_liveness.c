@@ -1,10 +1,11 @@
 /*
- * check_liveness.c: law 11. Once faults have ceased and somebody looks after what waits for a human, every
- * saga ends within the calm phase, with nothing left open.
+ * check_liveness.c: law 11. Once faults have ceased and somebody looks after what waits for a
+ * human, every saga ends within the calm phase, with nothing left open.
  */
 #include "check.h"
 
-void sim_check_liveness(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga)
+void sim_check_liveness(struct sim_world *world, const struct sim_row *row,
+                        const struct sk_saga *saga)
 {
     world->checks->judged[SIM_CHECK_LIVENESS] += 1;
     if (saga->is_suspended || !sk_saga_state_is_end(saga->state)) {
@@ -14,6 +15,6 @@ void sim_check_liveness(struct sim_world *world, const struct sim_row *row, cons
     }
     /* A failed saga lists what is open; a human has tried. */
     if (saga->state == SK_SAGA_FAILED || sk_saga_open(saga) == 0) return;
-    sim_fail(world, "every saga ends", row->head.id, "it ended %s with %u open", sk_saga_state_name(saga->state),
-             sk_saga_open(saga));
+    sim_fail(world, "every saga ends", row->head.id, "it ended %s with %u open",
+             sk_saga_state_name(saga->state), sk_saga_open(saga));
 }

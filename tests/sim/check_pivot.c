@@ -1,6 +1,6 @@
 /*
- * check_pivot.c: nothing is undone past a pivot unless a force-cancel or the parent says so, and no step
- * starts while a saga compensates (C5), least of all a pivot.
+ * check_pivot.c: nothing is undone past a pivot unless a force-cancel or the parent says so, and no
+ * step starts while a saga compensates (C5), least of all a pivot.
  */
 #include "check.h"
 
@@ -8,29 +8,31 @@ struct direction {
     bool is_past_pivot, is_undoing, may_undo;
 };
 
-static void judge(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga, const struct sk_event *event,
-                  struct direction *d)
+static void judge(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga,
+                  const struct sk_event *event, struct direction *d)
 {
     if (event->type == SK_EVENT_OPERATOR_FORCE_CANCEL) d->may_undo = true;
     if (event->type == SK_EVENT_SAGA_COMPENSATING) {
         if (event->kind == SK_REASON_PARENT) d->may_undo = true;
         if (d->is_past_pivot && !d->may_undo) {
-            sim_fail(world, "nothing undone past a pivot", row->head.id, "event %llu begins undoing past the pivot",
-                     (unsigned long long)event->seq);
+            sim_fail(world, "nothing undone past a pivot", row->head.id,
+                     "event %llu begins undoing past the pivot", (unsigned long long)event->seq);
         }
         d->is_undoing = true;
     }
-    if (sk_saga_state_is_end(saga->state) && event->type == SK_EVENT_SAGA_COMPLETED) d->is_undoing = false;
+    if (sk_saga_state_is_end(saga->state) && event->type == SK_EVENT_SAGA_COMPLETED)
+        d->is_undoing = false;
     if (event->type == SK_EVENT_STEP_STARTED && d->is_undoing) {
-        sim_fail(world, "nothing undone past a pivot", row->head.id, "event %llu starts a step while undoing",
-                 (unsigned long long)event->seq);
+        sim_fail(world, "nothing undone past a pivot", row->head.id,
+                 "event %llu starts a step while undoing", (unsigned long long)event->seq);
     }
     if (event->type == SK_EVENT_COMPENSATION_STARTED && !d->is_undoing) {
-        sim_fail(world, "nothing undone past a pivot", row->head.id, "event %llu undoes in a saga that goes forward",
-                 (unsigned long long)event->seq);
+        sim_fail(world, "nothing undone past a pivot", row->head.id,
+                 "event %llu undoes in a saga that goes forward", (unsigned long long)event->seq);
     }
     bool is_pivot = saga->plan->pivot != SK_STEP_NONE && event->step == saga->plan->pivot;
-    if (is_pivot && event->type == SK_EVENT_STEP_COMPLETED && event->item < 0) d->is_past_pivot = true;
+    if (is_pivot && event->type == SK_EVENT_STEP_COMPLETED && event->item < 0)
+        d->is_past_pivot = true;
 }
 
 void sim_check_pivot(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga)

@@ -1,6 +1,7 @@
 /*
- * check_replay.c: law 3. Folding the stored events gives the live saga, byte for byte. Judged whenever a
- * live saga is shown whose last event is durable: at its end always, otherwise one time in sixteen.
+ * check_replay.c: law 3. Folding the stored events gives the live saga, byte for byte. Judged
+ * whenever a live saga is shown whose last event is durable: at its end always, otherwise one time
+ * in sixteen.
  */
 #include "check.h"
 
@@ -20,9 +21,11 @@ void sim_check_live(struct sim_world *world, const struct sk_saga *saga)
     sk_saga_encode(&folded, &checks->folded);
     checks->judged[SIM_CHECK_REPLAY] += 1;
     if (!sk_str_equal(sk_buf_view(&checks->live), sk_buf_view(&checks->folded))) {
-        size_t at = 0, least = checks->live.size < checks->folded.size ? checks->live.size : checks->folded.size;
+        size_t at = 0, least = checks->live.size < checks->folded.size ? checks->live.size
+                                                                       : checks->folded.size;
         while (at < least && checks->live.data[at] == checks->folded.data[at]) at++;
-        sim_fail(world, "replay = live", saga->start.id, "at event %llu the states differ from byte %zu on (%zu, %zu bytes)",
+        sim_fail(world, "replay = live", saga->start.id,
+                 "at event %llu the states differ from byte %zu on (%zu, %zu bytes)",
                  (unsigned long long)saga->seq, at, checks->live.size, checks->folded.size);
     }
     sk_saga_release(&folded);

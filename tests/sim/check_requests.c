@@ -1,6 +1,6 @@
 /*
- * check_requests.c: law 4. The same step, item, operation and round always has the same key, and under one
- * key the same method, target and body are sent, whichever node sends them.
+ * check_requests.c: law 4. The same step, item, operation and round always has the same key, and
+ * under one key the same method, target and body are sent, whichever node sends them.
  */
 #include "check.h"
 #include "node.h"
@@ -20,7 +20,8 @@ static uint64_t hash_of(const struct sk_invocation *invocation)
     return sim_hash(hash, invocation->body.data, invocation->body.size);
 }
 
-static void check_name(struct sim_world *world, const struct sk_invocation *invocation, struct sk_str who)
+static void check_name(struct sim_world *world, const struct sk_invocation *invocation,
+                       struct sk_str who)
 {
     struct sim_map *requests = &world->checks->requests;
     struct sk_str *key = sim_map_get(requests, who);
@@ -29,19 +30,22 @@ static void check_name(struct sim_world *world, const struct sk_invocation *invo
         *key = sk_arena_copy(&world->arena, invocation->key);
         sim_map_put(requests, who, key);
     } else if (!sk_str_equal(*key, invocation->key)) {
-        sim_fail(world, "key and request", invocation->saga_id, "%.*s had the key %.*s and now has %.*s",
-                 SK_STR_ARGS(who), SK_STR_ARGS(*key), SK_STR_ARGS(invocation->key));
+        sim_fail(world, "key and request", invocation->saga_id,
+                 "%.*s had the key %.*s and now has %.*s", SK_STR_ARGS(who), SK_STR_ARGS(*key),
+                 SK_STR_ARGS(invocation->key));
     }
 }
 
 void sim_check_request(struct sim_world *world, const struct sk_invocation *invocation)
 {
-    if (invocation->operation == SK_OPERATION_HOOK || invocation->operation == SK_OPERATION_POLL) return;
+    if (invocation->operation == SK_OPERATION_HOOK || invocation->operation == SK_OPERATION_POLL)
+        return;
     char text[1024], name[1024];
-    int size = snprintf(text, sizeof text, "%d %.*s", (int)invocation->operation, SK_STR_ARGS(invocation->key));
-    int name_size = snprintf(name, sizeof name, "%.*s|%.*s|%d|%d|%u", SK_STR_ARGS(invocation->saga_id),
-                             SK_STR_ARGS(invocation->step_id), invocation->item, (int)invocation->operation,
-                             invocation->round);
+    int size = snprintf(text, sizeof text, "%d %.*s", (int)invocation->operation,
+                        SK_STR_ARGS(invocation->key));
+    int name_size = snprintf(name, sizeof name, "%.*s|%.*s|%d|%d|%u",
+                             SK_STR_ARGS(invocation->saga_id), SK_STR_ARGS(invocation->step_id),
+                             invocation->item, (int)invocation->operation, invocation->round);
     struct sk_str key = { text, (size_t)size }, who = { name, (size_t)name_size };
     struct sim_map *requests = &world->checks->requests;
     struct request_seen *seen = sim_map_get(requests, key);
@@ -54,10 +58,12 @@ void sim_check_request(struct sim_world *world, const struct sk_invocation *invo
         return;
     }
     if (!sk_str_equal(seen->who, who)) {
-        sim_fail(world, "key and request", invocation->saga_id, "the key %.*s belongs to %.*s and to %.*s", SK_STR_ARGS(key),
+        sim_fail(world, "key and request", invocation->saga_id,
+                 "the key %.*s belongs to %.*s and to %.*s", SK_STR_ARGS(key),
                  SK_STR_ARGS(seen->who), SK_STR_ARGS(who));
     }
     if (seen->hash != hash_of(invocation)) {
-        sim_fail(world, "key and request", invocation->saga_id, "another request under the key %.*s", SK_STR_ARGS(key));
+        sim_fail(world, "key and request", invocation->saga_id,
+                 "another request under the key %.*s", SK_STR_ARGS(key));
     }
 }

@@ -1,17 +1,18 @@
 /*
- * check_undo.c: laws 5 and 6. At the end the participants' books and the sagas agree: what was applied
- * belongs to a completed saga, or was undone after its last application, or stands in what the saga
- * exempts (nothing declared, `skip`, residue), or in the open list of a failed one.
+ * check_undo.c: laws 5 and 6. At the end the participants' books and the sagas agree: what was
+ * applied belongs to a completed saga, or was undone after its last application, or stands in what
+ * the saga exempts (nothing declared, `skip`, residue), or in the open list of a failed one.
  *
  * Excused, and counted: what an unguarded participant did after its deadline, and what the network
  * repeated after a no (participants.c); no engine could have known of it.
  */
 #include "check.h"
 
-static _Noreturn void fail(struct sim_world *world, const struct sim_unit_book *book, const struct sk_saga *saga,
-                           const char *what)
+static _Noreturn void fail(struct sim_world *world, const struct sim_unit_book *book,
+                           const struct sk_saga *saga, const char *what)
 {
-    sim_fail(world, "undo what may have happened", book->saga_id, "%.*s, item %d, is applied %u and undone %u times; %s (saga %s)",
+    sim_fail(world, "undo what may have happened", book->saga_id,
+             "%.*s, item %d, is applied %u and undone %u times; %s (saga %s)",
              SK_STR_ARGS(book->step_id), book->item, book->applied_count, book->undone_count, what,
              sk_saga_state_name(saga->state));
 }
@@ -25,7 +26,8 @@ static bool has_begun_undoing(const struct sim_row *row)
 }
 
 /* What may stand although the saga was undone. */
-static bool is_exempt(const struct sk_saga *saga, const struct sk_step *step, const struct sk_unit *unit)
+static bool is_exempt(const struct sk_saga *saga, const struct sk_step *step,
+                      const struct sk_unit *unit)
 {
     enum sk_compensation_type type = step->compensation.type;
     if (type == SK_UNDO_NONE || type == SK_UNDO_SKIP) return true;
@@ -38,7 +40,8 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
 {
     uint32_t index = sk_plan_step(saga->plan, book->step_id);
     uint32_t place = book->item < 0 ? 0 : (uint32_t)book->item;
-    if (index == SK_STEP_NONE || place >= saga->steps[index].units_count) fail(world, book, saga, "there is no such step or item");
+    if (index == SK_STEP_NONE || place >= saga->steps[index].units_count)
+        fail(world, book, saga, "there is no such step or item");
     const struct sk_step *step = &saga->plan->steps[index];
     const struct sk_unit *unit = &saga->steps[index].units[place];
     world->checks->judged[SIM_CHECK_UNDO] += 1;
@@ -48,7 +51,8 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
     if (!is_undone_saga && book->undone_count > 0 && !has_begun_undoing(row)) {
         fail(world, book, saga, "it was undone in a saga that went forward");
     }
-    if (!is_undone_saga && unit->state == SK_STEP_COMPLETED && !book->applied_count && !saga->is_forced && step->kind != SK_KIND_WAIT) {
+    if (!is_undone_saga && unit->state == SK_STEP_COMPLETED && !book->applied_count &&
+        !saga->is_forced && step->kind != SK_KIND_WAIT) {
         fail(world, book, saga, "it counts as completed and never happened");
     }
     if (!is_undone_saga || !is_standing || is_exempt(saga, step, unit)) return;

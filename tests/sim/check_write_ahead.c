@@ -1,7 +1,7 @@
 /*
- * check_write_ahead.c: law 2. Nothing leaves a node that depends on an event that is not durable: an
- * invocation has its start event in the store, with the same deadline; what an observer or a client
- * sees of a saga is not ahead of the store.
+ * check_write_ahead.c: law 2. Nothing leaves a node that depends on an event that is not durable:
+ * an invocation has its start event in the store, with the same deadline; what an observer or a
+ * client sees of a saga is not ahead of the store.
  */
 #include "check.h"
 #include "node.h"
@@ -11,7 +11,8 @@ static bool makes_due(uint32_t type, enum sk_operation operation)
     switch (operation) {
     case SK_OPERATION_ACTION:
     case SK_OPERATION_POLL:
-        return type == SK_EVENT_STEP_STARTED || type == SK_EVENT_STEP_RETRYING || type == SK_EVENT_STEP_REDRIVEN;
+        return type == SK_EVENT_STEP_STARTED || type == SK_EVENT_STEP_RETRYING ||
+               type == SK_EVENT_STEP_REDRIVEN;
     case SK_OPERATION_COMPENSATION:
         return type == SK_EVENT_COMPENSATION_STARTED || type == SK_EVENT_COMPENSATION_RETRYING;
     case SK_OPERATION_VERIFY: return type == SK_EVENT_VERIFY_STARTED;
@@ -28,12 +29,15 @@ void sim_check_invocation(struct sim_world *world, const struct sk_invocation *i
     for (uint32_t i = row == NULL ? 0 : row->events_count; i > 0; i--) {
         const struct sk_event_row *event = &row->events[i - 1];
         if (!makes_due(event->type, invocation->operation)) continue;
-        if (event->step != step || event->item != invocation->item || event->attempt != invocation->attempt) continue;
+        if (event->step != step || event->item != invocation->item ||
+            event->attempt != invocation->attempt)
+            continue;
         if (event->round != invocation->round) continue;
         struct sk_event decoded = sim_event_of(event);
         if (decoded.when_ms == invocation->deadline_ms) return;
     }
-    sim_fail(world, "write ahead", invocation->saga_id, "%.*s was sent (attempt %u, deadline %lld) and no durable event says so",
+    sim_fail(world, "write ahead", invocation->saga_id,
+             "%.*s was sent (attempt %u, deadline %lld) and no durable event says so",
              SK_STR_ARGS(invocation->key), invocation->attempt, (long long)invocation->deadline_ms);
 }
 
@@ -45,13 +49,15 @@ void sim_check_seen(struct sim_world *world, const struct sk_saga *saga)
         sim_fail(world, "write ahead", saga->start.id, "it was shown and is not in the store");
     }
     if (saga->seq > sim_row_last(row)->seq) {
-        sim_fail(world, "write ahead", saga->start.id, "it was shown as of event %llu; the store has %llu",
-                 (unsigned long long)saga->seq, (unsigned long long)sim_row_last(row)->seq);
+        sim_fail(world, "write ahead", saga->start.id,
+                 "it was shown as of event %llu; the store has %llu", (unsigned long long)saga->seq,
+                 (unsigned long long)sim_row_last(row)->seq);
     }
     if (saga->seq == sim_row_last(row)->seq) sim_check_live(world, saga);
 }
 
-void sim_check_observed(struct sim_world *world, const struct sk_saga *saga, const struct sk_event *event)
+void sim_check_observed(struct sim_world *world, const struct sk_saga *saga,
+                        const struct sk_event *event)
 {
     const struct sim_row *row = sim_store_row(world->store, saga->start.id);
     world->checks->judged[SIM_CHECK_WRITE_AHEAD] += 1;
@@ -59,7 +65,8 @@ void sim_check_observed(struct sim_world *world, const struct sk_saga *saga, con
                     row->events[event->seq - 1].seq == event->seq &&
                     row->events[event->seq - 1].type == (uint32_t)event->type;
     if (!is_there) {
-        sim_fail(world, "write ahead", saga->start.id, "an observer saw %s (event %llu), which is not in the store",
+        sim_fail(world, "write ahead", saga->start.id,
+                 "an observer saw %s (event %llu), which is not in the store",
                  sk_event_type_name(event->type), (unsigned long long)event->seq);
     }
     if (saga->seq == sim_row_last(row)->seq) sim_check_live(world, saga);

@@ -1,6 +1,6 @@
 /*
- * generate.c: random definitions. They keep the rules of the definition language by construction (so a
- * refusal is a finding), and use every feature that the simulated world can carry out.
+ * generate.c: random definitions. They keep the rules of the definition language by construction
+ * (so a refusal is a finding), and use every feature that the simulated world can carry out.
  *
  * Not here: kinds whose adapter the simulator has none of (grpc, message, task, choreography).
  */
@@ -37,12 +37,13 @@ static void text(struct shape *s, const char *literal)
     sk_buf_append_text(s->out, literal);
 }
 
-/* ---- the graph -------------------------------------------------------------------------------- */
+/* ---- the graph ------------------------------------------------------------------------------- */
 
 static bool is_cut(const struct shape *s, uint32_t step)
 {
     for (uint32_t i = 0; i < s->steps_count; i++) {
-        bool is_related = i == step || (s->ancestors[step] >> i & 1u) != 0 || (s->ancestors[i] >> step & 1u) != 0;
+        bool is_related =
+            i == step || (s->ancestors[step] >> i & 1u) != 0 || (s->ancestors[i] >> step & 1u) != 0;
         if (!is_related && !s->is_async[i] && !s->may_fail[i]) return false;
     }
     return true;
@@ -78,19 +79,23 @@ static bool must_succeed(const struct shape *s, uint32_t step)
     return s->is_forward || step == s->pivot || is_after;
 }
 
-/* ---- pieces of a step ------------------------------------------------------------------------- */
+/* ---- pieces of a step ------------------------------------------------------------------------ */
 
 static void put_retry(struct shape *s, const char *name, bool may_be_none)
 {
-    static const char *const types[] = { "fixed_delay", "exponential_backoff", "linear_backoff", "no_retry" };
+    static const char *const types[] = { "fixed_delay", "exponential_backoff", "linear_backoff",
+                                         "no_retry" };
     uint32_t type = pick(s, may_be_none ? 4 : 3);
     sk_buf_printf(s->out, ",\"%s\":{\"type\":\"%s\"", name, types[type]);
     if (type < 3) {
-        sk_buf_printf(s->out, ",\"max_attempts\":%u,\"initial_delay\":\"%ums\",\"max_delay\":\"%us\"", 1 + pick(s, 4),
-                      100 * pick(s, 20), 2 + pick(s, 6));
+        sk_buf_printf(s->out,
+                      ",\"max_attempts\":%u,\"initial_delay\":\"%ums\",\"max_delay\":\"%us\"",
+                      1 + pick(s, 4), 100 * pick(s, 20), 2 + pick(s, 6));
         if (type == 2) text(s, ",\"increment\":\"500ms\"");
-        if (coin(s, 300)) text(s, ",\"jitter\":true");
-        else if (coin(s, 200)) text(s, ",\"jitter\":\"full\"");
+        if (coin(s, 300))
+            text(s, ",\"jitter\":true");
+        else if (coin(s, 200))
+            text(s, ",\"jitter\":\"full\"");
         if (coin(s, 100)) text(s, ",\"retryable_errors\":[\"timeout\",\"service_unavailable\"]");
         if (coin(s, 60)) text(s, ",\"non_retryable_errors\":[\"http_500\"]");
     }
@@ -99,9 +104,13 @@ static void put_retry(struct shape *s, const char *name, bool may_be_none)
 
 static void put_service(struct shape *s, uint32_t participant, const char *path)
 {
-    sk_buf_printf(s->out, "{\"service\":{\"name\":\"p%u\",\"endpoint\":\"http://p%u\",\"path\":\"/%s\"", participant,
-                  participant, path);
-    if (coin(s, 700)) text(s, ",\"body\":{\"n\":\"{{ .input.n }}\",\"at\":\"{{ .timestamp }}\",\"saga\":\"{{ .saga_id }}\"}");
+    sk_buf_printf(s->out,
+                  "{\"service\":{\"name\":\"p%u\",\"endpoint\":\"http://p%u\",\"path\":\"/%s\"",
+                  participant, participant, path);
+    if (coin(s, 700))
+        text(
+            s,
+            ",\"body\":{\"n\":\"{{ .input.n }}\",\"at\":\"{{ .timestamp }}\",\"saga\":\"{{ .saga_id }}\"}");
     if (coin(s, 100)) text(s, ",\"headers\":{\"x-user\":\"{{ .input.user }}\"}");
     text(s, "}}");
 }
@@ -112,7 +121,9 @@ static void put_action(struct shape *s, uint32_t participant, bool is_function, 
         put_service(s, participant, path);
         return;
     }
-    sk_buf_printf(s->out, "{\"function\":{\"name\":\"f%u\",\"parameters\":{\"n\":\"{{ .input.n }}\"}}}", participant);
+    sk_buf_printf(s->out,
+                  "{\"function\":{\"name\":\"f%u\",\"parameters\":{\"n\":\"{{ .input.n }}\"}}}",
+                  participant);
 }
 
 static void put_compensation(struct shape *s, uint32_t participant, bool is_function)
@@ -134,8 +145,10 @@ static void put_compensation(struct shape *s, uint32_t participant, bool is_func
     if (coin(s, 80)) text(s, ",\"when\":\"completed\"");
     if (coin(s, 80)) text(s, ",\"strategy\":\"best_effort\"");
     if (coin(s, 400)) sk_buf_printf(s->out, ",\"timeout\":\"%us\"", 1 + pick(s, 5));
-    if (coin(s, 300)) put_retry(s, "retry_policy", false);
-    else if (coin(s, 300)) sk_buf_printf(s->out, ",\"max_attempts\":%u", 1 + pick(s, 4));
+    if (coin(s, 300))
+        put_retry(s, "retry_policy", false);
+    else if (coin(s, 300))
+        sk_buf_printf(s->out, ",\"max_attempts\":%u", 1 + pick(s, 4));
     if (coin(s, 200)) {
         uint32_t answer = pick(s, 5);
         sk_buf_printf(s->out, ",\"on_failure\":{\"action\":\"%s\"", answers[answer]);
@@ -200,7 +213,9 @@ static void put_wait(struct shape *s, bool is_async)
 static void put_child(struct shape *s, uint32_t child)
 {
     sk_buf_printf(s->out, "\"type\":\"saga\",\"action\":{\"saga\":{\"definition\":\"d%u\"", child);
-    text(s, ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"user\":\"child\",\"lock\":\"{{ .input.lock }}\"}}}");
+    text(
+        s,
+        ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"user\":\"child\",\"lock\":\"{{ .input.lock }}\"}}}");
     if (coin(s, 300)) text(s, ",\"compensation\":{\"type\":\"automatic\"}");
     if (s->depth <= s->known->depth[child]) s->depth = s->known->depth[child] + 1;
 }
@@ -227,7 +242,8 @@ static void put_dependencies(struct shape *s, uint32_t step)
 
 static void put_step(struct shape *s, uint32_t step)
 {
-    sk_buf_printf(s->out, "%s{\"id\":\"s%u\",\"name\":\"Step %u\",", step > 0 ? "," : "", step, step);
+    sk_buf_printf(s->out, "%s{\"id\":\"s%u\",\"name\":\"Step %u\",", step > 0 ? "," : "", step,
+                  step);
     uint32_t kind = pick(s, 100), child = kind >= 93 ? draw_child(s) : SIM_DEFINITIONS_MAX;
     if (step == s->pivot || kind < 85 || (kind >= 93 && child == SIM_DEFINITIONS_MAX)) {
         put_call(s, step);
@@ -240,20 +256,22 @@ static void put_step(struct shape *s, uint32_t step)
     if (s->is_async[step]) text(s, ",\"async\":true");
     if (s->may_fail[step]) text(s, ",\"continue_on_error\":true");
     if (step == s->pivot) text(s, ",\"pivot\":true");
-    if (step != s->pivot && coin(s, 80)) text(s, ",\"condition\":{\"expression\":\"$input.n > 4\"}");
+    if (step != s->pivot && coin(s, 80))
+        text(s, ",\"condition\":{\"expression\":\"$input.n > 4\"}");
     text(s, "}");
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void put_saga(struct shape *s)
 {
-    sk_buf_printf(s->out, "\"saga\":{\"id\":\"d%u\",\"name\":\"Definition %u\",\"version\":\"1\"", s->known->count,
-                  s->known->count);
+    sk_buf_printf(s->out, "\"saga\":{\"id\":\"d%u\",\"name\":\"Definition %u\",\"version\":\"1\"",
+                  s->known->count, s->known->count);
     if (coin(s, 300)) sk_buf_printf(s->out, ",\"timeout\":\"%us\"", 10 + pick(s, 50));
     if (s->is_forward) text(s, ",\"recovery\":\"forward\"");
     if (coin(s, 150) && !s->known->has_no_messages) {
-        text(s, coin(s, 500) ? ",\"lock_keys\":[\"k-{{ .input.lock }}\"]" : ",\"lock_keys\":[\"k-1\",\"k-{{ .input.lock }}\"]");
+        text(s, coin(s, 500) ? ",\"lock_keys\":[\"k-{{ .input.lock }}\"]"
+                             : ",\"lock_keys\":[\"k-1\",\"k-{{ .input.lock }}\"]");
         if (coin(s, 500)) text(s, ",\"lock_timeout\":\"8s\"");
         if (coin(s, 200)) text(s, ",\"lock_on_failed\":\"hold\"");
     }
@@ -261,7 +279,8 @@ static void put_saga(struct shape *s)
     if (coin(s, 500)) put_retry(s, "global_retry_policy", false);
     if (coin(s, 500)) {
         static const char *const strategies[] = { "sequential", "parallel", "best_effort" };
-        sk_buf_printf(s->out, ",\"global_compensation\":{\"strategy\":\"%s\"}", strategies[pick(s, 5) * 2 / 4]);
+        sk_buf_printf(s->out, ",\"global_compensation\":{\"strategy\":\"%s\"}",
+                      strategies[pick(s, 5) * 2 / 4]);
     }
 }
 
@@ -280,9 +299,16 @@ void sim_generate_definition(struct sim_generated *known, struct sim_rng *rng, s
     known->count += 1;
 }
 
-void sim_generate_input(struct sim_rng *rng, struct sk_buf *out)
+void sim_generate_input(struct sim_rng *rng, uint32_t long_lists, struct sk_buf *out)
 {
     static const char *const lists[] = { "[]", "[1]", "[1,\"two\"]", "[1,2,3]", "[{\"a\":1},2,3,4]" };
-    sk_buf_printf(out, "{\"n\":%u,\"list\":%s,\"user\":\"u%u\",\"lock\":%u}", sim_below(rng, 10),
-                  lists[sim_below(rng, 5)], sim_below(rng, 100), sim_below(rng, 4));
+    sk_buf_printf(out, "{\"n\":%u,\"user\":\"u%u\",\"lock\":%u,\"list\":", sim_below(rng, 10), sim_below(rng, 100),
+                  sim_below(rng, 4));
+    if (sim_chance(rng, long_lists)) {
+        uint32_t count = 40 + sim_below(rng, 100);
+        for (uint32_t i = 0; i < count; i++) sk_buf_printf(out, "%c%u", i == 0 ? '[' : ',', i);
+        sk_buf_append_text(out, "]}");
+    } else {
+        sk_buf_printf(out, "%s}", lists[sim_below(rng, 5)]);
+    }
 }

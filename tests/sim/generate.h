@@ -1,4 +1,5 @@
-/* generate.h: random definitions, as JSON text that goes through the whole reader, and random inputs. */
+/* generate.h: random definitions, as JSON text that goes through the whole reader, and random
+ * inputs. */
 #ifndef SIM_GENERATE_H
 #define SIM_GENERATE_H
 
@@ -17,6 +18,7 @@ struct sim_generated {
 
 /* Appends definition "d<count>" and counts it. */
 void sim_generate_definition(struct sim_generated *known, struct sim_rng *rng, struct sk_buf *out);
-void sim_generate_input(struct sim_rng *rng, struct sk_buf *out);
+/* `long_lists` permille get a list of up to 140 items. */
+void sim_generate_input(struct sim_rng *rng, uint32_t long_lists, struct sk_buf *out);
 
 #endif

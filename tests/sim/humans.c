@@ -1,11 +1,12 @@
 /*
- * humans.c: the calm phase. Somebody looks at everything that waits for a person and does the usual:
- * resumes what is suspended, retries what is parked or failed, gives the signals that are awaited. The
- * round ends when every saga is over, all messages are delivered and all clients have their answers.
+ * humans.c: the calm phase. Somebody looks at everything that waits for a person and does the
+ * usual: resumes what is suspended, retries what is parked or failed, gives the signals that are
+ * awaited. The round ends when every saga is over, all messages are delivered and all clients have
+ * their answers.
  */
+#include "base/limits.h"
 #include "check.h"
 #include "node.h"
-#include "base/limits.h"
 #include "participants.h"
 #include "workload.h"
 
@@ -30,7 +31,8 @@ static bool retry_failed(struct humans *humans, const struct sim_row *row)
 }
 
 /* A no that stays a no is not retried for ever: after a few times the step is skipped. */
-static uint32_t repair_command(struct humans *humans, const struct sim_row *row, uint32_t step, int32_t item)
+static uint32_t repair_command(struct humans *humans, const struct sim_row *row, uint32_t step,
+                               int32_t item)
 {
     char text[SK_ID_SIZE_MAX * 2 + 32];
     int size = snprintf(text, sizeof text, "%.*s#%u#%d", SK_STR_ARGS(row->head.id), step, item);
@@ -40,8 +42,8 @@ static uint32_t repair_command(struct humans *humans, const struct sim_row *row,
     return count < RETRIES_OF_PARKED ? SK_COMMAND_RETRY : SK_COMMAND_SKIP_STEP;
 }
 
-static void repair_unit(struct humans *humans, const struct sim_row *row, const struct sk_saga *saga, uint32_t step,
-                        uint32_t index)
+static void repair_unit(struct humans *humans, const struct sim_row *row,
+                        const struct sk_saga *saga, uint32_t step, uint32_t index)
 {
     struct sim_world *world = humans->world;
     const struct sk_unit *unit = &saga->steps[step].units[index];
@@ -51,8 +53,10 @@ static void repair_unit(struct humans *humans, const struct sim_row *row, const 
         world->load->counts.repairs += 1;
     } else if (unit->action.state == SK_CALL_PENDING && unit->action.what == SK_FOR_SIGNAL) {
         (void)sim_signal(world, row->head.id);
-    } else if (unit->action.state == SK_CALL_PAUSED && unit->has_warned && unit->action.attempt > ATTEMPTS_SEEN) {
-        (void)sim_operate(world, row->head.id, SK_COMMAND_SKIP_STEP, step, item); /* a pivot refused for ever */
+    } else if (unit->action.state == SK_CALL_PAUSED && unit->has_warned &&
+               unit->action.attempt > ATTEMPTS_SEEN) {
+        (void)sim_operate(world, row->head.id, SK_COMMAND_SKIP_STEP, step,
+                          item); /* a pivot refused for ever */
     }
 }
 
@@ -69,7 +73,8 @@ static void repair(struct humans *humans, const struct sim_row *row)
         for (uint32_t k = 0; k < saga.steps[i].units_count; k++) {
             repair_unit(humans, row, &saga, i, k);
         }
-        if (saga.plan->steps[i].wait.kind == SK_WAIT_SIGNAL && saga.steps[i].state == SK_STEP_WAITING) {
+        if (saga.plan->steps[i].wait.kind == SK_WAIT_SIGNAL &&
+            saga.steps[i].state == SK_STEP_WAITING) {
             (void)sim_signal(humans->world, row->head.id);
         }
     }
@@ -99,7 +104,8 @@ static void on_round(void *context)
     uint32_t waiting = 0;
     for (struct sim_row *row = world->store->first; row != NULL; row = row->next) {
         if (row->is_removed || row->head.is_lock) continue;
-        bool is_over = sk_saga_state_is_end((enum sk_saga_state)row->head.state) && row->head.open == 0;
+        bool is_over =
+            sk_saga_state_is_end((enum sk_saga_state)row->head.state) && row->head.open == 0;
         if (row->head.state == SK_SAGA_FAILED) {
             if (retry_failed(humans, row)) waiting += 1;
         } else if (!is_over) {
@@ -107,7 +113,8 @@ static void on_round(void *context)
             repair(humans, row);
         }
     }
-    bool is_quiet = waiting == 0 && are_clients_done(world->load) && are_messages_delivered(world->store);
+    bool is_quiet =
+        waiting == 0 && are_clients_done(world->load) && are_messages_delivered(world->store);
     humans->quiet_rounds = is_quiet ? humans->quiet_rounds + 1 : 0;
     humans->rounds += 1;
     if (humans->quiet_rounds >= 3) {
@@ -124,6 +131,7 @@ void sim_humans_begin(struct sim_world *world)
     sim_map_init(&humans->retried, &world->arena);
     /* The clocks are put right too: one that is off by more than an attempt's limit would let its
      * participant's guard refuse for ever. */
-    for (uint32_t i = 0; i < SIM_PARTICIPANTS; i++) world->books->participants[i].clock_offset_ms = 0;
+    for (uint32_t i = 0; i < SIM_PARTICIPANTS; i++)
+        world->books->participants[i].clock_offset_ms = 0;
     sim_after(world, 15 * SIM_S, on_round, humans);
 }

@@ -1,10 +1,11 @@
 /*
  * main.c: skald-sim: simulates worlds until told to stop, and ends with 1 at the first broken law.
  *
- *   skald-sim --seed N [--sagas K]      world N, and the following ones until K sagas were simulated
- *   skald-sim --seeds A..B              those worlds
+ *   skald-sim --seed N [--sagas K]      world N, and the following ones until K sagas were
+ *   simulated skald-sim --seeds A..B              those worlds
  *   skald-sim --seconds S [--from N]    fresh worlds for so long
- *   skald-sim --total K --state FILE    K sagas in all, going on where FILE says the last run stopped
+ *   skald-sim --total K --state FILE    K sagas in all, going on where FILE says the last run
+ *   stopped
  */
 #include "run.h"
 
@@ -35,28 +36,30 @@ static double clock_s(void)
 
 static int usage(const char *problem)
 {
-    fprintf(stderr,
-            "skald-sim: %s\n"
-            "  --seed N [--sagas K]     world N and the following ones, until K sagas were simulated\n"
-            "  --seeds A..B             those worlds\n"
-            "  --seconds S [--from N]   fresh worlds for so long\n"
-            "  --total K --state FILE   K sagas in all, resumable\n"
-            "  --trace                  prints everything that happens (with --seed)\n"
-            "  --check-determinism      runs each world twice and compares the traces\n"
-            "  --jobs J                 so many processes at once\n",
-            problem);
+    fprintf(
+        stderr,
+        "skald-sim: %s\n"
+        "  --seed N [--sagas K]     world N and the following ones, until K sagas were simulated\n"
+        "  --seeds A..B             those worlds\n"
+        "  --seconds S [--from N]   fresh worlds for so long\n"
+        "  --total K --state FILE   K sagas in all, resumable\n"
+        "  --trace                  prints everything that happens (with --seed)\n"
+        "  --check-determinism      runs each world twice and compares the traces\n"
+        "  --jobs J                 so many processes at once\n",
+        problem);
     return 2;
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
-static void progress(const struct arguments *a, const struct sim_totals *totals, double start_s, double *last_s)
+static void progress(const struct arguments *a, const struct sim_totals *totals, double start_s,
+                     double *last_s)
 {
     double now_s = clock_s();
     if (a->is_quiet || now_s - *last_s < 10) return;
     *last_s = now_s;
-    printf("%8.0f s  %" PRIu64 " seeds  %" PRIu64 " sagas  %.0f sagas/s\n", now_s - start_s, totals->seeds, totals->sagas,
-           (double)totals->sagas / (now_s - start_s));
+    printf("%8.0f s  %" PRIu64 " seeds  %" PRIu64 " sagas  %.0f sagas/s\n", now_s - start_s,
+           totals->seeds, totals->sagas, (double)totals->sagas / (now_s - start_s));
     fflush(stdout);
 }
 
@@ -72,7 +75,8 @@ static void save(const struct arguments *a, uint64_t next_seed, uint64_t sagas)
 }
 
 /* Seeds first, first + stride, …; adds to `totals`. */
-static void run_seeds(const struct arguments *a, uint64_t first, uint64_t stride, struct sim_totals *totals)
+static void run_seeds(const struct arguments *a, uint64_t first, uint64_t stride,
+                      struct sim_totals *totals)
 {
     double start_s = clock_s(), last_s = start_s, saved_s = start_s;
     for (uint64_t seed = first; a->last == 0 || seed <= a->last; seed += stride) {
@@ -109,7 +113,8 @@ static int run_jobs(const struct arguments *a, struct sim_totals *totals)
     for (uint32_t j = 0; j < a->jobs; j++) {
         struct sim_totals mine;
         int code = 0;
-        if (read(pipes[j][0], &mine, sizeof mine) == (ssize_t)sizeof mine) sim_totals_add(totals, &mine);
+        if (read(pipes[j][0], &mine, sizeof mine) == (ssize_t)sizeof mine)
+            sim_totals_add(totals, &mine);
         (void)waitpid(children[j], &code, 0);
         if (code != 0) status = 1;
         close(pipes[j][0]);
@@ -117,33 +122,38 @@ static int run_jobs(const struct arguments *a, struct sim_totals *totals)
     return status;
 }
 
-/* ---- the verdict ------------------------------------------------------------------------------ */
+/* ---- the verdict ----------------------------------------------------------------------------- */
 
 static void print_counts(const struct sim_totals *t)
 {
     printf("judged:");
     for (uint32_t i = 0; i < SIM_CHECKERS_COUNT; i++) {
-        printf("%s %s %" PRIu64, i > 0 ? "," : "", sim_checker_name((enum sim_checker)i), t->judged[i]);
+        printf("%s %s %" PRIu64, i > 0 ? "," : "", sim_checker_name((enum sim_checker)i),
+               t->judged[i]);
     }
     printf("\nended:");
     for (uint32_t i = 1; i < SK_SAGA_STATES_COUNT; i++) {
-        if (t->ends[i] > 0) printf(" %s %" PRIu64, sk_saga_state_name((enum sk_saga_state)i), t->ends[i]);
+        if (t->ends[i] > 0)
+            printf(" %s %" PRIu64, sk_saga_state_name((enum sk_saga_state)i), t->ends[i]);
     }
-    printf("; excused %" PRIu64 "\nparts: done %" PRIu64 " passing %" PRIu64 " not-known %" PRIu64 " fenced %" PRIu64
-           " refused %" PRIu64 " broken %" PRIu64 "; events %" PRIu64 ", requests %" PRIu64 ", commands %" PRIu64 "\n",
-           t->excused, t->results[SK_PART_DONE], t->results[SK_PART_PASSING], t->results[SK_PART_NOT_KNOWN],
-           t->results[SK_PART_FENCED], t->results[SK_PART_REFUSED], t->results[SK_PART_BROKEN], t->events, t->visits,
-           t->commands);
+    printf("; excused %" PRIu64 "\nparts: done %" PRIu64 " passing %" PRIu64 " not-known %" PRIu64
+           " fenced %" PRIu64 " refused %" PRIu64 " broken %" PRIu64 "; events %" PRIu64
+           ", requests %" PRIu64 ", commands %" PRIu64 "\n",
+           t->excused, t->results[SK_PART_DONE], t->results[SK_PART_PASSING],
+           t->results[SK_PART_NOT_KNOWN], t->results[SK_PART_FENCED], t->results[SK_PART_REFUSED],
+           t->results[SK_PART_BROKEN], t->events, t->visits, t->commands);
 }
 
 static void print_unseen(const struct sim_totals *t)
 {
-    static const uint32_t beyond[] = { SK_EVENT_HOOK_STARTED, SK_EVENT_HOOK_COMPLETED, SK_EVENT_HOOK_FAILED };
+    static const uint32_t beyond[] = { SK_EVENT_HOOK_STARTED, SK_EVENT_HOOK_COMPLETED,
+                                       SK_EVENT_HOOK_FAILED };
     const char *before = "event types never seen: ";
     for (uint32_t type = 0; type < SK_EVENT_TYPES_MAX; type++) {
         if (!sk_event_type_known(type) || t->events_by_type[type] > 0) continue;
         bool is_beyond = false;
-        for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++) is_beyond = is_beyond || beyond[i] == type;
+        for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++)
+            is_beyond = is_beyond || beyond[i] == type;
         if (is_beyond) continue;
         printf("%s%s", before, sk_event_type_name((enum sk_event_type)type));
         before = ", ";
@@ -158,18 +168,20 @@ static int verdict(const struct arguments *a, const struct sim_totals *t, double
     print_counts(t);
     if (t->sagas > 2000) print_unseen(t);
     for (uint32_t i = 0; i < SIM_CHECKERS_COUNT; i++) {
-        bool is_required = t->seeds >= 50 || i == SIM_CHECK_WRITE_AHEAD || i == SIM_CHECK_LIVENESS || i == SIM_CHECK_OWNER;
+        bool is_required = t->seeds >= 50 || i == SIM_CHECK_WRITE_AHEAD ||
+                           i == SIM_CHECK_LIVENESS || i == SIM_CHECK_OWNER;
         if (t->judged[i] > 0 || !is_required) continue;
         printf("FAIL checker \"%s\" never ran\n", sim_checker_name((enum sim_checker)i));
         status = 1;
     }
-    printf("%s: %" PRIu64 " sagas in %" PRIu64 " worlds from seed %" PRIu64 ", %" PRIu64 " of them twice; %.1f s, %.0f sagas/s\n",
+    printf("%s: %" PRIu64 " sagas in %" PRIu64 " worlds from seed %" PRIu64 ", %" PRIu64
+           " of them twice; %.1f s, %.0f sagas/s\n",
            status == 0 ? "clean" : "FAILED", t->sagas, t->seeds, a->first, t->twice, seconds,
            (double)t->sagas / (seconds > 0.001 ? seconds : 0.001));
     return status;
 }
 
-/* ---- arguments -------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static bool number(const char *text, uint64_t *out)
 {
@@ -181,10 +193,12 @@ static bool range(const char *text, uint64_t *first, uint64_t *last)
     struct sk_str s = sk_str_of(text);
     size_t dots = sk_str_find(s, '.');
     if (dots + 2 >= s.size || s.data[dots + 1] != '.') return false;
-    return sk_str_to_u64(sk_str_sub(s, 0, dots), first) && sk_str_to_u64(sk_str_sub(s, dots + 2, s.size - dots - 2), last);
+    return sk_str_to_u64(sk_str_sub(s, 0, dots), first) &&
+           sk_str_to_u64(sk_str_sub(s, dots + 2, s.size - dots - 2), last);
 }
 
-static bool read_argument(struct arguments *a, const char *name, const char *value, bool *takes_value)
+static bool read_argument(struct arguments *a, const char *name, const char *value,
+                          bool *takes_value)
 {
     uint64_t n = 0;
     *takes_value = false;
@@ -225,18 +239,22 @@ int main(int argc, char **argv)
     struct sim_totals totals = { 0 };
     for (int i = 1; i < argc; i++) {
         bool takes_value = false;
-        if (!read_argument(&a, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &takes_value)) return usage(argv[i]);
+        if (!read_argument(&a, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &takes_value))
+            return usage(argv[i]);
         if (takes_value) i++;
     }
     if (a.sagas > 0) a.is_one = false;
     if (!a.has_first && a.seconds <= 0 && a.sagas == 0) return usage("what shall be simulated?");
-    if (!a.has_first) a.first = (uint64_t)time(NULL) * 1000000u + (uint64_t)getpid() % 1000u * 1000u;
+    if (!a.has_first)
+        a.first = (uint64_t)time(NULL) * 1000000u + (uint64_t)getpid() % 1000u * 1000u;
     resume(&a, &totals);
     double start_s = clock_s();
     uint64_t before = totals.sagas;
     int status = 0;
-    if (a.jobs > 1) status = run_jobs(&a, &totals);
-    else if (a.sagas == 0 || totals.sagas < a.sagas) run_seeds(&a, a.first, 1, &totals);
+    if (a.jobs > 1)
+        status = run_jobs(&a, &totals);
+    else if (a.sagas == 0 || totals.sagas < a.sagas)
+        run_seeds(&a, a.first, 1, &totals);
     if (status != 0) return 1;
     save(&a, a.first + totals.seeds, totals.sagas);
     totals.sagas -= before;

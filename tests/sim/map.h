@@ -1,4 +1,5 @@
-/* map.h: text → pointer, for the world's tables. Memory comes from the world's arena; nothing is removed. */
+/* map.h: text → pointer, for the world's tables. Memory comes from the world's arena; nothing is
+ * removed. */
 #ifndef SIM_MAP_H
 #define SIM_MAP_H
 

@@ -1,12 +1,14 @@
 /*
  * node.c: lives and deaths of the nodes, and who is told to own which shard.
  *
- *   N1  A crash forgets everything of the node's memory (sk_engine_free) and decides what was on its way
- *       to the disk (T3); it comes back after a while, under the same name, with the same token key.
- *   N2  A paused node does nothing and then goes on as if no time had passed: it believes it owns what it
- *       owned.
- *   N3  With several nodes, the world says who owns a shard (sk_engine_own), again and again: a take may
- *       have failed. It moves shards at random, and away from nodes that are down or paused.
+ *   N1  A crash forgets everything of the node's memory (sk_engine_free) and decides what was on
+ *       its way to the disk (T3); it comes back after a while, under the same name, with the same
+ *       token key.
+ *   N2  A paused node does nothing and then goes on as if no time had passed: it believes it owns
+ *       what it owned.
+ *   N3  With several nodes, the world says who owns a shard (sk_engine_own), again and again: a
+ *       take may have failed. It moves shards at random, and away from nodes that are down or
+ *       paused.
  */
 #include "node.h"
 
@@ -34,11 +36,12 @@ static struct placement *placement_of(struct sim_world *world)
 
 struct sim_node *sim_node_for(struct sim_world *world, uint32_t shard)
 {
-    struct sim_node *node = world->nodes[placement_of(world)->owner[shard] % world->profile.nodes_count];
+    struct sim_node *node =
+        world->nodes[placement_of(world)->owner[shard] % world->profile.nodes_count];
     return sim_node_answers(node) ? node : NULL;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void on_event(void *context, const struct sk_saga *saga, const struct sk_event *event)
 {
@@ -48,20 +51,29 @@ static void on_event(void *context, const struct sk_saga *saga, const struct sk_
 
 static void on_notice(void *context, struct sk_str what, struct sk_str json)
 {
+    static const char *const bugs[] = { "saga.stalled", "saga.unreadable", "message.damaged" };
     struct sim_node *node = context;
-    (void)json;
     sim_note(node->world, "notice", node->index, 0, what);
+    for (size_t i = 0; i < sizeof bugs / sizeof bugs[0]; i++) {
+        if (!sk_str_is(what, bugs[i])) continue;
+        sim_fail(node->world, "every saga ends", node->stalled, "node %u says %s: %.*s", node->index, bugs[i],
+                 SK_STR_ARGS(json));
+    }
+    /* A store that could not be reopened: whoever runs the process starts it anew. */
+    if (sk_str_is(what, "store.broken")) sim_node_crash(node, SIM_S);
 }
 
 static void on_opened(void *context, enum skald_status status, const skald_error *error)
 {
     struct sim_node *node = context;
-    sim_note(node->world, "node-open", node->index, (uint64_t)(int64_t)status, sk_str_of(node->name));
+    sim_note(node->world, "node-open", node->index, (uint64_t)(int64_t)status,
+             sk_str_of(node->name));
     if (status == SKALD_OK) {
         node->is_ready = true;
         return;
     }
-    sim_note(node->world, "open-failed", node->index, 0, sk_str_of(error != NULL ? error->message : ""));
+    sim_note(node->world, "open-failed", node->index, 0,
+             sk_str_of(error != NULL ? error->message : ""));
     sim_node_crash(node, SIM_S);
 }
 
@@ -100,7 +112,8 @@ static void start_node(void *context)
     sim_handle_init(&node->handle, node->world->store, node);
     sim_invoker_init(&node->invoker, node);
     if (sk_engine_new(&options, &node->engine, &error) != SKALD_OK) {
-        sim_fail(node->world, "simulator", (struct sk_str){ 0 }, "sk_engine_new: %s", error.message);
+        sim_fail(node->world, "simulator", (struct sk_str){ 0 }, "sk_engine_new: %s",
+                 error.message);
     }
     sk_engine_open(node->engine, on_opened, node);
 }
@@ -132,7 +145,7 @@ void sim_node_pause(struct sim_node *node, int64_t for_us)
     node->paused_until_us = node->world->now_us + for_us;
 }
 
-/* ---- faults ----------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static int64_t gap(struct sim_node *node, int64_t mean_us)
 {
@@ -151,12 +164,35 @@ static void fault_crash(void *context)
     sim_after(world, gap(node, world->profile.crash_gap_us), fault_crash, node);
 }
 
+/* Graceful: what is decided becomes durable, then the process ends and comes back. */
+static void on_stopped(void *context, enum skald_status status, const skald_error *error)
+{
+    struct sim_node *node = context;
+    (void)error;
+    sim_note(node->world, "stopped", node->index, (uint64_t)(int64_t)status, sk_str_of(node->name));
+    sim_node_crash(node, 200 * SIM_MS);
+}
+
+static void fault_stop(void *context)
+{
+    struct sim_node *node = context;
+    struct sim_world *world = node->world;
+    if (world->is_calm) return;
+    if (sim_node_answers(node)) {
+        node->is_ready = false;
+        sim_note(world, "stop", node->index, node->life, sk_str_of(node->name));
+        sk_engine_stop(node->engine, sim_between(&world->faults, 0, 3000), on_stopped, node);
+    }
+    sim_after(world, gap(node, world->profile.stop_gap_us), fault_stop, node);
+}
+
 static void fault_pause(void *context)
 {
     struct sim_node *node = context;
     struct sim_world *world = node->world;
     if (world->is_calm) return;
-    if (sim_node_answers(node)) sim_node_pause(node, sim_between(&world->faults, 100 * SIM_MS, 15 * SIM_S));
+    if (sim_node_answers(node))
+        sim_node_pause(node, sim_between(&world->faults, 100 * SIM_MS, 15 * SIM_S));
     sim_after(world, gap(node, world->profile.pause_gap_us), fault_pause, node);
 }
 
@@ -166,12 +202,15 @@ static void schedule_faults(struct sim_node *node)
     if (world->profile.crash_gap_us > 0) {
         sim_after(world, gap(node, world->profile.crash_gap_us), fault_crash, node);
     }
+    if (world->profile.stop_gap_us > 0) {
+        sim_after(world, gap(node, world->profile.stop_gap_us), fault_stop, node);
+    }
     if (world->profile.pause_gap_us > 0) {
         sim_after(world, gap(node, world->profile.pause_gap_us), fault_pause, node);
     }
 }
 
-/* ---- who owns what ---------------------------------------------------------------------------- */
+/* ---- who owns what --------------------------------------------------------------------------- */
 
 static struct sim_node *other_node(struct sim_world *world, const struct sim_node *not_this)
 {
@@ -223,7 +262,7 @@ static void on_move(void *context)
     sim_after(world, gap(world->nodes[0], world->profile.move_gap_us), on_move, placement);
 }
 
-/* ---- all -------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 void sim_nodes_init(struct sim_world *world)
 {
@@ -247,7 +286,8 @@ void sim_nodes_init(struct sim_world *world)
         placement->owner[s] = world->profile.is_split ? s % world->profile.nodes_count : 0;
     }
     if (world->profile.nodes_count > 1) sim_after(world, 100 * SIM_MS, on_placement, placement);
-    if (world->profile.move_gap_us > 0) sim_after(world, world->profile.move_gap_us, on_move, placement);
+    if (world->profile.move_gap_us > 0)
+        sim_after(world, world->profile.move_gap_us, on_move, placement);
 }
 
 void sim_nodes_calm(struct sim_world *world)
@@ -267,5 +307,7 @@ void sim_nodes_release(struct sim_world *world)
         node->life += 1;
         sk_engine_free(node->engine);
         node->engine = NULL;
+        if (node->runtime.timers_count == 0) continue;
+        sim_fail(world, "simulator", (struct sk_str){ 0 }, "%u timers are left of a freed engine", node->runtime.timers_count);
     }
 }

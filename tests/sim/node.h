@@ -1,6 +1,6 @@
 /*
- * node.h: one process of the simulated world: its engine, its runtime, its handle of the store, its way
- * to the participants. It lives, crashes (all memory is lost), is paused and wakes.
+ * node.h: one process of the simulated world: its engine, its runtime, its handle of the store, its
+ * way to the participants. It lives, crashes (all memory is lost), is paused and wakes.
  */
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
@@ -37,6 +37,7 @@ struct sim_node {
     int64_t clock_offset_ms;
     uint32_t starts_count;
     int64_t down_us;
+    struct sk_str stalled;   /* the saga of the last line of the log */
     struct placement *placement;
     struct sim_runtime runtime;
     struct sim_invoker invoker;

@@ -1,4 +1,5 @@
-/* operators.c: cancels, suspensions, retries, skips, force and signals, at any moment, some of them twice. */
+/* operators.c: cancels, suspensions, retries, skips, force and signals, at any moment, some of them
+ * twice. */
 #include "check.h"
 #include "node.h"
 #include "workload.h"
@@ -30,8 +31,9 @@ static void check_recorded(const struct operation *op)
         struct sk_event event = sim_event_of(&row->events[i]);
         if (sk_str_equal(event.extra, op->command_id)) return;
     }
-    sim_fail(op->world, "acknowledged starts", op->saga_id, "%s %.*s was acknowledged and is not in the history",
-             sk_command_name(op->kind), SK_STR_ARGS(op->command_id));
+    sim_fail(op->world, "acknowledged starts", op->saga_id,
+             "%s %.*s was acknowledged and is not in the history", sk_command_name(op->kind),
+             SK_STR_ARGS(op->command_id));
 }
 
 static void on_operated(void *context, const struct sk_reply *reply)
@@ -48,7 +50,8 @@ static void on_operated(void *context, const struct sk_reply *reply)
 static bool give(struct operation *op)
 {
     struct sim_world *world = op->world;
-    struct sim_node *node = sim_node_for(world, (uint32_t)(sk_hash_id(op->saga_id) % world->profile.shards_count));
+    struct sim_node *node =
+        sim_node_for(world, (uint32_t)(sk_hash_id(op->saga_id) % world->profile.shards_count));
     if (node == NULL) return false;
     struct sk_command command = {
         .kind = op->kind,
@@ -68,8 +71,8 @@ static bool give(struct operation *op)
     return true;
 }
 
-static struct operation *operation_new(struct sim_world *world, struct sk_str saga_id, enum sk_command_kind kind,
-                                       uint32_t step)
+static struct operation *operation_new(struct sim_world *world, struct sk_str saga_id,
+                                       enum sk_command_kind kind, uint32_t step)
 {
     struct operation *op = SK_ARENA_NEW(&world->arena, struct operation);
     char text[32];
@@ -80,7 +83,8 @@ static struct operation *operation_new(struct sim_world *world, struct sk_str sa
     return op;
 }
 
-bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, uint32_t step, int32_t item)
+bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, uint32_t step,
+                 int32_t item)
 {
     struct operation *op = operation_new(world, saga_id, (enum sk_command_kind)kind, step);
     op->item = item;
@@ -92,7 +96,7 @@ bool sim_signal(struct sim_world *world, struct sk_str saga_id)
     return give(operation_new(world, saga_id, SK_COMMAND_SIGNAL, SK_STEP_NONE));
 }
 
-/* ---- interference ----------------------------------------------------------------------------- */
+/* ---- interference ---------------------------------------------------------------------------- */
 
 static void on_operation(void *context)
 {
@@ -112,10 +116,14 @@ static void on_operation(void *context)
 
 void sim_operators_plan(struct sim_start *start)
 {
-    static const struct { enum sk_command_kind kind; uint32_t weight; bool has_step; } kinds[] = {
-        { SK_COMMAND_CANCEL, 400, false },       { SK_COMMAND_SUSPEND, 200, false },
-        { SK_COMMAND_RETRY, 120, true },         { SK_COMMAND_SKIP_STEP, 80, true },
-        { SK_COMMAND_FORCE_CANCEL, 80, false },  { SK_COMMAND_FORCE_COMPLETE, 40, false },
+    static const struct {
+        enum sk_command_kind kind;
+        uint32_t weight;
+        bool has_step;
+    } kinds[] = {
+        { SK_COMMAND_CANCEL, 400, false },      { SK_COMMAND_SUSPEND, 200, false },
+        { SK_COMMAND_RETRY, 120, true },        { SK_COMMAND_SKIP_STEP, 80, true },
+        { SK_COMMAND_FORCE_CANCEL, 80, false }, { SK_COMMAND_FORCE_COMPLETE, 40, false },
         { SK_COMMAND_SIGNAL, 80, false },
     };
     struct sim_world *world = start->world;
@@ -127,9 +135,10 @@ void sim_operators_plan(struct sim_start *start)
     for (uint32_t n = 0; n < 3 && sim_chance(rng, world->profile.commands); n++) {
         uint32_t dice = sim_below(rng, 1000), i = 0;
         while (dice >= kinds[i].weight) dice -= kinds[i++].weight;
-        uint32_t step = kinds[i].has_step && sim_chance(rng, 700) ? sim_below(rng, 3) : SK_STEP_NONE;
+        uint32_t step =
+            kinds[i].has_step && sim_chance(rng, 700) ? sim_below(rng, 3) : SK_STEP_NONE;
         if (kinds[i].kind == SK_COMMAND_SKIP_STEP && step == SK_STEP_NONE) step = 0;
-        sim_after(world, sim_between(rng, 0, sim_chance(rng, 500) ? SIM_S : 20 * SIM_S), on_operation,
-                  operation_new(world, start->saga_id, kinds[i].kind, step));
+        sim_after(world, sim_between(rng, 0, sim_chance(rng, 500) ? SIM_S : 20 * SIM_S),
+                  on_operation, operation_new(world, start->saga_id, kinds[i].kind, step));
     }
 }

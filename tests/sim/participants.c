@@ -63,7 +63,8 @@ static struct sim_unit_book *unit_of(struct sim_books *books, const struct sim_r
     return unit;
 }
 
-static struct sim_key_book *key_of(struct sim_books *books, struct sim_unit_book *unit, struct sk_str key)
+static struct sim_key_book *key_of(struct sim_books *books, struct sim_unit_book *unit,
+                                   struct sk_str key)
 {
     for (struct sim_key_book *book = unit->keys; book != NULL; book = book->next) {
         if (sk_str_equal(book->key, key)) return book;
@@ -75,21 +76,27 @@ static struct sim_key_book *key_of(struct sim_books *books, struct sim_unit_book
     return book;
 }
 
-static void log_visit(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request,
-                      const char *what)
+static void log_visit(struct sim_books *books, struct sim_unit_book *unit,
+                      const struct sim_request *request, const char *what)
 {
     struct sim_visit *visit = SK_ARENA_NEW(&books->world->arena, struct sim_visit);
-    *visit = (struct sim_visit){ books->world->now_us, request->operation, request->attempt, request->round, what, NULL };
-    if (unit->visits_last != NULL) unit->visits_last->next = visit;
-    else unit->visits = visit;
+    *visit = (struct sim_visit){
+        books->world->now_us, request->operation, request->attempt, request->round, what, NULL
+    };
+    if (unit->visits_last != NULL)
+        unit->visits_last->next = visit;
+    else
+        unit->visits = visit;
     unit->visits_last = visit;
     books->visits += 1;
-    sim_note(books->world, what, (uint64_t)request->operation, (uint64_t)request->attempt, request->key);
+    sim_note(books->world, what, (uint64_t)request->operation, (uint64_t)request->attempt,
+             request->key);
 }
 
-/* ---- answers ---------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
-static void answer(struct sim_answer *out, enum sk_outcome_class class_, const char *code, uint16_t status)
+static void answer(struct sim_answer *out, enum sk_outcome_class class_, const char *code,
+                   uint16_t status)
 {
     *out = (struct sim_answer){ 0 };
     out->outcome.class_ = class_;
@@ -101,7 +108,8 @@ static void answer(struct sim_answer *out, enum sk_outcome_class class_, const c
 
 static void answer_success(struct sim_books *books, struct sim_answer *out)
 {
-    static const char *const outputs[] = { "{\"ok\":true,\"n\":7}", "{\"ok\":true,\"note\":\"poisoned\"}", "null" };
+    static const char *const outputs[] = { "{\"ok\":true,\"n\":7}",
+                                           "{\"ok\":true,\"note\":\"poisoned\"}", "null" };
     bool is_poison = books->world->profile.has_poison && sim_chance(&books->world->faults, 5);
     answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
     out->outcome.output = sk_str_of(outputs[is_poison ? 1 : 0]);
@@ -120,36 +128,41 @@ static bool strikes(struct sim_books *books, const struct sim_unit_book *unit, u
     return !world->is_calm && unit->participant->temper > 0 && sim_chance(&world->faults, permille);
 }
 
-/* ---- action ----------------------------------------------------------------------------------- */
+/* ---- action ---------------------------------------------------------------------------------- */
 
-static bool is_late(const struct sim_books *books, const struct sim_unit_book *unit, const struct sim_request *request)
+static bool is_late(const struct sim_books *books, const struct sim_unit_book *unit,
+                    const struct sim_request *request)
 {
     return sim_now_ms(books->world) + unit->participant->clock_offset_ms > request->deadline_ms;
 }
 
-/* Law 6, the engine's half: what arrives for the first time and in time is never behind its compensation. */
+/* Law 6, the engine's half: what arrives for the first time and in time is never behind its
+ * compensation. */
 static void check_not_overtaken(struct sim_books *books, const struct sim_unit_book *unit,
                                 const struct sim_request *request)
 {
     if (!unit->has_tombstone || request->deliveries > 0 || is_late(books, unit, request)) return;
     sim_fail(books->world, "undo what may have happened", unit->saga_id,
-             "%.*s was compensated while attempt %u could still arrive in time", SK_STR_ARGS(request->key),
-             request->attempt);
+             "%.*s was compensated while attempt %u could still arrive in time",
+             SK_STR_ARGS(request->key), request->attempt);
 }
 
-/* Excused is what no engine can know of: an unguarded participant that acts after the deadline, and a
- * request which the network repeats after its first copy was answered with a no. */
-static void apply(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request)
+/* Excused is what no engine can know of: an unguarded participant that acts after the deadline, and
+ * a request which the network repeats after its first copy was answered with a no. */
+static void apply(struct sim_books *books, struct sim_unit_book *unit,
+                  const struct sim_request *request)
 {
     bool is_standing = unit->applied_order > unit->undone_order;
     unit->applied_count += 1;
     unit->applied_order = ++books->order;
     books->applied += 1;
-    if (!is_standing && (request->deliveries > 0 || is_late(books, unit, request))) unit->is_excused = true;
+    if (!is_standing && (request->deliveries > 0 || is_late(books, unit, request)))
+        unit->is_excused = true;
 }
 
-static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit, struct sim_key_book *key,
-                             const struct sim_request *request, struct sim_answer *out)
+static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit,
+                             struct sim_key_book *key, const struct sim_request *request,
+                             struct sim_answer *out)
 {
     bool succeeds = !sim_chance(&books->world->faults, 300);
     if (succeeds) {
@@ -162,15 +175,17 @@ static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit
     sim_complete_later(books->world, request, succeeds);
 }
 
-static const char *act(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request,
-                       struct sim_answer *out)
+static const char *act(struct sim_books *books, struct sim_unit_book *unit,
+                       const struct sim_request *request, struct sim_answer *out)
 {
     const struct sim_profile *p = &books->world->profile;
     const struct sim_participant *who = unit->participant;
     struct sim_key_book *key = key_of(books, unit, request->key);
     check_not_overtaken(books, unit, request);
-    if (who->is_idempotent && key->decided == SIM_APPLIED) return answer_success(books, out), "act-again";
-    if (who->is_idempotent && key->decided == SIM_REFUSED) return answer_refusal(out), "refuse-again";
+    if (who->is_idempotent && key->decided == SIM_APPLIED)
+        return answer_success(books, out), "act-again";
+    if (who->is_idempotent && key->decided == SIM_REFUSED)
+        return answer_refusal(out), "refuse-again";
     if (who->is_guarded && unit->has_tombstone) {
         answer(out, SK_OUTCOME_FAILED, "compensated", 410);
         out->outcome.has_error_code = true;
@@ -200,7 +215,7 @@ static const char *act(struct sim_books *books, struct sim_unit_book *unit, cons
     return answer_success(books, out), "act";
 }
 
-/* ---- compensation, verify, the rest ----------------------------------------------------------- */
+/* ---- compensation, verify, the rest ---------------------------------------------------------- */
 
 static void undo_now(struct sim_books *books, struct sim_unit_book *unit)
 {
@@ -210,12 +225,13 @@ static void undo_now(struct sim_books *books, struct sim_unit_book *unit)
     books->undone += 1;
 }
 
-static const char *undo(struct sim_books *books, struct sim_unit_book *unit, const struct sim_request *request,
-                        struct sim_answer *out)
+static const char *undo(struct sim_books *books, struct sim_unit_book *unit,
+                        const struct sim_request *request, struct sim_answer *out)
 {
     const struct sim_profile *p = &books->world->profile;
     struct sim_key_book *key = key_of(books, unit, request->key);
-    if (unit->participant->is_idempotent && key->decided == SIM_REFUSED) return answer_refusal(out), "undo-no-again";
+    if (unit->participant->is_idempotent && key->decided == SIM_REFUSED)
+        return answer_refusal(out), "undo-no-again";
     if (strikes(books, unit, p->retryable)) {
         return answer(out, SK_OUTCOME_RETRYABLE, "service_unavailable", 503), "undo-busy";
     }
@@ -239,7 +255,8 @@ static const char *undo(struct sim_books *books, struct sim_unit_book *unit, con
     return answer_success(books, out), "undo";
 }
 
-static const char *verify(struct sim_books *books, struct sim_unit_book *unit, struct sim_answer *out)
+static const char *verify(struct sim_books *books, struct sim_unit_book *unit,
+                          struct sim_answer *out)
 {
     answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
     if (strikes(books, unit, books->world->profile.unclear)) {
@@ -266,7 +283,8 @@ static const char *poll(struct sim_books *books, struct sim_unit_book *unit, str
     return is_ready ? "poll-ready" : "poll-not-yet";
 }
 
-void sim_participant_visit(struct sim_books *books, struct sim_request *request, struct sim_answer *out)
+void sim_participant_visit(struct sim_books *books, struct sim_request *request,
+                           struct sim_answer *out)
 {
     struct sim_unit_book *unit = unit_of(books, request);
     const char *what = NULL;

@@ -2,9 +2,11 @@
  * participants.h: the services that carry out steps, and their books: what was really done.
  *
  *   B1  The books say the truth; only verify reads them out, and the checkers.
- *   B2  A clear "no" and a `retryable` mean that this request did nothing. Unclear answers mean nothing.
+ *   B2  A clear "no" and a `retryable` mean that this request did nothing. Unclear answers mean
+ *       nothing.
  *   B3  A guarded participant does no action after its deadline (by its own clock) and none after a
- *       compensation of the same saga, step and item (law 6). An unguarded one does what it is told.
+ *       compensation of the same saga, step and item (law 6). An unguarded one does what it is
+ *       told.
  *   B4  An idempotent participant gives a key that it has decided its first answer again, without a
  *       second effect. Another one does it again.
  */
@@ -41,10 +43,10 @@ struct sim_unit_book {
     uint32_t applied_count, undone_count;
     uint64_t applied_order, undone_order; /* of the last one; the books' own count, 0 = never */
     bool has_tombstone;
-    bool is_excused;                      /* acted where no engine could have known: see apply() */
+    bool is_excused; /* acted where no engine could have known: see apply() */
     struct sim_key_book *keys;
     struct sim_visit *visits, *visits_last;
-    struct sim_unit_book *next;           /* of the saga */
+    struct sim_unit_book *next; /* of the saga */
 };
 
 /* One request as it arrived, for the report. */
@@ -63,8 +65,8 @@ struct sim_saga_book {
 struct sim_books {
     struct sim_world *world;
     struct sim_participant participants[SIM_PARTICIPANTS];
-    struct sim_map units;  /* "saga/step/item" */
-    struct sim_map sagas;  /* id → struct sim_saga_book * */
+    struct sim_map units; /* "saga/step/item" */
+    struct sim_map sagas; /* id → struct sim_saga_book * */
     uint64_t order;
     uint64_t visits, applied, undone;
 };
@@ -90,8 +92,10 @@ struct sim_answer {
 void sim_books_init(struct sim_books *books, struct sim_world *world);
 struct sim_participant *sim_participant_of(struct sim_books *books, struct sk_str service);
 /* The request arrives: the participant does what it does, and answers. */
-void sim_participant_visit(struct sim_books *books, struct sim_request *request, struct sim_answer *out);
-struct sim_saga_book *sim_books_saga(const struct sim_books *books, struct sk_str saga_id); /* NULL: none */
+void sim_participant_visit(struct sim_books *books, struct sim_request *request,
+                           struct sim_answer *out);
+struct sim_saga_book *sim_books_saga(const struct sim_books *books,
+                                     struct sk_str saga_id); /* NULL: none */
 
 /* sim_invoker.c: completes a pending answer through some node, until one takes it. */
 void sim_complete_later(struct sim_world *world, const struct sim_request *request, bool succeeds);

@@ -1,6 +1,6 @@
 /*
- * profile.c: the dice that decide a world. A fifth of the worlds is quiet (so that a plain bug is found
- * by a plain run), the others have each kind of fault on or off by its own coin.
+ * profile.c: the dice that decide a world. A fifth of the worlds is quiet (so that a plain bug is
+ * found by a plain run), the others have each kind of fault on or off by its own coin.
  */
 #include "profile.h"
 
@@ -41,9 +41,28 @@ static void draw_participants(struct sim_profile *p, struct sim_rng *rng)
 static void draw_nodes(struct sim_profile *p, struct sim_rng *rng)
 {
     p->crash_gap_us = sim_chance(rng, 500) ? sim_between(rng, 2 * SIM_S, 40 * SIM_S) : 0;
+    p->stop_gap_us = sim_chance(rng, 250) ? sim_between(rng, 4 * SIM_S, 60 * SIM_S) : 0;
     p->pause_gap_us = sim_chance(rng, 400) ? sim_between(rng, 5 * SIM_S, 60 * SIM_S) : 0;
-    p->move_gap_us = p->nodes_count > 1 && sim_chance(rng, 600) ? sim_between(rng, 3 * SIM_S, 40 * SIM_S) : 0;
+    p->move_gap_us =
+        p->nodes_count > 1 && sim_chance(rng, 600) ? sim_between(rng, 3 * SIM_S, 40 * SIM_S) : 0;
     p->clock_offset_ms = sim_chance(rng, 500) ? sim_between(rng, 0, 900) : 0;
+}
+
+/* Everything at once and often; few sagas, for little gets done. */
+static void brew_storm(struct sim_profile *p, struct sim_rng *rng)
+{
+    p->sagas_count = 20 + p->sagas_count / 10;
+    p->rate_gap_us = sim_between(rng, 200 * SIM_MS, SIM_S);
+    p->chaos_us = p->rate_gap_us * p->sagas_count + 20 * SIM_S;
+    p->crash_gap_us = sim_between(rng, 2 * SIM_S, 8 * SIM_S);
+    p->pause_gap_us = sim_between(rng, 4 * SIM_S, 15 * SIM_S);
+    if (p->nodes_count > 1) p->move_gap_us = sim_between(rng, SIM_S, 8 * SIM_S);
+    p->store_passing = p->store_not_known = 100;
+    p->store_broken = 20;
+    p->request_lost = p->request_late = p->request_twice = p->reply_lost = 100;
+    p->unclear = p->unclear_applied = p->retryable = p->pending = 150;
+    p->fails = p->refuses = p->undo_refuses = 60;
+    p->commands = 500;
 }
 
 void sim_profile_draw(struct sim_profile *p, uint64_t seed)
@@ -62,14 +81,16 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     p->calm_us = 4 * 3600 * SIM_S;
     p->commands = rate(&rng, 600, 300);
     p->duplicates = rate(&rng, 500, 200);
-    bool is_quiet = sim_chance(&rng, 200);
+    p->long_lists = rate(&rng, 100, 40);
+    bool is_quiet = sim_chance(&rng, 200), is_storm = sim_chance(&rng, 100);
     draw_store(p, &rng);
     draw_network(p, &rng);
     draw_participants(p, &rng);
     draw_nodes(p, &rng);
+    if (is_storm && !is_quiet) brew_storm(p, &rng);
     if (!is_quiet) return;
     p->store_passing = p->store_not_known = p->store_broken = 0;
     p->has_poison = false;
     p->request_lost = p->request_late = p->request_twice = p->reply_lost = 0;
-    p->crash_gap_us = p->pause_gap_us = p->move_gap_us = 0;
+    p->crash_gap_us = p->stop_gap_us = p->pause_gap_us = p->move_gap_us = 0;
 }

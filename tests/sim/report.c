@@ -1,6 +1,6 @@
 /*
- * report.c: how a run that found something ends: what is wrong, the saga's definition and history, what its
- * participants saw, the end of the trace, and the one command that replays it.
+ * report.c: how a run that found something ends: what is wrong, the saga's definition and history,
+ * what its participants saw, the end of the trace, and the one command that replays it.
  */
 #include "check.h"
 #include "node.h"
@@ -14,16 +14,20 @@
 static void print_event(const struct sim_world *world, const struct sim_row *row, uint32_t index)
 {
     struct sk_event event = sim_event_of(&row->events[index]);
-    const struct sim_definition *definition = sim_store_definition(world->store, &row->head.definition);
+    const struct sim_definition *definition =
+        sim_store_definition(world->store, &row->head.definition);
     struct sk_buf json;
     sk_buf_init(&json, 0);
     sk_event_json(&event, &json);
     char step[24] = "";
-    if (event.step != SK_STEP_NONE && definition != NULL) snprintf(step, sizeof step, "step %u", event.step);
-    if (event.item >= 0) snprintf(step + strlen(step), sizeof step - strlen(step), "[%d]", event.item);
-    printf("  %4" PRIu64 " %10.3f s  %-24s %-10s a%u r%u  %.*s\n", event.seq, (double)(event.at_ms - SIM_EPOCH_MS) / 1e3,
-           sk_event_type_name(event.type), step, event.attempt, event.round,
-           (int)(json.size < 160 ? json.size : 160), json.size > 0 ? json.data : "");
+    if (event.step != SK_STEP_NONE && definition != NULL)
+        snprintf(step, sizeof step, "step %u", event.step);
+    if (event.item >= 0)
+        snprintf(step + strlen(step), sizeof step - strlen(step), "[%d]", event.item);
+    printf("  %4" PRIu64 " %10.3f s  %-24s %-10s a%u r%u  %.*s\n", event.seq,
+           (double)(event.at_ms - SIM_EPOCH_MS) / 1e3, sk_event_type_name(event.type), step,
+           event.attempt, event.round, (int)(json.size < 160 ? json.size : 160),
+           json.size > 0 ? json.data : "");
     sk_buf_release(&json);
 }
 
@@ -38,12 +42,14 @@ static void print_books(const struct sim_world *world, struct sk_str saga_id)
     const struct sim_saga_book *book = sim_books_saga(world->books, saga_id);
     if (book == NULL) return;
     for (const struct sim_unit_book *unit = book->units; unit != NULL; unit = unit->next) {
-        printf("  %.*s item %d at participant %u (%s, %s): applied %u, undone %u\n", SK_STR_ARGS(unit->step_id), unit->item,
-               unit->participant->index, unit->participant->is_guarded ? "guarded" : "unguarded",
-               unit->participant->is_idempotent ? "idempotent" : "repeats", unit->applied_count, unit->undone_count);
+        printf("  %.*s item %d at participant %u (%s, %s): applied %u, undone %u\n",
+               SK_STR_ARGS(unit->step_id), unit->item, unit->participant->index,
+               unit->participant->is_guarded ? "guarded" : "unguarded",
+               unit->participant->is_idempotent ? "idempotent" : "repeats", unit->applied_count,
+               unit->undone_count);
         for (const struct sim_visit *visit = unit->visits; visit != NULL; visit = visit->next) {
-            printf("       %10.3f s  %-12s a%u r%u  %s\n", (double)visit->at_us / 1e6, operation_name(visit->operation),
-                   visit->attempt, visit->round, visit->what);
+            printf("       %10.3f s  %-12s a%u r%u  %s\n", (double)visit->at_us / 1e6,
+                   operation_name(visit->operation), visit->attempt, visit->round, visit->what);
         }
     }
 }
@@ -52,7 +58,8 @@ static void print_saga(const struct sim_world *world, struct sk_str saga_id)
 {
     const struct sim_row *row = world->store == NULL ? NULL : sim_store_row(world->store, saga_id);
     if (row == NULL) return;
-    const struct sim_definition *definition = sim_store_definition(world->store, &row->head.definition);
+    const struct sim_definition *definition =
+        sim_store_definition(world->store, &row->head.definition);
     printf("\nsaga %.*s, shard %u\n", SK_STR_ARGS(saga_id), row->head.shard);
     if (definition != NULL) printf("%.*s\n", SK_STR_ARGS(definition->row.source));
     printf("\nhistory\n");
@@ -68,12 +75,13 @@ static void print_command(const struct sim_world *world)
     fflush(stdout);
 }
 
-void sim_fail(struct sim_world *world, const char *checker, struct sk_str saga_id, const char *format, ...)
+void sim_fail(struct sim_world *world, const char *checker, struct sk_str saga_id,
+              const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    printf("\nFAIL seed %" PRIu64 " at %.6f s, %s: %.*s: ", world->seed, (double)world->now_us / 1e6, checker,
-           SK_STR_ARGS(saga_id));
+    printf("\nFAIL seed %" PRIu64 " at %.6f s, %s: %.*s: ", world->seed,
+           (double)world->now_us / 1e6, checker, SK_STR_ARGS(saga_id));
     vprintf(format, arguments);
     va_end(arguments);
     printf("\n");

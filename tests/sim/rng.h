@@ -1,6 +1,6 @@
 /*
- * rng.h: the world's only chance: xoshiro256**, seeded by splitmix64. One stream per purpose, so that
- * a draw more in one place leaves the others as they were.
+ * rng.h: the world's only chance: xoshiro256**, seeded by splitmix64. One stream per purpose, so
+ * that a draw more in one place leaves the others as they were.
  */
 #ifndef SIM_RNG_H
 #define SIM_RNG_H

@@ -1,6 +1,6 @@
 /*
- * run.c: a world's two phases. Chaos: faults, interference, new sagas. Calm: no new fault, everybody comes
- * back, humans repair; all must end. Then the verdict over all sagas.
+ * run.c: a world's two phases. Chaos: faults, interference, new sagas. Calm: no new fault,
+ * everybody comes back, humans repair; all must end. Then the verdict over all sagas.
  */
 #include "run.h"
 
@@ -25,9 +25,11 @@ static void add_totals(struct sim_totals *totals)
     totals->excused += checks->excused;
     totals->commands += world.load->counts.commands_done;
     for (uint32_t i = 0; i < SIM_CHECKERS_COUNT; i++) totals->judged[i] += checks->judged[i];
-    for (uint32_t i = 0; i < SK_EVENT_TYPES_MAX; i++) totals->events_by_type[i] += checks->events[i];
+    for (uint32_t i = 0; i < SK_EVENT_TYPES_MAX; i++)
+        totals->events_by_type[i] += checks->events[i];
     for (uint32_t i = 0; i < SK_SAGA_STATES_COUNT; i++) totals->ends[i] += checks->ends[i];
-    for (uint32_t i = 0; i <= SK_PART_BROKEN; i++) totals->results[i] += world.store->counts.results[i];
+    for (uint32_t i = 0; i <= SK_PART_BROKEN; i++)
+        totals->results[i] += world.store->counts.results[i];
 }
 
 static void become_calm(void)
@@ -39,7 +41,8 @@ static void become_calm(void)
     sim_humans_begin(&world);
 }
 
-static uint64_t run_once(uint64_t seed, const struct sim_run_options *options, struct sim_totals *totals)
+static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
+                         struct sim_totals *totals)
 {
     sim_world_init(&world, seed);
     sim_current = &world;
@@ -78,8 +81,9 @@ void sim_run(uint64_t seed, const struct sim_run_options *options, struct sim_to
     uint64_t again = run_once(seed, options, NULL);
     totals->twice += 1;
     if (hash == again) return;
-    printf("\nFAIL seed %llu, determinism: the same seed made two traces\nreplay: skald-sim --check-determinism --seed %llu\n",
-           (unsigned long long)seed, (unsigned long long)seed);
+    printf(
+        "\nFAIL seed %llu, determinism: the same seed made two traces\nreplay: skald-sim --check-determinism --seed %llu\n",
+        (unsigned long long)seed, (unsigned long long)seed);
     exit(1);
 }
 

@@ -1,10 +1,10 @@
 /*
- * sim_invoker.c: the invoke port over a bad network. A request may be lost, come late (even after its
- * deadline or its compensation) or twice, whatever becomes of the node that sent it; the answer may be
- * lost. An invocation ends once: with the answer, or with its time-out as `unknown`.
+ * sim_invoker.c: the invoke port over a bad network. A request may be lost, come late (even after
+ * its deadline or its compensation) or twice, whatever becomes of the node that sent it; the answer
+ * may be lost. An invocation ends once: with the answer, or with its time-out as `unknown`.
  *
- * Completions of pending answers travel here too: through any node that serves the saga, until one has
- * taken them.
+ * Completions of pending answers travel here too: through any node that serves the saga, until one
+ * has taken them.
  */
 #include "check.h"
 #include "node.h"
@@ -26,8 +26,10 @@ static void end(struct sim_call *call)
     struct sim_node *node = call->request.node;
     call->is_over = true;
     sk_heap_remove(&node->world->queue, &call->timeout.place);
-    if (call->prev != NULL) call->prev->next = call->next;
-    else node->invoker.calls = call->next;
+    if (call->prev != NULL)
+        call->prev->next = call->next;
+    else
+        node->invoker.calls = call->next;
     if (call->next != NULL) call->next->prev = call->prev;
 }
 
@@ -36,7 +38,9 @@ static void on_timeout(void *context)
     struct sim_call *call = context;
     if (call->is_over) return;
     end(call);
-    struct sk_outcome outcome = { .class_ = SK_OUTCOME_UNKNOWN, .code = SK_STR("timeout"), .message = SK_STR("no answer") };
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_UNKNOWN,
+                                  .code = SK_STR("timeout"),
+                                  .message = SK_STR("no answer") };
     sim_note(call->request.node->world, "no-answer", call->ticket, 0, call->request.key);
     call->done(call->context, call->ticket, &outcome);
 }
@@ -58,7 +62,8 @@ static void on_arrival(void *context)
     struct sim_answer answer;
     sim_participant_visit(world->books, &call->request, &answer);
     bool is_heard = !call->is_over && call->life == node->life && call->answer.outcome.status == 0;
-    if (!is_heard || (!world->is_calm && sim_chance(&world->faults, world->profile.reply_lost))) return;
+    if (!is_heard || (!world->is_calm && sim_chance(&world->faults, world->profile.reply_lost)))
+        return;
     call->answer = answer;
     int64_t usual_us = sim_participant_of(world->books, call->request.service)->usual_us;
     sim_after_at(node, sim_latency(&world->faults, usual_us), on_answer, call);
@@ -67,9 +72,12 @@ static void on_arrival(void *context)
 static void refuse_connection(struct sim_call *call)
 {
     call->answer.outcome = (struct sk_outcome){
-        .class_ = SK_OUTCOME_RETRYABLE, .code = SK_STR("connection_refused"), .message = SK_STR("connection refused"),
+        .class_ = SK_OUTCOME_RETRYABLE,
+        .code = SK_STR("connection_refused"),
+        .message = SK_STR("connection refused"),
     };
-    sim_after_at(call->request.node, sim_latency(&call->request.node->world->faults, SIM_MS), on_answer, call);
+    sim_after_at(call->request.node, sim_latency(&call->request.node->world->faults, SIM_MS),
+                 on_answer, call);
 }
 
 static void send(struct sim_call *call)
@@ -83,16 +91,18 @@ static void send(struct sim_call *call)
             return;
         }
         if (sim_chance(&world->faults, p->request_twice)) {
-            sim_after(world, delay_us + sim_between(&world->faults, SIM_MS, 20 * SIM_S), on_arrival, call);
+            sim_after(world, delay_us + sim_between(&world->faults, SIM_MS, 20 * SIM_S), on_arrival,
+                      call);
         }
         if (sim_chance(&world->faults, p->request_lost)) return;
-        if (sim_chance(&world->faults, p->request_late)) delay_us += sim_between(&world->faults, SIM_S / 2, 30 * SIM_S);
+        if (sim_chance(&world->faults, p->request_late))
+            delay_us += sim_between(&world->faults, SIM_S / 2, 30 * SIM_S);
     }
     sim_after(world, delay_us, on_arrival, call);
 }
 
-static enum skald_status start(struct sk_invoker *port, const struct sk_invocation *invocation, sk_invoke_done *done,
-                               void *context)
+static enum skald_status start(struct sk_invoker *port, const struct sk_invocation *invocation,
+                               sk_invoke_done *done, void *context)
 {
     struct sim_invoker *invoker = sk_container_of(port, struct sim_invoker, port);
     struct sim_world *world = invoker->node->world;
@@ -124,7 +134,11 @@ static enum skald_status start(struct sk_invoker *port, const struct sk_invocati
     if (call->next != NULL) call->next->prev = call;
     invoker->calls = call;
     call->timeout = (struct sim_event){
-        .fn = on_timeout, .context = call, .node = invoker->node, .life = call->life, .is_timer = true,
+        .fn = on_timeout,
+        .context = call,
+        .node = invoker->node,
+        .life = call->life,
+        .is_timer = true,
     };
     int64_t timeout_ms = invocation->timeout_ms < 1 ? 1 : invocation->timeout_ms;
     sim_schedule(world, &call->timeout, world->now_us + timeout_ms * SIM_MS);
@@ -154,7 +168,7 @@ void sim_invoker_init(struct sim_invoker *invoker, struct sim_node *node)
     *invoker = (struct sim_invoker){ .port = { &ops }, .node = node };
 }
 
-/* ---- completions ------------------------------------------------------------------------------ */
+/* ---- completions ----------------------------------------------------------------------------- */
 
 enum { COMPLETE_TRIES = 200 };
 
@@ -170,12 +184,14 @@ static void try_completion(void *context);
 static void on_completed(void *context, const struct sk_reply *reply)
 {
     struct completion *completion = context;
-    if (skald_status_class(reply->status) == SKALD_CLASS_RETRY) return; /* tried again by the clock */
+    if (skald_status_class(reply->status) == SKALD_CLASS_RETRY)
+        return; /* tried again by the clock */
     if (reply->saga != NULL) sim_check_seen(completion->world, reply->saga);
-    sim_note(completion->world, "completed", (uint64_t)(int64_t)reply->status, completion->tries, completion->request.key);
+    sim_note(completion->world, "completed", (uint64_t)(int64_t)reply->status, completion->tries,
+             completion->request.key);
     if (reply->status == SKALD_E_ARGUMENT) {
-        sim_fail(completion->world, "key and request", completion->request.saga_id, "its token was refused: %s",
-                 reply->error != NULL ? reply->error->message : "");
+        sim_fail(completion->world, "key and request", completion->request.saga_id,
+                 "its token was refused: %s", reply->error != NULL ? reply->error->message : "");
     }
     completion->is_over = true;
     if (completion->is_again || !sim_chance(&completion->world->faults, 200)) return;
@@ -189,15 +205,21 @@ static void try_completion(void *context)
     struct completion *completion = context;
     struct sim_world *world = completion->world;
     if (completion->is_over || completion->tries++ > COMPLETE_TRIES) return;
-    uint32_t shard = (uint32_t)(sk_hash_id(completion->request.saga_id) % world->profile.shards_count);
+    uint32_t shard =
+        (uint32_t)(sk_hash_id(completion->request.saga_id) % world->profile.shards_count);
     struct sim_node *node = sim_node_for(world, shard);
     sim_after(world, 3 * SIM_S, try_completion, completion);
     if (node == NULL) return;
-    struct sk_outcome outcome = { .class_ = SK_OUTCOME_SUCCEEDED, .output = SK_STR("{\"ok\":true,\"later\":1}"),
-                                  .status = 200, .is_answered = true };
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_SUCCEEDED,
+                                  .output = SK_STR("{\"ok\":true,\"later\":1}"),
+                                  .status = 200,
+                                  .is_answered = true };
     if (!completion->succeeds) {
-        outcome = (struct sk_outcome){ .class_ = SK_OUTCOME_FAILED, .code = SK_STR("refused_later"),
-                                       .message = SK_STR("refused"), .status = 422, .has_error_code = true,
+        outcome = (struct sk_outcome){ .class_ = SK_OUTCOME_FAILED,
+                                       .code = SK_STR("refused_later"),
+                                       .message = SK_STR("refused"),
+                                       .status = 422,
+                                       .has_error_code = true,
                                        .is_answered = true };
     }
     sk_engine_complete(node->engine, completion->request.saga_id, completion->request.step_id,
@@ -209,7 +231,8 @@ void sim_complete_later(struct sim_world *world, const struct sim_request *reque
     struct completion *completion = SK_ARENA_NEW(&world->arena, struct completion);
     *completion = (struct completion){ .world = world, .request = *request, .succeeds = succeeds };
     int64_t delay_us = sim_between(&world->faults, 50 * SIM_MS, 15 * SIM_S);
-    bool is_forgotten = !world->is_calm && sim_chance(&world->faults, 200); /* until the world is calm */
+    bool is_forgotten =
+        !world->is_calm && sim_chance(&world->faults, 200); /* until the world is calm */
     if (is_forgotten) delay_us += world->profile.chaos_us - world->now_us;
     sim_after(world, delay_us, try_completion, completion);
 }

@@ -36,7 +36,7 @@ static void draw_random(struct sk_runtime *port, void *out, size_t size)
     sim_rng_fill(&runtime->rng, out, size);
 }
 
-/* ---- timers ----------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 static void on_timer(void *context)
 {
@@ -54,9 +54,14 @@ static struct sk_runtime_timer *timer_new(struct sk_runtime *port, sk_runtime_fn
         timer = SK_ARENA_NEW(&runtime->node->world->arena, struct sk_runtime_timer);
     }
     *timer = (struct sk_runtime_timer){
-        .event = { .fn = on_timer, .context = timer, .node = runtime->node, .life = runtime->node->life,
+        .event = { .fn = on_timer,
+                   .context = timer,
+                   .node = runtime->node,
+                   .life = runtime->node->life,
                    .is_timer = true },
-        .node = runtime->node, .fn = fn, .context = context,
+        .node = runtime->node,
+        .fn = fn,
+        .context = context,
     };
     runtime->timers_count += 1;
     return timer;
@@ -86,7 +91,7 @@ static void timer_free(struct sk_runtime_timer *timer)
     runtime->timers_count -= 1;
 }
 
-/* ---- calls ------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static enum skald_status post(struct sk_runtime *port, sk_runtime_fn *fn, void *context)
 {
@@ -107,7 +112,8 @@ static void on_offloaded(void *context)
     job->done(job->context);
 }
 
-static enum skald_status offload(struct sk_runtime *port, sk_runtime_fn *work, sk_runtime_fn *done, void *context)
+static enum skald_status offload(struct sk_runtime *port, sk_runtime_fn *work, sk_runtime_fn *done,
+                                 void *context)
 {
     struct sim_node *node = node_of(port);
     struct offloaded *job = SK_ARENA_NEW(&node->world->arena, struct offloaded);
@@ -125,10 +131,12 @@ static void write_log(struct sk_runtime *port, const struct sk_log_line *line)
     memcpy(text, event.data, size);
     text[size++] = ' ';
     size_t room = sizeof text - size;
+    node->stalled = line->saga_id;
     struct sk_str rest = line->saga_id.size > 0 ? line->saga_id : line->message;
     size_t part = rest.size < room ? rest.size : room;
     if (part > 0) memcpy(text + size, rest.data, part);
-    sim_note(node->world, "log", node->index, (uint64_t)line->level, (struct sk_str){ text, size + part });
+    sim_note(node->world, "log", node->index, (uint64_t)line->level,
+             (struct sk_str){ text, size + part });
 }
 
 static const struct sk_runtime_ops ops = {

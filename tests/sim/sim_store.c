@@ -23,7 +23,7 @@ static struct sim_handle *handle_of(struct sk_store *port)
     return sk_container_of(port, struct sim_handle, port);
 }
 
-/* ---- finding ---------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 struct sim_row *sim_store_row(const struct sim_store *store, struct sk_str saga_id)
 {
@@ -36,17 +36,21 @@ struct sim_row *sim_shard_row(const struct sim_shard *shard, uint64_t no)
     uint32_t low = 0, high = shard->rows_count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (shard->rows[middle]->head.no < no) low = middle + 1;
-        else high = middle;
+        if (shard->rows[middle]->head.no < no)
+            low = middle + 1;
+        else
+            high = middle;
     }
     if (low == shard->rows_count || shard->rows[low]->head.no != no) return NULL;
     return shard->rows[low]->is_removed ? NULL : shard->rows[low];
 }
 
-struct sim_definition *sim_store_definition(const struct sim_store *store, const struct sk_digest *digest)
+struct sim_definition *sim_store_definition(const struct sim_store *store,
+                                            const struct sk_digest *digest)
 {
     for (uint32_t i = 0; i < store->definitions_count; i++) {
-        if (sk_digest_equal(&store->definitions[i].row.digest, digest)) return &store->definitions[i];
+        if (sk_digest_equal(&store->definitions[i].row.digest, digest))
+            return &store->definitions[i];
     }
     return NULL;
 }
@@ -59,14 +63,16 @@ const struct sk_plan *sim_store_plan(struct sim_store *store, const struct sk_di
     struct sk_diagnostics diagnostics;
     sk_diagnostics_init(&diagnostics);
     struct sk_dsl_options options = { 0 };
-    if (sk_dsl_compile(definition->row.source, &options, &definition->plan, NULL, &diagnostics) != SKALD_OK) {
-        sim_fail(store->world, "simulator", (struct sk_str){ 0 }, "a stored definition does not compile");
+    if (sk_dsl_compile(definition->row.source, &options, &definition->plan, NULL, &diagnostics) !=
+        SKALD_OK) {
+        sim_fail(store->world, "simulator", (struct sk_str){ 0 },
+                 "a stored definition does not compile");
     }
     sk_diagnostics_release(&diagnostics);
     return definition->plan;
 }
 
-/* ---- submit ----------------------------------------------------------------------------------- */
+/* ---- submit ---------------------------------------------------------------------------------- */
 
 static bool is_poison(const struct sim_store *store, const struct sk_part *part)
 {
@@ -74,12 +80,14 @@ static bool is_poison(const struct sim_store *store, const struct sk_part *part)
     if (!store->world->profile.has_poison || store->is_honest) return false;
     for (uint32_t i = 0; i < part->events_count; i++) {
         struct sk_str data = part->events[i].data;
-        if (data.size > 0 && memmem(data.data, data.size, mark, sizeof mark - 1) != NULL) return true;
+        if (data.size > 0 && memmem(data.data, data.size, mark, sizeof mark - 1) != NULL)
+            return true;
     }
     return false;
 }
 
-static enum sk_part_result draw_result(struct sim_handle *handle, const struct sk_part *part, bool *out_commits)
+static enum sk_part_result draw_result(struct sim_handle *handle, const struct sk_part *part,
+                                       bool *out_commits)
 {
     struct sim_store *store = handle->store;
     const struct sim_profile *p = &store->world->profile;
@@ -112,7 +120,8 @@ static void commit_part(struct sim_submission *s, uint32_t index)
     s->is_answered[index] = 1;
     handle->store->counts.results[result] += 1;
     if (result != SK_PART_DONE) {
-        sim_note(handle->store->world, "part-not-done", part->shard, (uint64_t)result, (struct sk_str){ 0 });
+        sim_note(handle->store->world, "part-not-done", part->shard, (uint64_t)result,
+                 (struct sk_str){ 0 });
     }
     part->result = result;
     part->message[0] = '\0';
@@ -178,23 +187,28 @@ static void shuffle(struct sim_submission *s, struct sim_rng *rng)
     }
 }
 
-static void submit(struct sk_store *port, struct sk_batch *batch, sk_batch_done *done, void *context)
+static void submit(struct sk_store *port, struct sk_batch *batch, sk_batch_done *done,
+                   void *context)
 {
     struct sim_handle *handle = handle_of(port);
     struct sim_world *world = handle->store->world;
     struct sim_submission *s = SK_ARENA_NEW(&world->arena, struct sim_submission);
-    *s = (struct sim_submission){ .handle = handle, .batch = batch, .done = done, .context = context };
+    *s = (struct sim_submission){
+        .handle = handle, .batch = batch, .done = done, .context = context
+    };
     s->order = SK_ARENA_ARRAY(&world->arena, uint32_t, batch->parts_count + 1);
     s->is_answered = SK_ARENA_ARRAY(&world->arena, uint32_t, batch->parts_count + 1);
     shuffle(s, &world->faults);
     s->step = sim_chance(&world->faults, 500) ? 1 : batch->parts_count + 1;
-    if (handle->queue_end != NULL) handle->queue_end->next = s;
-    else handle->queue = s;
+    if (handle->queue_end != NULL)
+        handle->queue_end->next = s;
+    else
+        handle->queue = s;
     handle->queue_end = s;
     start_next(handle);
 }
 
-/* ---- crash ------------------------------------------------------------------------------------ */
+/* ---- crash ----------------------------------------------------------------------------------- */
 
 void sim_handle_crash(struct sim_handle *handle)
 {
@@ -218,7 +232,7 @@ void sim_handle_crash(struct sim_handle *handle)
     handle->is_broken = false;
 }
 
-/* ---- take, renew, define, reopen -------------------------------------------------------------- */
+/* ---- take, renew, define, reopen ------------------------------------------------------------- */
 
 struct asked {
     struct sim_handle *handle;
@@ -249,7 +263,8 @@ static struct asked *ask(struct sk_store *port, void *context)
 static void after_a_while(struct asked *asked, sim_fn *fn)
 {
     struct sim_world *world = asked->handle->store->world;
-    sim_answer_at(asked->handle->node, sim_latency(&world->faults, 400 + world->profile.commit_us / 2), fn, asked);
+    sim_answer_at(asked->handle->node,
+                  sim_latency(&world->faults, 400 + world->profile.commit_us / 2), fn, asked);
 }
 
 static void on_taken(void *context)
@@ -268,7 +283,8 @@ static void on_take(void *context)
     if (asked->handle->is_broken) {
         asked->status = sk_error_set(&asked->error, SKALD_E_IO, "the handle is broken");
     } else if (is_held) {
-        asked->status = sk_error_set(&asked->error, SKALD_E_BUSY, "held by %.*s", SK_STR_ARGS(shard->row.owner));
+        asked->status = sk_error_set(&asked->error, SKALD_E_BUSY, "held by %.*s",
+                                     SK_STR_ARGS(shard->row.owner));
     } else {
         shard->row.owner = asked->owner;
         shard->row.expires_at_ms = asked->expires_at_ms;
@@ -327,8 +343,8 @@ static void on_told(void *context)
     asked->done(asked->context, asked->status, &asked->error);
 }
 
-static enum skald_status define_row(struct sim_store *store, const struct sk_definition_row *row, bool keep_latest,
-                                    skald_error *error)
+static enum skald_status define_row(struct sim_store *store, const struct sk_definition_row *row,
+                                    bool keep_latest, skald_error *error)
 {
     struct sim_definition *same = NULL, *latest = NULL;
     for (uint32_t i = 0; i < store->definitions_count; i++) {
@@ -344,7 +360,8 @@ static enum skald_status define_row(struct sim_store *store, const struct sk_def
     if (same == NULL) {
         struct sk_arena *arena = &store->world->arena;
         uint32_t place = latest == NULL ? 0 : (uint32_t)(latest - store->definitions) + 1;
-        same = SIM_PUSH(store->world, store->definitions, store->definitions_count, store->definitions_capacity);
+        same = SIM_PUSH(store->world, store->definitions, store->definitions_count,
+                        store->definitions_capacity);
         if (place > 0) latest = &store->definitions[place - 1];
         *same = (struct sim_definition){ .row = *row };
         same->row.id = sk_arena_copy(arena, row->id);
@@ -364,7 +381,8 @@ static void on_define(void *context)
     if (asked->handle->is_broken) {
         asked->status = sk_error_set(&asked->error, SKALD_E_IO, "the handle is broken");
     } else {
-        asked->status = define_row(asked->handle->store, &asked->definition, asked->keep_latest, &asked->error);
+        asked->status =
+            define_row(asked->handle->store, &asked->definition, asked->keep_latest, &asked->error);
     }
     after_a_while(asked, on_told);
 }
@@ -429,12 +447,15 @@ void sim_store_init(struct sim_store *store, struct sim_world *world)
 
 void sim_store_release(struct sim_store *store)
 {
-    for (uint32_t i = 0; i < store->definitions_count; i++) sk_plan_free(store->definitions[i].plan);
+    for (uint32_t i = 0; i < store->definitions_count; i++)
+        sk_plan_free(store->definitions[i].plan);
 }
 
 void sim_handle_init(struct sim_handle *handle, struct sim_store *store, struct sim_node *node)
 {
     *handle = (struct sim_handle){
-        .port = { &ops, "simulated", store->world->profile.is_shared }, .store = store, .node = node,
+        .port = { &ops, "simulated", store->world->profile.is_shared },
+        .store = store,
+        .node = node,
     };
 }

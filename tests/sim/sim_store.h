@@ -1,13 +1,14 @@
 /*
  * sim_store.h: one durable state for all nodes behind the store port, and one handle a node.
  *
- *   T1  The durable state changes only by a whole part, a take, a renewal or a definition (S1, S3, S4).
- *   T2  Parts of one batch commit apart, in any order and at different times, or together; batches of
- *       one handle commit in the order of submission (S5).
- *   T3  A crash of the node decides each part that was submitted and not answered: committed now, never,
- *       or (a shared store) later, when the fence has to stop it.
- *   T4  PASSING never commits; NOT_KNOWN and BROKEN did or did not; after BROKEN the handle is of no use
- *       until it is reopened; REFUSED is decided by content.
+ *   T1  The durable state changes only by a whole part, a take, a renewal or a definition (S1, S3,
+ *       S4).
+ *   T2  Parts of one batch commit apart, in any order and at different times, or together; batches
+ *       of one handle commit in the order of submission (S5).
+ *   T3  A crash of the node decides each part that was submitted and not answered: committed now,
+ *       never, or (a shared store) later, when the fence has to stop it.
+ *   T4  PASSING never commits; NOT_KNOWN and BROKEN did or did not; after BROKEN the handle is of
+ *       no use until it is reopened; REFUSED is decided by content.
  *
  * Rows are never changed once they are read out, but for heads, which are copied: readers may keep
  * texts as long as the world lives.
@@ -25,17 +26,20 @@ struct sim_row {
     struct sk_event_row *events; /* ascending by seq; before events_from they were trimmed */
     uint32_t events_count, events_capacity, events_from;
     uint32_t is_removed;
-    struct sim_row *next;        /* of the whole store, oldest first */
-    uint64_t judged_seq;         /* check_replay.c: compared at this event already */
+    struct sim_row *next; /* of the whole store, oldest first */
+    uint64_t judged_seq;  /* check_replay.c: compared at this event already */
 };
 
-struct sim_consumed { struct sk_str id; uint32_t from_shard; };
+struct sim_consumed {
+    struct sk_str id;
+    uint32_t from_shard;
+};
 
 struct sim_shard {
     struct sk_shard_row row;
-    struct sim_node *taker;      /* of this epoch */
+    struct sim_node *taker; /* of this epoch */
     uint64_t taker_life;
-    struct sim_row **rows;       /* ascending by no */
+    struct sim_row **rows; /* ascending by no */
     uint32_t rows_count, rows_capacity;
     struct sk_message_row *messages;
     uint32_t messages_count, messages_capacity;
@@ -53,7 +57,7 @@ struct sim_shard {
 
 struct sim_definition {
     struct sk_definition_row row;
-    struct sk_plan *plan;        /* the checkers' own, compiled when first needed */
+    struct sk_plan *plan; /* the checkers' own, compiled when first needed */
 };
 
 struct sim_store_counts {
@@ -64,16 +68,16 @@ struct sim_store {
     struct sim_world *world;
     struct sk_meta meta;
     struct sim_shard *shards;
-    struct sim_map by_id;        /* struct sim_row * */
+    struct sim_map by_id; /* struct sim_row * */
     struct sim_row *first, *last;
     struct sim_definition *definitions;
     uint32_t definitions_count, definitions_capacity;
-    bool is_honest;              /* no faults any more */
+    bool is_honest; /* no faults any more */
     struct sim_store_counts counts;
 };
 
 struct sim_handle {
-    struct sk_store port;        /* first */
+    struct sk_store port; /* first */
     struct sim_store *store;
     struct sim_node *node;
     struct sim_submission *queue, *queue_end;
@@ -87,9 +91,11 @@ void sim_handle_init(struct sim_handle *handle, struct sim_store *store, struct 
 /* The node crashes: T3. Called while the engine's memory is still there. */
 void sim_handle_crash(struct sim_handle *handle);
 
-struct sim_row *sim_store_row(const struct sim_store *store, struct sk_str saga_id); /* NULL: none */
+struct sim_row *sim_store_row(const struct sim_store *store,
+                              struct sk_str saga_id); /* NULL: none */
 struct sim_row *sim_shard_row(const struct sim_shard *shard, uint64_t no);
-struct sim_definition *sim_store_definition(const struct sim_store *store, const struct sk_digest *digest);
+struct sim_definition *sim_store_definition(const struct sim_store *store,
+                                            const struct sk_digest *digest);
 /* The plan of a stored definition, for checkers; borrowed. */
 const struct sk_plan *sim_store_plan(struct sim_store *store, const struct sk_digest *digest);
 static inline const struct sk_event_row *sim_row_last(const struct sim_row *row)
@@ -99,13 +105,17 @@ static inline const struct sk_event_row *sim_row_last(const struct sim_row *row)
 
 /* sim_store_apply.c: T1. `node` is who commits. */
 void sim_store_apply(struct sim_store *store, struct sim_node *node, const struct sk_part *part);
-bool sim_store_matches(const struct sim_store *store, const struct sk_part *part); /* S1's compare */
+bool sim_store_matches(const struct sim_store *store,
+                       const struct sk_part *part); /* S1's compare */
 /* sim_store_read.c */
-void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_done *done, void *context);
+void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_done *done,
+                    void *context);
 
 /* Room for one more element of an array in the world's arena. */
-#define SIM_PUSH(world, array, count, capacity)                                                         \
-    ((array) = sim_room((world), (array), (count), &(capacity), sizeof *(array)), &(array)[(count)++])
-void *sim_room(struct sim_world *world, void *array, uint32_t count, uint32_t *capacity, size_t size);
+#define SIM_PUSH(world, array, count, capacity)                                   \
+    ((array) = sim_room((world), (array), (count), &(capacity), sizeof *(array)), \
+     &(array)[(count)++])
+void *sim_room(struct sim_world *world, void *array, uint32_t count, uint32_t *capacity,
+               size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * sim_store_apply.c: commits one part to the durable state, wholly, and is strict about what a part may
- * hold: what a real back-end's keys and constraints would refuse is a failure of the engine here.
+ * sim_store_apply.c: commits one part to the durable state, wholly, and is strict about what a part
+ * may hold: what a real back-end's keys and constraints would refuse is a failure of the engine
+ * here.
  */
 #include "check.h"
 #include "node.h"
@@ -8,7 +9,8 @@
 
 #include "core/saga.h"
 
-void *sim_room(struct sim_world *world, void *array, uint32_t count, uint32_t *capacity, size_t size)
+void *sim_room(struct sim_world *world, void *array, uint32_t count, uint32_t *capacity,
+               size_t size)
 {
     if (count < *capacity) return array;
     uint32_t more = *capacity == 0 ? 8 : *capacity * 2;
@@ -30,9 +32,10 @@ bool sim_store_matches(const struct sim_store *store, const struct sk_part *part
     return row->epoch == part->epoch && row->position == part->first_position;
 }
 
-/* ---- heads and events ------------------------------------------------------------------------- */
+/* ---- heads and events ------------------------------------------------------------------------ */
 
-static struct sim_row *add_row(struct sim_store *store, struct sim_shard *shard, const struct sk_head *head)
+static struct sim_row *add_row(struct sim_store *store, struct sim_shard *shard,
+                               const struct sk_head *head)
 {
     struct sim_world *world = store->world;
     if (shard->rows_count > 0 && shard->rows[shard->rows_count - 1]->head.no >= head->no) {
@@ -60,7 +63,8 @@ static struct sk_str same_or_kept(struct sim_world *world, struct sk_str old, st
 static void put_head(struct sim_store *store, struct sim_shard *shard, const struct sk_head *head)
 {
     struct sim_world *world = store->world;
-    if (head->shard != shard->row.shard) sim_fail(world, "store", head->id, "a head of another shard");
+    if (head->shard != shard->row.shard)
+        sim_fail(world, "store", head->id, "a head of another shard");
     struct sim_row *row = sim_shard_row(shard, head->no);
     if (row == NULL) row = add_row(store, shard, head);
     struct sk_head old = row->head;
@@ -75,8 +79,8 @@ static void put_head(struct sim_store *store, struct sim_shard *shard, const str
     row->head.parent = same_or_kept(world, old.parent, head->parent);
 }
 
-static void put_event(struct sim_store *store, struct sim_shard *shard, const struct sk_event_row *event,
-                      uint64_t position)
+static void put_event(struct sim_store *store, struct sim_shard *shard,
+                      const struct sk_event_row *event, uint64_t position)
 {
     struct sim_world *world = store->world;
     struct sim_row *row = sim_shard_row(shard, event->no);
@@ -90,24 +94,27 @@ static void put_event(struct sim_store *store, struct sim_shard *shard, const st
                  (unsigned long long)event->seq, (unsigned long long)position,
                  (unsigned long long)(want - 1));
     }
-    struct sk_event_row *kept = SIM_PUSH(world, row->events, row->events_count, row->events_capacity);
+    struct sk_event_row *kept =
+        SIM_PUSH(world, row->events, row->events_count, row->events_capacity);
     *kept = *event;
     kept->data = keep(world, event->data);
     kept->position = position;
     sim_check_event(world, row, kept);
 }
 
-static void check_heads(struct sim_store *store, const struct sim_shard *shard, const struct sk_part *part)
+static void check_heads(struct sim_store *store, const struct sim_shard *shard,
+                        const struct sk_part *part)
 {
     for (uint32_t i = 0; i < part->heads_count; i++) {
         const struct sim_row *row = sim_shard_row(shard, part->heads[i].no);
         if (row->events_count == 0 || row->head.seq == sim_row_last(row)->seq) continue;
-        sim_fail(store->world, "store", row->head.id, "its head says seq %llu, its last event is %llu",
+        sim_fail(store->world, "store", row->head.id,
+                 "its head says seq %llu, its last event is %llu",
                  (unsigned long long)row->head.seq, (unsigned long long)sim_row_last(row)->seq);
     }
 }
 
-/* ---- the other rows --------------------------------------------------------------------------- */
+/* ---- the other rows -------------------------------------------------------------------------- */
 
 static void put_keys(struct sim_store *store, struct sim_shard *shard, const struct sk_part *part)
 {
@@ -121,38 +128,44 @@ static void put_keys(struct sim_store *store, struct sim_shard *shard, const str
             sim_fail(world, "store", key->saga_id, "its start key is taken by %.*s",
                      SK_STR_ARGS(shard->keys[k].saga_id));
         }
-        struct sk_start_key_row *kept = SIM_PUSH(world, shard->keys, shard->keys_count, shard->keys_capacity);
+        struct sk_start_key_row *kept =
+            SIM_PUSH(world, shard->keys, shard->keys_count, shard->keys_capacity);
         *kept = *key;
         kept->key = keep(world, key->key);
         kept->saga_id = keep(world, key->saga_id);
     }
 }
 
-static void put_tallies(struct sim_store *store, struct sim_shard *shard, const struct sk_part *part)
+static void put_tallies(struct sim_store *store, struct sim_shard *shard,
+                        const struct sk_part *part)
 {
     for (uint32_t i = 0; i < part->tallies_count; i++) {
         const struct sk_tally_row *change = &part->tallies[i];
         struct sk_tally_row *row = NULL;
         for (uint32_t k = 0; k < shard->tallies_count && row == NULL; k++) {
             if (shard->tallies[k].state != change->state) continue;
-            if (sk_digest_equal(&shard->tallies[k].definition, &change->definition)) row = &shard->tallies[k];
+            if (sk_digest_equal(&shard->tallies[k].definition, &change->definition))
+                row = &shard->tallies[k];
         }
         if (row == NULL) {
-            row = SIM_PUSH(store->world, shard->tallies, shard->tallies_count, shard->tallies_capacity);
+            row = SIM_PUSH(store->world, shard->tallies, shard->tallies_count,
+                           shard->tallies_capacity);
             *row = (struct sk_tally_row){ change->definition, change->state, 0 };
         }
         row->n += change->n;
     }
 }
 
-static void put_messages(struct sim_store *store, struct sim_shard *shard, const struct sk_part *part)
+static void put_messages(struct sim_store *store, struct sim_shard *shard,
+                         const struct sk_part *part)
 {
     struct sim_world *world = store->world;
     for (uint32_t i = 0; i < part->messages_count; i++) {
         const struct sk_message_row *message = &part->messages[i];
         for (uint32_t k = 0; k < shard->messages_count; k++) {
             if (!sk_str_equal(shard->messages[k].id, message->id)) continue;
-            sim_fail(world, "store", message->target, "message %.*s twice", SK_STR_ARGS(message->id));
+            sim_fail(world, "store", message->target, "message %.*s twice",
+                     SK_STR_ARGS(message->id));
         }
         struct sk_message_row *kept =
             SIM_PUSH(world, shard->messages, shard->messages_count, shard->messages_capacity);
@@ -172,14 +185,16 @@ static void put_messages(struct sim_store *store, struct sim_shard *shard, const
     }
 }
 
-static void put_consumed(struct sim_store *store, struct sim_shard *shard, const struct sk_part *part)
+static void put_consumed(struct sim_store *store, struct sim_shard *shard,
+                         const struct sk_part *part)
 {
     struct sim_world *world = store->world;
     for (uint32_t i = 0; i < part->consumed_count; i++) {
         const struct sk_consumed_row *consumed = &part->consumed[i];
         for (uint32_t k = 0; k < shard->consumed_count; k++) {
             if (!sk_str_equal(shard->consumed[k].id, consumed->id)) continue;
-            sim_fail(world, "store", (struct sk_str){ 0 }, "message %.*s consumed twice", SK_STR_ARGS(consumed->id));
+            sim_fail(world, "store", (struct sk_str){ 0 }, "message %.*s consumed twice",
+                     SK_STR_ARGS(consumed->id));
         }
         struct sk_consumed_row *kept =
             SIM_PUSH(world, shard->consumed, shard->consumed_count, shard->consumed_capacity);
@@ -195,11 +210,13 @@ static void put_consumed(struct sim_store *store, struct sim_shard *shard, const
     }
 }
 
-static void put_letters(struct sim_store *store, struct sim_shard *shard, const struct sk_part *part)
+static void put_letters(struct sim_store *store, struct sim_shard *shard,
+                        const struct sk_part *part)
 {
     struct sim_world *world = store->world;
     for (uint32_t i = 0; i < part->letters_count; i++) {
-        struct sk_dead_letter_row *kept = SIM_PUSH(world, shard->letters, shard->letters_count, shard->letters_capacity);
+        struct sk_dead_letter_row *kept =
+            SIM_PUSH(world, shard->letters, shard->letters_count, shard->letters_capacity);
         *kept = part->letters[i];
         kept->id = keep(world, kept->id);
         kept->body = keep(world, kept->body);
@@ -213,15 +230,18 @@ static void put_letters(struct sim_store *store, struct sim_shard *shard, const 
     }
 }
 
-static void put_cursors(struct sim_store *store, struct sim_shard *shard, const struct sk_part *part)
+static void put_cursors(struct sim_store *store, struct sim_shard *shard,
+                        const struct sk_part *part)
 {
     for (uint32_t i = 0; i < part->cursors_count; i++) {
         struct sk_cursor_row *row = NULL;
         for (uint32_t k = 0; k < shard->cursors_count && row == NULL; k++) {
-            if (sk_str_equal(shard->cursors[k].name, part->cursors[i].name)) row = &shard->cursors[k];
+            if (sk_str_equal(shard->cursors[k].name, part->cursors[i].name))
+                row = &shard->cursors[k];
         }
         if (row == NULL) {
-            row = SIM_PUSH(store->world, shard->cursors, shard->cursors_count, shard->cursors_capacity);
+            row = SIM_PUSH(store->world, shard->cursors, shard->cursors_count,
+                           shard->cursors_capacity);
             row->name = keep(store->world, part->cursors[i].name);
         }
         row->position = part->cursors[i].position;

@@ -1,6 +1,6 @@
 /*
- * sim_store_read.c: answers of the simulated store. A read sees the durable state at one instant between
- * the call and its answer (S3). Texts are the world's and stay; arrays are the answer's.
+ * sim_store_read.c: answers of the simulated store. A read sees the durable state at one instant
+ * between the call and its answer (S3). Texts are the world's and stay; arrays are the answer's.
  */
 #include "node.h"
 #include "sim_store.h"
@@ -31,7 +31,8 @@ static void *add(struct sk_rows *rows, void *array, uint32_t *count, size_t size
     }
     return (char *)old + (size_t)(*count)++ * size;
 }
-#define ADD(rows, member) add((rows), &(rows)->member, &(rows)->member##_count, sizeof *(rows)->member)
+#define ADD(rows, member) \
+    add((rows), &(rows)->member, &(rows)->member##_count, sizeof *(rows)->member)
 
 static bool is_full(struct sk_rows *rows, uint32_t count, const struct sk_read *read)
 {
@@ -45,7 +46,8 @@ static bool is_active(const struct sk_head *head)
     return !sk_saga_state_is_end((enum sk_saga_state)head->state) || head->open > 0;
 }
 
-static void read_active(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+static void read_active(const struct sim_shard *shard, const struct sk_read *read,
+                        struct sk_rows *rows)
 {
     for (uint32_t i = 0; i < shard->rows_count; i++) {
         const struct sim_row *row = shard->rows[i];
@@ -56,10 +58,12 @@ static void read_active(const struct sim_shard *shard, const struct sk_read *rea
     }
 }
 
-static void read_events(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+static void read_events(const struct sim_shard *shard, const struct sk_read *read,
+                        struct sk_rows *rows)
 {
     const struct sim_row *row = sim_shard_row(shard, read->no);
-    for (uint32_t i = row == NULL ? 0 : row->events_from; row != NULL && i < row->events_count; i++) {
+    for (uint32_t i = row == NULL ? 0 : row->events_from; row != NULL && i < row->events_count;
+         i++) {
         if (row->events[i].seq <= read->after) continue;
         if (is_full(rows, rows->events_count, read)) return;
         *(struct sk_event_row *)ADD(rows, events) = row->events[i];
@@ -72,7 +76,8 @@ static int by_position(const void *a, const void *b)
     return (x->position > y->position) - (x->position < y->position);
 }
 
-static void read_positions(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+static void read_positions(const struct sim_shard *shard, const struct sk_read *read,
+                           struct sk_rows *rows)
 {
     for (uint32_t i = 0; i < shard->rows_count; i++) {
         const struct sim_row *row = shard->rows[i];
@@ -81,14 +86,16 @@ static void read_positions(const struct sim_shard *shard, const struct sk_read *
             *(struct sk_event_row *)ADD(rows, events) = row->events[k];
         }
     }
-    if (rows->events_count > 1) qsort(rows->events, rows->events_count, sizeof *rows->events, by_position);
+    if (rows->events_count > 1)
+        qsort(rows->events, rows->events_count, sizeof *rows->events, by_position);
     uint32_t limit = read->limit == 0 ? LIMIT_DEFAULT : read->limit;
     if (rows->events_count <= limit) return;
     rows->events_count = limit;
     rows->has_more = true;
 }
 
-static void read_messages(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+static void read_messages(const struct sim_shard *shard, const struct sk_read *read,
+                          struct sk_rows *rows)
 {
     uint32_t from = 0;
     for (uint32_t i = 0; i < shard->messages_count; i++) {
@@ -106,20 +113,23 @@ static int by_id(const void *a, const void *b)
     return sk_str_compare(x->id, y->id);
 }
 
-static void read_consumed(const struct sim_shard *shard, const struct sk_read *read, struct sk_rows *rows)
+static void read_consumed(const struct sim_shard *shard, const struct sk_read *read,
+                          struct sk_rows *rows)
 {
     for (uint32_t i = 0; i < shard->consumed_count; i++) {
         if (sk_str_compare(shard->consumed[i].id, read->id) <= 0 && read->id.size > 0) continue;
         *(struct sk_consumed_row *)ADD(rows, consumed) = shard->consumed[i];
     }
-    if (rows->consumed_count > 1) qsort(rows->consumed, rows->consumed_count, sizeof *rows->consumed, by_id);
+    if (rows->consumed_count > 1)
+        qsort(rows->consumed, rows->consumed_count, sizeof *rows->consumed, by_id);
     uint32_t limit = read->limit == 0 ? LIMIT_DEFAULT : read->limit;
     if (rows->consumed_count <= limit) return;
     rows->consumed_count = limit;
     rows->has_more = true;
 }
 
-static void read_definitions(const struct sim_store *store, const struct sk_read *read, struct sk_rows *rows)
+static void read_definitions(const struct sim_store *store, const struct sk_read *read,
+                             struct sk_rows *rows)
 {
     for (uint32_t i = 0; i < store->definitions_count; i++) {
         const struct sk_definition_row *row = &store->definitions[i].row;
@@ -128,21 +138,24 @@ static void read_definitions(const struct sim_store *store, const struct sk_read
             is_wanted = sk_digest_equal(read->digest, &row->digest);
         } else if (read->id.size > 0) {
             is_wanted = sk_str_equal(read->id, row->id) &&
-                        (read->version.size == 0 ? row->is_latest : sk_str_equal(read->version, row->version));
+                        (read->version.size == 0 ? row->is_latest
+                                                 : sk_str_equal(read->version, row->version));
         }
         if (is_wanted) *(struct sk_definition_row *)ADD(rows, definitions) = *row;
     }
 }
 
-static void read_small(const struct sim_store *store, const struct sim_shard *shard, const struct sk_read *read,
-                       struct sk_rows *rows)
+static void read_small(const struct sim_store *store, const struct sim_shard *shard,
+                       const struct sk_read *read, struct sk_rows *rows)
 {
     if (read->kind == SK_READ_META) rows->meta = store->meta;
     for (uint32_t i = 0; read->kind == SK_READ_SHARDS && i < store->meta.shards_count; i++) {
         *(struct sk_shard_row *)ADD(rows, shards) = store->shards[i].row;
     }
     for (uint32_t i = 0; read->kind == SK_READ_START_KEY && i < shard->keys_count; i++) {
-        if (!sk_str_equal(shard->keys[i].key, read->key) || shard->keys[i].expires_at_ms <= read->due_at_ms) continue;
+        if (!sk_str_equal(shard->keys[i].key, read->key) ||
+            shard->keys[i].expires_at_ms <= read->due_at_ms)
+            continue;
         *(struct sk_start_key_row *)ADD(rows, keys) = shard->keys[i];
     }
     for (uint32_t i = 0; read->kind == SK_READ_CURSOR && i < shard->cursors_count; i++) {
@@ -156,7 +169,8 @@ static void read_small(const struct sim_store *store, const struct sim_shard *sh
 
 static void answer(const struct sim_store *store, const struct sk_read *read, struct sk_rows *rows)
 {
-    const struct sim_shard *shard = &store->shards[read->shard < store->meta.shards_count ? read->shard : 0];
+    const struct sim_shard *shard =
+        &store->shards[read->shard < store->meta.shards_count ? read->shard : 0];
     const struct sim_row *row;
     switch (read->kind) {
     case SK_READ_HEAD:
@@ -174,7 +188,7 @@ static void answer(const struct sim_store *store, const struct sk_read *read, st
     case SK_READ_START_KEY:
     case SK_READ_DEAD_LETTERS:
     case SK_READ_CURSOR: read_small(store, shard, read, rows); break;
-    case SK_READ_LIST:     /* for people; no node of the simulator asks */
+    case SK_READ_LIST: /* for people; no node of the simulator asks */
     case SK_READ_TALLIES: break;
     }
 }
@@ -193,9 +207,12 @@ static void on_read(void *context)
     struct sim_world *world = handle->store->world;
     sk_arena_init(&reading->rows.arena);
     if (handle->is_broken) {
-        reading->rows.status = sk_error_set(&reading->rows.error, SKALD_E_IO, "the handle is broken");
-    } else if (!handle->store->is_honest && sim_chance(&world->faults, world->profile.store_passing / 2)) {
-        reading->rows.status = sk_error_set(&reading->rows.error, SKALD_E_AGAIN, "the store is away");
+        reading->rows.status =
+            sk_error_set(&reading->rows.error, SKALD_E_IO, "the handle is broken");
+    } else if (!handle->store->is_honest &&
+               sim_chance(&world->faults, world->profile.store_passing / 2)) {
+        reading->rows.status =
+            sk_error_set(&reading->rows.error, SKALD_E_AGAIN, "the store is away");
     } else {
         answer(handle->store, &reading->read, &reading->rows);
     }
@@ -207,12 +224,14 @@ static struct sk_str keep(struct sim_world *world, struct sk_str s)
     return s.size == 0 ? (struct sk_str){ NULL, 0 } : sk_arena_copy(&world->arena, s);
 }
 
-void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_done *done, void *context)
+void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_done *done,
+                    void *context)
 {
     struct sim_handle *handle = sk_container_of(port, struct sim_handle, port);
     struct sim_world *world = handle->store->world;
     struct reading *reading = SK_ARENA_NEW(&world->arena, struct reading);
-    *reading = (struct reading){ .handle = handle, .read = *read, .done = done, .context = context };
+    *reading =
+        (struct reading){ .handle = handle, .read = *read, .done = done, .context = context };
     reading->read.id = keep(world, read->id);
     reading->read.version = keep(world, read->version);
     reading->read.key = keep(world, read->key);

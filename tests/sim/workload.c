@@ -1,6 +1,7 @@
 /*
- * workload.c: clients. A client defines what it needs, starts its saga and insists until somebody has
- * acknowledged it; with an id or a key it may ask as often as it likes, without either it asks once.
+ * workload.c: clients. A client defines what it needs, starts its saga and insists until somebody
+ * has acknowledged it; with an id or a key it may ask as often as it likes, without either it asks
+ * once.
  */
 #include "workload.h"
 
@@ -11,7 +12,7 @@
 
 enum { TRIES_MAX = 5000 };
 
-/* ---- definitions ------------------------------------------------------------------------------ */
+/* ---- definitions ----------------------------------------------------------------------------- */
 
 struct definition_try {
     struct sim_load *load;
@@ -28,13 +29,15 @@ static void on_defined(void *context, const struct sk_define_reply *reply)
     attempt->is_answered = true;
     if (reply->status == SKALD_OK) {
         load->is_defined[attempt->index] = true;
-    } else if (skald_status_class(reply->status) != SKALD_CLASS_RETRY && reply->status != SKALD_E_IO) {
+    } else if (skald_status_class(reply->status) != SKALD_CLASS_RETRY &&
+               reply->status != SKALD_E_IO) {
         struct sk_buf text;
         sk_buf_init(&text, 0);
         if (reply->diagnostics != NULL) sk_diagnostics_print(reply->diagnostics, &text);
-        sim_fail(load->world, "workload", (struct sk_str){ 0 }, "a definition was refused: %s %s\n%s\n%.*s",
-                 skald_status_name(reply->status), reply->error != NULL ? reply->error->message : "",
-                 sk_buf_text(&text), SK_STR_ARGS(load->sources[attempt->index]));
+        sim_fail(load->world, "workload", (struct sk_str){ 0 },
+                 "a definition was refused: %s %s\n%s\n%.*s", skald_status_name(reply->status),
+                 reply->error != NULL ? reply->error->message : "", sk_buf_text(&text),
+                 SK_STR_ARGS(load->sources[attempt->index]));
     }
 }
 
@@ -51,12 +54,13 @@ static void define_next(void *context)
     if (sim_node_answers(node)) {
         struct definition_try *attempt = SK_ARENA_NEW(&world->arena, struct definition_try);
         *attempt = (struct definition_try){ load, index, false };
-        sk_engine_define(node->engine, load->sources[index], SK_STR("generated.json"), on_defined, attempt);
+        sk_engine_define(node->engine, load->sources[index], SK_STR("generated.json"), on_defined,
+                         attempt);
     }
     sim_after(world, 60 * SIM_MS, define_next, load);
 }
 
-/* ---- starts ----------------------------------------------------------------------------------- */
+/* ---- starts ---------------------------------------------------------------------------------- */
 
 struct start_try {
     struct sim_start *start;
@@ -67,27 +71,59 @@ struct start_try {
 static void ask(void *context);
 static void ask_again(void *context);
 
+/* ---- readers ---------------------------------------------------------------------------------- */
+
+static void on_read(void *context, const struct sk_reply *reply)
+{
+    struct sim_start *start = context;
+    if (reply->status == SKALD_OK && reply->saga != NULL) {
+        sim_check_seen(start->world, reply->saga);
+    } else if (reply->status == SKALD_E_NOT_FOUND) {
+        sim_fail(start->world, "acknowledged starts", start->saga_id, "an acknowledged saga was not found");
+    }
+}
+
+static void look(void *context)
+{
+    struct sim_start *start = context;
+    struct sim_world *world = start->world;
+    uint32_t shard = (uint32_t)(sk_hash_id(start->saga_id) % world->profile.shards_count);
+    struct sim_node *node = sim_node_for(world, shard);
+    if (node == NULL) return;
+    if (sim_chance(&world->work, 500)) {
+        sk_engine_get(node->engine, start->saga_id, on_read, start);
+    } else {
+        sk_engine_wait(node->engine, start->saga_id, sim_between(&world->work, 1, 20000), on_read, start);
+    }
+}
+
+/* ---- starts ----------------------------------------------------------------------------------- */
+
 static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
 {
     struct sim_world *world = start->world;
     struct sim_load *load = world->load;
-    if (reply->saga == NULL) sim_fail(world, "acknowledged starts", start->id, "acknowledged without a saga");
+    if (reply->saga == NULL)
+        sim_fail(world, "acknowledged starts", start->id, "acknowledged without a saga");
     struct sk_str id = reply->saga->start.id;
     sim_check_started(world, id);
     sim_check_seen(world, reply->saga);
     load->counts.replayed += reply->is_replayed ? 1 : 0;
     if (start->id.size > 0 && !sk_str_equal(start->id, id)) {
-        sim_fail(world, "acknowledged starts", start->id, "the start answered another saga, %.*s", SK_STR_ARGS(id));
+        sim_fail(world, "acknowledged starts", start->id, "the start answered another saga, %.*s",
+                 SK_STR_ARGS(id));
     }
     if (start->is_acknowledged) {
         if (sk_str_equal(start->saga_id, id)) return;
-        sim_fail(world, "acknowledged starts", id, "one key has two sagas; the other is %.*s", SK_STR_ARGS(start->saga_id));
+        sim_fail(world, "acknowledged starts", id, "one key has two sagas; the other is %.*s",
+                 SK_STR_ARGS(start->saga_id));
     }
     start->is_acknowledged = true;
     start->saga_id = sk_arena_copy(&world->arena, id);
     load->counts.acknowledged += 1;
     sim_note(world, "acknowledged", start->index, start->tries, id);
     sim_operators_plan(start);
+    if (sim_chance(&world->work, 200)) sim_after(world, sim_between(&world->work, 0, 20 * SIM_S), look, start);
     bool can_repeat = start->id.size > 0 || start->key.size > 0;
     if (can_repeat && sim_chance(&world->work, world->profile.duplicates)) {
         sim_after(world, sim_between(&world->work, SIM_MS, 30 * SIM_S), ask, start);
@@ -101,17 +137,19 @@ static void on_started(void *context, const struct sk_reply *reply)
     struct sim_world *world = start->world;
     if (attempt->is_other) {
         if (reply->status != SKALD_OK) return;
-        sim_fail(world, "acknowledged starts", start->id, "the same id with another input was accepted");
+        sim_fail(world, "acknowledged starts", start->id,
+                 "the same id with another input was accepted");
     }
     if (reply->status == SKALD_OK) {
         acknowledge(start, reply);
         return;
     }
     sim_note(world, "start-refused", start->index, (uint64_t)(int64_t)reply->status, start->id);
-    bool may_repeat = skald_status_class(reply->status) == SKALD_CLASS_RETRY || reply->status == SKALD_E_IO;
+    bool may_repeat =
+        skald_status_class(reply->status) == SKALD_CLASS_RETRY || reply->status == SKALD_E_IO;
     if (start->is_acknowledged || may_repeat) return;
-    sim_fail(world, "workload", start->id, "a start was refused: %s: %s", skald_status_name(reply->status),
-             reply->error != NULL ? reply->error->message : "");
+    sim_fail(world, "workload", start->id, "a start was refused: %s: %s",
+             skald_status_name(reply->status), reply->error != NULL ? reply->error->message : "");
 }
 
 static struct sim_node *choose_node(const struct sim_start *start)
@@ -130,7 +168,8 @@ static void send_start(struct sim_start *start, struct sim_node *node, bool is_o
     struct sim_world *world = start->world;
     struct start_try *attempt = SK_ARENA_NEW(&world->arena, struct start_try);
     char definition[8];
-    int size = snprintf(definition, sizeof definition, "d%u", start->definition % SIM_DEFINITIONS_MAX);
+    int size =
+        snprintf(definition, sizeof definition, "d%u", start->definition % SIM_DEFINITIONS_MAX);
     *attempt = (struct start_try){ start, ++start->asked, is_other };
     struct sk_start_request request = {
         .definition = { definition, (size_t)size },
@@ -151,7 +190,8 @@ static void ask(void *context)
     if (start->is_given_up) return;
     if (start->tries++ > TRIES_MAX) {
         if (!start->is_acknowledged) {
-            sim_fail(world, "every saga ends", start->id, "start %u was not acknowledged in %d tries", start->index, TRIES_MAX);
+            sim_fail(world, "every saga ends", start->id,
+                     "start %u was not acknowledged in %d tries", start->index, TRIES_MAX);
         }
         return;
     }
@@ -159,7 +199,8 @@ static void ask(void *context)
     bool is_known = world->load->is_defined[start->definition];
     bool asked = false;
     if (node != NULL && is_known) {
-        bool is_other = start->is_acknowledged && start->id.size > 0 && sim_chance(&world->work, 200);
+        bool is_other =
+            start->is_acknowledged && start->id.size > 0 && sim_chance(&world->work, 200);
         send_start(start, node, is_other);
         asked = true;
     }
@@ -168,7 +209,8 @@ static void ask(void *context)
         start->is_given_up = true;
         return;
     }
-    sim_after(world, asked ? sim_between(&world->work, SIM_S, 6 * SIM_S) : 300 * SIM_MS, ask_again, start);
+    sim_after(world, asked ? sim_between(&world->work, SIM_S, 6 * SIM_S) : 300 * SIM_MS, ask_again,
+              start);
 }
 
 static void ask_again(void *context)
@@ -183,10 +225,13 @@ static void begin(struct sim_load *load, uint32_t index)
     struct sim_rng *rng = &world->work;
     struct sim_start *start = &load->starts[index];
     char text[64];
-    *start = (struct sim_start){ .world = world, .index = index, .definition = sim_below(rng, load->generated.count) };
+    *start = (struct sim_start){ .world = world,
+                                 .index = index,
+                                 .definition = sim_below(rng, load->generated.count) };
     uint32_t manner = sim_below(rng, 10);
     if (manner < 6) {
-        int size = snprintf(text, sizeof text, "w%llx-%u", (unsigned long long)(world->seed & 0xffffff), index);
+        int size = snprintf(text, sizeof text, "w%llx-%u",
+                            (unsigned long long)(world->seed & 0xffffff), index);
         start->id = sk_arena_copy(&world->arena, (struct sk_str){ text, (size_t)size });
     } else if (manner < 9) {
         int size = snprintf(text, sizeof text, "key-%u", index);
@@ -194,7 +239,7 @@ static void begin(struct sim_load *load, uint32_t index)
     }
     struct sk_buf input;
     sk_buf_init(&input, 0);
-    sim_generate_input(rng, &input);
+    sim_generate_input(rng, world->profile.long_lists, &input);
     start->input = sk_arena_copy(&world->arena, sk_buf_view(&input));
     sk_buf_release(&input);
     if (sim_chance(rng, 300)) start->context = SK_STR("{\"request\":\"r-1\"}");

@@ -16,9 +16,9 @@ struct sim_start {
     struct sk_str id, key, input, context; /* id and key may both be empty */
     int32_t priority;
     bool is_acknowledged, is_given_up;
-    struct sk_str saga_id;     /* once acknowledged */
+    struct sk_str saga_id; /* once acknowledged */
     uint32_t tries, commands_count;
-    uint64_t asked;            /* number of the last try: an older one's silence means nothing */
+    uint64_t asked; /* number of the last try: an older one's silence means nothing */
 };
 
 struct sim_load_counts {
@@ -42,7 +42,8 @@ void sim_load_init(struct sim_load *load, struct sim_world *world);
 void sim_humans_begin(struct sim_world *world);
 /* operators.c: things that happen to an acknowledged saga. */
 void sim_operators_plan(struct sim_start *start);
-/* One command to the node that serves the saga; `kind` is enum sk_command_kind. False: nobody serves it. */
+/* One command to the node that serves the saga; `kind` is enum sk_command_kind. False: nobody
+ * serves it. */
 bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, uint32_t step,
                  int32_t item);
 bool sim_signal(struct sim_world *world, struct sk_str saga_id);

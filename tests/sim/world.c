@@ -35,7 +35,7 @@ void sim_world_release(struct sim_world *world)
     sk_arena_release(&world->arena);
 }
 
-/* ---- the queue -------------------------------------------------------------------------------- */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 void sim_schedule(struct sim_world *world, struct sim_event *event, int64_t at_us)
 {
@@ -45,8 +45,8 @@ void sim_schedule(struct sim_world *world, struct sim_event *event, int64_t at_u
     }
 }
 
-static struct sim_event *add(struct sim_world *world, struct sim_node *node, int64_t delay_us, sim_fn *fn,
-                             void *context)
+static struct sim_event *add(struct sim_world *world, struct sim_node *node, int64_t delay_us,
+                             sim_fn *fn, void *context)
 {
     struct sim_event *event = world->free_events;
     if (event != NULL) {
@@ -82,7 +82,8 @@ static void guard_against_spin(struct sim_world *world)
         world->instant_events = 0;
     }
     if (++world->instant_events > SPIN_MAX) {
-        sim_fail(world, "liveness", (struct sk_str){ 0 }, "%d events and no time has passed", SPIN_MAX);
+        sim_fail(world, "liveness", (struct sk_str){ 0 }, "%d events and no time has passed",
+                 SPIN_MAX);
     }
 }
 
@@ -101,7 +102,8 @@ static void fire(struct sim_world *world, struct sim_event *event)
 void sim_world_run(struct sim_world *world, int64_t until_us)
 {
     struct sk_heap_node *first;
-    while (!world->is_over && (first = sk_heap_first(&world->queue)) != NULL && first->when <= until_us) {
+    while (!world->is_over && (first = sk_heap_first(&world->queue)) != NULL &&
+           first->when <= until_us) {
         struct sim_event *event = sk_container_of(first, struct sim_event, place);
         struct sim_node *node = event->node;
         sk_heap_remove(&world->queue, first);
@@ -136,12 +138,12 @@ int64_t sim_latency(struct sim_rng *rng, int64_t usual_us)
     return sim_chance(rng, 30) ? latency * 10 : latency;
 }
 
-/* ---- the trace -------------------------------------------------------------------------------- */
+/* ---- the trace ------------------------------------------------------------------------------- */
 
 static void print_note(const struct sim_note *note)
 {
-    printf("%12.6f  %-18s %" PRIu64 " %" PRIu64 "  %s\n", (double)note->at_us / 1e6, note->what, note->a,
-           note->b, note->text);
+    printf("%12.6f  %-18s %" PRIu64 " %" PRIu64 "  %s\n", (double)note->at_us / 1e6, note->what,
+           note->a, note->b, note->text);
 }
 
 void sim_note(struct sim_world *world, const char *what, uint64_t a, uint64_t b, struct sk_str text)

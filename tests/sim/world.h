@@ -2,10 +2,11 @@
  * world.h: one simulated world: virtual time, one queue of events, one seed.
  *
  *   W1  Everything that happens is an event of the queue, ordered by (time, order of scheduling).
- *   W2  Chance comes from the seed's streams alone; nothing reads a clock, an address or the machine.
- *   W3  What happens at a node belongs to one of its lives: a crash ends the life and what was meant for
- *       it is dropped; while a node is paused its events wait. Answers of the runtime and of the store
- *       come even to a dead engine, which must take no notice (engine.c, E1).
+ *   W2  Chance comes from the seed's streams alone; nothing reads a clock, an address or the
+ *       machine.
+ *   W3  What happens at a node belongs to one of its lives: a crash ends the life and what was
+ *       meant for it is dropped; while a node is paused its events wait. Answers of the runtime and
+ *       of the store come even to a dead engine, which must take no notice (engine.c, E1).
  *   W4  Same seed, same trace, byte for byte: every note enters the running hash.
  *
  * Memory of the world (rows, books, contexts) lives in its arena until the world ends.
@@ -34,23 +35,25 @@ enum { SIM_NODES_MAX = 3, SIM_NOTES_KEPT = 4096, SIM_NOTE_TEXT = 56 };
 
 typedef void sim_fn(void *context);
 
-/* What kind of world this is; drawn from the seed (world.c) and then constant. Rates are permille. */
+/* What kind of world this is; drawn from the seed (world.c) and then constant. Rates are
+ * permille. */
 struct sim_profile {
     uint32_t nodes_count, shards_count, sagas_count, definitions_count;
-    bool is_shared;              /* one store for several nodes; else one process a store */
-    bool is_split;               /* shards of one store at different nodes: then no sagas that send messages,
+    bool is_shared; /* one store for several nodes; else one process a store */
+    bool is_split;  /* shards of one store at different nodes: then no sagas that send messages,
                                     since those go through one engine's memory */
-    int64_t chaos_us, calm_us;   /* length of the first phase; bound of the second */
-    int64_t rate_gap_us;         /* mean time between starts */
+    int64_t chaos_us, calm_us; /* length of the first phase; bound of the second */
+    int64_t rate_gap_us;       /* mean time between starts */
     uint32_t store_passing, store_not_known, store_broken, store_slow;
-    int64_t commit_us;           /* usual time of a commit */
+    int64_t commit_us; /* usual time of a commit */
     uint32_t request_lost, request_late, request_twice, reply_lost;
     uint32_t refuses, fails, unclear, unclear_applied, retryable, pending, undo_refuses;
-    int64_t crash_gap_us, pause_gap_us, move_gap_us; /* mean time between; 0 = never */
-    int64_t clock_offset_ms;     /* nodes' and participants' clocks are off by at most this */
-    uint32_t commands;           /* sagas that get operators' commands */
-    uint32_t duplicates;         /* starts sent again after their answer */
-    bool has_poison;             /* one content that the store refuses */
+    int64_t crash_gap_us, stop_gap_us, pause_gap_us, move_gap_us; /* mean time between; 0 = never */
+    int64_t clock_offset_ms; /* nodes' and participants' clocks are off by at most this */
+    uint32_t commands;       /* sagas that get operators' commands */
+    uint32_t duplicates;     /* starts sent again after their answer */
+    uint32_t long_lists;         /* starts with a list long enough for snapshots */
+    bool has_poison;         /* one content that the store refuses */
 };
 
 struct sim_note {
@@ -69,8 +72,8 @@ struct sim_world {
     struct sim_event *free_events;
     uint64_t order, events_fired;
     int64_t now_us;
-    bool is_calm;  /* no new faults */
-    bool is_over;  /* the run may stop early */
+    bool is_calm; /* no new faults */
+    bool is_over; /* the run may stop early */
     bool is_tracing;
     uint64_t hash; /* of all notes: W4 */
     struct sim_note notes[SIM_NOTES_KEPT];
@@ -111,7 +114,8 @@ void sim_world_drain(struct sim_world *world);
 void sim_schedule(struct sim_world *world, struct sim_event *event, int64_t at_us);
 
 /* Tells the trace. `what` is a literal. */
-void sim_note(struct sim_world *world, const char *what, uint64_t a, uint64_t b, struct sk_str text);
+void sim_note(struct sim_world *world, const char *what, uint64_t a, uint64_t b,
+              struct sk_str text);
 void sim_print_notes(const struct sim_world *world, uint64_t last);
 
 /* True time as milliseconds since 1970. */
@@ -122,9 +126,10 @@ static inline int64_t sim_now_ms(const struct sim_world *world)
 /* A usual delay with a tail: around `usual_us`, now and then ten times that. */
 int64_t sim_latency(struct sim_rng *rng, int64_t usual_us);
 
-/* The verdict: prints what is wrong, the saga's history, the way to replay, and ends the process. */
-_Noreturn void sim_fail(struct sim_world *world, const char *checker, struct sk_str saga_id, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* The verdict: prints what is wrong, the saga's history, the way to replay, and ends the
+ * process. */
+_Noreturn void sim_fail(struct sim_world *world, const char *checker, struct sk_str saga_id,
+                        const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* The world that runs in this process: for sk_panic, which is given nothing. */
 extern struct sim_world *sim_current;
