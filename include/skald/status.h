@@ -1,8 +1,8 @@
 /*
  * status.h: what a call may return, and what the caller can do about it.
  *
- * One list gives number, name, class and text of every status; a retired number is never used again.
- * Callers switch on the class (the remedy), not on the number. Detail goes into an optional,
+ * One list gives number, name, class and text of every status; a retired number is never used
+ * again. Callers switch on the class (the remedy), not on the number. Detail goes into an optional,
  * caller-owned skald_error, which is left untouched on success.
  */
 #ifndef SKALD_STATUS_H
@@ -23,29 +23,29 @@ enum skald_class {
 };
 
 /* name, number, class, text */
-#define SKALD_STATUS_MAP(X)                                                                        \
-    X(SKALD_OK, 0, OK, "success")                                                                  \
-    X(SKALD_E_ARGUMENT, -101, USAGE, "invalid argument")                                           \
-    X(SKALD_E_LIMIT, -102, RETRY, "a configured limit is reached")                                 \
-    X(SKALD_E_MEMORY, -103, RETRY, "out of memory")                                                \
-    X(SKALD_E_NOT_FOUND, -104, USAGE, "not found")                                                 \
-    X(SKALD_E_CONFLICT, -105, USAGE, "conflicts with what is already there")                       \
-    X(SKALD_E_STATE, -106, USAGE, "not possible in the present state")                             \
-    X(SKALD_E_SYNTAX, -107, USAGE, "malformed text")                                               \
-    X(SKALD_E_INVALID, -108, USAGE, "the definition is not valid")                                 \
-    X(SKALD_E_UNSUPPORTED, -109, USAGE, "not part of this build")                                  \
-    X(SKALD_E_TOO_LARGE, -110, USAGE, "larger than a limit allows")                                \
-    X(SKALD_E_AGAIN, -201, RETRY, "not possible now; try again later")                             \
-    X(SKALD_E_CLOSED, -202, RETRY, "closed or closing")                                            \
-    X(SKALD_E_FENCED, -203, RETRY, "another owner has taken over")                                 \
-    X(SKALD_E_BUSY, -204, RETRY, "in use by another process")                                      \
-    X(SKALD_E_FULL, -205, RETRY, "no space left")                                                  \
-    X(SKALD_E_TIMEOUT, -206, RETRY, "the time ran out")                                            \
-    X(SKALD_E_FAILED, -301, COMPENSATE, "the participant said no")                                 \
-    X(SKALD_E_NO_REPLY, -302, UNKNOWN, "no usable answer; it may have happened")                   \
-    X(SKALD_E_IO, -401, FATAL, "input or output error")                                            \
-    X(SKALD_E_CORRUPT, -402, FATAL, "damaged data")                                                \
-    X(SKALD_E_VERSION, -403, FATAL, "written by a newer version")                                  \
+#define SKALD_STATUS_MAP(X)                                                      \
+    X(SKALD_OK, 0, OK, "success")                                                \
+    X(SKALD_E_ARGUMENT, -101, USAGE, "invalid argument")                         \
+    X(SKALD_E_LIMIT, -102, RETRY, "a configured limit is reached")               \
+    X(SKALD_E_MEMORY, -103, RETRY, "out of memory")                              \
+    X(SKALD_E_NOT_FOUND, -104, USAGE, "not found")                               \
+    X(SKALD_E_CONFLICT, -105, USAGE, "conflicts with what is already there")     \
+    X(SKALD_E_STATE, -106, USAGE, "not possible in the present state")           \
+    X(SKALD_E_SYNTAX, -107, USAGE, "malformed text")                             \
+    X(SKALD_E_INVALID, -108, USAGE, "the definition is not valid")               \
+    X(SKALD_E_UNSUPPORTED, -109, USAGE, "not part of this build")                \
+    X(SKALD_E_TOO_LARGE, -110, USAGE, "larger than a limit allows")              \
+    X(SKALD_E_AGAIN, -201, RETRY, "not possible now; try again later")           \
+    X(SKALD_E_CLOSED, -202, RETRY, "closed or closing")                          \
+    X(SKALD_E_FENCED, -203, RETRY, "another owner has taken over")               \
+    X(SKALD_E_BUSY, -204, RETRY, "in use by another process")                    \
+    X(SKALD_E_FULL, -205, RETRY, "no space left")                                \
+    X(SKALD_E_TIMEOUT, -206, RETRY, "the time ran out")                          \
+    X(SKALD_E_FAILED, -301, COMPENSATE, "the participant said no")               \
+    X(SKALD_E_NO_REPLY, -302, UNKNOWN, "no usable answer; it may have happened") \
+    X(SKALD_E_IO, -401, FATAL, "input or output error")                          \
+    X(SKALD_E_CORRUPT, -402, FATAL, "damaged data")                              \
+    X(SKALD_E_VERSION, -403, FATAL, "written by a newer version")                \
     X(SKALD_E_INTERNAL, -404, FATAL, "internal error")
 
 enum skald_status {

@@ -162,7 +162,7 @@ static bool expect_request(struct script *script, const struct line *line, bool 
     return ok;
 }
 
-/* line STEP "METHOD target|name: value|…|": the request line and headers, `|` for the ends of lines. */
+/* line STEP "METHOD target|name: value|…|": the request line and headers, `|` for line ends. */
 static bool expect_line(struct script *script, const struct line *line)
 {
     struct call_name name;

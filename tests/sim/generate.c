@@ -108,9 +108,8 @@ static void put_service(struct shape *s, uint32_t participant, const char *path)
                   "{\"service\":{\"name\":\"p%u\",\"endpoint\":\"http://p%u\",\"path\":\"/%s\"",
                   participant, participant, path);
     if (coin(s, 700))
-        text(
-            s,
-            ",\"body\":{\"n\":\"{{ .input.n }}\",\"at\":\"{{ .timestamp }}\",\"saga\":\"{{ .saga_id }}\"}");
+        text(s, ",\"body\":{\"n\":\"{{ .input.n }}\",\"at\":\"{{ .timestamp }}\","
+                "\"saga\":\"{{ .saga_id }}\"}");
     if (coin(s, 100)) text(s, ",\"headers\":{\"x-user\":\"{{ .input.user }}\"}");
     text(s, "}}");
 }
@@ -213,9 +212,8 @@ static void put_wait(struct shape *s, bool is_async)
 static void put_child(struct shape *s, uint32_t child)
 {
     sk_buf_printf(s->out, "\"type\":\"saga\",\"action\":{\"saga\":{\"definition\":\"d%u\"", child);
-    text(
-        s,
-        ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"user\":\"child\",\"lock\":\"{{ .input.lock }}\"}}}");
+    text(s, ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"user\":\"child\","
+            "\"lock\":\"{{ .input.lock }}\"}}}");
     if (coin(s, 300)) text(s, ",\"compensation\":{\"type\":\"automatic\"}");
     if (s->depth <= s->known->depth[child]) s->depth = s->known->depth[child] + 1;
 }
@@ -301,9 +299,10 @@ void sim_generate_definition(struct sim_generated *known, struct sim_rng *rng, s
 
 void sim_generate_input(struct sim_rng *rng, uint32_t long_lists, struct sk_buf *out)
 {
-    static const char *const lists[] = { "[]", "[1]", "[1,\"two\"]", "[1,2,3]", "[{\"a\":1},2,3,4]" };
-    sk_buf_printf(out, "{\"n\":%u,\"user\":\"u%u\",\"lock\":%u,\"list\":", sim_below(rng, 10), sim_below(rng, 100),
-                  sim_below(rng, 4));
+    static const char *const lists[] = { "[]", "[1]", "[1,\"two\"]", "[1,2,3]",
+                                         "[{\"a\":1},2,3,4]" };
+    sk_buf_printf(out, "{\"n\":%u,\"user\":\"u%u\",\"lock\":%u,\"list\":", sim_below(rng, 10),
+                  sim_below(rng, 100), sim_below(rng, 4));
     if (sim_chance(rng, long_lists)) {
         uint32_t count = 40 + sim_below(rng, 100);
         for (uint32_t i = 0; i < count; i++) sk_buf_printf(out, "%c%u", i == 0 ? '[' : ',', i);

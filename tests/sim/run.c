@@ -81,9 +81,9 @@ void sim_run(uint64_t seed, const struct sim_run_options *options, struct sim_to
     uint64_t again = run_once(seed, options, NULL);
     totals->twice += 1;
     if (hash == again) return;
-    printf(
-        "\nFAIL seed %llu, determinism: the same seed made two traces\nreplay: skald-sim --check-determinism --seed %llu\n",
-        (unsigned long long)seed, (unsigned long long)seed);
+    printf("\nFAIL seed %llu, determinism: the same seed made two traces\n"
+           "replay: skald-sim --check-determinism --seed %llu\n",
+           (unsigned long long)seed, (unsigned long long)seed);
     exit(1);
 }
 
