@@ -37,7 +37,6 @@ struct sim_node {
     int64_t clock_offset_ms;
     uint32_t starts_count;
     int64_t down_us;
-    struct sk_str stalled;   /* the saga of the last line of the log */
     struct placement *placement;
     struct sim_runtime runtime;
     struct sim_invoker invoker;

@@ -122,6 +122,15 @@ static enum skald_status offload(struct sk_runtime *port, sk_runtime_fn *work, s
     return SKALD_OK;
 }
 
+/* What the engine itself calls an error is one, but for what this world does to it. */
+static void judge_line(struct sim_node *node, const struct sk_log_line *line)
+{
+    if (line->level != SK_LOG_ERROR || sk_str_is(line->event, "saga.refused")) return;
+    if (sk_str_is(line->event, "store.broken")) return;
+    sim_fail(node->world, "every saga ends", line->saga_id, "node %u says %.*s: %.*s", node->index, SK_STR_ARGS(line->event),
+             SK_STR_ARGS(line->message));
+}
+
 static void write_log(struct sk_runtime *port, const struct sk_log_line *line)
 {
     struct sim_node *node = node_of(port);
@@ -131,12 +140,12 @@ static void write_log(struct sk_runtime *port, const struct sk_log_line *line)
     memcpy(text, event.data, size);
     text[size++] = ' ';
     size_t room = sizeof text - size;
-    node->stalled = line->saga_id;
     struct sk_str rest = line->saga_id.size > 0 ? line->saga_id : line->message;
     size_t part = rest.size < room ? rest.size : room;
     if (part > 0) memcpy(text + size, rest.data, part);
     sim_note(node->world, "log", node->index, (uint64_t)line->level,
              (struct sk_str){ text, size + part });
+    judge_line(node, line);
 }
 
 static const struct sk_runtime_ops ops = {
