@@ -30,7 +30,7 @@ void sk_buf_release(struct sk_buf *buf)
 void sk_buf_clear(struct sk_buf *buf)
 {
     buf->size = 0;
-    buf->failed = false;
+    buf->failed = buf->is_full = false;
 }
 
 static bool grow(struct sk_buf *buf, size_t size_new)
@@ -54,8 +54,12 @@ static bool grow(struct sk_buf *buf, size_t size_new)
 char *sk_buf_reserve(struct sk_buf *buf, size_t size)
 {
     size_t ceiling = buf->size_max > 0 && buf->size_max < SIZE_MAX ? buf->size_max : SIZE_MAX - 1;
-    if (buf->failed || size > ceiling - buf->size) {
+    if (buf->failed) {
+        return NULL;
+    }
+    if (size > ceiling - buf->size) {
         buf->failed = true;
+        buf->is_full = buf->size_max > 0;
         return NULL;
     }
     if (buf->size + size >= buf->capacity && !grow(buf, buf->size + size)) {

@@ -17,6 +17,7 @@ struct sk_buf {
     size_t size, capacity;
     size_t size_max; /* 0 = no ceiling */
     bool failed;
+    bool is_full; /* failed at its ceiling (or another limit), not for want of memory */
 };
 
 void sk_buf_init(struct sk_buf *buf, size_t size_max);

@@ -22,11 +22,13 @@ enum {
     SK_YAML_NODES_MAX = 1000000, /* after alias expansion */
     SK_JSON_DEPTH_MAX = 128,
     SK_PAYLOAD_SIZE_MAX = 4 * 1024 * 1024, /* input, output or request body of one step */
-    SK_EVENT_SIZE_MAX = 8 * 1024 * 1024,   /* encoded data of one event */
+    SK_LINE_SIZE_MAX = 2 * 1024 * 1024,    /* target and headers of one request */
+    SK_EVENT_SIZE_MAX = 12 * 1024 * 1024,  /* encoded data of one event */
     SK_SNAPSHOT_EVERY = 256,               /* events between snapshots */
     SK_SKEW_ALLOWANCE_MS = 2000, /* law 6: added to the deadline of an unanswered attempt */
 };
 
-static_assert(SK_PAYLOAD_SIZE_MAX < SK_EVENT_SIZE_MAX, "a payload must fit into its event");
+static_assert(2 * SK_PAYLOAD_SIZE_MAX + SK_LINE_SIZE_MAX + 64 * 1024 < SK_EVENT_SIZE_MAX,
+              "what an automatic compensation sends must fit into its event");
 
 #endif

@@ -61,6 +61,10 @@ static void start_wait(struct sk_turn *turn, uint32_t step, int32_t item)
     event.when2_ms = wait->kind == SK_WAIT_SIGNAL ? until : turn->now_ms;
     event.attempt = wait->kind == SK_WAIT_SIGNAL ? 1 : 0;
     if (wait->kind == SK_WAIT_POLL) sk_request_resolve(turn, wait->poll, SK_OPERATION_POLL, &event);
+    if (wait->kind == SK_WAIT_POLL && sk_turn_is_too_large(turn)) {
+        sk_action_refuse(turn, step, item, SK_STR("too_large"), SK_TOO_LARGE);
+        return;
+    }
     sk_turn_emit(turn, &event);
     if (turn->failed) return;
     if (wait->kind == SK_WAIT_POLL) {
@@ -77,7 +81,12 @@ static void start_child(struct sk_turn *turn, uint32_t step, int32_t item)
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_STARTED, step, item);
     event.attempt = 1;
     event.kind = SK_FOR_CHILD;
+    (void)sk_turn_is_too_large(turn);
     if (action->body != NULL) event.body = sk_render_document(turn, action->body, step, item);
+    if (sk_turn_is_too_large(turn)) {
+        sk_action_refuse(turn, step, item, SK_STR("too_large"), SK_TOO_LARGE);
+        return;
+    }
     event.extra = SK_STR(" child\n");
     sk_turn_emit(turn, &event);
     if (!turn->failed) sk_child_start(turn, step, item, event.body);
@@ -98,7 +107,10 @@ void sk_action_start(struct sk_turn *turn, uint32_t step, int32_t item)
     event.attempt = 1;
     event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_ACTION);
     sk_request_resolve(turn, s->action, SK_OPERATION_ACTION, &event);
-    sk_turn_emit(turn, &event);
+    if (sk_turn_is_too_large(turn))
+        sk_action_refuse(turn, step, item, SK_STR("too_large"), SK_TOO_LARGE);
+    else
+        sk_turn_emit(turn, &event);
 }
 
 void sk_action_again(struct sk_turn *turn, uint32_t step, int32_t item)

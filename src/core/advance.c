@@ -197,6 +197,18 @@ static void suspend_for(struct sk_turn *turn, const char *code, struct sk_str me
     sk_turn_emit(turn, &event);
 }
 
+/* Before it began: a foreach has no unit yet that could wait for a human. */
+static void refuse_step(struct sk_turn *turn, uint32_t step, const char *code, const char *message)
+{
+    if (!sk_step_is_foreach(sk_step_of(turn->saga, step)))
+        sk_action_refuse(turn, step, -1, sk_str_of(code), sk_str_of(message));
+    else if (sk_step_must_succeed(turn->saga, step))
+        suspend_for(turn, code, sk_str_of(message));
+    else
+        sk_action_fail(turn, step, -1, SK_OUTCOME_FAILED, SK_MARK_CLEAR_NO, sk_str_of(code),
+                       sk_str_of(message));
+}
+
 /* Evaluates the items once; the list is stored in the event. */
 static void open_foreach(struct sk_turn *turn, uint32_t step)
 {
@@ -212,13 +224,10 @@ static void open_foreach(struct sk_turn *turn, uint32_t step)
         list = SK_STR("[]");
         count = 0;
     }
-    if (items.failed) {
+    if (items.failed && !items.is_full) {
         turn->failed = true;
-    } else if (count > SK_ITEMS_MAX && sk_step_must_succeed(turn->saga, step)) {
-        suspend_for(turn, "bad_items", SK_STR("foreach.items is not a list of at most 10000"));
-    } else if (count > SK_ITEMS_MAX) {
-        sk_action_fail(turn, step, -1, SK_OUTCOME_FAILED, SK_MARK_CLEAR_NO, SK_STR("bad_items"),
-                       SK_STR("foreach.items is not a list of at most 10000"));
+    } else if (count > SK_ITEMS_MAX || items.is_full) {
+        refuse_step(turn, step, "bad_items", "foreach.items is not a list of at most 10000");
     } else {
         struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_STARTED, step, -1);
         event.body = list;
@@ -232,8 +241,12 @@ static void start_step(struct sk_turn *turn, uint32_t step)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
     int32_t item = -1;
-    if (s->condition != NULL &&
-        !sk_condition_holds(turn, s->condition, step, item, (struct sk_str){ NULL, 0 })) {
+    (void)sk_turn_is_too_large(turn);
+    bool is_met = s->condition == NULL ||
+                  sk_condition_holds(turn, s->condition, step, item, (struct sk_str){ NULL, 0 });
+    if (sk_turn_is_too_large(turn)) {
+        refuse_step(turn, step, "too_large", "the variables of its condition are too large");
+    } else if (!is_met) {
         struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_SKIPPED, step, item);
         event.kind = SK_SKIP_CONDITION;
         sk_turn_emit(turn, &event);
@@ -376,9 +389,10 @@ void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reaso
     struct sk_saga *saga = turn->saga;
     struct sk_event event = sk_turn_event(turn, type, SK_STEP_NONE, -1);
     struct sk_buf output;
-    sk_buf_init(&output, SK_EVENT_SIZE_MAX / 2);
+    sk_buf_init(&output, 2 * SK_PAYLOAD_SIZE_MAX);
     event.kind = (uint32_t)reason;
     if (type == SK_EVENT_SAGA_COMPLETED && saga->plan->output != NULL) {
+        (void)sk_turn_is_too_large(turn);
         event.body = sk_render_document(turn, saga->plan->output, SK_STEP_NONE, -1);
     } else if (type == SK_EVENT_SAGA_COMPLETED) {
         map_of_outputs(saga, &output);
@@ -388,7 +402,12 @@ void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reaso
         event.text = saga->error_code;
         event.note = saga->error_message;
     }
-    if (output.failed) turn->failed = true;
+    if (output.failed && !output.is_full) turn->failed = true;
+    if (output.is_full || sk_turn_is_too_large(turn)) {
+        event.body = (struct sk_str){ NULL, 0 };
+        sk_turn_alert(turn, SK_STEP_NONE, -1, SK_ALERT_WARNING, 0, "output_too_large",
+                      SK_STR("the saga's output is larger than its limit and left out"));
+    }
     sk_turn_emit(turn, &event);
     sk_buf_release(&output);
     if (turn->failed) return;

@@ -91,6 +91,7 @@ struct sk_turn {
     struct sk_arena scratch;
     struct sk_buf text; /* reused */
     bool failed;        /* out of memory */
+    bool is_too_large;  /* see sk_turn_is_too_large */
 };
 
 /* An event of this unit with the columns filled in; item -1 for a step without foreach. */
@@ -104,6 +105,10 @@ void sk_turn_letter(struct sk_turn *turn, uint32_t step, int32_t item, const cha
 void sk_turn_alert(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t severity,
                    uint32_t flags, const char *code, struct sk_str message);
 uint64_t sk_turn_entropy(struct sk_turn *turn);
+/* Was anything rendered since the last call that is larger than its limit? It came out empty, and
+ * must be refused: no memory of the engine's would ever let it pass. */
+bool sk_turn_is_too_large(struct sk_turn *turn);
+#define SK_TOO_LARGE SK_STR("what is to be sent is too large (4 MiB, headers 2 MiB) or too deep")
 
 /* action.c */
 void sk_action_start(struct sk_turn *turn, uint32_t step,

@@ -68,6 +68,7 @@ static void fold_end(struct fold *f, enum sk_saga_state state)
     saga->state = state;
     saga->ended_at_ms = f->event->at_ms;
     saga->is_suspended = false;
+    saga->retry_after_locks = false;
     saga->wish = SK_REASON_NONE;
     if (state == SK_SAGA_COMPLETED) saga->output = sk_fold_keep(f, f->event->body);
     if (state == SK_SAGA_COMPLETED && f->event->kind == SK_REASON_FORCED) saga->is_forced = true;

@@ -35,7 +35,11 @@ void sk_fold_move(struct fold *f, enum sk_step_state to)
         return;
     }
     f->unit->state = to;
-    if (!sk_step_is_foreach(f->step)) f->run->state = to;
+    if (!sk_step_is_foreach(f->step)) {
+        f->run->state = to;
+    } else if (to != SK_STEP_SKIPPED && f->run->units_next <= (uint32_t)f->event->item) {
+        f->run->units_next = (uint32_t)f->event->item + 1; /* items start in order */
+    }
 }
 
 void sk_fold_error(struct fold *f)

@@ -28,6 +28,18 @@ static void fold_items(struct fold *f)
     if (f->step->is_detached) run->is_settled = true;
 }
 
+static void note_first_start(struct fold *f)
+{
+    if (f->unit->first_start_seq == 0) {
+        f->unit->first_start_seq = f->event->seq;
+        f->unit->first_start_at_ms = f->event->at_ms;
+    }
+    if (f->run->first_start_seq == 0) {
+        f->run->first_start_seq = f->event->seq;
+        f->run->first_start_at_ms = f->event->at_ms;
+    }
+}
+
 void sk_fold_step_started(struct fold *f)
 {
     const struct sk_event *e = f->event;
@@ -41,16 +53,7 @@ void sk_fold_step_started(struct fold *f)
     struct sk_unit *unit = f->unit;
     bool waits = e->kind != SK_FOR_NOTHING;
     sk_fold_move(f, waits ? SK_STEP_WAITING : SK_STEP_RUNNING);
-    if (unit->first_start_seq == 0) {
-        unit->first_start_seq = e->seq;
-        unit->first_start_at_ms = e->at_ms;
-    }
-    if (f->run->first_start_seq == 0) {
-        f->run->first_start_seq = e->seq;
-        f->run->first_start_at_ms = e->at_ms;
-    }
-    if (sk_step_is_foreach(f->step) && f->run->units_next <= (uint32_t)e->item)
-        f->run->units_next = (uint32_t)e->item + 1;
+    note_first_start(f);
     if (f->step->is_detached) f->run->is_settled = true;
     sk_fold_fly(f, &unit->action);
     if (!waits) return;
@@ -66,6 +69,7 @@ void sk_fold_retrying(struct fold *f)
 {
     sk_fold_move(f, SK_STEP_RUNNING);
     if (f->bad) return;
+    note_first_start(f); /* one that waited for a human before it could be sent at all */
     sk_fold_fly(f, &f->unit->action);
     f->unit->action.redrives = 0;
     if (f->step->kind != SK_KIND_WAIT) f->saga->retries_count++;

@@ -189,6 +189,17 @@ static void child_was_repaired(struct sk_turn *turn, const struct child_end *end
     sk_turn_emit(turn, &event);
 }
 
+/* Its parent was completed by force while it worked. */
+static void child_is_late(struct sk_turn *turn, const struct child_end *end)
+{
+    bool is_done = end->state == SK_SAGA_COMPLETED;
+    struct sk_outcome outcome = { .class_ = is_done ? SK_OUTCOME_SUCCEEDED : SK_OUTCOME_FAILED,
+                                  .output = is_done ? end->output : (struct sk_str){ NULL, 0 },
+                                  .code = end->code,
+                                  .message = end->message };
+    sk_late_answer(turn, end->step, end->item, 1, end->round, &outcome);
+}
+
 static void receive_child_end(struct sk_turn *turn, struct sk_str body)
 {
     struct child_end end = { 0 };
@@ -205,6 +216,8 @@ static void receive_child_end(struct sk_turn *turn, struct sk_str body)
         child_was_undone(turn, &end);
     else if (is_undoing && failed_before)
         child_was_repaired(turn, &end);
+    else if (turn->saga->is_forced)
+        child_is_late(turn, &end);
 }
 
 /* ---- the parent commands --------------------------------------------------------------------- */

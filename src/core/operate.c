@@ -232,7 +232,12 @@ static enum skald_status retry_parked(struct sk_turn *turn, const struct sk_comm
     event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_ACTION);
     if (is_new_round) {
         sk_request_resolve(turn, s->action, SK_OPERATION_ACTION, &event);
+        bool is_too_large = sk_turn_is_too_large(turn);
         if (command->body.size > 0) event.body = command->body;
+        if (is_too_large && (command->body.size == 0 || event.extra.size == 0)) {
+            sk_action_refuse(turn, step, item, SK_STR("too_large"), SK_TOO_LARGE);
+            return SKALD_OK;
+        }
     }
     sk_turn_emit(turn, &event);
     return SKALD_OK;

@@ -70,7 +70,7 @@ static void append_base(const struct sk_saga *saga, uint32_t step, int32_t item,
         sk_buf_append_str(out, sk_render_text(&turn, s->idempotency_key, step, item));
         if (turn.failed) out->failed = true;
         sk_arena_release(&turn.scratch);
-        return;
+        if (!turn.is_too_large) return;
     }
     sk_buf_append_str(out, saga->start.id);
     sk_buf_append_char(out, '/');

@@ -14,8 +14,12 @@
 
 static struct sk_str in_scratch(struct sk_turn *turn, struct sk_buf *buf)
 {
-    struct sk_str copy = sk_arena_copy(&turn->scratch, sk_buf_view(buf));
-    if (buf->failed || turn->scratch.failed) turn->failed = true;
+    struct sk_str copy = { NULL, 0 };
+    if (buf->is_full)
+        turn->is_too_large = true;
+    else
+        copy = sk_arena_copy(&turn->scratch, sk_buf_view(buf));
+    if ((buf->failed && !buf->is_full) || turn->scratch.failed) turn->failed = true;
     sk_buf_release(buf);
     return copy;
 }
@@ -117,7 +121,7 @@ struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document 
     struct sk_scope_context context = { .turn = turn, .step = step, .item = item };
     struct sk_scope scope = sk_scope_of(&context);
     struct sk_buf buf;
-    sk_buf_init(&buf, SK_EVENT_SIZE_MAX / 2);
+    sk_buf_init(&buf, SK_PAYLOAD_SIZE_MAX);
     sk_document_render(document, &scope, &turn->scratch, &buf);
     return in_scratch(turn, &buf);
 }
@@ -222,8 +226,9 @@ void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action,
                         enum sk_operation operation, struct sk_event *event)
 {
     struct sk_buf line, body;
-    sk_buf_init(&line, SK_EVENT_SIZE_MAX / 4);
-    sk_buf_init(&body, SK_EVENT_SIZE_MAX / 2);
+    (void)sk_turn_is_too_large(turn);
+    sk_buf_init(&line, SK_LINE_SIZE_MAX);
+    sk_buf_init(&body, 2 * SK_PAYLOAD_SIZE_MAX + 64); /* automatic: input and output */
     sk_buf_append_str(&line, action->method);
     sk_buf_append_char(&line, ' ');
     append_target(turn, action, event, &line);

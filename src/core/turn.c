@@ -146,6 +146,13 @@ void sk_turn_alert(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t s
     sk_turn_emit(turn, &event);
 }
 
+bool sk_turn_is_too_large(struct sk_turn *turn)
+{
+    bool was = turn->is_too_large;
+    turn->is_too_large = false;
+    return was;
+}
+
 uint64_t sk_turn_entropy(struct sk_turn *turn)
 {
     return sk_mix(turn->entropy, turn->entropy_used++);

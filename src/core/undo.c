@@ -79,6 +79,32 @@ static bool raises_round(const struct sk_call *call)
     return call->attempt > 0 && call->last_was_no && !call->had_unknown;
 }
 
+static bool leaves_residue(const struct sk_compensation *compensation)
+{
+    switch (compensation->on_failure) {
+    case SK_ON_FAILURE_FAIL:
+    case SK_ON_FAILURE_RETRY: return compensation->is_best_effort;
+    case SK_ON_FAILURE_ALERT:
+    case SK_ON_FAILURE_IGNORE:
+    case SK_ON_FAILURE_LOG: return true;
+    }
+    return false;
+}
+
+static void fail_undo(struct sk_turn *turn, uint32_t step, int32_t item, bool is_residue,
+                      uint32_t marks, struct sk_str code, struct sk_str message)
+{
+    struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_FAILED, step, item);
+    event.kind = is_residue ? 1u : 0u;
+    event.flags = marks;
+    event.text = code;
+    event.note = message;
+    sk_turn_emit(turn, &event);
+    if (is_residue) return;
+    sk_turn_alert(turn, step, item, SK_ALERT_CRITICAL, 0, "compensation_failed", message);
+    sk_turn_letter(turn, step, item, "compensation_failed");
+}
+
 void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
@@ -95,9 +121,13 @@ void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item)
         return;
     }
     event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_COMPENSATION);
-    if (undo->line.size == 0 || is_new_round)
-        sk_request_resolve(turn, s->compensation.action, SK_OPERATION_COMPENSATION, &event);
-    sk_turn_emit(turn, &event);
+    bool is_new = undo->line.size == 0 || is_new_round;
+    if (is_new) sk_request_resolve(turn, s->compensation.action, SK_OPERATION_COMPENSATION, &event);
+    if (is_new && sk_turn_is_too_large(turn))
+        fail_undo(turn, step, item, leaves_residue(&s->compensation), 0, SK_STR("too_large"),
+                  SK_TOO_LARGE);
+    else
+        sk_turn_emit(turn, &event);
 }
 
 void sk_undo_again(struct sk_turn *turn, uint32_t step, int32_t item, bool is_redrive)
@@ -115,20 +145,6 @@ void sk_undo_skip(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_und
     struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_SKIPPED, step, item);
     event.kind = (uint32_t)cause;
     sk_turn_emit(turn, &event);
-}
-
-static void fail_undo(struct sk_turn *turn, uint32_t step, int32_t item, bool is_residue,
-                      uint32_t marks, struct sk_str code, struct sk_str message)
-{
-    struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_FAILED, step, item);
-    event.kind = is_residue ? 1u : 0u;
-    event.flags = marks;
-    event.text = code;
-    event.note = message;
-    sk_turn_emit(turn, &event);
-    if (is_residue) return;
-    sk_turn_alert(turn, step, item, SK_ALERT_CRITICAL, 0, "compensation_failed", message);
-    sk_turn_letter(turn, step, item, "compensation_failed");
 }
 
 /* Nothing is declared: a completed step counts as skipped, a maybe one is settled by verify or
@@ -296,18 +312,6 @@ static const struct sk_retry_policy *policy_of(const struct sk_step *step,
 {
     return unit->undo_second_policy ? &step->compensation.on_failure_retry
                                     : &step->compensation.retry;
-}
-
-static bool leaves_residue(const struct sk_compensation *compensation)
-{
-    switch (compensation->on_failure) {
-    case SK_ON_FAILURE_FAIL:
-    case SK_ON_FAILURE_RETRY: return compensation->is_best_effort;
-    case SK_ON_FAILURE_ALERT:
-    case SK_ON_FAILURE_IGNORE:
-    case SK_ON_FAILURE_LOG: return true;
-    }
-    return false;
 }
 
 static void undo_waits(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_wait_for what,

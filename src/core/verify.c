@@ -12,6 +12,20 @@ bool sk_verify_is_wanted(const struct sk_saga *saga, uint32_t step, const struct
            unit->undo_state == SK_UNDO_OPEN;
 }
 
+/* The question cannot be put at all. */
+static void give_up_asking(struct sk_turn *turn, uint32_t step, int32_t item)
+{
+    struct sk_event event = sk_turn_event(turn, SK_EVENT_VERIFY_FAILED, step, item);
+    event.text = SK_STR("too_large");
+    event.note = SK_TOO_LARGE;
+    sk_turn_emit(turn, &event);
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_UNKNOWN,
+                                  .code = event.text,
+                                  .message = event.note };
+    if (!turn->failed && sk_unit_is_busy(sk_saga_unit(turn->saga, step, item)))
+        sk_action_give_up(turn, step, item, &outcome);
+}
+
 void sk_verify_start(struct sk_turn *turn, uint32_t step, int32_t item)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
@@ -20,9 +34,12 @@ void sk_verify_start(struct sk_turn *turn, uint32_t step, int32_t item)
     struct sk_event event = sk_turn_event(turn, SK_EVENT_VERIFY_STARTED, step, item);
     event.attempt = unit->verify.attempt + 1;
     event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_VERIFY);
-    if (unit->verify.line.size == 0)
-        sk_request_resolve(turn, s->verify, SK_OPERATION_VERIFY, &event);
-    sk_turn_emit(turn, &event);
+    bool is_first = unit->verify.line.size == 0;
+    if (is_first) sk_request_resolve(turn, s->verify, SK_OPERATION_VERIFY, &event);
+    if (is_first && sk_turn_is_too_large(turn))
+        give_up_asking(turn, step, item);
+    else
+        sk_turn_emit(turn, &event);
 }
 
 /* {"happened": true | false | null, "output": …}; anything else is "still unknown". */

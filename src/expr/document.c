@@ -212,7 +212,7 @@ static void render_template(const struct rendering *r, const struct node *node, 
     struct sk_str added = sk_str_sub(sk_buf_view(r->out), from, r->out->size);
     bool is_container = added.size > 0 && (added.data[0] == '{' || added.data[0] == '[');
     if (is_container && depth + sk_value_depth(added) > SK_JSON_DEPTH_MAX) {
-        r->out->failed = true; /* D1 */
+        r->out->failed = r->out->is_full = true; /* D1 */
     }
 }
 
@@ -229,6 +229,7 @@ static void render_name(const struct rendering *r, const struct node *member)
     sk_template_render_text(member->name, r->scope, r->scratch, &text);
     sk_json_quote(r->out, sk_buf_view(&text));
     r->out->failed = r->out->failed || text.failed;
+    r->out->is_full = r->out->is_full || text.is_full;
     sk_buf_release(&text);
 }
 

@@ -164,6 +164,7 @@ static void append_quoted(const struct sk_part *parts, const struct sk_scope *sc
     append_parts(parts, scope, scratch, &(struct sink){ .out = &text });
     sk_json_quote(out, sk_buf_view(&text));
     out->failed = out->failed || text.failed;
+    out->is_full = out->is_full || text.is_full;
     sk_buf_release(&text);
 }
 
