@@ -177,6 +177,30 @@ static struct sk_str read_verb(struct sk_compiler *c, const struct sk_dsl_node *
     return SK_STR("POST");
 }
 
+/* What stands behind the scheme: a host, perhaps a port, then anything that needs no escaping. A
+ * name of other letters is written in its ASCII form (xn--…). */
+static bool is_sound_url(struct sk_str text)
+{
+    size_t end = 0, host_end = 0;
+    uint64_t number = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c <= 0x20 || c >= 0x7f) return false;
+        if (c == '$') return true; /* an escaped secret: complained of already */
+    }
+    while (end < text.size && strchr("/?#", text.data[end]) == NULL) end++;
+    struct sk_str host = sk_str_sub(text, 0, end);
+    size_t at = sk_str_find(host, '@');
+    if (at < host.size) host = sk_str_sub(host, at + 1, host.size - at - 1);
+    bool is_v6 = host.size > 0 && host.data[0] == '[';
+    host_end = sk_str_find(host, is_v6 ? ']' : ':') + (is_v6 ? 1 : 0);
+    if (host_end == 0 || host_end > host.size) return false;
+    if (host_end == host.size) return true;
+    struct sk_str port = sk_str_sub(host, host_end + 1, host.size - host_end - 1);
+    return host.data[host_end] == ':' && sk_str_to_u64(port, &number) && number > 0 &&
+           number <= UINT16_MAX;
+}
+
 static void check_endpoint(struct sk_compiler *c, const struct sk_dsl_node *node,
                            const struct sk_template *endpoint, bool is_grpc)
 {
@@ -185,6 +209,7 @@ static void check_endpoint(struct sk_compiler *c, const struct sk_dsl_node *node
     struct sk_str text = node->text;
     bool is_url = sk_str_starts(text, SK_STR("http://")) || sk_str_starts(text, SK_STR("https://"));
     size_t colon = sk_str_find(text, ':');
+    if (is_url) is_url = is_sound_url(sk_str_sub(text, colon + 3, text.size - colon - 3));
     bool is_host = colon > 0 && colon + 1 < text.size && sk_str_find(text, '/') == text.size;
     if (is_url || (is_grpc && is_host)) return;
     sk_complain(c, SK_SEVERITY_ERROR, "bad_endpoint", node,

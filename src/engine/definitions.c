@@ -121,6 +121,29 @@ static bool has_kind(const struct sk_engine *engine, enum sk_step_kind kind)
     return kind == SK_KIND_WAIT || kind == SK_KIND_SAGA || engine->options.invokers[kind] != NULL;
 }
 
+/* Services are configured nowhere but in the definition. */
+static bool has_no_endpoint(const struct sk_action *action)
+{
+    return action != NULL && action->kind == SK_KIND_HTTP && action->endpoint == NULL;
+}
+
+static enum skald_status check_endpoints(const struct sk_plan *plan, skald_error *error)
+{
+    for (uint32_t s = 0; s < plan->steps_count; s++) {
+        const struct sk_step *step = &plan->steps[s];
+        const struct sk_action *actions[] = { step->action, step->compensation.action, step->verify,
+                                              step->wait.poll };
+        for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+            if (!has_no_endpoint(actions[i])) continue;
+            return sk_error_set(error, SKALD_E_INVALID,
+                                "step %.*s: nobody knows where the service %.*s is: give the "
+                                "action an `endpoint`, or name it under `services`",
+                                SK_STR_ARGS(step->id), SK_STR_ARGS(actions[i]->service));
+        }
+    }
+    return SKALD_OK;
+}
+
 static enum skald_status check_build(const struct sk_engine *engine, const struct sk_plan *plan,
                                      skald_error *error)
 {
@@ -136,7 +159,7 @@ static enum skald_status check_build(const struct sk_engine *engine, const struc
                             "steps of type %s are not part of this build",
                             sk_step_kind_name((enum sk_step_kind)kind));
     }
-    return SKALD_OK;
+    return check_endpoints(plan, error);
 }
 
 /* ---- children -------------------------------------------------------------------------------- */

@@ -185,6 +185,10 @@ BAD_DEFINITIONS = {
     "endless": (GOOD.replace("1h", "9" * 30 + "h").encode(), "3:", ["duration"]),
     "include": ((HEAD + "steps: !include ../../../etc/passwd\n").encode(), "2:8", ["include"]),
     "python-tag": ((HEAD + "steps: !!python/object:os.system x\n").encode(), "2:8", ["tag"]),
+    "bad-port": ((HEAD + CALL % "x").replace(":1'", ":99999'").encode(), "4:",
+                 ["endpoint", "99999", "http://host:port"]),
+    "bad-host": ((HEAD + CALL % "x").replace("127.0.0.1:1", "a b").encode(), "4:",
+                 ["endpoint", "a b", "http://host:port"]),
     "unset": (GOOD.replace("d }", "'${NOT_SET_X}' }").encode(), "1:", ["NOT_SET_X", "default"]),
 }
 
@@ -277,6 +281,11 @@ class Definitions(Case):
         done = run("serve", "--store", "memory:", "--listen", ":0", "--define", empty)
         self.assertEqual(done.returncode, 2)
         self.assertIn("empty.yaml:1:1", text_of(done))
+
+    def test_service_that_is_nowhere(self):
+        text = (HEAD + CALL % "x").replace("endpoint: 'http://127.0.0.1:1', ", "")
+        self.assert_problem(self.server.define(text), 422, "step a", "service s", "`endpoint`")
+        self.assert_nothing_defined()
 
     def test_one_of_several(self):
         """The good one among bad ones is taken whole, and the exit code tells of the bad one."""
@@ -720,8 +729,9 @@ RUDE = {
 UNREACHABLE = {
     "refused": (None, "connection_refused", "connect"),
     "no-such-host": ("http://no-such-host.invalid", "network", "no-such-host.invalid"),
-    "bad-port": ("http://127.0.0.1:99999", "invalid_url", "URL"),
-    "bad-host": ("http://a b/", "invalid_url", "URL"),
+    "bad-port": ("{{ .input.no_url }}http://127.0.0.1:99999", "invalid_url", "URL"),
+    "bad-host": ("{{ .input.no_url }}http://a b/", "invalid_url", "URL"),
+    "no-url": ("{{ .input.no_url }}", "invalid_url", "endpoint"),
 }
 
 
@@ -791,6 +801,22 @@ steps:
         for name, (_, code, word) in UNREACHABLE.items():
             with self.subTest(name):
                 self.assert_undone(f"r:{name}", code, word, False)
+
+    def test_large_values(self):
+        """An output next to its limit is kept; what would be larger than the limit ends with words."""
+        for size in (3 * MIB, 4 * MIB - 16):
+            self.rude.how[f"/large-{size}"] = answer(b"200 OK", b'"' + b"x" * size + b'"')
+            saga = self.server.ended(self.start(f"large-{size}", self.rude.url, f"/large-{size}"))
+            self.assertEqual((saga["state"], len(saga["output"]["rude"])), ("completed", size))
+        text = self.definition("r-twice", self.rude.url, "/first").replace(
+            "body: { a: 1 }", "body: { a: '{{ .input.t }}', b: '{{ .input.t }}' }")
+        self.assertEqual(self.server.define(text).status, 201)
+        reply = self.server.start(definition="r-twice", id="r:twice", input={"t": "x" * (3 * MIB)})
+        self.assertEqual(reply.status, 201, reply.body[:300])
+        self.acknowledged.append("r:twice")
+        saga = self.server.ended("r:twice")
+        self.assertEqual((saga["state"], saga["error"]["code"]), ("compensated", "too_large"))
+        self.assertIn("4 MiB", saga["error"]["message"])
 
     def test_odd_but_usable(self):
         """Text that is no JSON is an output as text."""
