@@ -105,6 +105,8 @@ static void on_rows(void *context, struct sk_rows *rows)
 {
     struct pending_read *pending = context;
     struct sk_engine *engine = pending->shell->engine;
+    bool is_broken = rows->status == SKALD_E_IO;
+    if (engine != NULL && is_broken && engine->phase == SK_PHASE_OPEN) sk_result_reopen(engine);
     if (engine != NULL) pending->done(engine, pending->context, rows);
     if (pending->shell->engine != NULL) sk_engine_turn(engine);
     sk_shell_unref(pending->shell);

@@ -153,6 +153,8 @@ void sk_batch_schedule(struct sk_engine *engine);
 void sk_batch_cut(struct sk_engine *engine);
 void sk_result_apply(struct sk_work *work);
 void sk_result_verify(struct sk_shard *shard);
+/* The handle is broken: whoever is told so first has it opened anew. */
+void sk_result_reopen(struct sk_engine *engine);
 
 /* ---- dispatch.c ------------------------------------------------------------------------------ */
 

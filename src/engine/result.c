@@ -363,9 +363,9 @@ static void on_reopened(void *context, enum skald_status status, const skald_err
     sk_engine_turn(engine);
 }
 
-static void begin_reopening(struct sk_engine *engine)
+void sk_result_reopen(struct sk_engine *engine)
 {
-    if (engine->is_reopening) return;
+    if (engine->is_reopening || engine->phase == SK_PHASE_BROKEN) return;
     engine->is_reopening = true;
     reopen(engine, NULL);
 }
@@ -390,7 +390,7 @@ void sk_result_apply(struct sk_work *work)
     case SK_PART_REFUSED: refuse(work); break;
     case SK_PART_BROKEN:
         degrade(shard, work->part.message);
-        begin_reopening(shard->engine);
+        sk_result_reopen(shard->engine);
         break;
     }
 }

@@ -111,6 +111,7 @@ static void on_renewed(void *context, enum skald_status status, const struct sk_
         sk_engine_turn(engine);
         return;
     } else {
+        if (status == SKALD_E_IO) sk_result_reopen(engine);
         next_ms = next_ms < 1000 ? next_ms : 1000;
     }
     sk_alarm_set(engine, &shard->renewal, sk_engine_now(engine) + next_ms);
@@ -152,6 +153,7 @@ static void on_taken(void *context, enum skald_status status, const struct sk_sh
             sk_engine_notice(engine, SK_LOG_WARN, "lease.refused", SK_STR(""), error->message,
                              SK_STR(""));
         }
+        if (status == SKALD_E_IO) sk_result_reopen(engine);
         pause_taking(shard, 1000);
     } else {
         shard->epoch = row->epoch;
