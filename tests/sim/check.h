@@ -22,7 +22,7 @@
     X(OWNER, "one owner")                  /* law 9 */     \
     X(LIVENESS, "every saga ends")         /* law 11 */    \
     X(PIVOT, "nothing undone past a pivot")                \
-    X(LOCKS, "locks are exclusive")                                                                     \
+    X(LOCKS, "locks are exclusive")                        \
     X(ROWS, "rows agree")
 
 enum sim_checker {

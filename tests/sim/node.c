@@ -303,6 +303,7 @@ void sim_nodes_release(struct sim_world *world)
         sk_engine_free(node->engine);
         node->engine = NULL;
         if (node->runtime.timers_count == 0) continue;
-        sim_fail(world, "simulator", (struct sk_str){ 0 }, "%u timers are left of a freed engine", node->runtime.timers_count);
+        sim_fail(world, "simulator", (struct sk_str){ 0 }, "%u timers are left of a freed engine",
+                 node->runtime.timers_count);
     }
 }

@@ -71,7 +71,7 @@ struct start_try {
 static void ask(void *context);
 static void ask_again(void *context);
 
-/* ---- readers ---------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 static void on_read(void *context, const struct sk_reply *reply)
 {
@@ -79,7 +79,8 @@ static void on_read(void *context, const struct sk_reply *reply)
     if (reply->status == SKALD_OK && reply->saga != NULL) {
         sim_check_seen(start->world, reply->saga);
     } else if (reply->status == SKALD_E_NOT_FOUND) {
-        sim_fail(start->world, "acknowledged starts", start->saga_id, "an acknowledged saga was not found");
+        sim_fail(start->world, "acknowledged starts", start->saga_id,
+                 "an acknowledged saga was not found");
     }
 }
 
@@ -93,11 +94,12 @@ static void look(void *context)
     if (sim_chance(&world->work, 500)) {
         sk_engine_get(node->engine, start->saga_id, on_read, start);
     } else {
-        sk_engine_wait(node->engine, start->saga_id, sim_between(&world->work, 1, 20000), on_read, start);
+        sk_engine_wait(node->engine, start->saga_id, sim_between(&world->work, 1, 20000), on_read,
+                       start);
     }
 }
 
-/* ---- starts ----------------------------------------------------------------------------------- */
+/* ---- starts ---------------------------------------------------------------------------------- */
 
 static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
 {
@@ -123,7 +125,8 @@ static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
     load->counts.acknowledged += 1;
     sim_note(world, "acknowledged", start->index, start->tries, id);
     sim_operators_plan(start);
-    if (sim_chance(&world->work, 200)) sim_after(world, sim_between(&world->work, 0, 20 * SIM_S), look, start);
+    if (sim_chance(&world->work, 200))
+        sim_after(world, sim_between(&world->work, 0, 20 * SIM_S), look, start);
     bool can_repeat = start->id.size > 0 || start->key.size > 0;
     if (can_repeat && sim_chance(&world->work, world->profile.duplicates)) {
         sim_after(world, sim_between(&world->work, SIM_MS, 30 * SIM_S), ask, start);

@@ -52,7 +52,7 @@ struct sim_profile {
     int64_t clock_offset_ms; /* nodes' and participants' clocks are off by at most this */
     uint32_t commands;       /* sagas that get operators' commands */
     uint32_t duplicates;     /* starts sent again after their answer */
-    uint32_t long_lists;         /* starts with a list long enough for snapshots */
+    uint32_t long_lists;     /* starts with a list long enough for snapshots */
     bool has_poison;         /* one content that the store refuses */
 };
 
