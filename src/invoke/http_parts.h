@@ -37,6 +37,7 @@ struct sk_http_host {
     UT_hash_handle hh;
     struct sk_list idle_link; /* in pool.idle_hosts while nothing flies or waits */
     struct sk_list waiting;   /* of transfers, first come first served */
+    struct sk_list late;      /* stood in line too long: their time-out ends them */
     uint32_t flying_count;
     CURL **easies; /* not in use; the last one used is the first taken */
     uint32_t easies_count;
@@ -65,7 +66,8 @@ struct sk_http_transfer {
     struct sk_str url, method, body;
     struct curl_slist *headers;
     struct sk_http_host *host;
-    CURL *easy; /* FLYING only */
+    CURL *easy;              /* FLYING only */
+    int64_t launch_until_us; /* monotonic; in line until then at most */
 
     struct sk_buf received; /* the answer's body */
     struct sk_http_answer answer;

@@ -20,6 +20,7 @@ void sk_http_pool_init(struct sk_http_pool *pool)
 static void forget_host(struct sk_http_pool *pool, struct sk_http_host *host)
 {
     SK_ASSERT(host->flying_count == 0 && sk_list_is_empty(&host->waiting));
+    SK_ASSERT(sk_list_is_empty(&host->late));
     HASH_DEL(pool->hosts, host);
     sk_list_remove(&host->idle_link);
     for (uint32_t i = 0; i < host->easies_count; i++) curl_easy_cleanup(host->easies[i]);
@@ -51,6 +52,7 @@ static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_
         return NULL;
     }
     sk_list_init(&host->waiting);
+    sk_list_init(&host->late);
     host->key_size = key.size;
     memcpy(host->key, key.data, key.size);
     HASH_ADD(hh, pool->hosts, key, key.size, host);
@@ -84,11 +86,19 @@ enum skald_status sk_http_pool_enter(struct sk_http_invoker *invoker,
     return SKALD_OK;
 }
 
-/* False: no handle to be had, or libcurl refused it; the transfer stays where it is. */
+/* False: no handle to be had, or libcurl refused it; the transfer stays where it is. One that has
+ * stood in line for half of its time is not sent any more: with the rest of it its answer would
+ * likely be lost. Its time-out ends it as never sent, which is known not to have happened. */
 static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *host)
 {
     struct sk_http_transfer *transfer =
         sk_container_of(host->waiting.next, struct sk_http_transfer, link);
+    struct sk_runtime *runtime = invoker->options.runtime;
+    if (runtime->ops->monotonic_us(runtime) > transfer->launch_until_us) {
+        sk_list_remove(&transfer->link);
+        sk_list_push(&host->late, &transfer->link);
+        return true;
+    }
     CURL *easy =
         host->easies_count > 0 ? host->easies[--host->easies_count] : sk_http_easy_new(invoker);
     if (easy == NULL) return false;
@@ -128,7 +138,8 @@ void sk_http_pool_leave(struct sk_http_invoker *invoker, struct sk_http_transfer
         transfer->easy = NULL;
     }
     transfer->host = NULL;
-    if (host->flying_count == 0 && sk_list_is_empty(&host->waiting)) {
+    bool has_line = !sk_list_is_empty(&host->waiting) || !sk_list_is_empty(&host->late);
+    if (host->flying_count == 0 && !has_line) {
         sk_list_push(&invoker->pool.idle_hosts, &host->idle_link);
     }
 }

@@ -748,6 +748,33 @@ static void test_time_out_in_line(void **state)
     close_world(&world);
 }
 
+/* Half of its time spent in line: it is not sent with the rest, which would likely lose its
+ * answer. */
+static void test_late_in_line(void **state)
+{
+    (void)state;
+    struct world world;
+    open_with(&world, (struct sk_http_options){ .connections_per_host = 1 });
+    struct call first, second, third;
+    struct sk_invocation hanging = invocation_to(rude(&world, "/never"));
+    hanging.timeout_ms = 120;
+    begin(&world, &first, hanging);
+    struct sk_invocation waiting = invocation_to(rude(&world, "/never"));
+    waiting.timeout_ms = 200; /* half of it has passed when the first one ends */
+    begin(&world, &second, waiting);
+    begin(&world, &third, invocation_to(rude(&world, "/moody"))); /* has the time to wait */
+    wait_for_calls(&world);
+    assert_int_equal(first.outcome.class_, SK_OUTCOME_UNKNOWN);
+    assert_int_equal(second.outcome.class_, AGAIN);
+    assert_text(second.outcome.code, "connection_timeout");
+    assert_int_equal(third.outcome.class_, YES);
+    assert_int_equal(skt_rude_requests(world.rude), 2);
+    sk_buf_release(&first.text);
+    sk_buf_release(&second.text);
+    sk_buf_release(&third.text);
+    close_world(&world);
+}
+
 /* A kept connection that dies under a request: it is sent again under the same key, and its
  * answer is no proof that the first copy is not still being worked on. */
 static void test_a_request_that_was_sent_twice(void **state)
@@ -887,6 +914,7 @@ int main(void)
         cmocka_unit_test(test_injected_headers_are_refused),
         cmocka_unit_test(test_connections_are_limited_and_kept),
         cmocka_unit_test(test_time_out_in_line),
+        cmocka_unit_test(test_late_in_line),
         cmocka_unit_test(test_a_request_that_was_sent_twice),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_start_and_cancel_inside_done),
