@@ -181,6 +181,10 @@ static void send_start(struct sim_start *start, struct sim_node *node, bool is_o
         .input = is_other ? SK_STR("{\"n\":99}") : start->input,
         .context = start->context,
         .priority = start->priority,
+        .timeout_ms = start->timeout_ms,
+        .max_attempts = start->max_attempts,
+        .tags = start->tags,
+        .attributes = start->attributes,
     };
     sk_engine_start(node->engine, &request, on_started, attempt);
 }
@@ -247,6 +251,10 @@ static void begin(struct sim_load *load, uint32_t index)
     sk_buf_release(&input);
     if (sim_chance(rng, 300)) start->context = SK_STR("{\"request\":\"r-1\"}");
     start->priority = (int32_t)sim_below(rng, 3);
+    if (sim_chance(rng, 100)) start->max_attempts = 1 + sim_below(rng, 3);
+    if (sim_chance(rng, 100)) start->timeout_ms = sim_between(rng, 1000, 30000);
+    if (sim_chance(rng, 100)) start->tags = SK_STR("[\"vip\",\"eu\"]");
+    if (sim_chance(rng, 100)) start->attributes = SK_STR("{\"customer\":\"c-1\"}");
     load->counts.starts += 1;
     int64_t at_us = SIM_S / 2 + (int64_t)index * world->profile.rate_gap_us;
     sim_after(world, at_us + sim_between(rng, 0, world->profile.rate_gap_us), ask_again, start);
