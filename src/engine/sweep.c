@@ -73,6 +73,7 @@ static void look_at(struct sk_machine *machine, int64_t now_ms)
 {
     struct sk_engine *engine = machine->engine;
     if (machine->state != SK_MACHINE_READY) return;
+    if (!sk_shard_is_held(machine->shard)) return; /* given back: what flew was cancelled */
     if (machine->is_lock) {
         look_at_lock(machine);
         return;
@@ -85,7 +86,6 @@ static void look_at(struct sk_machine *machine, int64_t now_ms)
     bool is_flying = sk_saga_is_flying(saga);
     if (is_flying && now_ms - saga->at_ms > engine->options.stuck_after_ms)
         engine->stats.stuck += 1;
-    if (!sk_list_is_empty(&machine->unsent)) return; /* waits for the lease to be renewed */
     if (is_flying && machine->flights_count == 0) {
         repair(machine, SK_COMMAND_RECOVER);
         return;
