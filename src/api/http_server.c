@@ -206,8 +206,15 @@ enum skald_status sk_http_server_new(const struct sk_http_server_options *option
     if (server == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     *server = (struct sk_http_server){ .options = *options };
     enum skald_status status = SKALD_E_MEMORY;
-    server->watches = sk_http_watches_new(options->base, options->connections_max,
-                                          options->request_timeout_ms, on_room, server);
+    struct sk_http_watch_options watch = {
+        .base = options->base,
+        .connections_max = options->connections_max,
+        .request_timeout_ms = options->request_timeout_ms,
+        .request_size_max = options->body_size_max + options->headers_size_max,
+        .on_room = on_room,
+        .context = server,
+    };
+    server->watches = sk_http_watches_new(&watch);
     server->evhttp = evhttp_new(options->base);
     if (server->watches == NULL || server->evhttp == NULL) {
         (void)sk_error_set(error, SKALD_E_MEMORY, "out of memory");

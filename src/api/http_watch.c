@@ -14,7 +14,12 @@
 #include <time.h>
 #include <uthash.h>
 
-enum { LOOK_EVERY_MS = 1000 };
+enum {
+    LOOK_EVERY_MS = 1000,
+    SIZE_MAX_OF_ALL = 256 * 1024 * 1024, /* requests that are not answered, together */
+    SMALL_SIZE = 64 * 1024, /* requests up to here always fit: large ones do not keep them out */
+    REQUESTS_MIN = 4        /* of the largest size that fit at least */
+};
 
 enum phase { PHASE_IDLE, PHASE_READING, PHASE_HANDLING };
 
@@ -24,18 +29,17 @@ struct watch {
     enum phase phase;
     bool has_closecb;
     int64_t since_ms; /* of READING */
+    size_t size;      /* received and not answered */
     UT_hash_handle hh;
 };
 
 struct sk_http_watches {
     struct watch *by_bev;
-    uint32_t count, connections_max, busy_count;
-    int64_t request_timeout_ms;
-    struct event_base *base;
+    struct sk_http_watch_options options;
+    uint32_t count, busy_count;
+    size_t size, size_max; /* of all watches */
     struct event *look;
     bool is_full;
-    void (*on_room)(void *context, bool has_room);
-    void *context;
 };
 
 static int64_t now_ms(void)
@@ -45,11 +49,34 @@ static int64_t now_ms(void)
     return (int64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000;
 }
 
+/* evhttp sees the end of the stream and frees the connection by itself. */
+static void cut(const struct watch *watch)
+{
+    (void)shutdown(bufferevent_getfd(watch->bev), SHUT_RDWR);
+}
+
+/* What goes beyond the size of a request evhttp throws away. */
+static void count_bytes(struct watch *watch, size_t added)
+{
+    struct sk_http_watches *all = watch->all;
+    size_t room = all->options.request_size_max - watch->size;
+    size_t kept = added < room ? added : room;
+    watch->size += kept;
+    all->size += kept;
+    if (kept == 0 || watch->size <= SMALL_SIZE || all->size <= all->size_max) return;
+    /* With a reset: a client in the middle of sending would not notice the end of the stream. */
+    struct linger reset = { .l_onoff = 1 };
+    (void)setsockopt(bufferevent_getfd(watch->bev), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    cut(watch);
+}
+
 static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *context)
 {
     (void)input;
     struct watch *watch = context;
-    if (info->n_added == 0 || watch->phase != PHASE_IDLE) return;
+    if (info->n_added == 0) return;
+    count_bytes(watch, info->n_added);
+    if (watch->phase != PHASE_IDLE) return;
     watch->phase = PHASE_READING;
     watch->since_ms = now_ms();
 }
@@ -59,13 +86,14 @@ static void watch_drop(struct watch *watch)
     struct sk_http_watches *all = watch->all;
     HASH_DEL(all->by_bev, watch);
     all->count -= 1;
+    all->size -= watch->size;
     if (watch->phase == PHASE_HANDLING) all->busy_count -= 1;
     (void)evbuffer_remove_cb(bufferevent_get_input(watch->bev), on_input, watch);
     (void)bufferevent_decref(watch->bev);
     sk_free(watch);
-    if (all->is_full && all->count < all->connections_max) {
+    if (all->is_full && all->count < all->options.connections_max) {
         all->is_full = false;
-        all->on_room(all->context, true);
+        all->options.on_room(all->options.context, true);
     }
 }
 
@@ -82,15 +110,14 @@ static void on_look(evutil_socket_t unused, short what, void *context)
     (void)unused;
     (void)what;
     struct sk_http_watches *all = context;
-    int64_t latest_ms = now_ms() - all->request_timeout_ms;
+    int64_t latest_ms = now_ms() - all->options.request_timeout_ms;
     struct watch *watch, *next;
     HASH_ITER(hh, all->by_bev, watch, next)
     {
         if (is_let_go(watch)) {
             watch_drop(watch);
         } else if (watch->phase == PHASE_READING && watch->since_ms < latest_ms) {
-            /* evhttp sees the end of the stream and frees the connection by itself. */
-            (void)shutdown(bufferevent_getfd(watch->bev), SHUT_RDWR);
+            cut(watch);
         }
     }
 }
@@ -107,8 +134,11 @@ static void on_written(struct evhttp_request *request, void *context)
     struct watch *watch = context;
     watch->all->busy_count -= 1;
     /* A second request may already lie in the buffer. */
-    bool has_more = evbuffer_get_length(bufferevent_get_input(watch->bev)) > 0;
-    watch->phase = has_more ? PHASE_READING : PHASE_IDLE;
+    size_t left = evbuffer_get_length(bufferevent_get_input(watch->bev));
+    watch->all->size -= watch->size;
+    watch->size = 0;
+    count_bytes(watch, left);
+    watch->phase = left > 0 ? PHASE_READING : PHASE_IDLE;
     watch->since_ms = now_ms();
 }
 
@@ -116,7 +146,7 @@ struct bufferevent *sk_http_watches_connection(struct sk_http_watches *all)
 {
     struct watch *watch = sk_alloc(sizeof *watch);
     if (watch == NULL) return NULL;
-    watch->bev = bufferevent_socket_new(all->base, -1, BEV_OPT_CLOSE_ON_FREE);
+    watch->bev = bufferevent_socket_new(all->options.base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (watch->bev == NULL) {
         sk_free(watch);
         return NULL;
@@ -132,9 +162,9 @@ struct bufferevent *sk_http_watches_connection(struct sk_http_watches *all)
     bufferevent_incref(bev);
     HASH_ADD_PTR(all->by_bev, bev, watch);
     all->count += 1;
-    if (!all->is_full && all->count >= all->connections_max) {
+    if (!all->is_full && all->count >= all->options.connections_max) {
         all->is_full = true;
-        all->on_room(all->context, false);
+        all->options.on_room(all->options.context, false);
     }
     return bev;
 }
@@ -158,21 +188,17 @@ uint32_t sk_http_watches_busy(const struct sk_http_watches *all)
     return all->busy_count;
 }
 
-struct sk_http_watches *sk_http_watches_new(struct event_base *base, uint32_t connections_max,
-                                            int64_t request_timeout_ms,
-                                            void (*on_room)(void *context, bool has_room),
-                                            void *context)
+struct sk_http_watches *sk_http_watches_new(const struct sk_http_watch_options *options)
 {
     struct sk_http_watches *all = sk_alloc(sizeof *all);
     if (all == NULL) return NULL;
-    *all = (struct sk_http_watches){ .connections_max = connections_max,
-                                     .request_timeout_ms = request_timeout_ms,
-                                     .base = base,
-                                     .on_room = on_room,
-                                     .context = context };
+    size_t least = REQUESTS_MIN * options->request_size_max;
+    *all =
+        (struct sk_http_watches){ .options = *options,
+                                  .size_max = least > SIZE_MAX_OF_ALL ? least : SIZE_MAX_OF_ALL };
     struct timeval every = { .tv_sec = LOOK_EVERY_MS / 1000,
                              .tv_usec = LOOK_EVERY_MS % 1000 * 1000 };
-    all->look = event_new(base, -1, EV_PERSIST, on_look, all);
+    all->look = event_new(options->base, -1, EV_PERSIST, on_look, all);
     if (all->look == NULL || event_add(all->look, &every) != 0) {
         sk_http_watches_free(all);
         return NULL;

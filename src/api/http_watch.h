@@ -5,6 +5,9 @@
  *   IDLE ──first byte──► READING ──request whole──► HANDLING ──reply written──► IDLE
  *                           └── longer than request_timeout_ms: the connection is shut down
  *
+ * Requests that are not answered yet may fill so much memory and no more: the connection whose bytes
+ * are too many is shut down, and its client, who was told nothing, sends again.
+ *
  * A watch holds a reference of its connection's bufferevent; it ends when evhttp tells that the
  * connection closes or, for those that never sent a whole request, at the next look around.
  */
@@ -19,11 +22,16 @@ struct bufferevent;
 struct evhttp_request;
 struct sk_http_watches;
 
-/* `on_room`: false when connections_max is reached, true when there is room again. */
-struct sk_http_watches *sk_http_watches_new(struct event_base *base, uint32_t connections_max,
-                                            int64_t request_timeout_ms,
-                                            void (*on_room)(void *context, bool has_room),
-                                            void *context);
+struct sk_http_watch_options {
+    struct event_base *base;
+    uint32_t connections_max;
+    int64_t request_timeout_ms;
+    size_t request_size_max; /* what evhttp keeps of one request at most */
+    /* false when connections_max is reached, true when there is room again */
+    void (*on_room)(void *context, bool has_room);
+    void *context;
+};
+struct sk_http_watches *sk_http_watches_new(const struct sk_http_watch_options *options);
 /* After evhttp has let go of all connections. NULL is fine. */
 void sk_http_watches_free(struct sk_http_watches *all);
 

@@ -92,8 +92,10 @@ enum skald_status sk_sqlite_fault_status(const struct sk_sqlite_fault *fault, sk
     } else if (sk_sqlite_fault_result(fault) == SK_PART_PASSING) {
         status = SKALD_E_AGAIN;
     }
-    return sk_error_set(error, status, "%s%s", fault->text,
-                        status == SKALD_E_CORRUPT ? "; restore a copy" : "");
+    const char *remedy = "";
+    if (status == SKALD_E_CORRUPT) remedy = "; restore a copy";
+    if (code == SQLITE_BUSY) remedy = "; close the other program that uses it";
+    return sk_error_set(error, status, "%s%s", fault->text, remedy);
 }
 
 int sk_sqlite_exec(sqlite3 *db, const char *sql)
