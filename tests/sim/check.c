@@ -8,7 +8,7 @@
 const char *sim_checker_name(enum sim_checker checker)
 {
     static const char *const names[] = {
-#define X(name, text) [SIM_CHECK_##name] = text,
+#define X(name, text) [SIM_CHECK_##name] = (text),
         SIM_CHECKERS(X)
 #undef X
     };

@@ -225,10 +225,15 @@ static void resume(struct arguments *a, struct sim_totals *totals)
 {
     FILE *file = a->state == NULL ? NULL : fopen(a->state, "r");
     if (file == NULL) return;
-    uint64_t next = 0, sagas = 0;
-    if (fscanf(file, "%" SCNu64 " %" SCNu64, &next, &sagas) == 2) {
-        a->first = next;
-        totals->sagas = sagas;
+    char text[64] = "";
+    char *end = text;
+    if (fgets(text, sizeof text, file) != NULL) {
+        uint64_t next = strtoull(text, &end, 10);
+        uint64_t sagas = strtoull(end, &end, 10);
+        if (*end == '\n') {
+            a->first = next;
+            totals->sagas = sagas;
+        }
     }
     fclose(file);
 }

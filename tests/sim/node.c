@@ -278,7 +278,8 @@ void sim_nodes_init(struct sim_world *world)
         schedule_faults(node);
     }
     for (uint32_t s = 0; s < world->profile.shards_count; s++) {
-        placement->owner[s] = world->profile.is_split ? s % world->profile.nodes_count : 0;
+        uint32_t nodes_count = world->profile.nodes_count > 0 ? world->profile.nodes_count : 1;
+        placement->owner[s] = world->profile.is_split ? s % nodes_count : 0;
     }
     if (world->profile.nodes_count > 1) sim_after(world, 100 * SIM_MS, on_placement, placement);
     if (world->profile.move_gap_us > 0)

@@ -110,7 +110,7 @@ static enum skald_status settle_log(const struct sk_sqlite_store *store, sqlite3
     if (info.st_size < pages * page_size)
         return sk_error_set(error, SKALD_E_CORRUPT,
                             "is truncated: %lld bytes, %lld expected; restore a copy",
-                            (long long)info.st_size, (long long)(pages * page_size));
+                            (long long)info.st_size, (long long)pages * page_size);
     return SKALD_OK;
 }
 

@@ -1,6 +1,8 @@
 /* file.c: see file.h. */
 #include "store/sqlite/file.h"
 
+#include "base/assert.h"
+
 #include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/statement.h"
@@ -90,9 +92,11 @@ static enum skald_status resolve(const char *path, char **out_path, skald_error 
 
 static void folder_of(const char *path, char *out_folder, size_t size)
 {
+    SK_ASSERT(path != NULL);
     const char *slash = strrchr(path, '/');
     int length = slash == NULL || slash == path ? 1 : (int)(slash - path);
-    snprintf(out_folder, size, "%.*s", length, slash == NULL ? "." : path);
+    const char *from = slash == NULL ? "." : path;
+    snprintf(out_folder, size, "%.*s", length, from);
 }
 
 /* ---- whether --------------------------------------------------------------------------------- */
