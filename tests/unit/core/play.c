@@ -22,13 +22,15 @@ struct sk_plan *skt_plan(const char *yaml)
 
 struct sk_plan *skt_plan_of(const char *saga_keys, const char *steps)
 {
-    static const char form[] = "saga: { id: t, name: T, order: sequential%s }\n"
+    /* sequential unless the keys say otherwise */
+    const char *order = strstr(saga_keys, "order:") == NULL ? ", order: sequential" : "";
+    static const char form[] = "saga: { id: t, name: T%s%s }\n"
                                "services: { shop: { endpoint: \"http://shop\" } }\n"
                                "steps:\n%s";
-    size_t size = sizeof form + strlen(saga_keys) + strlen(steps);
+    size_t size = sizeof form + strlen(order) + strlen(saga_keys) + strlen(steps);
     char *text = malloc(size);
     assert_non_null(text);
-    snprintf(text, size, form, saga_keys, steps);
+    snprintf(text, size, form, order, saga_keys, steps);
     struct sk_plan *plan = skt_plan(text);
     free(text);
     return plan;
