@@ -23,7 +23,7 @@
     X(LIVENESS, "every saga ends")         /* law 11 */    \
     X(PIVOT, "nothing undone past a pivot")                \
     X(LOCKS, "locks are exclusive")                        \
-    X(POLICY, "time and policy")                                                                   \
+    X(POLICY, "time and policy")                           \
     X(ROWS, "rows agree")
 
 enum sim_checker {

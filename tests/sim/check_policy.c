@@ -1,6 +1,7 @@
 /*
- * check_policy.c: time and policy in a history. Times never go back; no pause ends early; a saga is not
- * undone for a time-out that has not passed; no attempt beyond the policy, where one is bound by it.
+ * check_policy.c: time and policy in a history. Times never go back; no pause ends early; a saga is
+ * not undone for a time-out that has not passed; no attempt beyond the policy, where one is bound
+ * by it.
  */
 #include "check.h"
 

@@ -113,8 +113,8 @@ static void on_round(void *context)
             repair(humans, row);
         }
     }
-    bool is_quiet =
-        waiting == 0 && are_clients_done(world->load) && are_messages_delivered(world->store);
+    bool is_quiet = waiting == 0 && are_clients_done(world->load) &&
+                    are_messages_delivered(world->store) && world->books->owed == 0;
     humans->quiet_rounds = is_quiet ? humans->quiet_rounds + 1 : 0;
     humans->rounds += 1;
     if (humans->quiet_rounds >= 3) {

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -252,6 +253,9 @@ int main(int argc, char **argv)
     if (!a.has_first && a.seconds <= 0 && a.sagas == 0) return usage("what shall be simulated?");
     if (!a.has_first)
         a.first = (uint64_t)time(NULL) * 1000000u + (uint64_t)getpid() % 1000u * 1000u;
+    /* Worlds come and go: their memory stays with the process. */
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 26);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
     resume(&a, &totals);
     double start_s = clock_s();
     uint64_t before = totals.sagas;

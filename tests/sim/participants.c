@@ -200,6 +200,12 @@ static const char *act(struct sim_books *books, struct sim_unit_book *unit,
     if (strikes(books, unit, p->unclear)) {
         return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "act-broke-before";
     }
+    if (request->token.size > 0 && strikes(books, unit, p->contradicts)) {
+        apply(books, unit, request);
+        key->decided = SIM_APPLIED;
+        sim_complete_later(books->world, request, true);
+        return answer_refusal(out), "act-says-no";
+    }
     if (strikes(books, unit, p->refuses)) {
         key->decided = SIM_REFUSED;
         return answer_refusal(out), "act-refused";

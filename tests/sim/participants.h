@@ -4,6 +4,8 @@
  *   B1  The books say the truth; only verify reads them out, and the checkers.
  *   B2  A clear "no" and a `retryable` mean that this request did nothing. Unclear answers mean
  *       nothing.
+ *       (but for a participant that contradicts itself: it says no, has done it, and says so
+ *       later.)
  *   B3  A guarded participant does no action after its deadline (by its own clock) and none after a
  *       compensation of the same saga, step and item (law 6). An unguarded one does what it is
  *       told.
@@ -69,6 +71,7 @@ struct sim_books {
     struct sim_map sagas; /* id → struct sim_saga_book * */
     uint64_t order;
     uint64_t visits, applied, undone;
+    uint32_t owed; /* completions that no node has taken yet */
 };
 
 /* A request on its way; lives in the world's arena. */

@@ -193,9 +193,11 @@ static void on_completed(void *context, const struct sk_reply *reply)
         sim_fail(completion->world, "key and request", completion->request.saga_id,
                  "its token was refused: %s", reply->error != NULL ? reply->error->message : "");
     }
+    if (!completion->is_over) completion->world->books->owed -= 1;
     completion->is_over = true;
     if (completion->is_again || !sim_chance(&completion->world->faults, 200)) return;
     completion->is_again = true; /* a participant that says it twice */
+    completion->world->books->owed += 1;
     completion->is_over = false;
     sim_after(completion->world, 100 * SIM_MS, try_completion, completion);
 }
@@ -230,6 +232,7 @@ void sim_complete_later(struct sim_world *world, const struct sim_request *reque
 {
     struct completion *completion = SK_ARENA_NEW(&world->arena, struct completion);
     *completion = (struct completion){ .world = world, .request = *request, .succeeds = succeeds };
+    world->books->owed += 1;
     int64_t delay_us = sim_between(&world->faults, 50 * SIM_MS, 15 * SIM_S);
     bool is_forgotten =
         !world->is_calm && sim_chance(&world->faults, 200); /* until the world is calm */

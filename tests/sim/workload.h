@@ -15,7 +15,7 @@ struct sim_start {
     uint32_t index, definition;
     struct sk_str id, key, input, context; /* id and key may both be empty */
     int32_t priority;
-    int64_t timeout_ms;        /* the start narrows its definition; 0 = does not */
+    int64_t timeout_ms; /* the start narrows its definition; 0 = does not */
     uint32_t max_attempts;
     struct sk_str tags, attributes;
     bool is_acknowledged, is_given_up;

@@ -48,6 +48,7 @@ struct sim_profile {
     int64_t commit_us; /* usual time of a commit */
     uint32_t request_lost, request_late, request_twice, reply_lost;
     uint32_t refuses, fails, unclear, unclear_applied, retryable, pending, undo_refuses;
+    uint32_t contradicts; /* says no, has done it, and says so later */
     int64_t crash_gap_us, stop_gap_us, pause_gap_us, move_gap_us; /* mean time between; 0 = never */
     int64_t clock_offset_ms; /* nodes' and participants' clocks are off by at most this */
     uint32_t commands;       /* sagas that get operators' commands */
