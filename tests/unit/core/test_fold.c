@@ -193,11 +193,12 @@ static void test_every_saga_state_meets_every_event(void **state)
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
-static const char two_steps[] = SKT_STEP(
-    "a",
-    SKT_UNDO) "  - { id: e, name: E, type: service, foreach: { items: \"{{ .input.list }}\", var: it, "
-              "parallel: 2, action: { service: { name: shop, path: /e } }, compensation: { type: automatic } "
-              "} }\n";
+static const char two_steps[] =
+    SKT_STEP("a", SKT_UNDO) "  - { id: e, name: E, type: service, foreach: { items: \"{{ "
+                            ".input.list }}\", var: it, "
+                            "parallel: 2, action: { service: { name: shop, path: /e } }, "
+                            "compensation: { type: automatic } "
+                            "} }\n";
 
 static void refuse(const struct skt_play *play, struct sk_event event)
 {

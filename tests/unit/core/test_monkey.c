@@ -9,14 +9,14 @@ enum { SEEDS = 400, STEPS = 120, CALM_STEPS = 3000 };
 
 /* ---- definitions ----------------------------------------------------------------------------- */
 
-#define UNDO3 \
-    ", compensation: { type: automatic, retry_policy: { type: fixed_delay, max_attempts: 2, initial_delay: 1s } }"
+#define UNDO3 ", compensation: { type: automatic, retry_policy: { type: fixed_delay, "
+"max_attempts: 2, initial_delay: 1s } }"
 #define VERIFY ", verify: { service: { name: shop, path: /v } }"
 #define RETRY2 \
     ", timeout: 3s, retry_policy: { type: fixed_delay, max_attempts: 2, initial_delay: 1s }"
 #define ONCE ", timeout: 3s, retry_policy: { type: no_retry }"
 
-static const struct {
+    static const struct {
     const char *keys, *steps;
 } definitions[] = {
     { ", timeout: 30s",
@@ -25,20 +25,20 @@ static const struct {
     { ", timeout: 30s",
       SKT_STEP("a", RETRY2 UNDO3) SKT_STEP("p", ", pivot: true" RETRY2 VERIFY UNDO3) SKT_STEP(
           "y",
-          RETRY2
-              UNDO3) "  - { id: w, name: W, type: wait, wait: { signal: go, timeout: 9s } }\n"
-                     "  - { id: c, name: C, type: saga, action: { saga: { definition: leaf } } }\n" },
+          RETRY2 UNDO3) "  - { id: w, name: W, type: wait, wait: { signal: go, timeout: 9s } }\n"
+                        "  - { id: c, name: C, type: saga, action: { saga: { "
+                        "definition: leaf } } }\n" },
     { ", recovery: forward, timeout: 30s",
-      SKT_STEP(
-          "a",
-          RETRY2
-              UNDO3) "  - { id: e, name: E, type: service" RETRY2
-                     ", foreach: { items: \"{{ .input.list }}\", "
-                     "var: it, parallel: 2, action: { service: { name: shop, path: /e } }, compensation: { "
-                     "type: automatic } } }\n"
-                     "  - { id: q, name: Q, type: wait, wait: { poll: { action: { service: { name: shop, path: "
-                     "/q } }, interval: 1s, until: \"$response.ok\", fail_if: \"$response.no\", timeout: 9s } "
-                     "} }\n" },
+      SKT_STEP("a", RETRY2 UNDO3) "  - { id: e, name: E, type: service" RETRY2
+                                  ", foreach: { items: \"{{ .input.list }}\", "
+                                  "var: it, parallel: 2, action: { service: { name: shop, "
+                                  "path: /e } }, compensation: { "
+                                  "type: automatic } } }\n"
+                                  "  - { id: q, name: Q, type: wait, wait: { poll: { "
+                                  "action: { service: { name: shop, path: "
+                                  "/q } }, interval: 1s, until: \"$response.ok\", fail_if: "
+                                  "\"$response.no\", timeout: 9s } "
+                                  "} }\n" },
     { ", timeout: 30s",
       "  - { id: c, name: C, type: saga, action: { saga: { definition: leaf } } }\n"
       "  - { id: e, name: E, type: service" RETRY2 VERIFY

@@ -180,12 +180,15 @@ static void test_variables_of_a_condition(void **state)
 static void test_keys(void **state)
 {
     (void)state;
-    static const char steps[] = SKT_STEP(
-        "a",
-        SKT_UNDO) "  - { id: k, name: K, type: service, idempotency_key: \"inv-{{ .input.n }}\", action: { "
-                  "service: { name: shop, path: /k } }, compensation: { type: skip } }\n"
-                  "  - { id: e, name: E, type: service, foreach: { items: \"{{ .input.list }}\", var: it, "
-                  "action: { service: { name: shop, path: /e } } }, compensation: { type: skip } }\n";
+    static const char steps[] =
+        SKT_STEP("a",
+                 SKT_UNDO) "  - { id: k, name: K, type: service, idempotency_key: "
+                           "\"inv-{{ .input.n }}\", action: { "
+                           "service: { name: shop, path: /k } }, compensation: { type: skip } }\n"
+                           "  - { id: e, name: E, type: service, foreach: { items: "
+                           "\"{{ .input.list }}\", var: it, "
+                           "action: { service: { name: shop, path: /e } } }, "
+                           "compensation: { type: skip } }\n";
     struct skt_play *play = play_of(steps, "{\"n\":8,\"list\":[1,2,3]}");
     static const struct {
         uint32_t step;
