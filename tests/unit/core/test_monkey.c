@@ -9,14 +9,15 @@ enum { SEEDS = 400, STEPS = 120, CALM_STEPS = 3000 };
 
 /* ---- definitions ----------------------------------------------------------------------------- */
 
-#define UNDO3 ", compensation: { type: automatic, retry_policy: { type: fixed_delay, "
-"max_attempts: 2, initial_delay: 1s } }"
+#define UNDO3                                                                                 \
+    ", compensation: { type: automatic, retry_policy: { type: fixed_delay, max_attempts: 2, " \
+    "initial_delay: 1s } }"
 #define VERIFY ", verify: { service: { name: shop, path: /v } }"
 #define RETRY2 \
     ", timeout: 3s, retry_policy: { type: fixed_delay, max_attempts: 2, initial_delay: 1s }"
 #define ONCE ", timeout: 3s, retry_policy: { type: no_retry }"
 
-    static const struct {
+static const struct {
     const char *keys, *steps;
 } definitions[] = {
     { ", timeout: 30s",
