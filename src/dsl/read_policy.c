@@ -269,6 +269,9 @@ struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_dsl_node *n
     size_t count =
         (actions == NULL ? 0 : actions->count) + (notifications == NULL ? 0 : notifications->count);
     if (count == 0) return hooks;
+    sk_complain(c, SK_SEVERITY_WARNING, "hooks_not_run", actions != NULL ? actions : notifications,
+                "they are checked and kept; a later version runs them",
+                "this build does not run hooks and notifications");
     struct sk_hook *items = SK_ARENA_ARRAY(c->arena, struct sk_hook, count);
     if (items == NULL) return hooks;
     const struct sk_dsl_node *child = actions == NULL ? NULL : actions->first;
