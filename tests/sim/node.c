@@ -104,6 +104,9 @@ static void start_node(void *context)
     skald_error error = { 0 };
     node->is_up = true;
     node->starts_count += 1;
+    /* Its clock has been set meanwhile; what it reads may lie before what it last wrote. */
+    int64_t off = node->world->is_calm ? 0 : node->world->profile.clock_offset_ms;
+    node->clock_offset_ms = sim_between(&node->world->faults, -off, off);
     sim_handle_init(&node->handle, node->world->store, node);
     sim_invoker_init(&node->invoker, node);
     if (sk_engine_new(&options, &node->engine, &error) != SKALD_OK) {
@@ -270,8 +273,6 @@ void sim_nodes_init(struct sim_world *world)
         node->life = 1;
         node->placement = placement;
         snprintf(node->name, sizeof node->name, "node-%u", i);
-        int64_t off = world->profile.clock_offset_ms;
-        node->clock_offset_ms = sim_between(&world->faults, -off, off);
         world->nodes[i] = node;
         sim_runtime_init(&node->runtime, node);
         sim_after(world, sim_between(&world->faults, 0, 50 * SIM_MS), start_node, node);
