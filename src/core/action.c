@@ -105,7 +105,7 @@ void sk_action_start(struct sk_turn *turn, uint32_t step, int32_t item)
     }
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_STARTED, step, item);
     event.attempt = 1;
-    event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_ACTION);
+    event.when_ms = sk_deadline_of(turn, &event, SK_OPERATION_ACTION);
     sk_request_resolve(turn, s->action, SK_OPERATION_ACTION, &event);
     if (sk_turn_is_too_large(turn))
         sk_action_refuse(turn, step, item, SK_STR("too_large"), SK_TOO_LARGE);
@@ -123,8 +123,7 @@ void sk_action_again(struct sk_turn *turn, uint32_t step, int32_t item)
         sk_turn_event(turn, is_redrive ? SK_EVENT_STEP_REDRIVEN : SK_EVENT_STEP_RETRYING, step,
                       item);
     event.attempt = is_redrive ? call->attempt : call->attempt + 1;
-    event.when_ms =
-        sk_deadline_of(turn, step, item, is_poll ? SK_OPERATION_POLL : SK_OPERATION_ACTION);
+    event.when_ms = sk_deadline_of(turn, &event, is_poll ? SK_OPERATION_POLL : SK_OPERATION_ACTION);
     if (is_redrive && !is_poll) event.when2_ms = call->deadline_ms;
     sk_turn_emit(turn, &event);
 }

@@ -88,6 +88,7 @@ struct sk_turn {
     int64_t now_ms;
     uint64_t entropy;
     uint64_t entropy_used;
+    uint32_t attempt; /* `.attempt` of the limit being rendered, 0 = none */
     struct sk_arena scratch;
     struct sk_buf text; /* reused */
     bool failed;        /* out of memory */
@@ -198,8 +199,8 @@ struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document 
                                  uint32_t step, int32_t item);
 bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *condition, uint32_t step,
                         int32_t item, struct sk_str response);
-/* The attempt limit of an operation, as an absolute deadline. */
-int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item,
+/* The limit of the attempt that `event` begins, as an absolute deadline. */
+int64_t sk_deadline_of(struct sk_turn *turn, const struct sk_event *event,
                        enum sk_operation operation);
 
 #endif

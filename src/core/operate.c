@@ -229,7 +229,7 @@ static enum skald_status retry_parked(struct sk_turn *turn, const struct sk_comm
         if (!turn->failed) sk_child_start(turn, step, item, event.body);
         return SKALD_OK;
     }
-    event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_ACTION);
+    event.when_ms = sk_deadline_of(turn, &event, SK_OPERATION_ACTION);
     if (is_new_round) {
         sk_request_resolve(turn, s->action, SK_OPERATION_ACTION, &event);
         bool is_too_large = sk_turn_is_too_large(turn);

@@ -56,8 +56,7 @@ static void redrive_action(struct sk_turn *turn, uint32_t step, int32_t item)
         return;
     }
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_REDRIVEN, step, item);
-    event.when_ms =
-        sk_deadline_of(turn, step, item, is_poll ? SK_OPERATION_POLL : SK_OPERATION_ACTION);
+    event.when_ms = sk_deadline_of(turn, &event, is_poll ? SK_OPERATION_POLL : SK_OPERATION_ACTION);
     if (!is_poll) event.when2_ms = unit->action.deadline_ms;
     sk_turn_emit(turn, &event);
 }

@@ -91,7 +91,7 @@ static struct sk_str scope_get(const void *pointer, enum sk_root root, uint32_t 
     case SK_ROOT_STEP_NAME:
         return c->step == SK_STEP_NONE ? (struct sk_str){ NULL, 0 }
                                        : quoted(turn, sk_step_of(saga, c->step)->name);
-    case SK_ROOT_ATTEMPT: return number_of(turn, unit == NULL ? 1 : unit->action.attempt + 1u);
+    case SK_ROOT_ATTEMPT: return number_of(turn, turn->attempt == 0 ? 1u : turn->attempt);
     case SK_ROOT_ITEM: return unit == NULL ? (struct sk_str){ NULL, 0 } : unit->item;
     case SK_ROOT_RESPONSE: return c->response;
     case SK_ROOTS_COUNT: break;
@@ -267,8 +267,8 @@ static int64_t least(int64_t a, int64_t b)
     return b == 0 || a < b ? a : b;
 }
 
-int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item,
-                       enum sk_operation operation)
+static int64_t deadline_of(struct sk_turn *turn, uint32_t step, int32_t item,
+                           enum sk_operation operation)
 {
     const struct sk_saga *saga = turn->saga;
     const struct sk_step *s = sk_step_of(saga, step);
@@ -301,6 +301,15 @@ int64_t sk_deadline_of(struct sk_turn *turn, uint32_t step, int32_t item,
     if (is_bounded && saga->deadline_ms > turn->now_ms)
         deadline = least(deadline, saga->deadline_ms);
     return deadline <= turn->now_ms ? turn->now_ms + 1 : deadline;
+}
+
+int64_t sk_deadline_of(struct sk_turn *turn, const struct sk_event *event,
+                       enum sk_operation operation)
+{
+    turn->attempt = event->attempt;
+    int64_t deadline = deadline_of(turn, event->step, event->item, operation);
+    turn->attempt = 0;
+    return deadline;
 }
 
 /* ---- out of the state ------------------------------------------------------------------------ */

@@ -120,7 +120,7 @@ void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item)
         sk_child_tell(turn, step, item, SK_MESSAGE_CHILD_COMPENSATE);
         return;
     }
-    event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_COMPENSATION);
+    event.when_ms = sk_deadline_of(turn, &event, SK_OPERATION_COMPENSATION);
     bool is_new = undo->line.size == 0 || is_new_round;
     if (is_new) sk_request_resolve(turn, s->compensation.action, SK_OPERATION_COMPENSATION, &event);
     if (is_new && sk_turn_is_too_large(turn))
@@ -136,7 +136,7 @@ void sk_undo_again(struct sk_turn *turn, uint32_t step, int32_t item, bool is_re
     struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_RETRYING, step, item);
     event.attempt = undo->attempt + (is_redrive ? 0u : 1u);
     event.flags = is_redrive ? 1u : 0u;
-    event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_COMPENSATION);
+    event.when_ms = sk_deadline_of(turn, &event, SK_OPERATION_COMPENSATION);
     sk_turn_emit(turn, &event);
 }
 

@@ -33,7 +33,7 @@ void sk_verify_start(struct sk_turn *turn, uint32_t step, int32_t item)
     if (turn->now_ms < sk_unit_law6_at(unit)) return;
     struct sk_event event = sk_turn_event(turn, SK_EVENT_VERIFY_STARTED, step, item);
     event.attempt = unit->verify.attempt + 1;
-    event.when_ms = sk_deadline_of(turn, step, item, SK_OPERATION_VERIFY);
+    event.when_ms = sk_deadline_of(turn, &event, SK_OPERATION_VERIFY);
     bool is_first = unit->verify.line.size == 0;
     if (is_first) sk_request_resolve(turn, s->verify, SK_OPERATION_VERIFY, &event);
     if (is_first && sk_turn_is_too_large(turn))

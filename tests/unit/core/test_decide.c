@@ -215,6 +215,29 @@ static void test_signals(void **state)
     skt_play_free(play);
 }
 
+/* While the engine closes, what arrives is recorded and nothing new begins. */
+static void test_while_closing(void **state)
+{
+    (void)state;
+    struct skt_play *play =
+        skt_play_new(skt_plan_of("", SKT_STEP("a", SKT_UNDO) SKT_STEP("z", "")), NULL);
+    play->rules.starts_nothing = true;
+    skt_answer(play, 0, SK_OUTCOME_SUCCEEDED);
+    assert_int_equal(play->saga.steps[1].state, SK_STEP_PENDING);
+    assert_int_equal(play->saga.state, SK_SAGA_RUNNING);
+    play->rules.starts_nothing = false;
+    assert_int_equal(skt_do(play, skt_command(SK_COMMAND_RECOVER)), SKALD_OK);
+    assert_int_equal(play->saga.steps[1].state, SK_STEP_RUNNING);
+    play->rules.starts_nothing = true;
+    skt_answer(play, 1, SK_OUTCOME_FAILED);
+    assert_int_equal(play->saga.state, SK_SAGA_COMPENSATING);
+    assert_false(sk_saga_is_flying(&play->saga));
+    play->rules.starts_nothing = false;
+    assert_int_equal(skt_do(play, skt_command(SK_COMMAND_RECOVER)), SKALD_OK);
+    assert_int_equal(skt_unit(play, 0)->undo.state, SK_CALL_FLYING);
+    skt_play_free(play);
+}
+
 /* ---- messages -------------------------------------------------------------------------------- */
 
 static const char child_steps[] =
@@ -369,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_completions),
         cmocka_unit_test(test_completions_with_no),
         cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_while_closing),
         cmocka_unit_test(test_messages_that_mean_nothing),
         cmocka_unit_test(test_the_parents_commands),
         cmocka_unit_test(test_a_forward_child),

@@ -145,6 +145,34 @@ static void test_scope(void **state)
     skt_play_free(play);
 }
 
+/* `.attempt` in a limit is the number of the attempt: a redrive has its attempt's, a new round
+ * begins at 1. */
+static void test_attempt_in_a_limit(void **state)
+{
+    (void)state;
+    static const char steps[] =
+        "  - { id: a, name: A, type: service, retry_policy: { type: fixed_delay, max_attempts: 9, "
+        "initial_delay: 1s }, timeout: \"{{ .attempt }}s\", action: { service: { name: shop, path: "
+        "/a } } }\n";
+    struct skt_play *play = skt_play_new(skt_plan_of(", recovery: forward", steps), NULL);
+    assert_int_equal(flying(play, 0, SK_OPERATION_ACTION).deadline_ms, play->now_ms + 1000);
+    skt_answer(play, 0, SK_OUTCOME_RETRYABLE);
+    skt_advance(play, 1000);
+    assert_int_equal(flying(play, 0, SK_OPERATION_ACTION).deadline_ms, play->now_ms + 2000);
+    assert_int_equal(skt_do(play, skt_command(SK_COMMAND_RECOVER)), SKALD_OK);
+    assert_int_equal(flying(play, 0, SK_OPERATION_ACTION).deadline_ms, play->now_ms + 2000);
+    skt_answer(play, 0, SK_OUTCOME_SUCCEEDED);
+    skt_play_free(play);
+
+    play = skt_play_new(skt_plan_of(", recovery: forward", steps), NULL);
+    skt_answer(play, 0, SK_OUTCOME_RETRYABLE);
+    skt_advance(play, 1000);
+    skt_answer(play, 0, SK_OUTCOME_FAILED);
+    assert_int_equal(skt_do(play, skt_command(SK_COMMAND_RETRY)), SKALD_OK);
+    assert_int_equal(flying(play, 0, SK_OPERATION_ACTION).deadline_ms, play->now_ms + 1000);
+    skt_play_free(play);
+}
+
 static void test_the_saga_has_no_step(void **state)
 {
     (void)state;
@@ -312,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_target_and_headers),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_attempt_in_a_limit),
         cmocka_unit_test(test_the_saga_has_no_step),
         cmocka_unit_test(test_variables_of_a_condition),
         cmocka_unit_test(test_keys),
