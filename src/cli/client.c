@@ -171,6 +171,14 @@ static int code_of(const struct cli_reply *reply)
                                                                                 : CLI_FAILED;
 }
 
+/* A success comes with an object, anything else with one or with nothing. */
+static bool is_ours(struct sk_str body, long status)
+{
+    bool is_success = status >= 200 && status < 300;
+    if (body.size == 0 && !is_success) return true;
+    return sk_json_check(body, NULL) == SKALD_OK && sk_json_type(body) == SK_JSON_OBJECT;
+}
+
 int cli_client_try(struct cli_client *client, const struct cli_request *request,
                    struct cli_reply *reply)
 {
@@ -190,9 +198,8 @@ int cli_client_try(struct cli_client *client, const struct cli_request *request,
     }
     long status = 0;
     (void)curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
-    bool is_json =
-        reply->body.size == 0 || sk_json_check(sk_buf_view(&reply->body), NULL) == SKALD_OK;
-    if (!is_json) {
+    if (status == 413) sk_buf_clear(&reply->body); /* far too large: the server has no words then */
+    if (!is_ours(sk_buf_view(&reply->body), status)) {
         (void)snprintf(client->trouble, sizeof client->trouble,
                        "what answers there (with status %ld) is no Skald server", status);
         sk_buf_clear(&reply->body);
@@ -270,7 +277,10 @@ int cli_client_complain(struct cli_client *client, const struct cli_reply *reply
         append_text(problem, "detail", &detail);
         append_text(problem, "remedy", &remedy);
     }
-    if (detail.size == 0) {
+    if (detail.size == 0 && reply->status == 413) {
+        sk_buf_append_text(&detail, "the server does not take so much at once");
+        sk_buf_append_text(&remedy, "send less, or see `skald serve --help` for --body-max");
+    } else if (detail.size == 0) {
         sk_buf_printf(&detail, "the server answered with status %d", reply->status);
     }
     (void)cli_fail(cli, code, remedy.size > 0 ? sk_buf_text(&remedy) : NULL, "%s",

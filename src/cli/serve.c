@@ -13,6 +13,7 @@
 #include "skald/assemble.h"
 #include "skald/definition_file.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -177,8 +178,11 @@ static void on_ready(struct server *server)
     say(server, SK_LOG_INFO, "server.ready", sk_buf_text(&url));
     bool is_wanted = server->options.ready_file != NULL;
     if (is_wanted && !write_ready_file(server, sk_buf_view(&url))) {
+        sk_buf_clear(&url);
+        sk_buf_printf(&url, "%s: the ready file cannot be written: %s", server->options.ready_file,
+                      strerror(errno));
         server->code = CLI_FAILED;
-        stop(server, "the ready file cannot be written");
+        stop(server, sk_buf_text(&url));
     }
     sk_buf_release(&url);
 }

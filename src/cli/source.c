@@ -4,6 +4,8 @@
 #include "cli/table.h"
 #include "skald/definition_file.h"
 
+#include <sys/stat.h>
+
 int cli_source_load(const struct cli *cli, const char *path, bool is_strict,
                     struct cli_source *source)
 {
@@ -15,7 +17,11 @@ int cli_source_load(const struct cli *cli, const char *path, bool is_strict,
                                                        &source->plan, &source->diagnostics, &error);
     if (status == SKALD_OK) return CLI_GO_ON;
     if (source->diagnostics.errors_count > 0) return CLI_FAILED;
-    return cli_fail(cli, CLI_WRONG_USE, NULL, "%s", error.message);
+    struct stat file;
+    bool is_folder = stat(path, &file) == 0 && S_ISDIR(file.st_mode);
+    return cli_fail(cli, CLI_WRONG_USE,
+                    is_folder ? "name the files in it; `skald validate` takes folders, too" : NULL,
+                    "%s", error.message);
 }
 
 void cli_source_release(struct cli_source *source)

@@ -260,6 +260,14 @@ class Definitions(Case):
         self.assert_problem(reply, 413, "at most", "send less")
         self.assert_nothing_defined()
 
+    def test_larger_than_the_server_takes(self):
+        data = ", ".join(f"m{i}: {'x' * 990000}" for i in range(10))
+        text = GOOD.replace("d }", f"d, metadata: {{ {data} }} }}").encode()
+        done = run("define", "--server", self.server.url, self.write("large", text))
+        self.assertEqual(done.returncode, 1, text_of(done))
+        self.assertIn("--body-max", text_of(done))
+        self.assert_nothing_defined()
+
     def test_files_that_are_none(self):
         missing = str(self.path / "none.yaml")
         for command in ("validate", "define"):
@@ -271,6 +279,7 @@ class Definitions(Case):
         done = run("define", str(folder))
         self.assertEqual(done.returncode, 2)
         self.assertIn("directory", text_of(done))
+        self.assertIn("name the files in it", text_of(done))
         done = run("validate", str(folder))
         self.assertEqual(done.returncode, 2)
         self.assertIn("*.saga.yaml", text_of(done))
@@ -847,6 +856,30 @@ steps:
         self.assertEqual((saga["state"], saga["output"]["rude"]), ("completed", None))
 
 
+class Servers(unittest.TestCase):
+    """What answers where the command line looks for a server."""
+
+    def test_no_skald(self):
+        rude = RudeParticipant()
+        self.addCleanup(rude.close)
+        answers = {"garbage": b"\0\1\2", "nothing": b"", "half-a-head": OK + b"Content-Le",
+                   "half-a-body": OK + b"Content-Length: 9\r\n\r\n{", "page": answer(b"200 OK", b"<html>"),
+                   "text": answer(b"200 OK", b'"hello"'), "blank": answer(b"200 OK"),
+                   "404": answer(b"404 Not Found", b"<html>"), "not-utf-8": answer(b"200 OK", b"\xff")}
+        for name, how in answers.items():
+            rude.how = {path: how for path in (SAGAS, f"{SAGAS}?limit=20", f"{SAGAS}/x")}
+            for arguments in (["start", "order"], ["show", "x"]):
+                with self.subTest(name, command=arguments[0]):
+                    done = run(*arguments, "--server", rude.url)
+                    self.assertEqual(done.returncode, 3, text_of(done))
+                    self.assertEqual(done.stdout, b"")
+                    self.assertIn("--server URL", text_of(done))
+        rude.how = {SAGAS: answer(b"302 Found", b"", b"Location: /x\r\n")}
+        done = run("start", "order", "--server", rude.url)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("302", text_of(done))
+
+
 # ---- the database file, the port, the options ----------------------------------------------------
 
 class Files(Case):
@@ -932,6 +965,15 @@ class Files(Case):
         self.assertIn("ss -ltnp", message)
         self.is_well("while-locked")
 
+    def test_held_by_another_program(self):
+        path = self.path / "held.db"
+        path.write_bytes(self.good)
+        other = sqlite3.connect(path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN EXCLUSIVE")
+        message = self.refused(1, *self.store(path))
+        self.assertIn("close the other program", message)
+
     def test_read_only(self):
         """As somebody whom the permissions concern."""
         binary = self.path / "skald"
@@ -989,7 +1031,8 @@ class Files(Case):
         done = run("serve", "--store", "memory:", "--listen", ":0", "--ready-file",
                    str(self.path / "nowhere" / "ready"))
         self.assertEqual(done.returncode, 1)
-        self.assertIn("ready file", text_of(done))
+        self.assertIn(f"{self.path / 'nowhere' / 'ready'}: the ready file cannot be written: No such",
+                      text_of(done))
         until(lambda: self.server.get("/readyz").status == 200, "the other server serves")
 
 
