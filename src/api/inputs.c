@@ -366,6 +366,16 @@ bool sk_inputs_read_body(struct sk_exchange *x, const struct sk_input *inputs, v
 
 /* ---- the parameters of a query --------------------------------------------------------------- */
 
+/* "?residue" alone means yes. */
+static bool set_flag(struct sk_exchange *x, const struct sk_input *input, struct sk_str value,
+                     bool *field)
+{
+    *field = value.size == 0 || sk_str_is(value, "true") || sk_str_is(value, "1");
+    if (*field || sk_str_is(value, "false") || sk_str_is(value, "0")) return true;
+    sk_exchange_refuse(x, "write true or false", "%s is neither", input->name);
+    return false;
+}
+
 static bool set_param(struct sk_exchange *x, const struct sk_input *input, struct sk_str value,
                       void *field)
 {
@@ -378,9 +388,7 @@ static bool set_param(struct sk_exchange *x, const struct sk_input *input, struc
     case SK_INPUT_ID: *(struct sk_str *)field = value; return check_text(x, input, value);
     case SK_INPUT_DURATION: return set_duration(x, input, value, field);
     case SK_INPUT_NUMBER: return set_number(x, input, is_number, number, field);
-    case SK_INPUT_FLAG:
-        *(bool *)field = value.size == 0 || sk_str_is(value, "true") || sk_str_is(value, "1");
-        return true;
+    case SK_INPUT_FLAG: return set_flag(x, input, value, field);
     case SK_INPUT_JSON:
     case SK_INPUT_OBJECT:
     case SK_INPUT_SCALARS:

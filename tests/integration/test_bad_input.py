@@ -417,6 +417,7 @@ class Starts(Case):
         for path in ("%", "%zz", "%00", "a%2Fb", "%ff", "..%2f", "x" * 300, "a%20b"):
             self.assert_problem(self.server.get(f"{SAGAS}/{path}"), 400, "saga", "A-Z")
         for query, word in (("limit=-1", "limit"), ("limit=x", "1000"), ("stat=failed", "state"),
+                            ("residue=maybe", "true or false"),
                             ("state=faild", "failed"), ("cursor=%00", "cursor"), ("tag=%ff", "UTF-8"),
                             ("tag=%", "percent-encode"), ("tag=" + "x" * 5000, "1000")):
             self.assert_problem(self.server.get(f"{SAGAS}?{query}"), 400, word)
