@@ -37,7 +37,8 @@ struct sk_engine_options {
     uint32_t batch_events_max; /* 8192 */
     uint32_t cache_sagas_max;  /* parked and ended sagas kept in memory; 10000 */
     bool no_take;              /* wait to be told by sk_engine_own; simulator and clusters */
-    /* Every durable event, in order per saga, for observers; may be NULL. */
+    /* Every durable event, in order per saga, for observers; may be NULL. The saga may already be
+     * ahead of the event: only what its start fixed may be shown. */
     void (*on_event)(void *context, const struct sk_saga *saga, const struct sk_event *event);
     /* Observations that belong to no saga: "recovery.progress", "store.degraded", … */
     void (*on_notice)(void *context, struct sk_str what, struct sk_str json);
