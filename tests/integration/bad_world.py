@@ -1,0 +1,174 @@
+"""What the tests of bad input share: a server that must be well after each group, and participants
+without manners."""
+import json
+import pathlib
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+
+from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition
+
+MIB = 1024 * 1024
+SAGAS = "/api/v1/sagas"
+ABORT = b"\1\0\0\0\0\0\0\0"  # linger for 0 s: close() sends a reset
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def run(*arguments, **options):
+    return subprocess.run([SKALD, *arguments], capture_output=True, timeout=GIVE_UP_S, check=False,
+                          **options)
+
+
+def text_of(done):
+    return (done.stdout + done.stderr).decode()
+
+
+def memory_mib(pid):
+    """Resident; 0 where a sanitizer keeps what was freed."""
+    sizes = dict(line.split(":", 1) for line in
+                 pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    is_sanitized = int(sizes["VmSize"].split()[0]) > 2**33
+    return 0 if is_sanitized else int(sizes["VmRSS"].split()[0]) // 1024
+
+
+class Case(unittest.TestCase):
+    """One server with one database file for a group."""
+    OPTIONS = ()
+    MEMORY_MAX_MIB = 256
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.path = pathlib.Path(cls.folder.name)
+        cls.participant = Participant()
+        cls.acknowledged = []
+        cls.server = Server(cls.path, *cls.OPTIONS)
+        assert cls.server.define(order_definition(cls.participant)).status == 201
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.is_well("after")
+            size = memory_mib(cls.server.process.pid)
+            assert size < cls.MEMORY_MAX_MIB, f"{size} MiB"
+            assert cls.server.stop() == 0, cls.server.log_text()
+            cls.server.__exit__(None, None, None)
+            with Server(cls.path, *cls.OPTIONS) as server:
+                for saga_id in cls.acknowledged:
+                    assert server.ended(saga_id)["state"] in ("completed", "compensated"), saga_id
+                assert server.stop() == 0, server.log_text()
+        finally:
+            if cls.server.process.poll() is None:
+                cls.server.kill()
+            cls.participant.close()
+            cls.folder.cleanup()
+
+    @classmethod
+    def is_well(cls, saga_id):
+        """The server sees an ordinary saga to its end."""
+        reply = cls.server.start(definition="order", id=saga_id, input={"amount": 1})
+        assert reply.status == 201, reply.body
+        cls.acknowledged.append(saga_id)
+        assert cls.server.ended(saga_id)["state"] == "completed"
+
+    def tearDown(self):
+        self.assertEqual(self.server.get("/healthz").status, 200)
+
+    def assert_problem(self, reply, status, *words):
+        self.assertEqual(reply.status, status, reply.body[:500])
+        self.assertEqual(reply.headers["Content-Type"], "application/problem+json")
+        problem = reply.json
+        for member in ("type", "title", "detail", "remedy"):
+            self.assertTrue(problem[member], member)
+        for word in words:
+            self.assertIn(word, json.dumps(problem, ensure_ascii=False))
+
+    def connect(self):
+        connection = socket.create_connection((self.server.host, self.server.port), GIVE_UP_S)
+        self.addCleanup(connection.close)
+        return connection
+
+    def talk(self, data, half_close=True):
+        """Sends, and reads until the server closes."""
+        connection = self.connect()
+        try:
+            connection.sendall(data)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it has answered and closed already
+        return read_all(connection)
+
+
+def read_all(connection):
+    answer = b""
+    try:
+        while part := connection.recv(65536):
+            answer += part
+    except ConnectionResetError:
+        pass
+    return answer
+
+
+def status_of(answer):
+    """0 = closed without a word."""
+    return int(answer.split(None, 2)[1]) if answer.startswith(b"HTTP/1.") else 0
+
+
+class RudeParticipant:
+    """Answers what was asked for at `how[path]`, on the bare socket; anything else with 200."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.how, self.seen = {}, []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection:
+            try:
+                while path := self.read_request(connection):
+                    self.seen.append(path)
+                    how = self.how.get(path, answer(b"200 OK", b"{}"))
+                    if callable(how):
+                        how(connection)
+                        return
+                    connection.sendall(how)
+                    if path in self.how:
+                        return
+            except OSError:
+                pass
+
+    @staticmethod
+    def read_request(connection):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            part = connection.recv(65536)
+            if not part:
+                return None
+            data += part
+        head, _, body = data.partition(b"\r\n\r\n")
+        size = 0
+        for line in head.split(b"\r\n"):
+            if line.lower().startswith(b"content-length:"):
+                size = int(line.split(b":")[1])
+        while len(body) < size:
+            body += connection.recv(65536)
+        return head.split()[1].decode()
+
+    def close(self):
+        self.socket.close()
+
+
+def answer(status, body=b"", headers=b""):
+    return b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n%s" % (status, headers, len(body), body)
