@@ -58,6 +58,34 @@ static const struct {
           SKT_STEP("c", ", dependencies: [a, b]" RETRY2 VERIFY)
               SKT_STEP("d", ", dependencies: [a]" RETRY2
                             ", compensation: { type: automatic, strategy: best_effort }") },
+    { NULL, /* a whole definition: parallel undo, a pivot over items, children by item */
+      "saga: { id: t, name: T, timeout: 30s }\n"
+      "services: { shop: { endpoint: \"http://shop\" } }\n"
+      "global_compensation: { strategy: parallel, max_attempts: 2 }\n"
+      "steps:\n" SKT_STEP("a", RETRY2 UNDO3) SKT_STEP("b", RETRY2 VERIFY UNDO3)
+          SKT_STEP("c", ", dependencies: [a]" RETRY2 UNDO3) SKT_STEP(
+              "d",
+              ", dependencies: [a, b]" ONCE
+                  VERIFY) "  - { id: e, name: E, type: service, dependencies: [c]" RETRY2
+                          ", foreach: { items: \"{{ .input.list }}\", var: it, parallel: 3, action: { service: { name: "
+                          "shop, path: /e } }, compensation: { type: automatic } } }\n" SKT_STEP(
+                              "f", ", dependencies: [d, e], idempotent: true" RETRY2 UNDO3) },
+    { NULL,
+      "saga: { id: t, name: T, timeout: 30s, order: sequential }\n"
+      "services: { shop: { endpoint: \"http://shop\" } }\n"
+      "global_compensation: { strategy: best_effort, max_attempts: 2 }\n"
+      "steps:\n" SKT_STEP(
+          "a",
+          RETRY2
+              UNDO3) "  - { id: p, name: P, type: service, pivot: true" RETRY2
+                     ", foreach: { items: \"{{ .input.list }}\", var: it, parallel: 2, action: { service: { name: "
+                     "shop, path: /p } }, compensation: { type: automatic } } }\n"
+                     "  - { id: m, name: M, type: service, async: true" RETRY2
+                     ", foreach: { items: \"{{ .input.list }}\", var: it, action: { service: { name: shop, path: "
+                     "/m } }, compensation: { type: skip } } }\n"
+                     "  - { id: c, name: C, type: saga, action: { saga: { definition: leaf } }, compensation: { "
+                     "type: custom, action: { service: { name: shop, path: /u } } } }\n" SKT_STEP(
+                         "z", RETRY2) },
 };
 enum { DEFINITIONS = sizeof definitions / sizeof definitions[0] };
 
@@ -370,7 +398,10 @@ static void live(uint64_t seed)
                               .acquire_timeout_ms = 30000,
                               .lock_keys = keys,
                               .lock_keys_count = below(&m, 3) == 0 };
-    m.play = skt_play_new(skt_plan_of(definitions[which].keys, definitions[which].steps), &start);
+    struct sk_plan *plan = definitions[which].keys == NULL
+                               ? skt_plan(definitions[which].steps)
+                               : skt_plan_of(definitions[which].keys, definitions[which].steps);
+    m.play = skt_play_new(plan, &start);
     if (below(&m, 10) > 0) act(&m, skt_command(SK_COMMAND_ADMIT));
     for (int n = 0; n < STEPS; n++) {
         step(&m);
