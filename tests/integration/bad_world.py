@@ -37,6 +37,7 @@ class Case(unittest.TestCase):
     """One server with one database file for a group."""
     OPTIONS = ()
     MEMORY_MAX_MIB = 256
+    IS_KILLED = False  # at the end, instead of stopped
 
     @classmethod
     def setUpClass(cls):
@@ -53,8 +54,13 @@ class Case(unittest.TestCase):
             cls.is_well("after")
             size = memory_mib(cls.server.process.pid)
             assert size < cls.MEMORY_MAX_MIB, f"{size} MiB"
-            assert cls.server.stop() == 0, cls.server.log_text()
+            if cls.IS_KILLED:
+                cls.server.kill()
+            else:
+                assert cls.server.stop() == 0, cls.server.log_text()
             cls.server.__exit__(None, None, None)
+            log = (cls.path / "server.log").read_text(errors="replace")
+            assert "Sanitizer" not in log and "runtime error" not in log, log[-8000:]
             with Server(cls.path, *cls.OPTIONS) as server:
                 for saga_id in cls.acknowledged:
                     assert server.ended(saga_id)["state"] in ("completed", "compensated"), saga_id

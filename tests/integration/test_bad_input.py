@@ -120,9 +120,10 @@ class Definitions(Case):
                 self.assertIn(f"{path}:{place}", text_of(done))
                 for word in words:
                     self.assertIn(word, text_of(done))
-                sent = run("define", "--server", self.server.url, path)
-                self.assertEqual(sent.returncode, 1, text_of(sent)[:500])
-                self.assertIn(f"{path}:{place}", text_of(sent))
+                for command in (["define", "--server", self.server.url], ["dry-run"], ["visualize"]):
+                    done = run(*command, path)
+                    self.assertEqual(done.returncode, 1, text_of(done)[:500])
+                    self.assertIn(f"{path}:{place}", text_of(done))
                 as_json = json.loads(run("validate", "--json", path).stdout)
                 self.assertEqual(as_json[0]["valid"], False)
         self.assert_nothing_defined()
@@ -246,6 +247,8 @@ BAD_MEMBERS = {
 
 
 class Starts(Case):
+    IS_KILLED = True
+
     def assert_no_saga_but(self, *ids):
         items = self.server.get(f"{SAGAS}?limit=1000").json["items"]
         self.assertEqual({item["id"] for item in items} - {"after"}, set(ids))
@@ -377,6 +380,7 @@ BAD_REQUESTS = {
 class Connections(Case):
     OPTIONS = ("--request-timeout", "1s", "--idle-timeout", "30s")
     MEMORY_MAX_MIB = 400
+    IS_KILLED = True
 
     def body(self, saga_id):
         return b'{"definition": "order", "id": "%s", "input": {}}' % saga_id.encode()
