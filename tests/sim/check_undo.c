@@ -63,11 +63,46 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
     fail(world, book, saga, "it stands");
 }
 
+static const struct sim_unit_book *find_book(const struct sim_saga_book *book,
+                                             struct sk_str step_id, int32_t item)
+{
+    const struct sim_unit_book *unit = book == NULL ? NULL : book->units;
+    while (unit != NULL && (unit->item != item || !sk_str_equal(unit->step_id, step_id)))
+        unit = unit->next;
+    return unit;
+}
+
+/* The other way round: what the saga says was done stands in the books. */
+static void judge_unit(struct sim_world *world, const struct sim_row *row,
+                       const struct sim_saga_book *books, const struct sk_saga *saga, uint32_t step,
+                       uint32_t place)
+{
+    const struct sk_step *s = &saga->plan->steps[step];
+    const struct sk_unit *unit = &saga->steps[step].units[place];
+    if (s->kind != SK_KIND_HTTP && s->kind != SK_KIND_FUNCTION) return;
+    const struct sim_unit_book *book =
+        find_book(books, s->id, s->items == NULL ? -1 : (int32_t)place);
+    world->checks->judged[SIM_CHECK_UNDO] += 1;
+    if (unit->state == SK_STEP_COMPLETED && (book == NULL || book->applied_count == 0))
+        sim_fail(world, "undo what may have happened", row->head.id,
+                 "%.*s counts as completed and never happened", SK_STR_ARGS(s->id));
+    if (unit->undo_state == SK_UNDO_DONE && (book == NULL || book->undone_count == 0))
+        sim_fail(world, "undo what may have happened", row->head.id,
+                 "%.*s counts as undone and never was", SK_STR_ARGS(s->id));
+    if (unit->undo_state == SK_UNDO_RESIDUE && saga->residue_count == 0)
+        sim_fail(world, "undo what may have happened", row->head.id,
+                 "%.*s stands and the saga lists no residue", SK_STR_ARGS(s->id));
+}
+
 void sim_check_undo(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga)
 {
-    const struct sim_saga_book *book = sim_books_saga(world->books, row->head.id);
-    if (book == NULL) return;
-    for (const struct sim_unit_book *unit = book->units; unit != NULL; unit = unit->next) {
+    const struct sim_saga_book *books = sim_books_saga(world->books, row->head.id);
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
+        for (uint32_t i = 0; i < saga->steps[s].units_count; i++)
+            judge_unit(world, row, books, saga, s, i);
+    }
+    const struct sim_unit_book *unit = books == NULL ? NULL : books->units;
+    for (; unit != NULL; unit = unit->next) {
         if (unit->applied_count + unit->undone_count > 0) judge(world, row, saga, unit);
     }
 }

@@ -19,7 +19,8 @@ struct shape {
     uint32_t pivot; /* steps_count = none */
     bool is_forward, has_own_timeout, is_parallel;
     uint32_t depth;
-    bool holds_pivot;
+    uint32_t step; /* the one being written */
+    bool is_item;  /* inside its foreach */
 };
 
 static bool coin(struct shape *s, uint32_t permille)
@@ -102,14 +103,34 @@ static void put_retry(struct shape *s, const char *name, bool may_be_none)
     text(s, "}");
 }
 
+/* A step before this one whose output may be read; steps_count = none. */
+static uint32_t pick_source(struct shape *s)
+{
+    uint32_t from = pick(s, s->steps_count);
+    for (uint32_t i = 0; i < s->steps_count; i++) {
+        uint32_t before = (from + i) % s->steps_count;
+        if ((s->ancestors[s->step] >> before & 1u) != 0 && !s->is_async[before]) return before;
+    }
+    return s->steps_count;
+}
+
+static void put_body(struct shape *s, const char *name)
+{
+    uint32_t source = pick_source(s);
+    sk_buf_printf(s->out, ",\"%s\":{\"n\":\"{{ .input.n }}\"", name);
+    if (coin(s, 500)) text(s, ",\"at\":\"{{ .timestamp }}\",\"saga\":\"{{ .saga_id }}\"");
+    if (source < s->steps_count && coin(s, 500))
+        sk_buf_printf(s->out, ",\"before\":\"{{ .output.s%u }}\"", source);
+    if (s->is_item) text(s, ",\"it\":\"{{ .it }}\",\"text\":\"item {{ .it }} of {{ .step_id }}\"");
+    text(s, "}");
+}
+
 static void put_service(struct shape *s, uint32_t participant, const char *path)
 {
     sk_buf_printf(s->out,
                   "{\"service\":{\"name\":\"p%u\",\"endpoint\":\"http://p%u\",\"path\":\"/%s\"",
                   participant, participant, path);
-    if (coin(s, 700))
-        text(s, ",\"body\":{\"n\":\"{{ .input.n }}\",\"at\":\"{{ .timestamp }}\","
-                "\"saga\":\"{{ .saga_id }}\"}");
+    if (coin(s, 700)) put_body(s, "body");
     if (coin(s, 100)) text(s, ",\"headers\":{\"x-user\":\"{{ .input.user }}\"}");
     text(s, "}}");
 }
@@ -120,9 +141,9 @@ static void put_action(struct shape *s, uint32_t participant, bool is_function, 
         put_service(s, participant, path);
         return;
     }
-    sk_buf_printf(s->out,
-                  "{\"function\":{\"name\":\"f%u\",\"parameters\":{\"n\":\"{{ .input.n }}\"}}}",
-                  participant);
+    sk_buf_printf(s->out, "{\"function\":{\"name\":\"f%u\"", participant);
+    if (coin(s, 700)) put_body(s, "parameters");
+    text(s, "}}");
 }
 
 static void put_compensation(struct shape *s, uint32_t participant, bool is_function)
@@ -165,6 +186,7 @@ static void put_call(struct shape *s, uint32_t step)
     sk_buf_printf(s->out, "\"type\":\"%s\"", is_function ? "function" : "http");
     if (is_foreach) {
         text(s, ",\"foreach\":{\"items\":\"{{ .input.list }}\",\"var\":\"it\",\"action\":");
+        s->is_item = true;
         put_action(s, participant, is_function, "item");
         if (coin(s, 500)) sk_buf_printf(s->out, ",\"parallel\":%u", 1 + pick(s, 3));
         put_compensation(s, participant, is_function);
@@ -174,13 +196,17 @@ static void put_call(struct shape *s, uint32_t step)
         put_action(s, participant, is_function, "do");
         put_compensation(s, participant, is_function);
     }
+    s->is_item = false;
     if ((participant & 2u) == 0 && coin(s, 800)) text(s, ",\"idempotent\":true");
     if (has_verify) {
         text(s, ",\"verify\":");
         put_action(s, participant, is_function, "verify");
     }
     if (coin(s, 60)) text(s, ",\"idempotency_key\":\"{{ .saga_id }}-{{ .step_id }}\"");
-    sk_buf_printf(s->out, ",\"timeout\":\"%us\"", 1 + pick(s, 4));
+    if (coin(s, 100))
+        text(s, ",\"timeout\":\"{{ if gt .attempt 1 }}2s{{ else }}1s{{ end }}\"");
+    else
+        sk_buf_printf(s->out, ",\"timeout\":\"%us\"", 1 + pick(s, 4));
     if (coin(s, 100)) text(s, ",\"step_timeout\":\"15s\"");
     if (coin(s, 200)) sk_buf_printf(s->out, ",\"pending_timeout\":\"%us\"", 5 + pick(s, 20));
     if (coin(s, 500)) put_retry(s, "retry_policy", has_verify || !must_succeed(s, step));
@@ -195,10 +221,11 @@ static void put_call(struct shape *s, uint32_t step)
 static void put_wait(struct shape *s, bool is_async)
 {
     text(s, "\"type\":\"wait\",\"wait\":{");
-    switch (pick(s, is_async ? 2 : 4)) {
+    switch (pick(s, is_async ? 3 : 5)) {
     case 0: sk_buf_printf(s->out, "\"for\":\"%ums\"", 100 + pick(s, 8000)); break;
     case 1: text(s, "\"signal\":\"go\",\"timeout\":\"25s\""); break;
-    case 2: text(s, "\"signal\":\"go\""); break;
+    case 2: text(s, "\"until\":\"2026-01-01T00:00:30Z\""); break;
+    case 3: text(s, "\"signal\":\"go\""); break;
     default:
         text(s, "\"poll\":{\"action\":");
         put_service(s, pick(s, SIM_PARTICIPANTS), "poll");
@@ -211,10 +238,17 @@ static void put_wait(struct shape *s, bool is_async)
 
 static void put_child(struct shape *s, uint32_t child)
 {
-    sk_buf_printf(s->out, "\"type\":\"saga\",\"action\":{\"saga\":{\"definition\":\"d%u\"", child);
-    text(s, ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"user\":\"child\","
-            "\"lock\":\"{{ .input.lock }}\"}}}");
-    if (coin(s, 300)) text(s, ",\"compensation\":{\"type\":\"automatic\"}");
+    bool is_foreach = coin(s, 200);
+    text(s, "\"type\":\"saga\",");
+    if (is_foreach)
+        text(s, "\"foreach\":{\"items\":\"{{ .input.list }}\",\"var\":\"it\",\"parallel\":2,");
+    sk_buf_printf(s->out, "\"action\":{\"saga\":{\"definition\":\"d%u\"", child);
+    text(s, ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"user\":\"child\",\"lock\":\"{{ "
+            ".input.lock }}\"}}}");
+    if (is_foreach)
+        text(s, "}");
+    else if (coin(s, 300))
+        text(s, ",\"compensation\":{\"type\":\"automatic\"}");
     if (s->depth <= s->known->depth[child]) s->depth = s->known->depth[child] + 1;
 }
 
@@ -238,8 +272,22 @@ static void put_dependencies(struct shape *s, uint32_t step)
     if (s->dependencies[step] != 0) text(s, "]");
 }
 
+static void put_condition(struct shape *s)
+{
+    uint32_t source = pick_source(s);
+    if (source < s->steps_count && coin(s, 500))
+        sk_buf_printf(s->out,
+                      ",\"condition\":{\"expression\":\"$output.s%u.n == 7 || $input.n < 3\"}",
+                      source);
+    else
+        text(
+            s,
+            ",\"condition\":{\"expression\":\"$variables.n > 4\",\"variables\":{\"n\":\"{{ .input.n }}\"}}");
+}
+
 static void put_step(struct shape *s, uint32_t step)
 {
+    s->step = step;
     sk_buf_printf(s->out, "%s{\"id\":\"s%u\",\"name\":\"Step %u\",", step > 0 ? "," : "", step,
                   step);
     uint32_t kind = pick(s, 100), child = kind >= 93 ? draw_child(s) : SIM_DEFINITIONS_MAX;
@@ -254,8 +302,7 @@ static void put_step(struct shape *s, uint32_t step)
     if (s->is_async[step]) text(s, ",\"async\":true");
     if (s->may_fail[step]) text(s, ",\"continue_on_error\":true");
     if (step == s->pivot) text(s, ",\"pivot\":true");
-    if (step != s->pivot && coin(s, 80))
-        text(s, ",\"condition\":{\"expression\":\"$input.n > 4\"}");
+    if (step != s->pivot && coin(s, 80)) put_condition(s);
     text(s, "}");
 }
 

@@ -12,7 +12,7 @@ struct operation {
     enum sk_command_kind kind;
     uint32_t step;
     int32_t item;
-    bool is_again;
+    bool is_again, is_edit;
 };
 
 /* What was acknowledged as an event of its own must stand in the history. */
@@ -64,6 +64,10 @@ static bool give(struct operation *op)
     if (op->kind == SK_COMMAND_SIGNAL) {
         command.name = SK_STR("go");
         command.body = SK_STR("{\"from\":\"outside\"}");
+    } else if (op->kind == SK_COMMAND_FORCE_CANCEL) {
+        command.is_past_pivot_allowed = op->step == 0;
+    } else if (op->kind == SK_COMMAND_RETRY && op->is_edit) {
+        command.body = SK_STR("{\"edited\":true}");
     }
     world->load->counts.commands += 1;
     sim_note(world, "operate", (uint64_t)op->kind, op->step, op->saga_id);
@@ -78,6 +82,7 @@ static struct operation *operation_new(struct sim_world *world, struct sk_str sa
     char text[32];
     int size = snprintf(text, sizeof text, "c-%llu", (unsigned long long)++world->load->command_no);
     *op = (struct operation){ .world = world, .kind = kind, .step = step, .item = -1 };
+    op->is_edit = world->load->command_no % 5 == 0;
     op->saga_id = sk_arena_copy(&world->arena, saga_id);
     op->command_id = sk_arena_copy(&world->arena, (struct sk_str){ text, (size_t)size });
     return op;
@@ -138,6 +143,8 @@ void sim_operators_plan(struct sim_start *start)
         uint32_t step =
             kinds[i].has_step && sim_chance(rng, 700) ? sim_below(rng, 3) : SK_STEP_NONE;
         if (kinds[i].kind == SK_COMMAND_SKIP_STEP && step == SK_STEP_NONE) step = 0;
+        if (kinds[i].kind == SK_COMMAND_FORCE_CANCEL)
+            step = sim_chance(rng, 500) ? 0 : SK_STEP_NONE;
         sim_after(world, sim_between(rng, 0, sim_chance(rng, 500) ? SIM_S : 20 * SIM_S),
                   on_operation, operation_new(world, start->saga_id, kinds[i].kind, step));
     }

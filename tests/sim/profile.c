@@ -76,7 +76,7 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     p->is_split = p->nodes_count > 1 && sim_chance(&rng, 400);
     p->shards_count = 1u << sim_below(&rng, 4);
     p->sagas_count = (uint32_t)sim_between(&rng, 20, 200);
-    p->definitions_count = 2 + sim_below(&rng, 5);
+    p->definitions_count = 1 + sim_below(&rng, 5);
     p->rate_gap_us = sim_between(&rng, 20 * SIM_MS, 600 * SIM_MS);
     p->chaos_us = p->rate_gap_us * p->sagas_count + 20 * SIM_S;
     p->calm_us = 4 * 3600 * SIM_S;

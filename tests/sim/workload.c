@@ -150,6 +150,8 @@ static void on_started(void *context, const struct sk_reply *reply)
     sim_note(world, "start-refused", start->index, (uint64_t)(int64_t)reply->status, start->id);
     bool may_repeat =
         skald_status_class(reply->status) == SKALD_CLASS_RETRY || reply->status == SKALD_E_IO;
+    /* Its saga stood in line when the store refused what it had decided. */
+    if (world->profile.has_poison && reply->status == SKALD_E_INTERNAL) may_repeat = true;
     if (start->is_acknowledged || may_repeat) return;
     sim_fail(world, "workload", start->id, "a start was refused: %s: %s",
              skald_status_name(reply->status), reply->error != NULL ? reply->error->message : "");
