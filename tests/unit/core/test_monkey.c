@@ -67,7 +67,8 @@ static const struct {
               "d",
               ", dependencies: [a, b]" ONCE
                   VERIFY) "  - { id: e, name: E, type: service, dependencies: [c]" RETRY2
-                          ", foreach: { items: \"{{ .input.list }}\", var: it, parallel: 3, action: { service: { name: "
+                          ", foreach: { items: \"{{ .input.list }}\", var: "
+                          "it, parallel: 3, action: { service: { name: "
                           "shop, path: /e } }, compensation: { type: automatic } } }\n" SKT_STEP(
                               "f", ", dependencies: [d, e], idempotent: true" RETRY2 UNDO3) },
     { NULL,
@@ -78,12 +79,15 @@ static const struct {
           "a",
           RETRY2
               UNDO3) "  - { id: p, name: P, type: service, pivot: true" RETRY2
-                     ", foreach: { items: \"{{ .input.list }}\", var: it, parallel: 2, action: { service: { name: "
+                     ", foreach: { items: \"{{ .input.list }}\", var: it, "
+                     "parallel: 2, action: { service: { name: "
                      "shop, path: /p } }, compensation: { type: automatic } } }\n"
                      "  - { id: m, name: M, type: service, async: true" RETRY2
-                     ", foreach: { items: \"{{ .input.list }}\", var: it, action: { service: { name: shop, path: "
+                     ", foreach: { items: \"{{ .input.list }}\", var: it, "
+                     "action: { service: { name: shop, path: "
                      "/m } }, compensation: { type: skip } } }\n"
-                     "  - { id: c, name: C, type: saga, action: { saga: { definition: leaf } }, compensation: { "
+                     "  - { id: c, name: C, type: saga, action: { saga: { "
+                     "definition: leaf } }, compensation: { "
                      "type: custom, action: { service: { name: shop, path: /u } } } }\n" SKT_STEP(
                          "z", RETRY2) },
 };
@@ -386,7 +390,8 @@ static void calm(struct monkey *m)
     }
 }
 
-static void live(uint64_t seed)
+/* How many commands were decided. */
+static uint64_t live(uint64_t seed)
 {
     static const struct sk_str keys[] = { { "k", 1 } };
     struct monkey m = { .state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1 };
@@ -416,8 +421,8 @@ static void live(uint64_t seed)
     struct sk_saga folded;
     skt_refold(m.play, &folded);
     sk_saga_release(&folded);
-    assert_true(m.decided > STEPS / 4);
     skt_play_free(m.play);
+    return m.decided;
 }
 
 static void test_random_lives(void **state)
@@ -428,7 +433,9 @@ static void test_random_lives(void **state)
     uint64_t last = one == NULL ? SEEDS : first;
     const char *many = getenv("SKT_SEEDS");
     if (many != NULL) last = strtoull(many, NULL, 10);
-    for (uint64_t seed = first; seed <= last; seed++) live(seed);
+    uint64_t decided = 0;
+    for (uint64_t seed = first; seed <= last; seed++) decided += live(seed);
+    assert_true(decided > (last - first + 1) * STEPS / 3); /* a test that cannot fail is a defect */
 }
 
 int main(void)
