@@ -241,10 +241,12 @@ static void put_child(struct shape *s, uint32_t child)
     bool is_foreach = coin(s, 200);
     text(s, "\"type\":\"saga\",");
     if (is_foreach)
-        text(s, "\"foreach\":{\"items\":\"{{ .input.list }}\",\"var\":\"it\",\"parallel\":2,");
+        text(s, "\"foreach\":{\"items\":\"{{ .input.few }}\",\"var\":\"it\",\"parallel\":2,");
     sk_buf_printf(s->out, "\"action\":{\"saga\":{\"definition\":\"d%u\"", child);
-    text(s, ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"user\":\"child\",\"lock\":\"{{ "
-            ".input.lock }}\"}}}");
+    text(
+        s,
+        ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"few\":[1,2],\"user\":\"child\",\"lock\":\"{{ "
+        ".input.lock }}\"}}}");
     if (is_foreach)
         text(s, "}");
     else if (coin(s, 300))
@@ -348,8 +350,8 @@ void sim_generate_input(struct sim_rng *rng, uint32_t long_lists, struct sk_buf 
 {
     static const char *const lists[] = { "[]", "[1]", "[1,\"two\"]", "[1,2,3]",
                                          "[{\"a\":1},2,3,4]" };
-    sk_buf_printf(out, "{\"n\":%u,\"user\":\"u%u\",\"lock\":%u,\"list\":", sim_below(rng, 10),
-                  sim_below(rng, 100), sim_below(rng, 4));
+    sk_buf_printf(out, "{\"n\":%u,\"few\":[1,2],\"user\":\"u%u\",\"lock\":%u,\"list\":",
+                  sim_below(rng, 10), sim_below(rng, 100), sim_below(rng, 4));
     if (sim_chance(rng, long_lists)) {
         uint32_t count = 40 + sim_below(rng, 100);
         for (uint32_t i = 0; i < count; i++) sk_buf_printf(out, "%c%u", i == 0 ? '[' : ',', i);
