@@ -95,6 +95,18 @@ enum { DEFINITIONS = sizeof definitions / sizeof definitions[0] };
 
 /* ---- chance ---------------------------------------------------------------------------------- */
 
+/* What a failure prints: the one command that replays it. */
+#define REPLAY "replay: SKT_SEED=%d unit_core_monkey"
+
+static uint64_t seed_now;
+
+/* Instead of the one of tests/support: names the seed. */
+_Noreturn void sk_panic(const char *condition, const char *file, int line)
+{
+    print_error("%s:%d: broken invariant: %s; " REPLAY "\n", file, line, condition, (int)seed_now);
+    abort();
+}
+
 struct monkey {
     struct skt_play *play;
     uint64_t state;
@@ -335,7 +347,7 @@ static void judge(const struct monkey *m, uint64_t seed)
     if (sk_saga_is_flying(saga) || sk_saga_wake_at(saga) != INT64_MAX || waits_for_somebody(saga))
         return;
     print_history(m->play);
-    fail_msg("seed %d: the saga is %s and nothing is to come", (int)seed,
+    fail_msg(REPLAY ": the saga is %s and nothing is to come", (int)seed,
              sk_saga_state_name(saga->state));
 }
 
@@ -394,6 +406,7 @@ static void calm(struct monkey *m)
 static uint64_t live(uint64_t seed)
 {
     static const struct sk_str keys[] = { { "k", 1 } };
+    seed_now = seed;
     struct monkey m = { .state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1 };
     uint32_t which = (uint32_t)(seed % DEFINITIONS);
     struct sk_start start = { .id = SK_STR("s"),
@@ -416,7 +429,7 @@ static uint64_t live(uint64_t seed)
     struct sk_saga *saga = &m.play->saga;
     if (!sk_saga_is_over(saga)) print_history(m.play);
     if (!sk_saga_is_over(saga))
-        fail_msg("seed %d: %s, open %u, and does not end", (int)seed,
+        fail_msg(REPLAY ": %s, open %u, and does not end", (int)seed,
                  sk_saga_state_name(saga->state), sk_saga_open(saga));
     struct sk_saga folded;
     skt_refold(m.play, &folded);
