@@ -140,8 +140,46 @@ static enum skald_status decide_quietly(struct world *world, struct world_saga *
     return status;
 }
 
+static struct sk_str start_value(const void *context, enum sk_root root, uint32_t step)
+{
+    const struct sk_start *start = context;
+    (void)step;
+    if (root == SK_ROOT_INPUT) return start->input;
+    return root == SK_ROOT_CONTEXT ? start->context : (struct sk_str){ NULL, 0 };
+}
+
+static bool comes_before(struct sk_str a, struct sk_str b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = memcmp(a.data, b.data, size);
+    return order != 0 ? order < 0 : a.size < b.size;
+}
+
+/* The definition's keys, ascending, where the start names none. */
+static void fill_keys(const struct sk_plan *plan, struct sk_start *start, struct sk_str *keys,
+                      struct sk_arena *arena)
+{
+    struct sk_scope scope = { start, start_value };
+    if (start->lock_keys_count > 0) return;
+    start->lock_keys = keys;
+    for (uint32_t i = 0; i < plan->lock_keys_count && i < WORLD_LOCKS_MAX; i++) {
+        struct sk_buf text;
+        sk_buf_init(&text, 0);
+        sk_template_render_text(plan->lock_keys[i], &scope, arena, &text);
+        struct sk_str key = sk_arena_copy(arena, sk_buf_view(&text));
+        sk_buf_release(&text);
+        uint32_t at = start->lock_keys_count++;
+        for (; at > 0 && comes_before(key, keys[at - 1]); at--) keys[at] = keys[at - 1];
+        keys[at] = key;
+    }
+}
+
 static bool create(struct world *world, const struct sk_plan *plan, struct sk_start *start)
 {
+    struct sk_str keys[WORLD_LOCKS_MAX];
+    struct sk_arena arena;
+    sk_arena_init(&arena);
+    fill_keys(plan, start, keys, &arena);
     struct sk_digest children[SK_STEPS_MAX];
     memset(children, 0, sizeof children);
     for (uint32_t s = 0; s < plan->steps_count; s++) {
@@ -158,7 +196,9 @@ static bool create(struct world *world, const struct sk_plan *plan, struct sk_st
     struct sk_command command = {
         .kind = SK_COMMAND_START, .start = start, .step = SK_STEP_NONE, .item = -1
     };
-    if (decide_quietly(world, saga, &command, NULL) != SKALD_OK) return false;
+    enum skald_status status = decide_quietly(world, saga, &command, NULL);
+    sk_arena_release(&arena);
+    if (status != SKALD_OK) return false;
     if (world->holds_slots) return true;
     command = (struct sk_command){ .kind = SK_COMMAND_ADMIT, .step = SK_STEP_NONE, .item = -1 };
     return decide_quietly(world, saga, &command, NULL) == SKALD_OK;
