@@ -243,10 +243,8 @@ static void put_child(struct shape *s, uint32_t child)
     if (is_foreach)
         text(s, "\"foreach\":{\"items\":\"{{ .input.few }}\",\"var\":\"it\",\"parallel\":2,");
     sk_buf_printf(s->out, "\"action\":{\"saga\":{\"definition\":\"d%u\"", child);
-    text(
-        s,
-        ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"few\":[1,2],\"user\":\"child\",\"lock\":\"{{ "
-        ".input.lock }}\"}}}");
+    text(s, ",\"input\":{\"n\":\"{{ .input.n }}\",\"list\":[1,2],\"few\":[1,2],"
+            "\"user\":\"child\",\"lock\":\"{{ .input.lock }}\"}}}");
     if (is_foreach)
         text(s, "}");
     else if (coin(s, 300))
@@ -282,9 +280,8 @@ static void put_condition(struct shape *s)
                       ",\"condition\":{\"expression\":\"$output.s%u.n == 7 || $input.n < 3\"}",
                       source);
     else
-        text(
-            s,
-            ",\"condition\":{\"expression\":\"$variables.n > 4\",\"variables\":{\"n\":\"{{ .input.n }}\"}}");
+        text(s, ",\"condition\":{\"expression\":\"$variables.n > 4\","
+                "\"variables\":{\"n\":\"{{ .input.n }}\"}}");
 }
 
 static void put_step(struct shape *s, uint32_t step)

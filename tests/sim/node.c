@@ -184,6 +184,19 @@ static void fault_stop(void *context)
     sim_after(world, gap(node, world->profile.stop_gap_us), fault_stop, node);
 }
 
+/* Its clock is slewed, slowly enough for a second to stay one. */
+static void fault_drift(void *context)
+{
+    struct sim_node *node = context;
+    struct sim_world *world = node->world;
+    int64_t limit_ms = world->profile.clock_offset_ms;
+    if (world->is_calm) return;
+    node->clock_offset_ms += sim_between(&world->faults, -100, 100);
+    if (node->clock_offset_ms > limit_ms) node->clock_offset_ms = limit_ms;
+    if (node->clock_offset_ms < -limit_ms) node->clock_offset_ms = -limit_ms;
+    sim_after(world, SIM_S, fault_drift, node);
+}
+
 static void fault_pause(void *context)
 {
     struct sim_node *node = context;
@@ -203,6 +216,7 @@ static void schedule_faults(struct sim_node *node)
     if (world->profile.stop_gap_us > 0) {
         sim_after(world, gap(node, world->profile.stop_gap_us), fault_stop, node);
     }
+    if (world->profile.clock_drifts) sim_after(world, SIM_S, fault_drift, node);
     if (world->profile.pause_gap_us > 0) {
         sim_after(world, gap(node, world->profile.pause_gap_us), fault_pause, node);
     }

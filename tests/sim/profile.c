@@ -47,6 +47,7 @@ static void draw_nodes(struct sim_profile *p, struct sim_rng *rng)
     p->move_gap_us =
         p->nodes_count > 1 && sim_chance(rng, 600) ? sim_between(rng, 3 * SIM_S, 40 * SIM_S) : 0;
     p->clock_offset_ms = sim_chance(rng, 500) ? sim_between(rng, 0, 900) : 0;
+    p->clock_drifts = p->clock_offset_ms > 0 && sim_chance(rng, 500);
 }
 
 /* Everything at once and often; few sagas, for little gets done. */

@@ -51,10 +51,11 @@ struct sim_profile {
     uint32_t contradicts; /* says no, has done it, and says so later */
     int64_t crash_gap_us, stop_gap_us, pause_gap_us, move_gap_us; /* mean time between; 0 = never */
     int64_t clock_offset_ms; /* nodes' and participants' clocks are off by at most this */
-    uint32_t commands;       /* sagas that get operators' commands */
-    uint32_t duplicates;     /* starts sent again after their answer */
-    uint32_t long_lists;     /* starts with a list long enough for snapshots */
-    bool has_poison;         /* one content that the store refuses */
+    bool clock_drifts;
+    uint32_t commands;   /* sagas that get operators' commands */
+    uint32_t duplicates; /* starts sent again after their answer */
+    uint32_t long_lists; /* starts with a list long enough for snapshots */
+    bool has_poison;     /* one content that the store refuses */
 };
 
 struct sim_note {
