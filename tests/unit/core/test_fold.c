@@ -262,6 +262,66 @@ static void test_items_that_cannot_be(void **state)
     skt_play_free(play);
 }
 
+/* ---- damage ---------------------------------------------------------------------------------- */
+
+static void look(void *context, const struct sk_effect *effect)
+{
+    struct sk_buf key;
+    sk_buf_init(&key, 0);
+    struct sk_request request = sk_saga_request(context, effect, &key);
+    assert_true(request.target.size < 10000);
+    sk_buf_release(&key);
+}
+
+/* The n-th event with one bit flipped, on top of the ones before it. */
+static bool folds_damaged(const struct skt_play *play, uint32_t n, size_t bit)
+{
+    struct sk_buf bytes;
+    struct sk_saga saga;
+    sk_buf_init(&bytes, 0);
+    struct sk_event event = play->events[n];
+    sk_event_encode(&event, &bytes);
+    if (bit >= bytes.size * 8) {
+        sk_buf_release(&bytes);
+        return false;
+    }
+    bytes.data[bit / 8] ^= (char)(1 << bit % 8);
+    assert_true(sk_saga_init(&saga, play->plan));
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(sk_saga_evolve(&saga, &play->events[i]), SKALD_OK);
+    enum skald_status status = SKALD_E_CORRUPT;
+    if (sk_event_decode(sk_buf_view(&bytes), &event)) status = sk_saga_evolve(&saga, &event);
+    sk_buf_release(&bytes); /* the saga keeps nothing of it */
+    if (status == SKALD_OK) {
+        sk_saga_react(&saga, 0, UINT64_MAX, look, &saga);
+        (void)sk_saga_wake_at(&saga);
+        (void)sk_saga_open(&saga);
+    } else {
+        assert_int_equal(status, SKALD_E_CORRUPT);
+    }
+    sk_saga_release(&saga);
+    return true;
+}
+
+static void test_damaged_events(void **state)
+{
+    (void)state;
+    struct sk_start start = { .id = SK_STR("s"), .input = SK_STR("{\"list\":[1,2]}") };
+    struct skt_play *play = skt_play_new(skt_plan_of("", two_steps), &start);
+    assert_int_equal(skt_do(play, skt_command(SK_COMMAND_ADMIT)), SKALD_OK);
+    skt_answer(play, 0, SK_OUTCOME_UNKNOWN);
+    skt_advance(play, 5000);
+    skt_answer(play, 0, SK_OUTCOME_SUCCEEDED);
+    skt_reply(play, 1, 0, SK_OPERATION_ACTION, SK_OUTCOME_PENDING, "", "");
+    skt_reply(play, 1, 1, SK_OPERATION_ACTION, SK_OUTCOME_FAILED, "no", "");
+    assert_int_equal(skt_do(play, skt_command(SK_COMMAND_CANCEL)), SKALD_OK);
+    skt_reply(play, 1, 0, SK_OPERATION_COMPENSATION, SK_OUTCOME_RETRYABLE, "busy", "");
+    skt_advance(play, 3600000);
+    for (uint32_t n = 0; n < play->events_count; n++)
+        for (size_t bit = 0; folds_damaged(play, n, bit);) bit++;
+    skt_play_free(play);
+}
+
 static void test_the_first_event(void **state)
 {
     (void)state;
@@ -307,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_every_saga_state_meets_every_event),
         cmocka_unit_test(test_columns_that_cannot_be),
         cmocka_unit_test(test_items_that_cannot_be),
+        cmocka_unit_test(test_damaged_events),
         cmocka_unit_test(test_the_first_event),
         cmocka_unit_test(test_command_ids_are_bounded),
     };
