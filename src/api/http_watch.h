@@ -5,8 +5,8 @@
  *   IDLE ──first byte──► READING ──request whole──► HANDLING ──reply written──► IDLE
  *                           └── longer than request_timeout_ms: the connection is shut down
  *
- * Requests that are not answered yet may fill so much memory and no more: the connection whose bytes
- * are too many is shut down, and its client, who was told nothing, sends again.
+ * Requests that are not answered yet may fill so much memory and no more: the connection whose
+ * bytes are too many is shut down, and its client, who was told nothing, sends again.
  *
  * A watch holds a reference of its connection's bufferevent; it ends when evhttp tells that the
  * connection closes or, for those that never sent a whole request, at the next look around.
