@@ -1,9 +1,11 @@
 /*
  * check_policy.c: time and policy in a history. Times never go back; no pause ends early; a saga is
  * not undone for a time-out that has not passed; no attempt beyond the policy, where one is bound
- * by it.
+ * by it. While nothing disturbs the world, pauses also end in time.
  */
 #include "check.h"
+
+enum { LATE_MS = 2000, SETTLING_MS = 60000 };
 
 struct pause {
     int64_t action_until_ms, undo_until_ms; /* 0 = none runs */
@@ -12,7 +14,9 @@ struct pause {
 struct policy_state {
     struct pause units[64];
     int64_t at_ms, deadline_ms;
-    bool has_operator; /* who may do what the policy does not */
+    int64_t steady_from_ms; /* from then on nothing is an excuse for being late */
+    bool has_operator;      /* who may do what the policy does not */
+    bool was_suspended;
 };
 
 static _Noreturn void fail(struct sim_world *world, const struct sim_row *row,
@@ -28,6 +32,18 @@ static bool is_bound(const struct sk_saga *saga, const struct sk_step *step)
            step->kind != SK_KIND_WAIT && step->kind != SK_KIND_SAGA;
 }
 
+/* A pause that ran until `until_ms` has ended with this event. */
+static void judge_pause(struct sim_world *world, const struct sim_row *row,
+                        const struct sk_event *event, const struct policy_state *state,
+                        int64_t *until_ms)
+{
+    int64_t until = *until_ms;
+    *until_ms = 0;
+    if (event->at_ms < until) fail(world, row, event, "before its time");
+    if (until < state->steady_from_ms || state->was_suspended) return;
+    if (event->at_ms > until + LATE_MS) fail(world, row, event, "long after its time");
+}
+
 static void judge_step(struct sim_world *world, const struct sim_row *row,
                        const struct sk_saga *saga, const struct sk_event *event,
                        struct policy_state *state)
@@ -41,9 +57,16 @@ static void judge_step(struct sim_world *world, const struct sim_row *row,
         pause->action_until_ms = event->kind == SK_FOR_BACKOFF ? event->when_ms : 0;
         return;
     case SK_EVENT_COMPENSATION_WAITING: pause->undo_until_ms = event->when_ms; return;
+    case SK_EVENT_STEP_STARTED:
+        pause->action_until_ms = event->kind == SK_FOR_TIMER ? event->when2_ms : 0;
+        return;
+    case SK_EVENT_STEP_COMPLETED:
+        if (step->kind == SK_KIND_WAIT && pause->action_until_ms != 0)
+            judge_pause(world, row, event, state, &pause->action_until_ms);
+        return;
     case SK_EVENT_STEP_RETRYING: {
-        if (event->at_ms < pause->action_until_ms) fail(world, row, event, "before its time");
-        pause->action_until_ms = 0;
+        if (pause->action_until_ms != 0)
+            judge_pause(world, row, event, state, &pause->action_until_ms);
         uint32_t most = step->retry.type == SK_RETRY_NONE ? 1 : step->retry.max_attempts;
         uint32_t narrowed = saga->start.max_attempts;
         if (narrowed > 0 && narrowed < most) most = narrowed;
@@ -53,8 +76,7 @@ static void judge_step(struct sim_world *world, const struct sim_row *row,
     }
     case SK_EVENT_COMPENSATION_RETRYING:
     case SK_EVENT_COMPENSATION_STARTED:
-        if (event->at_ms < pause->undo_until_ms) fail(world, row, event, "before its time");
-        pause->undo_until_ms = 0;
+        if (pause->undo_until_ms != 0) judge_pause(world, row, event, state, &pause->undo_until_ms);
         return;
     default: return;
     }
@@ -71,6 +93,7 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
             event->type == SK_EVENT_OPERATOR_SUSPEND || event->type == SK_EVENT_OPERATOR_RESUME;
         state->has_operator = state->has_operator || !goes_on;
     }
+    if (event->type == SK_EVENT_SAGA_SUSPENDED) state->was_suspended = true;
     if (event->type == SK_EVENT_SAGA_STARTED) state->deadline_ms = event->when_ms;
     if (event->type == SK_EVENT_SAGA_COMPENSATING && event->kind == SK_REASON_TIMEOUT &&
         event->at_ms < state->deadline_ms)
@@ -79,10 +102,19 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
     judge_step(world, row, saga, event, state);
 }
 
+static int64_t steady_from_ms(const struct sim_world *world)
+{
+    const struct sim_profile *p = &world->profile;
+    bool is_disturbed = p->crash_gap_us + p->stop_gap_us + p->pause_gap_us + p->move_gap_us > 0 ||
+                        p->store_passing + p->store_not_known + p->store_broken + p->store_slow > 0;
+    if (!is_disturbed) return SIM_EPOCH_MS;
+    return SIM_EPOCH_MS + p->chaos_us / SIM_MS + SETTLING_MS;
+}
+
 void sim_check_policy(struct sim_world *world, const struct sim_row *row,
                       const struct sk_saga *saga)
 {
-    struct policy_state state = { 0 };
+    struct policy_state state = { .steady_from_ms = steady_from_ms(world) };
     for (uint32_t i = 0; i < row->events_count; i++) {
         struct sk_event event = sim_event_of(&row->events[i]);
         judge(world, row, saga, &event, &state);

@@ -91,7 +91,7 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     draw_nodes(p, &rng);
     if (is_storm && !is_quiet) brew_storm(p, &rng);
     if (!is_quiet) return;
-    p->store_passing = p->store_not_known = p->store_broken = 0;
+    p->store_passing = p->store_not_known = p->store_broken = p->store_slow = 0;
     p->has_poison = false;
     p->request_lost = p->request_late = p->request_twice = p->reply_lost = 0;
     p->crash_gap_us = p->stop_gap_us = p->pause_gap_us = p->move_gap_us = 0;
