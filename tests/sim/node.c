@@ -157,7 +157,8 @@ static void fault_crash(void *context)
     if (world->is_calm) return;
     if (node->is_up) {
         if (node->paused_until_us > world->now_us) node->paused_until_us = 0;
-        sim_node_crash(node, sim_between(&world->faults, 10 * SIM_MS, 6 * SIM_S));
+        int64_t most_us = sim_chance(&world->faults, 500) ? SIM_S / 2 : 6 * SIM_S;
+        sim_node_crash(node, sim_between(&world->faults, 10 * SIM_MS, most_us));
     }
     sim_after(world, gap(node, world->profile.crash_gap_us), fault_crash, node);
 }

@@ -80,6 +80,13 @@ static void refuse_connection(struct sim_call *call)
                  on_answer, call);
 }
 
+/* Half of what is late still comes before a usual deadline. */
+static int64_t lateness(struct sim_world *world)
+{
+    int64_t most_us = sim_chance(&world->faults, 500) ? 3 * SIM_S : 30 * SIM_S;
+    return sim_between(&world->faults, 200 * SIM_MS, most_us);
+}
+
 static void send(struct sim_call *call)
 {
     struct sim_world *world = call->request.node->world;
@@ -95,8 +102,7 @@ static void send(struct sim_call *call)
                       call);
         }
         if (sim_chance(&world->faults, p->request_lost)) return;
-        if (sim_chance(&world->faults, p->request_late))
-            delay_us += sim_between(&world->faults, SIM_S / 2, 30 * SIM_S);
+        if (sim_chance(&world->faults, p->request_late)) delay_us += lateness(world);
     }
     sim_after(world, delay_us, on_arrival, call);
 }
