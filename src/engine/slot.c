@@ -55,7 +55,7 @@ bool sk_slot_is_free(const struct sk_engine *engine)
 
 void sk_slots_admit(struct sk_engine *engine)
 {
-    while (sk_slot_is_free(engine)) {
+    while (sk_slot_is_free(engine) && !engine->options.rules.starts_nothing) {
         struct sk_heap_node *node = sk_heap_first(&engine->admissions);
         if (node == NULL) return;
         struct sk_machine *machine = sk_container_of(node, struct sk_machine, admission);
