@@ -126,7 +126,7 @@ bool sk_command_decide(struct sk_machine *machine, const struct sk_command *comm
         return false;
     }
     /* Suspended before its turn came: it asks again when it is resumed. */
-    if (command->kind == SK_COMMAND_ADMIT && saga->seq == before) machine->is_admitted = false;
+    if (command->kind == SK_COMMAND_ADMIT && saga->is_suspended) machine->is_admitted = false;
     if (decision->events_count == 0 && decision->messages_count == 0) {
         sk_decision_give_back(engine, decision);
         machine->decision = NULL;
