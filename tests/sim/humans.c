@@ -20,11 +20,16 @@ struct humans {
     struct sim_map retried; /* saga id, or saga#step#item → number of retries */
 };
 
+/* Retried a few times; then it stays failed, unless it holds keys that others wait for. */
 static bool retry_failed(struct humans *humans, const struct sim_row *row)
 {
+    struct sim_world *world = humans->world;
+    const struct sk_plan *plan = sim_store_plan(world->store, &row->head.definition);
     uintptr_t count = (uintptr_t)sim_map_get(&humans->retried, row->head.id);
-    if (count >= RETRIES_OF_FAILED) return false;
-    if (sim_operate(humans->world, row->head.id, SK_COMMAND_RETRY, SK_STEP_NONE, -1)) {
+    bool is_last = count == RETRIES_OF_FAILED;
+    if (count > RETRIES_OF_FAILED || (is_last && !plan->holds_locks_on_failed)) return false;
+    uint32_t kind = is_last ? SK_COMMAND_FORCE_COMPLETE : SK_COMMAND_RETRY;
+    if (sim_operate(world, row->head.id, kind, SK_STEP_NONE, -1)) {
         sim_map_put(&humans->retried, row->head.id, (void *)(count + 1));
     }
     return true;
