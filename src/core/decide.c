@@ -118,6 +118,22 @@ static enum skald_status completed_before(struct sk_turn *turn, const struct sk_
     return SKALD_OK;
 }
 
+/* The answer is that of an earlier attempt, or of the first copy of a redriven one: the one on the
+ * wire is not answered by it, and may still arrive (law 6). */
+static void leave_flying(struct sk_turn *turn, const struct sk_command *command,
+                         const struct sk_call *call)
+{
+    bool is_other = command->attempt < call->attempt || call->redrives > 0;
+    if (command->operation != SK_OPERATION_ACTION || call->state != SK_CALL_FLYING || !is_other)
+        return;
+    struct sk_event event =
+        sk_turn_event(turn, SK_EVENT_STEP_UNKNOWN, command->step, command->item);
+    event.when_ms = call->deadline_ms;
+    event.text = SK_STR("superseded");
+    event.note = SK_STR("an earlier attempt was answered while this one was on the wire");
+    sk_turn_emit(turn, &event);
+}
+
 /* A pending answer: its token names step, item, operation, round and attempt. */
 static enum skald_status complete(struct sk_turn *turn, const struct sk_command *command)
 {
@@ -133,6 +149,8 @@ static enum skald_status complete(struct sk_turn *turn, const struct sk_command 
     bool is_open = is_undo ? sk_call_is_busy(call) : sk_unit_is_busy(unit);
     bool fits = command->round == call->round && command->attempt <= call->attempt;
     if (is_open && fits) {
+        leave_flying(turn, command, call);
+        if (turn->failed) return SKALD_OK;
         dispatch_outcome(turn, command, command->operation);
         return SKALD_OK;
     }
