@@ -61,7 +61,9 @@ static void on_arrival(void *context)
     struct sim_world *world = node->world;
     struct sim_answer answer;
     sim_participant_visit(world->books, &call->request, &answer);
-    bool is_heard = !call->is_over && call->life == node->life && call->answer.outcome.status == 0;
+    /* What the network repeats is answered to nobody. */
+    bool is_first = call->request.deliveries == 1;
+    bool is_heard = is_first && !call->is_over && call->life == node->life;
     if (!is_heard || (!world->is_calm && sim_chance(&world->faults, world->profile.reply_lost)))
         return;
     call->answer = answer;
