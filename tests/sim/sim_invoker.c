@@ -192,8 +192,9 @@ static void try_completion(void *context);
 static void on_completed(void *context, const struct sk_reply *reply)
 {
     struct completion *completion = context;
-    if (skald_status_class(reply->status) == SKALD_CLASS_RETRY)
-        return; /* tried again by the clock */
+    enum skald_class remedy = skald_status_class(reply->status);
+    if (remedy == SKALD_CLASS_RETRY || remedy == SKALD_CLASS_FATAL)
+        return; /* not taken: tried again by the clock */
     if (reply->saga != NULL) sim_check_seen(completion->world, reply->saga);
     sim_note(completion->world, "completed", (uint64_t)(int64_t)reply->status, completion->tries,
              completion->request.key);
