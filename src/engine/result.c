@@ -366,6 +366,8 @@ static void on_reopened(void *context, enum skald_status status, const skald_err
 void sk_result_reopen(struct sk_engine *engine)
 {
     if (engine->is_reopening || engine->phase == SK_PHASE_BROKEN) return;
+    if (engine->flush != NULL)
+        return; /* what is out comes back BROKEN itself, and is ours till then */
     engine->is_reopening = true;
     reopen(engine, NULL);
 }
