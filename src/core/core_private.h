@@ -98,6 +98,10 @@ struct sk_turn {
 /* An event of this unit with the columns filled in; item -1 for a step without foreach. */
 struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type type, uint32_t step,
                               int32_t item);
+/* Encodes and keeps an event that is about to be folded; false: out of memory. */
+bool sk_decision_keep(struct sk_decision *decision, const struct sk_event *event);
+/* What the fold of the event kept last said: memory fails the decision, anything else is a bug. */
+void sk_decision_check(struct sk_decision *decision, enum skald_status status);
 /* Numbers, encodes, folds. */
 void sk_turn_emit(struct sk_turn *turn, struct sk_event *event);
 void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str to,

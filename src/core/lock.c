@@ -92,32 +92,15 @@ static void emit(struct sk_lock *lock, struct sk_turn *turn, enum sk_event_type 
 {
     struct sk_decision *decision = turn->decision;
     if (turn->failed) return;
-    if (decision->events_count == decision->events_capacity) {
-        uint32_t capacity = decision->events_capacity == 0 ? 8u : decision->events_capacity * 2u;
-        struct sk_decided *bigger = sk_realloc(decision->events, capacity * sizeof *bigger);
-        if (bigger == NULL) {
-            turn->failed = decision->failed = true;
-            return;
-        }
-        decision->events = bigger;
-        decision->events_capacity = capacity;
-    }
     struct sk_event event = { .type = type,
                               .seq = lock->seq + 1,
                               .at_ms = turn->now_ms,
                               .step = SK_STEP_NONE,
                               .item = -1,
                               .text = saga_id };
-    struct sk_decided decided = { .event = event, .data_offset = decision->data.size };
-    sk_event_encode(&event, &decision->data);
-    decided.data_size = decision->data.size - decided.data_offset;
-    enum skald_status status = sk_lock_evolve(lock, &event);
-    SK_ASSERT(status != SKALD_E_CORRUPT);
-    if (status != SKALD_OK || decision->data.failed) {
-        turn->failed = decision->failed = true;
-        return;
-    }
-    decision->events[decision->events_count++] = decided;
+    if (sk_decision_keep(decision, &event))
+        sk_decision_check(decision, sk_lock_evolve(lock, &event));
+    turn->failed = decision->failed;
     turn->saga->seq = lock->seq;
 }
 

@@ -57,32 +57,37 @@ struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type typ
     return event;
 }
 
-void sk_turn_emit(struct sk_turn *turn, struct sk_event *event)
+bool sk_decision_keep(struct sk_decision *decision, const struct sk_event *event)
 {
-    struct sk_decision *decision = turn->decision;
-    if (turn->failed || decision->failed) {
-        turn->failed = true;
-        return;
-    }
+    if (decision->failed) return false;
     struct sk_decided *events = grown(decision, decision->events, decision->events_count,
                                       &decision->events_capacity, sizeof *events);
-    if (events == NULL) {
-        turn->failed = true;
-        return;
-    }
+    if (events == NULL) return false;
     decision->events = events;
-    event->seq = turn->saga->seq + 1;
-    event->at_ms = turn->now_ms;
     struct sk_decided decided = { .event = *event, .data_offset = decision->data.size };
     sk_event_encode(event, &decision->data);
     decided.data_size = decision->data.size - decided.data_offset;
-    enum skald_status status = sk_saga_evolve(turn->saga, event);
+    decision->failed = decision->data.failed;
+    if (!decision->failed) decision->events[decision->events_count++] = decided;
+    return !decision->failed;
+}
+
+void sk_decision_check(struct sk_decision *decision, enum skald_status status)
+{
     SK_ASSERT(status != SKALD_E_CORRUPT); /* what decide emits must be able to follow */
-    if (status != SKALD_OK || decision->data.failed) {
-        turn->failed = decision->failed = true;
-        return;
-    }
-    decision->events[decision->events_count++] = decided;
+    if (status == SKALD_OK) return;
+    decision->events_count--;
+    decision->failed = true;
+}
+
+void sk_turn_emit(struct sk_turn *turn, struct sk_event *event)
+{
+    struct sk_decision *decision = turn->decision;
+    event->seq = turn->saga->seq + 1;
+    event->at_ms = turn->now_ms;
+    if (!turn->failed && sk_decision_keep(decision, event))
+        sk_decision_check(decision, sk_saga_evolve(turn->saga, event));
+    turn->failed = turn->failed || decision->failed;
 }
 
 void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str to,
