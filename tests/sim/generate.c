@@ -350,7 +350,7 @@ void sim_generate_input(struct sim_rng *rng, uint32_t long_lists, struct sk_buf 
     sk_buf_printf(out, "{\"n\":%u,\"few\":[1,2],\"user\":\"u%u\",\"lock\":%u,\"list\":",
                   sim_below(rng, 10), sim_below(rng, 100), sim_below(rng, 4));
     if (sim_chance(rng, long_lists)) {
-        uint32_t count = 40 + sim_below(rng, 100);
+        uint32_t count = 100 + sim_below(rng, 100);
         for (uint32_t i = 0; i < count; i++) sk_buf_printf(out, "%c%u", i == 0 ? '[' : ',', i);
         sk_buf_append_text(out, "]}");
     } else {

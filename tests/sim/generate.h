@@ -18,7 +18,7 @@ struct sim_generated {
 
 /* Appends definition "d<count>" and counts it. */
 void sim_generate_definition(struct sim_generated *known, struct sim_rng *rng, struct sk_buf *out);
-/* `long_lists` permille get a list of up to 140 items. */
+/* `long_lists` permille get a list of 100 to 199 items. */
 void sim_generate_input(struct sim_rng *rng, uint32_t long_lists, struct sk_buf *out);
 
 #endif

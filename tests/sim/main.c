@@ -168,11 +168,25 @@ static uint32_t print_unseen(const struct sim_totals *t)
     return unseen;
 }
 
+/* How close the run came to missing one. */
+static void print_rarest(const struct sim_totals *t)
+{
+    uint32_t rarest = 0;
+    for (uint32_t type = 0; type < SK_EVENT_TYPES_MAX; type++) {
+        if (t->events_by_type[type] == 0) continue;
+        if (rarest == 0 || t->events_by_type[type] < t->events_by_type[rarest]) rarest = type;
+    }
+    if (rarest == 0) return;
+    printf("rarest event: %s, %llu times\n", sk_event_type_name((enum sk_event_type)rarest),
+           (unsigned long long)t->events_by_type[rarest]);
+}
+
 /* A run whose checkers never ran proves nothing. A single world may well lack a lock or a pivot. */
 static int verdict(const struct arguments *a, const struct sim_totals *t, double seconds)
 {
     int status = 0;
     print_counts(t);
+    print_rarest(t);
     if (t->sagas > 2000 && print_unseen(t) > 0 && t->sagas > SAGAS_FOR_ALL) {
         printf("FAIL so many sagas must have seen every type of event\n");
         status = 1;

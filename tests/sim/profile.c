@@ -83,7 +83,7 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     p->calm_us = 4 * 3600 * SIM_S;
     p->commands = rate(&rng, 600, 300);
     p->duplicates = rate(&rng, 500, 200);
-    p->long_lists = rate(&rng, 100, 40);
+    p->long_lists = rate(&rng, 150, 40);
     bool is_quiet = sim_chance(&rng, 200), is_storm = sim_chance(&rng, 100);
     draw_store(p, &rng);
     draw_network(p, &rng);
