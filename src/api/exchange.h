@@ -17,7 +17,7 @@
 struct sk_api;
 struct sk_route;
 
-enum { SK_PARAMS_MAX = 2 };
+enum { SK_PARAMS_MAX = 3 };
 
 struct sk_exchange {
     struct sk_list node; /* among the API's */

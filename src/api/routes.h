@@ -1,6 +1,8 @@
 /*
- * routes.h: everything that can be asked, as one table: the dispatcher, `Allow` and (later) the
- * OpenAPI page walk it. A new resource is a row here and a handler in the file of its noun.
+ * routes.h: everything that can be asked, as one table. The dispatcher, `Allow`, the page at / and
+ * the OpenAPI document walk it, so what is documented is what answers. A new resource is a row in
+ * routes.c and a handler in the file of its noun; a reply that looks like nothing before is a row
+ * in schemas.c too. A part of the path that varies is a row of sk_path_params.
  */
 #ifndef SK_API_ROUTES_H
 #define SK_API_ROUTES_H
@@ -10,21 +12,47 @@
 
 struct sk_route {
     enum sk_http_method method;
-    /* "{saga}", "{definition}" and "{step}" stand for one segment each; in their order they become
+    /* "{saga}" and its like stand for one segment each (sk_path_params); in their order they become
      * the exchange's params. */
     const char *path;
     void (*handle)(struct sk_exchange *x);
+    const char *tag;              /* what it is about: "sagas" */
+    const char *name;             /* the operation's id, of its own: "startSaga" */
+    const char *help;             /* one line */
     const struct sk_input *query; /* NULL = none */
-    const struct sk_input *body;  /* NULL = none, or the handler's own business */
-    const char *help;
-    bool before_ready; /* is answered while the engine is still starting */
+    const struct sk_input *body;  /* an object with these members; NULL = see body_types */
+    const char *body_types;       /* a body that the handler reads itself: its media types, apart by
+                                     blanks. NULL: JSON if `body` is set, else no body */
+    const char *example;          /* of the body: JSON, or text of the first of body_types */
+    /* Statuses beside those that follow from the row: 400 where there is something to get wrong,
+     * 413 and 415 with a body, 503 unless before_ready. "201 200 404 409" */
+    const char *statuses;
+    const char *reply;      /* the body of every 2xx but 204, a type of schemas.h: "Saga",
+                               "list:Event"; NULL = none */
+    const char *reply_type; /* its media type; NULL = application/json */
+    const char *stream;     /* with `Accept: text/event-stream`: the type of each event's data */
+    bool takes_key;         /* an Idempotency-Key */
+    bool before_ready;      /* is answered while the engine is still starting */
 };
+extern const struct sk_route sk_routes[];
+extern const size_t sk_routes_count;
 
-enum { SK_ROUTES_COUNT = 23 };
-extern const struct sk_route sk_routes[SK_ROUTES_COUNT];
+struct sk_path_param {
+    const char *segment; /* "{saga}" */
+    bool (*is_sound)(struct sk_str value);
+    const char *pattern; /* the same as a regular expression */
+    const char *help;    /* what it is, and what is allowed */
+    const char *example;
+};
+extern const struct sk_path_param sk_path_params[];
+extern const size_t sk_path_params_count;
 
 /* The route, with the exchange's params set; NULL: it has been answered (404, 405, 400). */
 const struct sk_route *sk_route_find(struct sk_exchange *x);
+/* Takes the next segment (without its '/') off the path; false at the end. */
+bool sk_path_next(struct sk_str *path, struct sk_str *out_segment);
+/* The row of "{saga}"; NULL = none. */
+const struct sk_path_param *sk_path_param_of(struct sk_str segment);
 
 /* definitions.c */
 void sk_handle_define(struct sk_exchange *x);

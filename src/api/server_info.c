@@ -56,7 +56,7 @@ void sk_handle_page(struct sk_exchange *x)
                                 "<title>Skald</title></head>\n<body><h1>Skald</h1>\n"
                                 "<p>Version " SKALD_BUILD_VERSION ". This is what answers here:"
                                 "</p>\n<table>\n");
-    for (size_t i = 0; i < SK_ROUTES_COUNT; i++) {
+    for (size_t i = 0; i < sk_routes_count; i++) {
         sk_buf_append_text(&x->out, "<tr><td>");
         sk_buf_append_text(&x->out, sk_http_method_name(sk_routes[i].method));
         sk_buf_append_text(&x->out, "</td><td><code>");

@@ -1,0 +1,308 @@
+/* schemas.c: see schemas.h. The order of members is that of shapes.c. */
+#include "api/schemas.h"
+
+#include "core/saga.h"
+
+/* ---- enumerations: from the core's own tables ------------------------------------------------ */
+
+static const char *saga_state(size_t i)
+{
+    if (i >= SK_SAGA_STATES_COUNT) return NULL;
+    return i < SK_SAGA_PENDING ? "" : sk_saga_state_name((enum sk_saga_state)i);
+}
+
+static const char *step_state(size_t i)
+{
+    return i >= SK_STEP_STATES_COUNT ? NULL : sk_step_state_name((enum sk_step_state)i);
+}
+
+static const char *step_type(size_t i)
+{
+    return i >= SK_KINDS_COUNT ? NULL : sk_step_kind_name((enum sk_step_kind)i);
+}
+
+static const char *reason(size_t i)
+{
+    return i >= SK_REASONS_COUNT ? NULL : sk_reason_name((enum sk_reason)i);
+}
+
+static const char *wait_for(size_t i)
+{
+    return i >= SK_FOR_COUNT ? NULL : sk_wait_for_name((enum sk_wait_for)i);
+}
+
+static const char *event_type(size_t i)
+{
+    if (i >= SK_EVENT_TYPES_MAX) return NULL;
+    return sk_event_type_known((uint32_t)i) ? sk_event_type_name((enum sk_event_type)i) : "";
+}
+
+static const char *undo_state(size_t i)
+{
+    static const char *const names[] = { "open", "done", "skipped", "failed", "residue" };
+    return i >= sizeof names / sizeof names[0] ? NULL : names[i];
+}
+
+static const char *severity(size_t i)
+{
+    static const char *const names[] = { "error", "warning", "advice" };
+    return i >= sizeof names / sizeof names[0] ? NULL : names[i];
+}
+
+const struct sk_schema_enum sk_schema_enums[] = {
+    { "saga-state", saga_state }, { "step-state", step_state }, { "step-type", step_type },
+    { "reason", reason },         { "wait-for", wait_for },     { "event-type", event_type },
+    { "undo-state", undo_state }, { "severity", severity },
+};
+const size_t sk_schema_enums_count = sizeof sk_schema_enums / sizeof sk_schema_enums[0];
+
+/* ---- sagas ----------------------------------------------------------------------------------- */
+
+static const struct sk_member saga[] = {
+    { "id", "text", NULL },
+    { "definition", "text", NULL },
+    { "version", "text", NULL },
+    { "namespace", "text?", "whom it belongs to" },
+    { "state", "@saga-state", NULL },
+    { "suspended_in?", "@saga-state", "while suspended: the state it will go on in" },
+    { "suspend_reason?", "text?", NULL },
+    { "reason", "@reason?", "why it is undone, or ended as it did" },
+    { "requested?", "@reason", "what was asked for and waits for the pivot" },
+    { "residue", "text[]", "steps of which something was left standing" },
+    { "open", "count", "work that outlives the end" },
+    { "business_key", "text?", NULL },
+    { "tags", "text[]", NULL },
+    { "attributes", "object", NULL },
+    { "input", "any", NULL },
+    { "context", "any", NULL },
+    { "output", "any", NULL },
+    { "error", "SagaError?", "the failure that began the undoing" },
+    { "steps_total", "count", NULL },
+    { "steps_completed", "count", NULL },
+    { "steps_failed", "count", NULL },
+    { "retries", "count", NULL },
+    { "seq", "count", "of its last event" },
+    { "created_at", "time?", NULL },
+    { "started_at", "time?", NULL },
+    { "updated_at", "time?", NULL },
+    { "ended_at", "time?", NULL },
+    { "deadline", "time?", NULL },
+    { "parent", "text?", "the saga that started it" },
+    { "steps", "Step[]", "without the items of a foreach" },
+    { 0 },
+};
+
+static const struct sk_member saga_row[] = {
+    { "id", "text", NULL },
+    { "definition", "text?", NULL },
+    { "version", "text?", NULL },
+    { "namespace", "text?", NULL },
+    { "state", "@saga-state", NULL },
+    { "reason", "@reason?", NULL },
+    { "has_residue", "bool", "something was left standing" },
+    { "open", "count", "work that outlives the end" },
+    { "business_key", "text?", NULL },
+    { "priority", "int", NULL },
+    { "seq", "count", "of its last event" },
+    { "created_at", "time?", NULL },
+    { "updated_at", "time?", NULL },
+    { "ended_at", "time?", NULL },
+    { "deadline", "time?", NULL },
+    { "parent", "text?", NULL },
+    { 0 },
+};
+
+static const struct sk_member saga_error[] = {
+    { "step", "text?", NULL },
+    { "code", "text?", NULL },
+    { "message", "text?", NULL },
+    { 0 },
+};
+
+static const struct sk_member step_error[] = {
+    { "code", "text?", NULL },
+    { "message", "text?", NULL },
+    { 0 },
+};
+
+static const struct sk_member step[] = {
+    { "id", "text", NULL },
+    { "name", "text?", NULL },
+    { "index", "count", "its place in the definition, from 0" },
+    { "type", "@step-type", NULL },
+    { "state", "@step-state", NULL },
+    { "maybe?", "bool", "it may have happened" },
+    { "attempts?", "count", NULL },
+    { "round?", "count", "raised by an operator's retry" },
+    { "waits_for?", "@wait-for?", NULL },
+    { "due_at?", "time?", "when that is over" },
+    { "deadline?", "time?", "of the attempt in flight" },
+    { "started_at?", "time?", NULL },
+    { "output?", "any", NULL },
+    { "error?", "StepError?", NULL },
+    { "compensation?", "Compensation?", "null until it is due" },
+    { "items_total?", "count", "of a foreach" },
+    { "items_settled?", "count", "of a foreach" },
+    { "items?", "Item[]", "of a foreach, where they were asked for" },
+    { 0 },
+};
+
+static const struct sk_member item[] = {
+    { "item", "count", "from 0" },
+    { "state", "@step-state", NULL },
+    { "value", "any", NULL },
+    { "maybe", "bool", NULL },
+    { "attempts", "count", NULL },
+    { "round", "count", NULL },
+    { "waits_for", "@wait-for?", NULL },
+    { "due_at", "time?", NULL },
+    { "deadline", "time?", NULL },
+    { "started_at", "time?", NULL },
+    { "output", "any", NULL },
+    { "error", "StepError?", NULL },
+    { "compensation", "Compensation?", NULL },
+    { 0 },
+};
+
+static const struct sk_member compensation[] = {
+    { "state", "@undo-state", NULL },
+    { "attempts", "count", NULL },
+    { "round", "count", NULL },
+    { "waits_for", "@wait-for?", NULL },
+    { "due_at", "time?", NULL },
+    { "deadline", "time?", NULL },
+    { 0 },
+};
+
+static const struct sk_member event[] = {
+    { "seq", "count", "its number in the saga, from 1" },
+    { "at", "time?", NULL },
+    { "type", "@event-type", NULL },
+    { "step", "text?", NULL },
+    { "item", "int?", "of a foreach, from 0" },
+    { "attempt", "count", "0 = does not apply" },
+    { "round", "count", NULL },
+    { "data", "object?", "what the type adds" },
+    { 0 },
+};
+
+/* ---- definitions ----------------------------------------------------------------------------- */
+
+static const struct sk_member definition[] = {
+    { "id", "text", NULL },
+    { "version", "text", NULL },
+    { "digest", "digest", "SHA-256 of its canonical form" },
+    { "created_at", "time?", NULL },
+    { "is_latest", "bool", "what a start without version runs" },
+    { "source?", "any", "an object if it came as JSON, else the text; not in lists" },
+    { 0 },
+};
+
+static const struct sk_member defined[] = {
+    { "id", "text", NULL },
+    { "version", "text", NULL },
+    { "digest", "digest", NULL },
+    { "is_new", "bool", "false: the same was defined before" },
+    { "warnings", "Diagnostic[]", NULL },
+    { 0 },
+};
+
+static const struct sk_member diagnostic[] = {
+    { "severity", "@severity", NULL },
+    { "code", "text", NULL },
+    { "file", "text", NULL },
+    { "line", "count", NULL },
+    { "column", "count", NULL },
+    { "path", "text", "steps[2].action.service.path" },
+    { "message", "text", "what is wrong" },
+    { "remedy", "text", "what would be right" },
+    { 0 },
+};
+
+/* ---- the server ------------------------------------------------------------------------------ */
+
+static const struct sk_member problem[] = {
+    { "type", "text", "urn:skald:problem:… : the same for all problems of a kind" },
+    { "title", "text", NULL },
+    { "status", "count", NULL },
+    { "detail", "text", "what is wrong, here" },
+    { "remedy", "text", "what would be right" },
+    { "code?", "text", "the status of the library: SKALD_E_STATE" },
+    { "line?", "count", "in the body" },
+    { "column?", "count", NULL },
+    { "diagnostics?", "Diagnostic[]", "of a definition: all mistakes at once" },
+    { 0 },
+};
+
+static const struct sk_member status[] = {
+    { "status", "text", "\"alive\" or \"ready\"" },
+    { 0 },
+};
+
+static const struct sk_member version[] = {
+    { "name", "text", NULL },
+    { "version", "text", NULL },
+    { "api", "text", "\"v1\"" },
+    { 0 },
+};
+
+static const struct sk_member stats[] = {
+    { "by_state", "count{}", "sagas by state, exactly" },
+    { "definitions", "DefinitionStats[]", NULL },
+    { "engine", "EngineStats", "figures of this node since it started" },
+    { 0 },
+};
+
+static const struct sk_member definition_stats[] = {
+    { "definition", "text?", NULL },
+    { "version", "text?", NULL },
+    { "by_state", "count{}", NULL },
+    { 0 },
+};
+
+static const struct sk_member engine_stats[] = {
+    { "sagas_active", "count", NULL },
+    { "sagas_parked", "count", NULL },
+    { "sagas_pending", "count", NULL },
+    { "sagas_cached", "count", NULL },
+    { "stuck", "count", "without progress, and nothing awaited" },
+    { "started", "count", NULL },
+    { "ended", "count", NULL },
+    { "events", "count", NULL },
+    { "batches", "count", NULL },
+    { "invocations", "count", NULL },
+    { "redriven", "count", "attempts repeated after a crash" },
+    { "shards_owned", "count", NULL },
+    { "shards_degraded", "count", NULL },
+    { "sweep_scanned", "count", NULL },
+    { "sweep_processed", "count", NULL },
+    { "sweep_failed", "count", NULL },
+    { "sweep_at", "time?", NULL },
+    { "own_us_p50", "count", "the engine's own share of a step, in µs" },
+    { "own_us_p99", "count", NULL },
+    { "own_us_max", "count", NULL },
+    { 0 },
+};
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+const struct sk_schema sk_schemas[] = {
+    { "Saga", "One run of a definition", saga },
+    { "SagaRow", "A saga in a list: no payloads, no steps", saga_row },
+    { "SagaError", "Why a saga is undone", saga_error },
+    { "Step", "A step of a saga", step },
+    { "StepError", "Why a step failed", step_error },
+    { "Item", "An item of a foreach", item },
+    { "Compensation", "The undoing of a step", compensation },
+    { "Event", "One fact of a saga's history", event },
+    { "Definition", "A definition", definition },
+    { "Defined", "What became of a definition", defined },
+    { "Diagnostic", "A mistake in a definition", diagnostic },
+    { "Problem", "What went wrong (RFC 9457)", problem },
+    { "Status", "How the server is", status },
+    { "Version", "What the server is", version },
+    { "Stats", "Figures", stats },
+    { "DefinitionStats", "Sagas of one version of a definition", definition_stats },
+    { "EngineStats", "Figures of one node", engine_stats },
+};
+const size_t sk_schemas_count = sizeof sk_schemas / sizeof sk_schemas[0];
