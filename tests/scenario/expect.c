@@ -26,7 +26,7 @@ static void list_call(void *context, const struct sk_effect *effect)
     sk_buf_append_text(&l->text, operation_name(effect->operation));
 }
 
-static bool expect_calls(struct script *script, const struct line *line)
+static bool expect_calls(struct script *script, const struct sk_script_line *line)
 {
     struct listing l = { .saga = &script->current->saga };
     struct sk_buf wanted;
@@ -46,10 +46,10 @@ static bool expect_calls(struct script *script, const struct line *line)
     return ok;
 }
 
-static bool number_is(struct script *script, const struct line *line, const char *name,
+static bool number_is(struct script *script, const struct sk_script_line *line, const char *name,
                       uint64_t actual)
 {
-    struct sk_str option = line_option(line, name);
+    struct sk_str option = sk_script_option(line, name);
     uint64_t wanted = 0;
     if (option.size == 0) return true;
     if (sk_str_to_u64(option, &wanted) && wanted == actual) return true;
@@ -57,12 +57,12 @@ static bool number_is(struct script *script, const struct line *line, const char
                        SK_STR_ARGS(option));
 }
 
-static bool expect_saga(struct script *script, const struct line *line)
+static bool expect_saga(struct script *script, const struct sk_script_line *line)
 {
     const struct sk_saga *saga = &script->current->saga;
     const char *state = sk_saga_state_name(sk_saga_shown_state(saga));
-    struct sk_str reason = line_option(line, "reason");
-    struct sk_str error = line_option(line, "error");
+    struct sk_str reason = sk_script_option(line, "reason");
+    struct sk_str error = sk_script_option(line, "error");
     if (!sk_str_is(line->words[2], state))
         return script_fail(script, "the saga is %s (%s), expected %.*s", state,
                            sk_reason_name(saga->reason), SK_STR_ARGS(line->words[2]));
@@ -70,14 +70,14 @@ static bool expect_saga(struct script *script, const struct line *line)
         return script_fail(script, "the reason is %s", sk_reason_name(saga->reason));
     if (error.size > 0 && !sk_str_equal(error, saga->error_code))
         return script_fail(script, "the error is %.*s", SK_STR_ARGS(saga->error_code));
-    if (line_has(line, "past-pivot") && !saga->is_past_pivot)
+    if (sk_script_has(line, "past-pivot") && !saga->is_past_pivot)
         return script_fail(script, "the saga is not past its pivot");
     return number_is(script, line, "residue", saga->residue_count) &&
            number_is(script, line, "open", sk_saga_open(saga)) &&
            number_is(script, line, "retries", saga->retries_count);
 }
 
-static bool expect_step(struct script *script, const struct line *line)
+static bool expect_step(struct script *script, const struct sk_script_line *line)
 {
     struct call_name name;
     if (line->count < 4 || !script_call(script, line->words[2], &name))
@@ -92,10 +92,11 @@ static bool expect_step(struct script *script, const struct line *line)
         return script_fail(script, "step %.*s is %s", SK_STR_ARGS(line->words[2]),
                            sk_step_state_name(state));
     if (unit == NULL) return true;
-    if (line_has(line, "maybe") && !unit->maybe)
+    if (sk_script_has(line, "maybe") && !unit->maybe)
         return script_fail(script, "the step is not maybe");
-    if (line_has(line, "not-maybe") && unit->maybe) return script_fail(script, "the step is maybe");
-    struct sk_str waits = line_option(line, "waits");
+    if (sk_script_has(line, "not-maybe") && unit->maybe)
+        return script_fail(script, "the step is maybe");
+    struct sk_str waits = sk_script_option(line, "waits");
     enum sk_wait_for what = unit->undo.what != SK_FOR_NOTHING ? unit->undo.what : unit->action.what;
     if (waits.size > 0 && !sk_str_is(waits, sk_wait_for_name(what)))
         return script_fail(script, "it waits for %s", sk_wait_for_name(what));
@@ -119,7 +120,7 @@ static uint32_t count_events(const struct script *script, struct sk_str type, ui
 }
 
 /* event TYPE [STEP] [code=CODE] | no event … | count N … */
-static bool expect_event(struct script *script, const struct line *line, uint32_t at,
+static bool expect_event(struct script *script, const struct sk_script_line *line, uint32_t at,
                          uint64_t wanted, bool exactly)
 {
     struct call_name name = { .step = SK_STEP_NONE, .item = -1 };
@@ -129,7 +130,8 @@ static bool expect_event(struct script *script, const struct line *line, uint32_
         at + 1 < line->count && sk_str_find(line->words[at + 1], '=') == line->words[at + 1].size;
     if (has_step && !script_call(script, line->words[at + 1], &name))
         return script_fail(script, "no such step");
-    uint32_t count = count_events(script, type, name.step, name.item, line_option(line, "code"));
+    uint32_t count =
+        count_events(script, type, name.step, name.item, sk_script_option(line, "code"));
     bool ok = exactly ? count == wanted : count >= wanted;
     return ok || script_fail(script, "%.*s happened %u times", SK_STR_ARGS(type), count);
 }
@@ -142,7 +144,7 @@ static bool same_json(struct script *script, const char *what, struct sk_str act
     return script_fail(script, "%s is %.*s", what, SK_STR_ARGS(actual));
 }
 
-static bool expect_request(struct script *script, const struct line *line, bool is_key)
+static bool expect_request(struct script *script, const struct sk_script_line *line, bool is_key)
 {
     struct call_name name;
     if (line->count < 4 || !script_call(script, line->words[2], &name))
@@ -163,7 +165,7 @@ static bool expect_request(struct script *script, const struct line *line, bool 
 }
 
 /* line STEP "METHOD target|name: value|…|": the request line and headers, `|` for line ends. */
-static bool expect_line(struct script *script, const struct line *line)
+static bool expect_line(struct script *script, const struct sk_script_line *line)
 {
     struct call_name name;
     char text[1024];
@@ -176,7 +178,7 @@ static bool expect_line(struct script *script, const struct line *line)
     return sk_str_is(line->words[3], text) || script_fail(script, "the request line is %s", text);
 }
 
-static bool expect_output(struct script *script, const struct line *line)
+static bool expect_output(struct script *script, const struct sk_script_line *line)
 {
     struct call_name name;
     if (line->count == 3)
@@ -188,7 +190,7 @@ static bool expect_output(struct script *script, const struct line *line)
 }
 
 /* letter WHY STEP: a dead letter was written. */
-static bool expect_letter(struct script *script, const struct line *line)
+static bool expect_letter(struct script *script, const struct sk_script_line *line)
 {
     struct call_name name;
     if (line->count < 4 || !script_call(script, line->words[3], &name))
@@ -202,7 +204,7 @@ static bool expect_letter(struct script *script, const struct line *line)
 }
 
 /* lock KEY SAGA | free */
-static bool expect_lock(struct script *script, const struct line *line)
+static bool expect_lock(struct script *script, const struct sk_script_line *line)
 {
     if (line->count < 4) return script_fail(script, "expect lock KEY SAGA|free");
     struct sk_str holder = { NULL, 0 };
@@ -216,7 +218,7 @@ static bool expect_lock(struct script *script, const struct line *line)
     return script_fail(script, "the holder is [%.*s]", SK_STR_ARGS(holder));
 }
 
-static bool expect_wake(struct script *script, const struct line *line)
+static bool expect_wake(struct script *script, const struct sk_script_line *line)
 {
     int64_t at = sk_saga_wake_at(&script->current->saga);
     int64_t wanted = 0;
@@ -228,7 +230,7 @@ static bool expect_wake(struct script *script, const struct line *line)
     return ok || script_fail(script, "it wakes in %s", text);
 }
 
-bool script_expect(struct script *script, const struct line *line)
+bool script_expect(struct script *script, const struct sk_script_line *line)
 {
     uint64_t count = 0;
     if (line->count < 3) return script_fail(script, "expect what?");

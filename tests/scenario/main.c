@@ -22,22 +22,13 @@ static char *read_file(const char *path, size_t *out_size)
     return text;
 }
 
-static struct sk_str next_line(struct sk_str *rest)
-{
-    size_t end = sk_str_find(*rest, '\n');
-    struct sk_str line = sk_str_sub(*rest, 0, end);
-    *rest = end < rest->size ? sk_str_sub(*rest, end + 1, rest->size - end - 1)
-                             : (struct sk_str){ NULL, 0 };
-    return line;
-}
-
 /* From the line after `definition` to `end`. */
 static bool run_definition(struct script *script, struct sk_str *rest)
 {
     const char *from = rest->data;
     size_t size = 0;
     while (rest->size > 0) {
-        struct sk_str line = next_line(rest);
+        struct sk_str line = sk_script_next_line(rest);
         script->number++;
         if (sk_str_is(line, "end")) {
             size = (size_t)(line.data - from);
@@ -84,7 +75,7 @@ static bool run_file(const char *path)
     struct sk_str rest = { text, size };
     bool ok = true;
     while (ok && rest.size > 0) {
-        struct sk_str line = next_line(&rest);
+        struct sk_str line = sk_script_next_line(&rest);
         script->number++;
         ok = sk_str_is(line, "definition") ? run_definition(script, &rest)
                                            : script_run_line(script, line);

@@ -7,77 +7,6 @@
 #include "base/json.h"
 #include "base/time.h"
 
-/* ---- words ----------------------------------------------------------------------------------- */
-
-static size_t word_end(struct sk_str text, size_t from)
-{
-    char first = text.data[from];
-    int depth = 0;
-    bool quoted = false;
-    for (size_t i = from; i < text.size; i++) {
-        char c = text.data[i];
-        bool is_json = first == '{' || first == '[' || first == '"';
-        if (!is_json && (c == ' ' || c == '#')) return i;
-        if (!is_json) continue;
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
-            depth++;
-        else if (!quoted && (c == '}' || c == ']'))
-            depth--;
-        if (depth == 0 && !quoted) return i + 1;
-    }
-    return text.size;
-}
-
-void line_split(struct sk_str text, struct line *out)
-{
-    *out = (struct line){ .count = 0 };
-    size_t at = 0;
-    while (at < text.size && out->count < WORDS_MAX) {
-        if (text.data[at] == ' ') {
-            at++;
-            continue;
-        }
-        if (text.data[at] == '#') return;
-        size_t end = word_end(text, at);
-        out->words[out->count++] = sk_str_sub(text, at, end - at);
-        at = end;
-    }
-}
-
-struct sk_str line_option(const struct line *line, const char *name)
-{
-    size_t size = strlen(name);
-    for (uint32_t i = 1; i < line->count; i++) {
-        struct sk_str w = line->words[i];
-        if (w.size > size && memcmp(w.data, name, size) == 0 && w.data[size] == '=')
-            return sk_str_sub(w, size + 1, w.size - size - 1);
-    }
-    return (struct sk_str){ NULL, 0 };
-}
-
-bool line_has(const struct line *line, const char *word)
-{
-    for (uint32_t i = 1; i < line->count; i++)
-        if (sk_str_is(line->words[i], word)) return true;
-    return false;
-}
-
-struct sk_str line_json(const struct line *line)
-{
-    for (uint32_t i = 1; i < line->count; i++) {
-        struct sk_str w = line->words[i];
-        int64_t number = 0;
-        bool scalar = sk_str_is(w, "true") || sk_str_is(w, "false") || sk_str_is(w, "null") ||
-                      sk_str_to_i64(w, &number);
-        if (w.data[0] == '{' || w.data[0] == '[' || w.data[0] == '"' || (scalar && i > 2)) return w;
-    }
-    return (struct sk_str){ NULL, 0 };
-}
-
 bool script_fail(struct script *script, const char *format, ...)
 {
     va_list arguments;
@@ -91,32 +20,14 @@ bool script_fail(struct script *script, const char *format, ...)
 
 bool script_call(struct script *script, struct sk_str word, struct call_name *out)
 {
-    static const struct {
-        const char *name;
-        enum sk_operation operation;
-    } operations[] = { { "action", SK_OPERATION_ACTION },
-                       { "compensation", SK_OPERATION_COMPENSATION },
-                       { "verify", SK_OPERATION_VERIFY },
-                       { "poll", SK_OPERATION_POLL } };
-    *out = (struct call_name){ .item = -1, .operation = SK_OPERATION_ACTION };
-    size_t colon = sk_str_find(word, ':');
-    for (size_t i = 0; colon < word.size && i < sizeof operations / sizeof operations[0]; i++) {
-        if (!sk_str_is(sk_str_sub(word, colon + 1, word.size - colon - 1), operations[i].name))
-            continue;
-        out->operation = operations[i].operation;
-        out->has_operation = true;
-    }
-    struct sk_str step = sk_str_sub(word, 0, colon);
-    size_t dot = sk_str_find(step, '.');
-    uint64_t item = 0;
-    if (dot < step.size && sk_str_to_u64(sk_str_sub(step, dot + 1, step.size - dot - 1), &item)) {
-        out->item = (int32_t)item;
-        step = sk_str_sub(step, 0, dot);
-    }
+    struct sk_script_call call = sk_script_call_of(word);
+    *out = (struct call_name){ .item = call.item,
+                               .operation = call.operation,
+                               .has_operation = call.has_operation };
     if (script->current == NULL) return script_fail(script, "no saga has been started");
-    out->step = sk_plan_step(script->current->saga.plan, step);
+    out->step = sk_plan_step(script->current->saga.plan, call.step);
     if (out->step == SK_STEP_NONE)
-        return script_fail(script, "the saga has no step %.*s", SK_STR_ARGS(step));
+        return script_fail(script, "the saga has no step %.*s", SK_STR_ARGS(call.step));
     if (!out->has_operation && script->current->saga.plan->steps[out->step].kind == SK_KIND_WAIT)
         out->operation = SK_OPERATION_POLL;
     return true;
@@ -124,26 +35,11 @@ bool script_call(struct script *script, struct sk_str word, struct call_name *ou
 
 /* ---- doing ----------------------------------------------------------------------------------- */
 
-static bool read_outcome(struct script *script, const struct line *line, uint32_t at,
+static bool read_outcome(struct script *script, const struct sk_script_line *line, uint32_t at,
                          struct sk_outcome *out)
 {
-    static const char *const names[] = { "succeeded", "failed", "retryable", "unknown", "pending" };
-    *out = (struct sk_outcome){ .class_ = SK_OUTCOME_PENDING };
-    uint32_t i = 0;
-    while (i < 5 && at < line->count && !sk_str_is(line->words[at], names[i])) i++;
-    if (i == 5 || at >= line->count)
-        return script_fail(script, "reply STEP succeeded|failed|retryable|unknown|pending");
-    out->class_ = (enum sk_outcome_class)i;
-    if (i == 0) out->output = line_json(line);
-    bool has_code =
-        at + 1 < line->count && sk_str_find(line->words[at + 1], '=') == line->words[at + 1].size;
-    if (i > 0 && i < 4) out->code = has_code ? line->words[at + 1] : SK_STR("error");
-    uint64_t status = 0;
-    if (sk_str_to_u64(line_option(line, "status"), &status)) out->status = (uint16_t)status;
-    out->has_error_code = line_has(line, "code");
-    out->is_answered = i < 2 || line_has(line, "answered");
-    (void)sk_duration_parse(line_option(line, "retry_after"), &out->retry_after_ms);
-    return true;
+    return sk_script_outcome(line, at, out) ||
+           script_fail(script, "reply STEP succeeded|failed|retryable|unknown|pending");
 }
 
 struct search {
@@ -162,7 +58,7 @@ static void match_call(void *context, const struct sk_effect *effect)
     s->found = true;
 }
 
-static bool do_reply(struct script *script, const struct line *line)
+static bool do_reply(struct script *script, const struct sk_script_line *line)
 {
     struct search search = { .found = false };
     struct sk_outcome outcome;
@@ -184,7 +80,7 @@ static bool do_reply(struct script *script, const struct line *line)
     return true;
 }
 
-static enum skald_status do_complete(struct script *script, const struct line *line,
+static enum skald_status do_complete(struct script *script, const struct sk_script_line *line,
                                      skald_error *error)
 {
     struct call_name name;
@@ -197,7 +93,7 @@ static enum skald_status do_complete(struct script *script, const struct line *l
     const struct sk_call *call =
         name.operation == SK_OPERATION_COMPENSATION ? &unit->undo : &unit->action;
     attempt = call->attempt;
-    if (sk_str_to_u64(line_option(line, "attempt"), &attempt)) at++;
+    if (sk_str_to_u64(sk_script_option(line, "attempt"), &attempt)) at++;
     if (!read_outcome(script, line, at, &outcome)) return SKALD_E_SYNTAX;
     struct sk_command command = { .kind = SK_COMMAND_COMPLETE,
                                   .step = name.step,
@@ -210,14 +106,15 @@ static enum skald_status do_complete(struct script *script, const struct line *l
 }
 
 /* An outcome of the wire whose attempt is not waited for any more. */
-static enum skald_status do_late(struct script *script, const struct line *line, skald_error *error)
+static enum skald_status do_late(struct script *script, const struct sk_script_line *line,
+                                 skald_error *error)
 {
     struct call_name name;
     struct sk_outcome outcome;
     uint64_t attempt = 1;
     if (line->count < 3) script_fail(script, "late STEP [attempt=N] OUTCOME");
     if (line->count < 3 || !script_call(script, line->words[1], &name)) return SKALD_E_SYNTAX;
-    bool given = sk_str_to_u64(line_option(line, "attempt"), &attempt);
+    bool given = sk_str_to_u64(sk_script_option(line, "attempt"), &attempt);
     if (!read_outcome(script, line, given ? 3 : 2, &outcome)) return SKALD_E_SYNTAX;
     struct sk_command command = { .kind = SK_COMMAND_OUTCOME,
                                   .step = name.step,
@@ -229,7 +126,7 @@ static enum skald_status do_late(struct script *script, const struct line *line,
     return world_decide(&script->world, script->current, &command, error);
 }
 
-static enum skald_status do_operator(struct script *script, const struct line *line,
+static enum skald_status do_operator(struct script *script, const struct sk_script_line *line,
                                      enum sk_command_kind kind, skald_error *error)
 {
     struct sk_command command = {
@@ -242,42 +139,43 @@ static enum skald_status do_operator(struct script *script, const struct line *l
         command.step = name.step;
         command.item = name.item;
     }
-    command.body = takes_step ? line_json(line) : (struct sk_str){ NULL, 0 };
-    command.id = line_option(line, "id");
-    command.is_past_pivot_allowed = line_has(line, "past-pivot");
+    command.body = takes_step ? sk_script_json(line) : (struct sk_str){ NULL, 0 };
+    command.id = sk_script_option(line, "id");
+    command.is_past_pivot_allowed = sk_script_has(line, "past-pivot");
     return world_decide(&script->world, script->current, &command, error);
 }
 
-static enum skald_status do_signal(struct script *script, const struct line *line,
+static enum skald_status do_signal(struct script *script, const struct sk_script_line *line,
                                    skald_error *error)
 {
     struct sk_command command = { .kind = SK_COMMAND_SIGNAL, .step = SK_STEP_NONE, .item = -1 };
     char id[32];
     snprintf(id, sizeof id, "signal-%u", ++script->signals);
     command.name = line->words[1];
-    command.id = line_option(line, "id").size > 0 ? line_option(line, "id") : sk_str_of(id);
-    command.body = line_json(line);
+    command.id =
+        sk_script_option(line, "id").size > 0 ? sk_script_option(line, "id") : sk_str_of(id);
+    command.body = sk_script_json(line);
     return world_decide(&script->world, script->current, &command, error);
 }
 
-static bool do_start(struct script *script, const struct line *line)
+static bool do_start(struct script *script, const struct sk_script_line *line)
 {
     struct sk_str keys[8];
-    struct sk_start start = { .input = line_json(line), .lock_keys = keys };
+    struct sk_start start = { .input = sk_script_json(line), .lock_keys = keys };
     uint64_t number = 0;
     if (line->count < 3) return script_fail(script, "start ID DEFINITION [JSON]");
-    if (sk_str_to_u64(line_option(line, "max_attempts"), &number))
+    if (sk_str_to_u64(sk_script_option(line, "max_attempts"), &number))
         start.max_attempts = (uint32_t)number;
-    (void)sk_duration_parse(line_option(line, "timeout"), &start.timeout_ms);
-    (void)sk_duration_parse(line_option(line, "acquire_timeout"), &start.acquire_timeout_ms);
-    struct sk_str list = line_option(line, "locks");
+    (void)sk_duration_parse(sk_script_option(line, "timeout"), &start.timeout_ms);
+    (void)sk_duration_parse(sk_script_option(line, "acquire_timeout"), &start.acquire_timeout_ms);
+    struct sk_str list = sk_script_option(line, "locks");
     while (list.size > 0 && start.lock_keys_count < 8) {
         size_t comma = sk_str_find(list, ',');
         keys[start.lock_keys_count++] = sk_str_sub(list, 0, comma);
         list = comma < list.size ? sk_str_sub(list, comma + 1, list.size - comma - 1)
                                  : (struct sk_str){ NULL, 0 };
     }
-    script->world.holds_slots = line_has(line, "held");
+    script->world.holds_slots = sk_script_has(line, "held");
     if (!world_start(&script->world, line->words[1], line->words[2], &start))
         return script_fail(script, "%s", script->world.problem);
     script->current = world_find(&script->world, line->words[1]);
@@ -285,7 +183,7 @@ static bool do_start(struct script *script, const struct line *line)
 }
 
 /* SKALD_E_SYNTAX: said already. */
-static enum skald_status do_command(struct script *script, const struct line *line,
+static enum skald_status do_command(struct script *script, const struct sk_script_line *line,
                                     skald_error *error)
 {
     struct sk_str verb = line->words[0];
@@ -307,9 +205,9 @@ static enum skald_status do_command(struct script *script, const struct line *li
     return SKALD_E_SYNTAX;
 }
 
-static bool do_refused(struct script *script, const struct line *line)
+static bool do_refused(struct script *script, const struct sk_script_line *line)
 {
-    struct line rest = { .count = line->count - 1 };
+    struct sk_script_line rest = { .count = line->count - 1 };
     memcpy(rest.words, line->words + 1, rest.count * sizeof rest.words[0]);
     skald_error error;
     uint64_t seq = script->current->saga.seq;
@@ -322,7 +220,7 @@ static bool do_refused(struct script *script, const struct line *line)
     return true;
 }
 
-static bool do_line(struct script *script, const struct line *line)
+static bool do_line(struct script *script, const struct sk_script_line *line)
 {
     struct sk_str verb = line->words[0];
     int64_t ms = 0;
@@ -348,9 +246,9 @@ static bool do_line(struct script *script, const struct line *line)
 /* `repeat N LINE`, with `<n>` in it for the number of the turn, from 1. */
 static bool do_repeat(struct script *script, struct sk_str text)
 {
-    struct line line;
+    struct sk_script_line line;
     uint64_t count = 0;
-    line_split(text, &line);
+    sk_script_line_split(text, &line);
     if (line.count < 3 || !sk_str_to_u64(line.words[1], &count))
         return script_fail(script, "repeat N LINE");
     size_t offset = (size_t)(line.words[2].data - text.data);
@@ -367,7 +265,7 @@ static bool do_repeat(struct script *script, struct sk_str text)
                 sk_buf_append_char(&turn, pattern.data[i]);
             if (is_number) i += 2;
         }
-        line_split(sk_buf_view(&turn), &line);
+        sk_script_line_split(sk_buf_view(&turn), &line);
         ok = do_line(script, &line);
         sk_buf_release(&turn);
     }
@@ -376,9 +274,9 @@ static bool do_repeat(struct script *script, struct sk_str text)
 
 static bool run_text(struct script *script, struct sk_str text)
 {
-    struct line line;
+    struct sk_script_line line;
     if (sk_str_starts(text, SK_STR("repeat "))) return do_repeat(script, text);
-    line_split(text, &line);
+    sk_script_line_split(text, &line);
     return line.count == 0 || do_line(script, &line);
 }
 

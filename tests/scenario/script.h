@@ -1,15 +1,10 @@
-/* script.h: one line of a scenario: words, options and JSON. */
+/* script.h: one line of a scenario, played. Its words: skald/script_line.h. */
 #ifndef SK_TESTS_SCENARIO_SCRIPT_H
 #define SK_TESTS_SCENARIO_SCRIPT_H
 
 #include "world.h"
 
-enum { WORDS_MAX = 24 };
-
-struct line {
-    struct sk_str words[WORDS_MAX]; /* a word that begins with { [ or " is JSON to its end */
-    uint32_t count;
-};
+#include "skald/script_line.h"
 
 struct script {
     struct world world;
@@ -20,12 +15,6 @@ struct script {
     uint32_t signals; /* sent so far: gives those without an id one of their own */
 };
 
-void line_split(struct sk_str text, struct line *out);
-/* "name=value" anywhere in the line; empty = not there. */
-struct sk_str line_option(const struct line *line, const char *name);
-bool line_has(const struct line *line, const char *word);
-/* The first JSON word, or empty. */
-struct sk_str line_json(const struct line *line);
 /* False: said on stderr with file and line. */
 bool script_fail(struct script *script, const char *format, ...) SK_PRINTF(2, 3);
 
@@ -36,7 +25,7 @@ struct call_name {
     bool has_operation;
 };
 bool script_call(struct script *script, struct sk_str word, struct call_name *out);
-bool script_expect(struct script *script, const struct line *line);
+bool script_expect(struct script *script, const struct sk_script_line *line);
 bool script_run_line(struct script *script, struct sk_str text);
 
 #endif
