@@ -134,5 +134,6 @@ void sk_api_free(struct sk_api *api)
     }
     sk_http_server_free(api->server);
     sk_names_free(api);
+    sk_buf_release(&api->openapi);
     sk_free(api);
 }

@@ -12,6 +12,7 @@ struct sk_api {
     struct sk_http_server *server;
     struct sk_list exchanges;  /* without a reply */
     struct sk_name_row *names; /* names.c */
+    struct sk_buf openapi;     /* made when it is asked for first */
 };
 
 static inline struct sk_engine *sk_engine_of(struct sk_exchange *x)

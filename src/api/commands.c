@@ -209,6 +209,8 @@ void sk_handle_complete(struct sk_exchange *x)
 {
     struct completion completion = { 0 };
     struct sk_outcome outcome;
+    struct sk_str key; /* the token itself makes a completion repeatable */
+    if (!sk_exchange_key(x, &key)) return;
     if (!sk_inputs_read_body(x, sk_complete_body, &completion)) return;
     if (!read_outcome(x, &completion, &outcome)) return;
     sk_engine_complete(sk_engine_of(x), x->params[0], x->params[1], completion.token, &outcome,

@@ -86,5 +86,6 @@ void sk_handle_healthz(struct sk_exchange *x);
 void sk_handle_readyz(struct sk_exchange *x);
 void sk_handle_version(struct sk_exchange *x);
 void sk_handle_page(struct sk_exchange *x);
+void sk_handle_openapi(struct sk_exchange *x);
 
 #endif

@@ -1,6 +1,7 @@
 /* server_info.c: health, version, figures, and the page at /. */
 #include "api/routes.h"
 
+#include "api/openapi.h"
 #include "api/shapes.h"
 
 #include <stdlib.h>
@@ -44,6 +45,19 @@ void sk_handle_version(struct sk_exchange *x)
     sk_json_key(&w, "api");
     sk_json_put_text(&w, "v1");
     sk_json_end_object(&w);
+    sk_exchange_reply(x, 200);
+}
+
+void sk_handle_openapi(struct sk_exchange *x)
+{
+    struct sk_api *api = x->api;
+    if (api->openapi.size == 0) sk_openapi_write(&api->openapi);
+    sk_buf_clear(&x->out);
+    sk_buf_append_str(&x->out, sk_buf_view(&api->openapi));
+    if (api->openapi.failed) {
+        sk_buf_release(&api->openapi);
+        x->out.failed = true;
+    }
     sk_exchange_reply(x, 200);
 }
 

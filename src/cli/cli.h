@@ -48,6 +48,6 @@ void cli_help(const struct cli *cli, FILE *out);
 extern const struct cli_command cli_serve, cli_define, cli_start, cli_list, cli_show, cli_events,
     cli_cancel, cli_force_cancel, cli_force_complete, cli_retry, cli_skip_step, cli_suspend,
     cli_resume, cli_signal, cli_complete, cli_validate, cli_dry_run, cli_visualize, cli_demo,
-    cli_bench, cli_version;
+    cli_bench, cli_openapi, cli_version;
 
 #endif

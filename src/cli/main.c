@@ -14,7 +14,7 @@ static const struct cli_command *const commands[] = {
     &cli_events,    &cli_cancel,  &cli_force_cancel, &cli_force_complete, &cli_retry,
     &cli_skip_step, &cli_suspend, &cli_resume,       &cli_signal,         &cli_complete,
     &cli_validate,  &cli_dry_run, &cli_visualize,    &cli_demo,           &cli_bench,
-    &cli_version,
+    &cli_openapi,   &cli_version,
 };
 
 enum { COMMANDS_COUNT = sizeof commands / sizeof commands[0] };

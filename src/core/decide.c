@@ -166,11 +166,26 @@ static enum skald_status complete(struct sk_turn *turn, const struct sk_command 
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
-static bool has_signal(const struct sk_saga *saga, struct sk_str id)
+const struct sk_signal *sk_saga_signal(const struct sk_saga *saga, struct sk_str id)
 {
-    for (const struct sk_signal *s = saga->signals; s != NULL; s = s->next)
-        if (sk_str_equal(s->id, id)) return true;
-    return false;
+    const struct sk_signal *signal = saga->signals;
+    while (signal != NULL && !sk_str_equal(signal->id, id)) signal = signal->next;
+    return signal;
+}
+
+/* No data is null. */
+static bool is_same_data(struct sk_str a, struct sk_str b)
+{
+    return sk_json_equal(a.size == 0 ? SK_STR("null") : a, b.size == 0 ? SK_STR("null") : b);
+}
+
+static enum skald_status receive_again(struct sk_turn *turn, const struct sk_signal *signal,
+                                       const struct sk_command *command)
+{
+    if (sk_str_equal(signal->name, command->name) && is_same_data(signal->data, command->body))
+        return SKALD_OK;
+    return sk_error_set(turn->error, SKALD_E_CONFLICT,
+                        "a signal with this id has come before, with another name or other data");
 }
 
 /* The first unit that waits for this signal takes the oldest of its name. */
@@ -199,7 +214,8 @@ static enum skald_status receive_signal(struct sk_turn *turn, const struct sk_co
     const struct sk_saga *saga = turn->saga;
     if (command->id.size == 0 || command->name.size == 0)
         return sk_error_set(turn->error, SKALD_E_ARGUMENT, "a signal needs a name and an id");
-    if (has_signal(saga, command->id)) return SKALD_OK;
+    const struct sk_signal *before = sk_saga_signal(saga, command->id);
+    if (before != NULL) return receive_again(turn, before, command);
     if (saga->state != SK_SAGA_PENDING && saga->state != SK_SAGA_RUNNING)
         return sk_error_set(turn->error, SKALD_E_STATE,
                             "the saga is %s and takes no signals any more",

@@ -241,6 +241,8 @@ bool sk_saga_init(struct sk_saga *saga, const struct sk_plan *plan);
 void sk_saga_release(struct sk_saga *saga);
 
 enum sk_saga_state sk_saga_shown_state(const struct sk_saga *saga);
+/* The signal with this id, consumed or not; NULL = none has come. */
+const struct sk_signal *sk_saga_signal(const struct sk_saga *saga, struct sk_str id);
 /* Work that outlives the end: async steps in flight, undo re-opened. */
 uint32_t sk_saga_open(const struct sk_saga *saga);
 /* Ended and nothing open: needs no memory. */

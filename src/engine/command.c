@@ -90,11 +90,14 @@ bool sk_command_can_run(const struct sk_machine *machine)
            sk_shard_is_held(machine->shard);
 }
 
-static bool was_seen(const struct sk_saga *saga, struct sk_str command_id)
+/* Has it had its effect before, so that an OK that changes nothing means "again"? */
+static bool was_seen(const struct sk_saga *saga, const struct sk_command *command)
 {
-    if (command_id.size == 0) return false;
+    if (command->kind == SK_COMMAND_COMPLETE) return true;
+    if (command->id.size == 0) return false;
+    if (command->kind == SK_COMMAND_SIGNAL) return sk_saga_signal(saga, command->id) != NULL;
     for (uint32_t i = 0; i < saga->command_ids_count; i++) {
-        if (sk_str_equal(saga->command_ids[i], command_id)) return true;
+        if (sk_str_equal(saga->command_ids[i], command->id)) return true;
     }
     return false;
 }
@@ -107,7 +110,7 @@ bool sk_command_decide(struct sk_machine *machine, const struct sk_command *comm
     struct sk_decision *decision = sk_machine_decision(machine);
     skald_error error = { .status = SKALD_E_MEMORY };
     enum skald_status status = SKALD_E_MEMORY;
-    bool is_seen = was_seen(saga, command->id);
+    bool is_seen = was_seen(saga, command);
     uint64_t before = saga->seq;
     if (decision != NULL) {
         status = sk_saga_decide(saga, command, sk_engine_now(engine), &engine->options.rules,

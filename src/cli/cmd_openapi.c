@@ -1,0 +1,31 @@
+/* cmd_openapi.c: `skald openapi`: the description of the HTTP API, without a server. */
+#include "cli/cli.h"
+
+#include "api/openapi.h"
+
+static int openapi_main(const struct cli *cli, int argc, char **argv)
+{
+    struct cli_args args;
+    struct sk_buf out = { 0 };
+    int code = cli_parse(cli, NULL, argc, argv, &args);
+    if (code != CLI_GO_ON) return code;
+    if (args.count > 0) {
+        return cli_fail(cli, CLI_WRONG_USE, NULL, "openapi takes no arguments");
+    }
+    sk_openapi_write(&out);
+    if (out.failed) {
+        sk_buf_release(&out);
+        return cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+    }
+    (void)fprintf(cli->out, "%s\n", sk_buf_text(&out));
+    sk_buf_release(&out);
+    return CLI_DONE;
+}
+
+const struct cli_command cli_openapi = {
+    .name = "openapi",
+    .main = openapi_main,
+    .summary = "Print the OpenAPI 3.1 description of the HTTP API",
+    .usage = "[options]",
+    .example = "skald openapi > openapi.json",
+};
