@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 from skald_world import ROOT, SKALD
 
@@ -34,8 +35,10 @@ MARK = re.compile(r"^<!-- (file|output|not run)(?:: *(.*?))? *-->$")
 PROLOGUE = """
 set -u
 skald() {
-    if [ "${1:-}" = serve ]; then shift; command skald serve --listen "127.0.0.1:$SKALD_TEST_PORT" "$@"
-    else command skald "$@"; fi
+    case "${1:-}" in # always in the background: $! is the server itself
+    serve) exec "$(type -P skald)" serve --listen "127.0.0.1:$SKALD_TEST_PORT" "${@:2}" ;;
+    *) command skald "$@" ;;
+    esac
 }
 example-participants() { command example-participants --listen "127.0.0.1:$SKALD_TEST_SHOP" "$@"; }
 python3() {
@@ -92,10 +95,10 @@ def free_ports(count):
     return ports
 
 
-def answers(port):
+def answers(port, path):
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as reply:
+            return reply.status == 200
     except OSError:
         return False
 
@@ -141,7 +144,7 @@ class Reader:
 
     def wait_for(self, started, limit):
         for port in started:
-            while not answers(self.ports[port]):
+            while not answers(self.ports[port], "/readyz" if port == "8080" else "/healthz"):
                 if time.monotonic() > limit:
                     raise AssertionError(f"nothing answers on {port}\n{self.background()}")
                 time.sleep(0.02)
