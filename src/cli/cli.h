@@ -30,6 +30,8 @@ struct cli_command {
     const char *usage;                /* what stands after "skald serve ": "[options] FILE..." */
     const char *example;              /* one line that works as it stands */
     const struct cli_option *options; /* ends with a row without a name; may be NULL */
+    bool has_settings;                /* the flags of skald/settings.c are options too … */
+    size_t settings_offset;           /* … kept in this struct cli_given of its options */
 };
 
 /* What a command is called with. */
@@ -45,9 +47,29 @@ int cli_fail(const struct cli *cli, int code, const char *remedy, const char *fo
 /* The command's page on `out`: usage, options with their defaults, example. */
 void cli_help(const struct cli *cli, FILE *out);
 
-extern const struct cli_command cli_serve, cli_define, cli_start, cli_list, cli_show, cli_events,
-    cli_cancel, cli_force_cancel, cli_force_complete, cli_retry, cli_skip_step, cli_suspend,
-    cli_resume, cli_signal, cli_complete, cli_validate, cli_dry_run, cli_visualize, cli_demo,
-    cli_bench, cli_openapi, cli_version;
+/* One a line, so that new ones do not get into each other's way. */
+extern const struct cli_command cli_serve;
+extern const struct cli_command cli_define;
+extern const struct cli_command cli_start;
+extern const struct cli_command cli_list;
+extern const struct cli_command cli_show;
+extern const struct cli_command cli_events;
+extern const struct cli_command cli_cancel;
+extern const struct cli_command cli_force_cancel;
+extern const struct cli_command cli_force_complete;
+extern const struct cli_command cli_retry;
+extern const struct cli_command cli_skip_step;
+extern const struct cli_command cli_suspend;
+extern const struct cli_command cli_resume;
+extern const struct cli_command cli_signal;
+extern const struct cli_command cli_complete;
+extern const struct cli_command cli_validate;
+extern const struct cli_command cli_dry_run;
+extern const struct cli_command cli_visualize;
+extern const struct cli_command cli_demo;
+extern const struct cli_command cli_bench;
+extern const struct cli_command cli_config;
+extern const struct cli_command cli_openapi;
+extern const struct cli_command cli_version;
 
 #endif

@@ -8,14 +8,34 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* In the order of the help. */
+/* In the order of the help; one a line, so that new ones do not get into each other's way. */
+/* clang-format off */
 static const struct cli_command *const commands[] = {
-    &cli_serve,     &cli_define,  &cli_start,        &cli_list,           &cli_show,
-    &cli_events,    &cli_cancel,  &cli_force_cancel, &cli_force_complete, &cli_retry,
-    &cli_skip_step, &cli_suspend, &cli_resume,       &cli_signal,         &cli_complete,
-    &cli_validate,  &cli_dry_run, &cli_visualize,    &cli_demo,           &cli_bench,
-    &cli_openapi,   &cli_version,
+    &cli_serve,
+    &cli_define,
+    &cli_start,
+    &cli_list,
+    &cli_show,
+    &cli_events,
+    &cli_cancel,
+    &cli_force_cancel,
+    &cli_force_complete,
+    &cli_retry,
+    &cli_skip_step,
+    &cli_suspend,
+    &cli_resume,
+    &cli_signal,
+    &cli_complete,
+    &cli_validate,
+    &cli_dry_run,
+    &cli_visualize,
+    &cli_demo,
+    &cli_bench,
+    &cli_config,
+    &cli_openapi,
+    &cli_version,
 };
+/* clang-format on */
 
 enum { COMMANDS_COUNT = sizeof commands / sizeof commands[0] };
 

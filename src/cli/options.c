@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "base/time.h"
+#include "skald/settings.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -38,10 +39,13 @@ static void print_option(FILE *out, const struct cli_option *option)
     (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name,
                    option->value == NULL ? "" : " ", option->value == NULL ? "" : option->value);
     (void)fprintf(out, "  %-28s %s", left, option->help);
-    if (option->kind == CLI_CHOICE) {
+    if (option->choices != NULL) {
         (void)fputs(": ", out);
         print_choices(out, option->choices);
     }
+    const char *standard =
+        option->kind == CLI_SETTING ? sk_settings_table.rows[option->min].standard : NULL;
+    if (standard != NULL) (void)fprintf(out, " (%s)", standard);
     if (option->kind == CLI_LIST) (void)fputs(" (may be repeated)", out);
     (void)fputc('\n', out);
 }
@@ -51,30 +55,58 @@ void cli_help(const struct cli *cli, FILE *out)
     const struct cli_command *command = cli->command;
     (void)fprintf(out, "usage: skald %s %s\n\n%s.\n\n", command->name, command->usage,
                   command->summary);
-    for (const struct cli_option *o = command->options; o != NULL && o->name != NULL; o++) {
-        print_option(out, o);
-    }
+    struct cli_option option;
+    for (size_t i = 0; cli_option_at(command, i, &option); i++) print_option(out, &option);
     (void)fprintf(out, "  %-28s %s\n\nexample:\n  %s\n", "    --help", "this page",
                   command->example);
 }
 
 /* ---- one option ------------------------------------------------------------------------------ */
 
-static const struct cli_option *option_named(const struct cli_command *command, struct sk_str name)
+static bool option_of_setting(const struct cli_command *command, size_t index,
+                              struct cli_option *out)
 {
-    for (const struct cli_option *o = command->options; o != NULL && o->name != NULL; o++) {
-        if (sk_str_is(name, o->name)) return o;
-        if (name.size == 1 && o->letter != 0 && name.data[0] == o->letter) return o;
+    for (size_t i = 0; i < sk_settings_table.rows_count; i++) {
+        const struct sk_setting *row = &sk_settings_table.rows[i];
+        if (row->flag == NULL || index-- > 0) continue;
+        *out = (struct cli_option){ .name = row->flag,
+                                    .letter = row->letter,
+                                    .kind = CLI_SETTING,
+                                    .value = row->value,
+                                    .help = row->help,
+                                    .offset = command->settings_offset,
+                                    .choices = row->words,
+                                    .min = (int64_t)i };
+        return true;
     }
-    return NULL;
+    return false;
+}
+
+bool cli_option_at(const struct cli_command *command, size_t index, struct cli_option *out)
+{
+    size_t own = 0;
+    while (command->options != NULL && command->options[own].name != NULL) own++;
+    if (index < own) *out = command->options[index];
+    return index < own || (command->has_settings && option_of_setting(command, index - own, out));
+}
+
+static bool option_named(const struct cli_command *command, struct sk_str name,
+                         struct cli_option *out)
+{
+    for (size_t i = 0; cli_option_at(command, i, out); i++) {
+        if (sk_str_is(name, out->name)) return true;
+        if (name.size == 1 && out->letter != 0 && name.data[0] == out->letter) return true;
+    }
+    return false;
 }
 
 static int fail_unknown(const struct cli *cli, const char *argument, struct sk_str name)
 {
     const char *names[64];
     size_t count = 0;
-    for (const struct cli_option *o = cli->command->options; o != NULL && o->name != NULL; o++) {
-        if (count < sizeof names / sizeof names[0]) names[count++] = o->name;
+    struct cli_option option;
+    while (count < sizeof names / sizeof names[0] && cli_option_at(cli->command, count, &option)) {
+        names[count++] = option.name;
     }
     int near = sk_str_nearest(name, names, count);
     char remedy[160];
@@ -127,6 +159,7 @@ static int set_value(const struct cli *cli, const struct cli_option *option, con
                      void *field)
 {
     struct cli_list *list = field;
+    struct cli_given *given = field;
     switch (option->kind) {
     case CLI_FLAG: *(bool *)field = true; return CLI_GO_ON;
     case CLI_TEXT: *(const char **)field = text; return CLI_GO_ON;
@@ -142,6 +175,13 @@ static int set_value(const struct cli *cli, const struct cli_option *option, con
                             CLI_LIST_MAX);
         }
         list->items[list->count++] = text;
+        return CLI_GO_ON;
+    case CLI_SETTING:
+        if (given->count == CLI_LIST_MAX) {
+            return cli_fail(cli, CLI_WRONG_USE, NULL, "%d settings at most", CLI_LIST_MAX);
+        }
+        given->items[given->count].name = sk_settings_table.rows[option->min].name;
+        given->items[given->count++].text = text;
         return CLI_GO_ON;
     }
     return CLI_GO_ON;
@@ -169,22 +209,23 @@ static int parse_option(const struct cli *cli, void *out, struct place *place)
         cli_help(cli, cli->out);
         return CLI_DONE;
     }
-    const struct cli_option *option = option_named(cli->command, name);
+    struct cli_option option;
+    bool is_known = option_named(cli->command, name, &option);
     bool is_long = argument[1] == '-';
-    if (option == NULL || (is_long && !sk_str_is(name, option->name))) {
+    if (!is_known || (is_long && !sk_str_is(name, option.name))) {
         return fail_unknown(cli, argument, name);
     }
-    if (option->kind == CLI_FLAG && value != NULL) {
-        return cli_fail(cli, CLI_WRONG_USE, NULL, "--%s takes no value", option->name);
+    if (option.kind == CLI_FLAG && value != NULL) {
+        return cli_fail(cli, CLI_WRONG_USE, NULL, "--%s takes no value", option.name);
     }
-    if (option->kind != CLI_FLAG && value == NULL) {
+    if (option.kind != CLI_FLAG && value == NULL) {
         if (place->at + 1 >= place->argc) {
-            return cli_fail(cli, CLI_WRONG_USE, NULL, "--%s wants a value: --%s %s", option->name,
-                            option->name, option->value == NULL ? "VALUE" : option->value);
+            return cli_fail(cli, CLI_WRONG_USE, NULL, "--%s wants a value: --%s %s", option.name,
+                            option.name, option.value == NULL ? "VALUE" : option.value);
         }
         value = place->argv[++place->at];
     }
-    return set_value(cli, option, value, (char *)out + option->offset);
+    return set_value(cli, &option, value, (char *)out + option.offset);
 }
 
 int cli_parse(const struct cli *cli, void *out, int argc, char **argv, struct cli_args *out_args)

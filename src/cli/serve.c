@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 
 #include "api/api.h"
-#include "skald/assemble.h"
+#include "cli/settings_args.h"
 #include "skald/definition_file.h"
 
 #include <errno.h>
@@ -19,49 +19,32 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 10000, DRAIN_EVERY_MS = 10, DRAIN_TIMES = 100, HOST_SIZE_MAX = 256 };
+enum { DRAIN_EVERY_MS = 10, DRAIN_TIMES = 100, HOST_SIZE_MAX = 256 };
 
 struct options {
-    const char *store, *listen, *node, *ready_file;
-    struct cli_list define;
-    int log_format, log_level;
-    int64_t grace_ms, body_size_max, connections_max, idle_timeout_ms, request_timeout_ms;
+    struct cli_settings_args settings;
+    const char *ready_file;
+    bool is_print_only, is_json;
 };
 
-static const char *const log_formats[] = { "auto", "json", "text", NULL };
-static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
-
 static const struct cli_option table[] = {
-    { "store", 's', CLI_TEXT, "URL", "where sagas are kept: sqlite:PATH, memory: (sqlite:skald.db)",
-      offsetof(struct options, store), 0, 0, NULL },
-    { "listen", 'l', CLI_TEXT, "HOST:PORT", "address; port 0 picks a free one (127.0.0.1:8080)",
-      offsetof(struct options, listen), 0, 0, NULL },
-    { "define", 'd', CLI_LIST, "FILE", "define this before serving",
-      offsetof(struct options, define), 0, 0, NULL },
+    { "config", 'c', CLI_LIST, "FILE", "settings from a YAML file; later ones override",
+      offsetof(struct options, settings.config), 0, 0, NULL },
+    { "set", 0, CLI_LIST, "NAME=VALUE", "any setting: --set limits.sagas_max=500",
+      offsetof(struct options, settings.set), 0, 0, NULL },
     { "ready-file", 0, CLI_TEXT, "PATH", "written with the server's URL once sagas are served",
       offsetof(struct options, ready_file), 0, 0, NULL },
-    { "node", 0, CLI_TEXT, "NAME", "this node's name (the host's)", offsetof(struct options, node),
-      0, 0, NULL },
-    { "grace", 0, CLI_DURATION, "DURATION", "how long a stop awaits calls in flight (10s)",
-      offsetof(struct options, grace_ms), 0, 0, NULL },
-    { "body-max", 0, CLI_INT, "BYTES", "largest request body (4259840)",
-      offsetof(struct options, body_size_max), 1024, 1 << 30, NULL },
-    { "connections-max", 0, CLI_INT, "N", "open connections; more wait in line (1024)",
-      offsetof(struct options, connections_max), 1, 1000000, NULL },
-    { "request-timeout", 0, CLI_DURATION, "DURATION", "for a request to come in whole (60s)",
-      offsetof(struct options, request_timeout_ms), 0, 0, NULL },
-    { "idle-timeout", 0, CLI_DURATION, "DURATION", "of a connection without a request (75s)",
-      offsetof(struct options, idle_timeout_ms), 0, 0, NULL },
-    { "log-format", 0, CLI_CHOICE, "FORMAT", "auto is text on a terminal, else json",
-      offsetof(struct options, log_format), 0, 0, log_formats },
-    { "log-level", 0, CLI_CHOICE, "LEVEL", "lines below it are left out (info)",
-      offsetof(struct options, log_level), 0, 0, log_levels },
+    { "print-config", 0, CLI_FLAG, NULL, "print the settings in force, with where they come from",
+      offsetof(struct options, is_print_only), 0, 0, NULL },
+    { "json", 0, CLI_FLAG, NULL, "with --print-config: print JSON",
+      offsetof(struct options, is_json), 0, 0, NULL },
     { 0 },
 };
 
 struct server {
     const struct cli *cli;
     struct options options;
+    struct sk_settings settings;
     char host[HOST_SIZE_MAX];
     uint16_t port;
     struct sk_buf *definitions; /* as JSON, one for each --define */
@@ -127,7 +110,7 @@ static void stop(struct server *server, const char *why)
     server->is_stopping = true;
     say(server, SK_LOG_INFO, "server.stopping", why);
     sk_api_stop(server->api);
-    sk_engine_stop(sk_node_engine(server->node), server->options.grace_ms, on_stopped, server);
+    sk_engine_stop(sk_node_engine(server->node), server->settings.grace_ms, on_stopped, server);
 }
 
 static void on_signal(void *context, int number)
@@ -194,7 +177,7 @@ static void on_defined(void *context, const struct sk_define_reply *reply)
     struct server *server = context;
     if (reply->status != SKALD_OK) {
         struct sk_buf text = { 0 };
-        sk_buf_printf(&text, "%s: ", server->options.define.items[server->defined_count]);
+        sk_buf_printf(&text, "%s: ", server->settings.definitions.items[server->defined_count]);
         bool has_list = reply->diagnostics != NULL && reply->diagnostics->errors_count > 0;
         if (has_list) {
             sk_diagnostics_print(reply->diagnostics, &text);
@@ -221,7 +204,7 @@ static void define_next(struct server *server)
         return;
     }
     sk_engine_define(sk_node_engine(server->node), sk_buf_view(&server->definitions[at]),
-                     sk_str_of(server->options.define.items[at]), on_defined, server);
+                     sk_str_of(server->settings.definitions.items[at]), on_defined, server);
 }
 
 static void on_opened(void *context, enum skald_status status, const skald_error *error)
@@ -243,7 +226,7 @@ static void on_opened(void *context, enum skald_status status, const skald_error
 /* "8080", ":8080", "host:8080", "[::1]:8080" */
 static int read_listen(struct server *server)
 {
-    struct sk_str text = sk_str_of(server->options.listen);
+    struct sk_str text = sk_str_of(server->settings.listen);
     struct sk_str host = SK_STR("127.0.0.1"), port = text;
     for (size_t i = text.size; i > 0; i--) {
         if (text.data[i - 1] != ':') continue;
@@ -259,7 +242,7 @@ static int read_listen(struct server *server)
         host.size >= sizeof server->host) {
         return cli_fail(server->cli, CLI_WRONG_USE,
                         "write it like 127.0.0.1:8080, [::1]:8080 or :0",
-                        "--listen '%s' is no address", server->options.listen);
+                        "listen: '%s' is no address", server->settings.listen);
     }
     memcpy(server->host, host.data, host.size);
     server->port = (uint16_t)number;
@@ -284,7 +267,7 @@ static int read_definition(struct server *server, const char *path, struct sk_bu
 
 static int read_definitions(struct server *server)
 {
-    const struct cli_list *files = &server->options.define;
+    const struct sk_setting_list *files = &server->settings.definitions;
     if (files->count == 0) return CLI_GO_ON;
     server->definitions = calloc(files->count, sizeof *server->definitions);
     if (server->definitions == NULL)
@@ -307,17 +290,11 @@ static int fail_to_start(struct server *server, const skald_error *error, const 
 
 static int open_node(struct server *server)
 {
-    struct sk_node_options options = {
-        .store_url = server->options.store,
-        .name = server->options.node,
-        .runtime = { .log = { .format = (enum sk_log_format)server->options.log_format,
-                              .level = (enum sk_log_level)server->options.log_level,
-                              .has_level = true },
-                     .on_signal = on_signal,
-                     .signal_context = server },
-        .on_notice = on_notice,
-        .notice_context = server,
-    };
+    struct sk_node_options options = server->settings.node;
+    options.runtime.on_signal = on_signal;
+    options.runtime.signal_context = server;
+    options.on_notice = on_notice;
+    options.notice_context = server;
     skald_error error = { .message = "" };
     if (sk_node_new(&options, &server->node, &error) == SKALD_OK) return CLI_GO_ON;
     return fail_to_start(server, &error, NULL);
@@ -338,10 +315,11 @@ static int open_api(struct server *server)
         .runtime = sk_libevent_runtime_port(runtime),
         .host = server->host,
         .port = server->port,
-        .body_size_max = (size_t)server->options.body_size_max,
-        .connections_max = (uint32_t)server->options.connections_max,
-        .idle_timeout_ms = server->options.idle_timeout_ms,
-        .request_timeout_ms = server->options.request_timeout_ms,
+        .body_size_max = (size_t)server->settings.body_size_max,
+        .connections_max = (uint32_t)server->settings.connections_max,
+        .idle_timeout_ms = server->settings.idle_timeout_ms,
+        .request_timeout_ms = server->settings.request_timeout_ms,
+        .wait_ms_max = server->settings.wait_ms_max,
     };
     skald_error error = { .message = "" };
     enum skald_status status = sk_api_new(&options, &server->api, &error);
@@ -403,11 +381,7 @@ static void raise_descriptors(void)
 
 static int serve_main(const struct cli *cli, int argc, char **argv)
 {
-    struct server server = { .cli = cli,
-                             .options = { .store = "sqlite:skald.db",
-                                          .listen = "127.0.0.1:8080",
-                                          .log_level = SK_LOG_INFO,
-                                          .grace_ms = GRACE_MS } };
+    struct server server = { .cli = cli };
     struct cli_args args;
     int code = cli_parse(cli, &server.options, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
@@ -415,13 +389,18 @@ static int serve_main(const struct cli *cli, int argc, char **argv)
         return cli_fail(cli, CLI_WRONG_USE, "to define a file write --define FILE",
                         "serve takes no arguments, but there is '%s'", args.items[0]);
     }
-    code = read_listen(&server);
+    code = cli_settings_load(cli, &server.options.settings, &server.settings);
+    if (code == CLI_GO_ON && server.options.is_print_only) {
+        code = cli_settings_print(cli, &server.settings, server.options.is_json);
+    }
+    if (code == CLI_GO_ON) code = read_listen(&server);
     if (code == CLI_GO_ON) code = read_definitions(&server);
     if (code == CLI_GO_ON) raise_descriptors();
     if (code == CLI_GO_ON) code = open_node(&server);
     if (code == CLI_GO_ON) code = open_api(&server);
     if (code == CLI_GO_ON) code = run(&server);
     close_all(&server);
+    sk_settings_release(&server.settings);
     return code;
 }
 
@@ -432,4 +411,6 @@ const struct cli_command cli_serve = {
     .usage = "[options]",
     .example = "skald serve --store sqlite:orders.db --listen 127.0.0.1:8080 --define order.yaml",
     .options = table,
+    .has_settings = true,
+    .settings_offset = offsetof(struct options, settings.given),
 };

@@ -36,12 +36,12 @@ void sk_diagnostics_json(const struct sk_diagnostics *diagnostics, struct sk_buf
 struct sk_dsl_options {
     struct sk_str file_name; /* for messages; empty = "definition" */
     bool is_strict;          /* unknown keys are errors */
-    /* Server defaults, put into the plan; 0 = 10 s, 5 min, fixed 5 s × 4, exponential 1 s … 1 min ×
-     * 5. */
-    int64_t attempt_timeout_ms, saga_timeout_ms;
-    uint32_t retry_attempts;
-    int64_t retry_delay_ms;
-    uint32_t compensation_attempts;
+    /* Server defaults, put into the plan; 0 = 10 s, 5 min, 30 s (lock: < 0 = waits). A policy with
+     * max_attempts 0 = fixed 5 s × 4, and of compensations exponential 1 s … 1 min × 5. */
+    int64_t attempt_timeout_ms, saga_timeout_ms, lock_timeout_ms;
+    struct sk_retry_policy retry, undo_retry; /* without lists of errors */
+    enum sk_strategy strategy;
+    int64_t undo_timeout_ms; /* 0 = the step's */
     /* `!include`: appends the file's bytes; path is relative to the definition's folder (written,
      * it is relative to the including file's) and already checked to stay inside. NULL = includes
      * are refused. */
@@ -65,6 +65,11 @@ enum skald_status sk_dsl_expand(struct sk_str source, const struct sk_dsl_option
 enum skald_status sk_dsl_compile(struct sk_str source, const struct sk_dsl_options *options,
                                  struct sk_plan **out_plan, struct sk_buf *out_json,
                                  struct sk_diagnostics *diagnostics) SK_MUST_CHECK;
+
+/* The words of policies, in the order of their enumerations; each list ends with NULL. */
+extern const char *const sk_words_strategy[]; /* enum sk_strategy */
+extern const char *const sk_words_retry[];    /* enum sk_retry_type */
+extern const char *const sk_words_jitter[];   /* none, quarter, full: enum sk_jitter */
 
 /* ---- tools over a plan ----------------------------------------------------------------------- */
 

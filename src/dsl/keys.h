@@ -62,9 +62,6 @@ extern const struct sk_key_map sk_keys_document;
 extern const char *const sk_words_mode[];       /* enum sk_mode */
 extern const char *const sk_words_order[];      /* graph, sequential */
 extern const char *const sk_words_recovery[];   /* backward, forward */
-extern const char *const sk_words_strategy[];   /* enum sk_strategy */
-extern const char *const sk_words_retry[];      /* enum sk_retry_type */
-extern const char *const sk_words_jitter[];     /* none, quarter, full: enum sk_jitter */
 extern const char *const sk_words_undo[];       /* custom, skip, automatic */
 extern const char *const sk_words_on_failure[]; /* enum sk_on_failure */
 extern const char *const sk_words_step_type[];  /* see SK_TYPE_… */

@@ -1,5 +1,6 @@
 /*
- * node.h: a definition as a tree with marks, after includes and environment. Private to dsl/.
+ * node.h: a definition as a tree with marks, after includes and environment. Private to dsl/,
+ * but that configuration files are read by the same reader (skald/settings_read.c).
  *
  *   N1  Every node knows its place (file, line, column) and its parent, so that a diagnostic can
  *       name both "order.yaml:12:7" and "steps[2].action.service.path".

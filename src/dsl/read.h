@@ -53,7 +53,7 @@ struct sk_compiler {
     struct sk_retry_policy retry;
     enum sk_strategy strategy;
     int64_t undo_timeout_ms;
-    uint32_t undo_attempts;
+    struct sk_retry_policy undo_retry;
     bool is_undo_required;
     /* the step being read */
     uint32_t step_index; /* SK_STEP_NONE in the saga itself */
@@ -94,6 +94,8 @@ const struct sk_dsl_node *sk_known_endpoint(struct sk_compiler *c, struct sk_str
 /* `otherwise` is what stands when `node` is NULL. */
 struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_dsl_node *node,
                                      const struct sk_retry_policy *otherwise);
+/* The server's default policy for actions. */
+struct sk_retry_policy sk_default_retry(const struct sk_dsl_options *options);
 void sk_read_compensation(struct sk_compiler *c, const struct sk_dsl_node *node,
                           struct sk_step *step);
 struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_dsl_node *node,

@@ -118,9 +118,10 @@ struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_dsl_
     if (policy.max_attempts < 1) policy.max_attempts = 1;
     policy.max_ms = sk_read_duration(node, "max_delay", 0);
     bool is_growing = policy.type == SK_RETRY_EXPONENTIAL || policy.type == SK_RETRY_LINEAR;
-    int64_t initial_ms = is_growing                       ? 1000
-                         : c->options->retry_delay_ms > 0 ? c->options->retry_delay_ms
-                                                          : 5000;
+    struct sk_retry_policy standard = sk_default_retry(c->options);
+    int64_t initial_ms = policy.type == standard.type ? standard.initial_ms
+                         : is_growing                 ? 1000
+                                                      : 5000;
     if (policy.max_ms > 0 && initial_ms > policy.max_ms) initial_ms = policy.max_ms;
     policy.initial_ms = sk_read_duration(node, "initial_delay", initial_ms);
     policy.increment_ms = sk_read_duration(node, "increment", policy.initial_ms);
@@ -137,16 +138,6 @@ struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_dsl_
 }
 
 /* ---- compensation ---------------------------------------------------------------------------- */
-
-static struct sk_retry_policy undo_default(uint32_t attempts)
-{
-    return (struct sk_retry_policy){ .type = SK_RETRY_EXPONENTIAL,
-                                     .max_attempts = attempts,
-                                     .initial_ms = 1000,
-                                     .max_ms = 60000,
-                                     .increment_ms = 1000,
-                                     .multiplier = 2 };
-}
 
 static const struct sk_action *automatic_action(struct sk_compiler *c, const struct sk_step *step)
 {
@@ -226,7 +217,7 @@ void sk_read_compensation(struct sk_compiler *c, const struct sk_dsl_node *node,
     struct sk_compensation *undo = &step->compensation;
     undo->is_best_effort = c->strategy == SK_STRATEGY_BEST_EFFORT;
     undo->timeout_ms = c->undo_timeout_ms;
-    undo->retry = undo_default(c->undo_attempts);
+    undo->retry = c->undo_retry;
     undo->on_failure_retry = undo->retry;
     if (node == NULL || !sk_dsl_is_map(node)) {
         if (step->kind == SK_KIND_SAGA) compensate_child(c, step);
@@ -240,7 +231,8 @@ void sk_read_compensation(struct sk_compiler *c, const struct sk_dsl_node *node,
         undo->is_best_effort = true;
     }
     undo->timeout_ms = sk_read_duration(node, "timeout", c->undo_timeout_ms);
-    undo->retry.max_attempts = (uint32_t)sk_read_count(node, "max_attempts", c->undo_attempts);
+    undo->retry.max_attempts =
+        (uint32_t)sk_read_count(node, "max_attempts", c->undo_retry.max_attempts);
     undo->retry = sk_read_retry(c, sk_dsl_get(node, "retry_policy"), &undo->retry);
     if (type >= 0) read_undo_action(c, node, step);
     read_undo_failure(c, sk_dsl_get(node, "on_failure"), step);

@@ -1,27 +1,54 @@
 /* read_saga.c: the saga itself and the defaults that the document gives for all its steps. */
 #include "dsl/read.h"
 
-static struct sk_retry_policy default_retry(const struct sk_dsl_options *options)
+/* The server's, or what stands where it says nothing. */
+static struct sk_retry_policy policy_or(const struct sk_retry_policy *given,
+                                        const struct sk_retry_policy *otherwise)
 {
-    int64_t delay_ms = options->retry_delay_ms > 0 ? options->retry_delay_ms : 5000;
-    return (struct sk_retry_policy){ .type = SK_RETRY_FIXED,
-                                     .max_attempts =
-                                         options->retry_attempts > 0 ? options->retry_attempts : 4,
-                                     .initial_ms = delay_ms,
-                                     .increment_ms = delay_ms,
-                                     .multiplier = 2 };
+    struct sk_retry_policy policy = given->max_attempts > 0 ? *given : *otherwise;
+    if (policy.type == SK_RETRY_NONE) policy.max_attempts = 1;
+    if (policy.multiplier < 1) policy.multiplier = otherwise->multiplier;
+    return policy;
+}
+
+struct sk_retry_policy sk_default_retry(const struct sk_dsl_options *options)
+{
+    static const struct sk_retry_policy standard = { .type = SK_RETRY_FIXED,
+                                                     .max_attempts = 4,
+                                                     .initial_ms = 5000,
+                                                     .increment_ms = 5000,
+                                                     .multiplier = 2 };
+    return policy_or(&options->retry, &standard);
+}
+
+static struct sk_retry_policy default_undo(const struct sk_dsl_options *options)
+{
+    static const struct sk_retry_policy standard = { .type = SK_RETRY_EXPONENTIAL,
+                                                     .max_attempts = 5,
+                                                     .initial_ms = 1000,
+                                                     .max_ms = 60000,
+                                                     .increment_ms = 1000,
+                                                     .multiplier = 2 };
+    return policy_or(&options->undo_retry, &standard);
+}
+
+static int64_t lock_timeout(const struct sk_dsl_options *options)
+{
+    if (options->lock_timeout_ms < 0) return 0;
+    return options->lock_timeout_ms > 0 ? options->lock_timeout_ms : 30000;
 }
 
 static void read_defaults(struct sk_compiler *c)
 {
-    struct sk_retry_policy retry = default_retry(c->options);
+    struct sk_retry_policy retry = sk_default_retry(c->options);
     c->retry = sk_read_retry(c, sk_dsl_get(c->root, "global_retry_policy"), &retry);
     const struct sk_dsl_node *undo = sk_dsl_get(c->root, "global_compensation");
-    c->strategy =
-        (enum sk_strategy)sk_read_word(undo, "strategy", sk_words_strategy, SK_STRATEGY_SEQUENTIAL);
-    c->undo_timeout_ms = sk_read_duration(undo, "timeout", 0);
-    uint32_t attempts = c->options->compensation_attempts;
-    c->undo_attempts = (uint32_t)sk_read_count(undo, "max_attempts", attempts > 0 ? attempts : 5);
+    c->strategy = (enum sk_strategy)sk_read_word(undo, "strategy", sk_words_strategy,
+                                                 (int)c->options->strategy);
+    c->undo_timeout_ms = sk_read_duration(undo, "timeout", c->options->undo_timeout_ms);
+    c->undo_retry = default_undo(c->options);
+    c->undo_retry.max_attempts =
+        (uint32_t)sk_read_count(undo, "max_attempts", c->undo_retry.max_attempts);
     c->is_undo_required = sk_read_word(undo, "compensation", sk_words_required, 0) == 1;
     c->plan->strategy = c->strategy;
 }
@@ -62,7 +89,7 @@ static void read_locks(struct sk_compiler *c, const struct sk_dsl_node *saga)
 {
     struct sk_plan *plan = c->plan;
     const struct sk_dsl_node *list = sk_dsl_get(saga, "lock_keys");
-    plan->lock_timeout_ms = sk_read_duration(saga, "lock_timeout", 30000);
+    plan->lock_timeout_ms = sk_read_duration(saga, "lock_timeout", lock_timeout(c->options));
     plan->holds_locks_on_failed = sk_read_word(saga, "lock_on_failed", sk_words_lock, 0) == 1;
     if (list == NULL || !sk_dsl_is_list(list) || list->count == 0) return;
     if (list->count > SK_LOCK_KEYS_MAX) {

@@ -3,13 +3,11 @@
 
 #include "invoke/function.h"
 #include "observe/log_lines.h"
+#include "skald/secret.h"
 #include "skald/token_key.h"
 #include "store/memory.h"
 #ifdef SK_WITH_SQLITE
 #include "store/sqlite/sqlite.h"
-#endif
-#ifdef SK_WITH_HTTP
-#include "invoke/http.h"
 #endif
 
 #include <limits.h>
@@ -18,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME_SIZE_MAX = 128, SECRET_NAME_SIZE_MAX = 128 };
+enum { NAME_SIZE_MAX = 128 };
 
 struct sk_node {
     char name[NAME_SIZE_MAX];
@@ -27,6 +25,8 @@ struct sk_node {
     struct sk_invoker *invokers[SK_KINDS_COUNT]; /* by kind; owned */
     struct sk_engine *engine;
     uint8_t token_key[SK_TOKEN_KEY_SIZE];
+    struct sk_http_options http;
+    const char *secrets_folder;
     void (*on_notice)(void *context, struct sk_str what, struct sk_str json);
     void *notice_context;
 };
@@ -110,24 +110,20 @@ static enum skald_status open_store(struct sk_node *node, const char *url, skald
 /* ---- invokers -------------------------------------------------------------------------------- */
 
 #ifdef SK_WITH_HTTP
-/* ${secret:NAME} is the environment's SKALD_SECRET_NAME. */
 static bool secret_of(void *context, struct sk_str name, struct sk_buf *out)
 {
-    (void)context;
-    char variable[SECRET_NAME_SIZE_MAX];
-    int size = snprintf(variable, sizeof variable, "SKALD_SECRET_%.*s", SK_STR_ARGS(name));
-    if (size < 0 || (size_t)size >= sizeof variable) return false;
-    const char *value = getenv(variable);
-    if (value != NULL) sk_buf_append_text(out, value);
-    return value != NULL;
+    const struct sk_node *node = context;
+    return sk_secret_read(node->secrets_folder, name, out);
 }
 
 static enum skald_status make_http(struct sk_node *node, struct sk_invoker **out,
                                    skald_error *error)
 {
-    struct sk_http_options options = { .runtime = port_of(node),
-                                       .base = sk_libevent_runtime_base(node->runtime),
-                                       .secret = secret_of };
+    struct sk_http_options options = node->http;
+    options.runtime = port_of(node);
+    options.base = sk_libevent_runtime_base(node->runtime);
+    options.secret = secret_of;
+    options.secret_context = node;
     return sk_http_invoker_new(&options, out, error);
 }
 #endif
@@ -202,7 +198,9 @@ enum skald_status sk_node_new(const struct sk_node_options *options, struct sk_n
 {
     struct sk_node *node = sk_alloc(sizeof *node);
     if (node == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
-    *node = (struct sk_node){ .on_notice = options->on_notice,
+    *node = (struct sk_node){ .http = options->http,
+                              .secrets_folder = options->secrets_folder,
+                              .on_notice = options->on_notice,
                               .notice_context = options->notice_context };
     set_name(node, options->name);
     enum skald_status status = sk_libevent_runtime_new(&options->runtime, &node->runtime, error);

@@ -11,6 +11,7 @@
 #define SK_SKALD_ASSEMBLE_H
 
 #include "engine/engine.h"
+#include "invoke/http.h"
 #include "runtime/libevent_runtime.h"
 
 struct sk_node;
@@ -19,6 +20,8 @@ struct sk_node_options {
     const char *store_url; /* "sqlite:PATH" or "memory:"; never NULL */
     const char *name;      /* the shards' owner; NULL = the host's name */
     struct sk_libevent_options runtime;
+    const char *secrets_folder;  /* of `${secret:NAME}`; NULL = none; outlives the node */
+    struct sk_http_options http; /* defaults where zero; runtime and base are set by the node */
     /* Defaults where zero; runtime, store, invokers, node, token_key and the observers are set by
      * the node: every durable event becomes a line of the log. */
     struct sk_engine_options engine;

@@ -37,7 +37,7 @@ static enum skald_status include(void *context, struct sk_str path, struct sk_bu
     return sk_file_read(real, SK_YAML_SIZE_MAX, out, error);
 }
 
-static bool environment(void *context, struct sk_str name, struct sk_buf *out)
+bool sk_environment_value(void *context, struct sk_str name, struct sk_buf *out)
 {
     (void)context;
     char variable[VARIABLE_SIZE_MAX];
@@ -83,7 +83,7 @@ enum skald_status sk_definition_file_read(const char *path,
     dsl.is_strict = options != NULL && options->is_strict;
     dsl.file_name = sk_str_of(is_stdin ? "stdin" : path);
     dsl.include = include;
-    dsl.environment = environment;
+    dsl.environment = sk_environment_value;
     dsl.context = &folder;
     status = sk_dsl_compile(sk_buf_view(&source), &dsl, &plan, out_json, diagnostics);
     if (status != SKALD_OK) {

@@ -13,6 +13,9 @@ struct sk_definition_file_options {
     struct sk_dsl_options dsl; /* defaults; file_name, is_strict and the callbacks are set here */
 };
 
+/* `${NAME}` of this process, for struct sk_dsl_options; no context. */
+bool sk_environment_value(void *context, struct sk_str name, struct sk_buf *out);
+
 /* Reads, expands, checks and compiles `path` ("-" = standard input; includes are then relative to
  * the present folder). `options`, out_json and out_plan may be NULL; the plan is the caller's.
  * `diagnostics` is initialised by the caller. SKALD_E_INVALID: they say why; every other failure is

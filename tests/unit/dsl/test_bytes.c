@@ -343,9 +343,10 @@ static void test_server_defaults(void **state)
     sk_buf_init(&text, 0);
     world.options.attempt_timeout_ms = 2500;
     world.options.saga_timeout_ms = 60000;
-    world.options.retry_attempts = 7;
-    world.options.retry_delay_ms = 100;
-    world.options.compensation_attempts = 9;
+    world.options.retry =
+        (struct sk_retry_policy){ .type = SK_RETRY_FIXED, .max_attempts = 7, .initial_ms = 100 };
+    world.options.undo_retry =
+        (struct sk_retry_policy){ .type = SK_RETRY_EXPONENTIAL, .max_attempts = 9 };
     sk_buf_append_text(&source, head);
     sk_buf_printf(&source, "  - %s", step);
     struct sk_plan *plan = skt_compile(&world, sk_buf_view(&source), &text);

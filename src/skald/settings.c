@@ -1,0 +1,175 @@
+/*
+ * settings.c: the table of settings. Reading is in settings_read.c, values in settings_value.c.
+ *
+ * To add a setting:
+ *
+ *   1. Give it a field: in an options struct that is part of struct sk_settings (node.engine,
+ *      node.http …) or in struct sk_settings itself. Integers may have 4 or 8 bytes.
+ *   2. Add a row below, in its group:
+ *        { "limits.history_max", SK_SETTING_INT, "100000", .min = 1000, .max = 100000000,
+ *          AT(node.engine.history_max), .help = "events of one saga; then it is suspended" },
+ *      The default is written as in YAML and is what the field holds when nobody says otherwise.
+ *      Where the field's own 0 means "default" but people should write 0 for "none", say what 0
+ *      is (.zero = "waits for ever") and what is to be stored for it (.zero_as = -1).
+ *   3. Use the field. A text and the items of lists live as long as the settings.
+ *   4. `scripts/config-docs` writes the row into docs/configuration.md; a test wants it there.
+ *
+ * That is all: the file reader, SKALD_LIMITS_HISTORY_MAX, --set limits.history_max=…, `skald config
+ * list`, `skald serve --print-config` and completion know it. A flag of its own: .flag = "history-
+ * max", .value = "N"; few deserve one.
+ *
+ * A map "name → settings" (services, channels): a struct for one entry that begins with struct
+ * sk_setting_entry, a table of rows with IN(struct …, field) and one row of type SK_SETTING_MAP:
+ *
+ *        struct sk_service_settings { struct sk_setting_entry entry; const char *endpoint; … };
+ *        static const struct sk_setting service_rows[] = {
+ *            { "endpoint", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, endpoint),
+ *              .may_hold_secret = true, .help = "URL of the service" },
+ *            { "circuit_breaker.threshold", SK_SETTING_INT, "5", .min = 1, .max = 1000, … },
+ *        };
+ *        static const struct sk_setting_table service_table =
+ *            TABLE("service", service_rows, struct sk_service_settings);
+ *        …
+ *        { "services", SK_SETTING_MAP, AT(services), .table = &service_table, .help = "…" },
+ *
+ * and for (struct sk_setting_entry *e = settings->services.first; e != NULL; e = e->next) where it
+ * is used. Names with dots nest in YAML (circuit_breaker: { threshold: 5 }). What one setting says
+ * against another is checked in sk_settings_finish (settings_read.c).
+ */
+#include "skald/settings.h"
+
+#include <limits.h>
+
+#define AT(field) \
+    .offset = offsetof(struct sk_settings, field), .size = sizeof(((struct sk_settings *)0)->field)
+#define IN(type, field) .offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
+#define TABLE(title, table_rows, type)                                                       \
+    {                                                                                        \
+        .name = (title), .rows = (table_rows),                                               \
+        .rows_count = sizeof(table_rows) / sizeof(table_rows)[0], .entry_size = sizeof(type) \
+    }
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+#define DAY ((int64_t)24 * HOUR)
+#define YEAR (365 * DAY)
+
+static const char *const log_formats[] = { "auto", "json", "text", NULL };
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+
+static const struct sk_setting rows[] = {
+    /* ---- the server ---- */
+    { "listen", SK_SETTING_TEXT, "127.0.0.1:8080", AT(listen), .flag = "listen", .letter = 'l',
+      .value = "HOST:PORT", .help = "address of the API; port 0 picks a free one" },
+    { "node.name", SK_SETTING_TEXT, NULL, AT(node.name), .flag = "node", .value = "NAME",
+      .help = "this node's name; the host's when empty" },
+    { "store.url", SK_SETTING_TEXT, "sqlite:skald.db", AT(node.store_url), .flag = "store",
+      .letter = 's', .value = "URL", .help = "where sagas are kept: sqlite:PATH, memory:" },
+    { "definitions", SK_SETTING_LIST, NULL, AT(definitions), .flag = "define", .letter = 'd',
+      .value = "FILE", .help = "files of definitions that are defined before serving" },
+    { "secrets.folder", SK_SETTING_TEXT, NULL, AT(node.secrets_folder),
+      .help = "folder of which each file is the ${secret:NAME} of its name; SKALD_SECRET_NAME in "
+              "the environment comes first" },
+    { "log.format", SK_SETTING_WORD, "auto", AT(node.runtime.log.format), .words = log_formats,
+      .flag = "log-format", .value = "FORMAT", .help = "auto is text on a terminal, else json" },
+    { "log.level", SK_SETTING_WORD, "info", AT(node.runtime.log.level), .words = log_levels,
+      .flag = "log-level", .value = "LEVEL", .help = "lines below it are left out" },
+    { "server.body_max", SK_SETTING_SIZE, "4160KiB", 1024, 1 << 30, AT(body_size_max),
+      .flag = "body-max", .value = "BYTES", .help = "largest body of a request; 413 beyond" },
+    { "server.connections_max", SK_SETTING_INT, "1024", 1, 1000000, AT(connections_max),
+      .flag = "connections-max", .value = "N", .help = "open connections; more wait in line" },
+    { "server.request_timeout", SK_SETTING_DURATION, "60s", 1, DAY, AT(request_timeout_ms),
+      .flag = "request-timeout", .value = "DURATION", .help = "for a request to come in whole" },
+    { "server.idle_timeout", SK_SETTING_DURATION, "75s", 1, DAY, AT(idle_timeout_ms),
+      .flag = "idle-timeout", .value = "DURATION", .help = "of a connection without a request" },
+    { "server.wait_max", SK_SETTING_DURATION, "60s", 1, HOUR, AT(wait_ms_max),
+      .help = "longest ?wait= of a request" },
+    { "server.grace", SK_SETTING_DURATION, "10s", 0, DAY, AT(grace_ms), .flag = "grace",
+      .value = "DURATION", .help = "how long a stop awaits calls in flight" },
+    { "helpers.threads", SK_SETTING_INT, "4", 1, SK_HELPERS_MAX, AT(node.runtime.helpers_max),
+      .help = "threads for functions, files and the store's reads" },
+    { "helpers.queue_max", SK_SETTING_INT, "4096", 1, 1000000, AT(node.runtime.offload_max),
+      .help = "jobs waiting for a helper thread; beyond it a step is retried later" },
+
+    /* ---- limits ---- */
+    { "limits.sagas_max", SK_SETTING_INT, "100000", 1, 100000000, AT(node.engine.sagas_max),
+      .help = "sagas with work in flight or due; more are accepted and wait as pending" },
+    { "limits.pending_max", SK_SETTING_INT, "100000", 1, 100000000, AT(node.engine.pending_max),
+      .help = "sagas accepted and waiting; beyond it a start is 503" },
+    { "limits.cache_max", SK_SETTING_INT, "10000", 1, 100000000, AT(node.engine.cache_sagas_max),
+      .help = "parked and ended sagas kept in memory" },
+    { "limits.batch_max", SK_SETTING_INT, "8192", 16, 1000000, AT(node.engine.batch_events_max),
+      .help = "events written in one commit" },
+
+    /* ---- times ---- */
+    { "timeouts.attempt", SK_SETTING_DURATION, "10s", 100, DAY,
+      AT(node.engine.dsl.attempt_timeout_ms), .help = "one attempt of a step without its own" },
+    { "timeouts.saga", SK_SETTING_DURATION, "5m", SECOND, YEAR, AT(node.engine.dsl.saga_timeout_ms),
+      .help = "a saga without its own, unless it waits for something outside" },
+    { "timeouts.acquire", SK_SETTING_DURATION, "30s", 0, YEAR, AT(node.engine.acquire_timeout_ms),
+      .zero = "waits for ever", .zero_as = -1,
+      .help = "how long a pending saga may wait for its turn before it ends timed_out" },
+    { "timeouts.lock", SK_SETTING_DURATION, "30s", 0, YEAR, AT(node.engine.dsl.lock_timeout_ms),
+      .zero = "waits for ever", .zero_as = -1,
+      .help = "how long a saga without its own lock_timeout may wait for its lock keys" },
+    { "timeouts.verify", SK_SETTING_DURATION, "10s", 100, DAY,
+      AT(node.engine.rules.verify_timeout_ms), .help = "one verify without its own timeout" },
+
+    /* ---- retries and compensation ---- */
+    { "retry.type", SK_SETTING_WORD, "fixed_delay", AT(node.engine.dsl.retry.type),
+      .words = sk_words_retry, .help = "policy of steps and definitions without their own" },
+    { "retry.max_attempts", SK_SETTING_INT, "4", 1, 1000000, AT(node.engine.dsl.retry.max_attempts),
+      .help = "attempts in all, the first counted" },
+    { "retry.initial_delay", SK_SETTING_DURATION, "5s", 0, YEAR,
+      AT(node.engine.dsl.retry.initial_ms), .help = "before the second attempt" },
+    { "retry.max_delay", SK_SETTING_DURATION, "0s", 0, YEAR, AT(node.engine.dsl.retry.max_ms),
+      .zero = "no bound", .help = "the longest delay" },
+    { "retry.multiplier", SK_SETTING_NUMBER, "2", 1, 10, AT(node.engine.dsl.retry.multiplier),
+      .help = "of exponential_backoff" },
+    { "retry.increment", SK_SETTING_DURATION, "5s", 0, YEAR, AT(node.engine.dsl.retry.increment_ms),
+      .help = "of linear_backoff" },
+    { "retry.jitter", SK_SETTING_WORD, "none", AT(node.engine.dsl.retry.jitter),
+      .words = sk_words_jitter, .help = "chance in the delays: quarter is ±25 %, full 0 … delay" },
+    { "compensation.strategy", SK_SETTING_WORD, "sequential", AT(node.engine.dsl.strategy),
+      .words = sk_words_strategy, .help = "order of undoing where a definition says none" },
+    { "compensation.timeout", SK_SETTING_DURATION, "0s", 0, DAY,
+      AT(node.engine.dsl.undo_timeout_ms), .zero = "as long as the step's own attempt",
+      .help = "one attempt of a compensation without its own" },
+    { "compensation.max_attempts", SK_SETTING_INT, "5", 1, 1000000,
+      AT(node.engine.dsl.undo_retry.max_attempts), .help = "attempts of a compensation in all" },
+    { "compensation.type", SK_SETTING_WORD, "exponential_backoff",
+      AT(node.engine.dsl.undo_retry.type), .words = sk_words_retry, .help = "how its delays grow" },
+    { "compensation.initial_delay", SK_SETTING_DURATION, "1s", 0, YEAR,
+      AT(node.engine.dsl.undo_retry.initial_ms), .help = "before its second attempt" },
+    { "compensation.max_delay", SK_SETTING_DURATION, "1m", 0, YEAR,
+      AT(node.engine.dsl.undo_retry.max_ms), .zero = "no bound", .help = "its longest delay" },
+    { "compensation.jitter", SK_SETTING_WORD, "none", AT(node.engine.dsl.undo_retry.jitter),
+      .words = sk_words_jitter, .help = "chance in its delays" },
+
+    /* ---- recovery, idempotency, ownership ---- */
+    { "recovery.interval", SK_SETTING_DURATION, "30s", 10, DAY, AT(node.engine.sweep_interval_ms),
+      .help = "between sweeps: what should move and does not is repaired and counted" },
+    { "recovery.stuck_after", SK_SETTING_DURATION, "5m", 10, YEAR, AT(node.engine.stuck_after_ms),
+      .help = "without an event and without anything awaited a saga counts as stuck" },
+    { "recovery.max_retries", SK_SETTING_INT, "3", 1, 1000, AT(node.engine.rules.takeups_max),
+      .help = "how often the sweep takes up a compensation whose attempts are used up" },
+    { "idempotency.window", SK_SETTING_DURATION, "24h", SECOND, YEAR,
+      AT(node.engine.idempotency_window_ms), .help = "how long the key of a start is remembered" },
+    { "lease.duration", SK_SETTING_DURATION, "15s", 100, HOUR, AT(node.engine.lease_ms),
+      .help = "of a shard in a shared store" },
+    { "lease.margin", SK_SETTING_DURATION, "3s", 10, HOUR, AT(node.engine.lease_margin_ms),
+      .help = "before its end nothing is started any more" },
+
+    /* ---- participants over HTTP ---- */
+    { "http.connections_per_host", SK_SETTING_INT, "64", 1, 100000,
+      AT(node.http.connections_per_host), .help = "at once to one host; more wait in line" },
+    { "http.connections_max", SK_SETTING_INT, "1024", 1, 1000000, AT(node.http.connections_max),
+      .help = "kept alive over all hosts" },
+    { "http.connect_timeout", SK_SETTING_DURATION, "5s", 10, HOUR, AT(node.http.connect_timeout_ms),
+      .help = "for DNS, TCP and TLS" },
+    { "http.ca_file", SK_SETTING_TEXT, NULL, AT(node.http.ca_file),
+      .help = "certificates (PEM) in place of the system's" },
+    { "http.proxy", SK_SETTING_TEXT, NULL, AT(node.http.proxy),
+      .help = "such as http://proxy:3128; none when empty" },
+};
+
+const struct sk_setting_table sk_settings_table = TABLE("", rows, struct sk_settings);

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Settings: files, environment and flags over each other, what is said about wrong ones, the table."""
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+from test_cli_offline import SOURCE, Folder, run
+
+
+def settings(*arguments, **environment):
+    """The settings in force: name -> (value, origin)."""
+    done = run("serve", "--print-config", "--json", *arguments, **environment)
+    assert done.returncode == 0, done.stderr
+    return {row["name"]: (row["value"], row["origin"]) for row in json.loads(done.stdout)["settings"]}
+
+
+class Layers(Folder):
+    def test_defaults(self):
+        found = settings()
+        self.assertEqual(found["listen"], ("127.0.0.1:8080", "default"))
+        self.assertEqual(found["timeouts.attempt"], ("10s", "default"))
+        self.assertEqual(found["limits.sagas_max"], (100000, "default"))
+        self.assertEqual(found["retry.max_attempts"], (4, "default"))
+
+    def test_later_ones_override(self):
+        base = self.write("base.yaml", "listen: 127.0.0.1:1\nlimits: { sagas_max: 1, pending_max: 1,"
+                                       " cache_max: 1, batch_max: 16 }\nlog: { level: debug }\n")
+        over = self.write("over.yaml", "limits:\n  pending_max: 2\n  cache_max: 2\n  batch_max: 20\n"
+                                       "log: { level: ~ }\n")
+        found = settings("--config", base, "--config", over, "--set", "limits.batch_max=40",
+                         "--listen", ":0", SKALD_LIMITS_CACHE_MAX="3", SKALD_LIMITS_BATCH_MAX="30")
+        self.assertEqual(found["listen"], (":0", "--listen"))
+        self.assertEqual(found["limits.sagas_max"], (1, f"{base}:2"))
+        self.assertEqual(found["limits.pending_max"], (2, f"{over}:2"))
+        self.assertEqual(found["limits.cache_max"], (3, "environment SKALD_LIMITS_CACHE_MAX"))
+        self.assertEqual(found["limits.batch_max"], (40, "--set"))
+        self.assertEqual(found["log.level"], ("info", "default"))
+
+    def test_files_of_the_environment(self):
+        base = self.write("base.yaml", "limits: { sagas_max: 7 }")
+        over = self.write("over.yaml", "limits:\n  pending_max: ${MOST:-8}\n")
+        found = settings(SKALD_CONFIG=f"{base}:{over}", MOST="9")
+        self.assertEqual(found["limits.sagas_max"], (7, f"{base}:1"))
+        self.assertEqual(found["limits.pending_max"], (9, f"{over}:2"))
+
+    def test_lists(self):
+        self.assertEqual(settings("-d", "a,b", "-d", "c")["definitions"], (["a,b", "c"], "--define"))
+        self.assertEqual(settings(SKALD_DEFINITIONS="a, b")["definitions"][0], ["a", "b"])
+        self.assertEqual(settings(SKALD_DEFINITIONS='["a, b", c]')["definitions"][0], ["a, b", "c"])
+        path = self.write("one.yaml", "definitions: a,b")
+        self.assertEqual(settings("-c", path)["definitions"], (["a,b"], f"{path}:1"))
+
+    def test_a_password_in_a_url_is_not_shown(self):
+        shown = settings("--store", "postgres://me:geheim@db/orders")["store.url"][0]
+        self.assertEqual(shown, "postgres://me:***@db/orders")
+
+    def test_text_for_people(self):
+        done = run("serve", "--print-config", "--log-level", "warn")
+        self.assertRegex(done.stdout, r"log\.level +warn +--log-level")
+
+
+class Wrong(Folder):
+    def check(self, text, *expected):
+        done = run("config", "check", self.write("wrong.yaml", text))
+        self.assertEqual(done.returncode, 1, done.stdout)
+        for part in expected:
+            self.assertIn(part, done.stdout)
+        self.assertEqual(done.stdout.count("error:"), len(expected))
+
+    def test_all_at_once_with_places(self):
+        self.check("limits: { pending_mx: 3 }\n"
+                   "timeouts:\n  attempt: 10\n  saga: 1ms\n"
+                   "retry: { type: exponential, multiplier: x, max_attempts: [1] }\n"
+                   "sagas_max: 3\nserver: 5\nlog: { level: { deep: 1 } }\n",
+                   "wrong.yaml:1:11: error: limits.pending_mx: no setting has this name (did you mean"
+                   " `limits.pending_max`?)",
+                   ":3:12: error: timeouts.attempt: '10' is no duration (write it with its unit: 500ms",
+                   ":4:9: error: timeouts.saga: '1ms' is out of range (it goes from 1s to 8760h)",
+                   ":5:16: error: retry.type: 'exponential' is not known here (it is one of fixed_delay,",
+                   ":5:41: error: retry.multiplier: 'x' is no number",
+                   ":5:58: error: retry.max_attempts: no list belongs here (write a whole number",
+                   ":6:1: error: sagas_max: no setting has this name (did you mean `limits.sagas_max`?)",
+                   ":7:9: error: server: a map belongs here",
+                   ":8:15: error: log.level: no map belongs here (write one of its words)")
+
+    def test_broken_yaml_and_secrets_where_none_belong(self):
+        self.check("listen: [\n", "wrong.yaml:2:1: error:")
+        self.check("- a\n", "the file holds no map")
+        self.check("listen: ${secret:WHERE}\n", "${secret:…} is not resolved here")
+
+    def test_one_setting_against_another(self):
+        self.check("lease: { duration: 2s, margin: 3s }", "lease.margin is not shorter")
+        self.check("retry: { initial_delay: 9s, max_delay: 2s }", "retry.max_delay is less than")
+
+    def test_good_empty_and_missing_files(self):
+        done = run("config", "check", self.write("good.yaml", "log: { level: warn }"),
+                   self.write("empty.yaml", "# nothing\n"))
+        self.assertEqual((done.returncode, done.stdout), (0, "valid\n"))
+        done = run("config", "check", str(self.path / "missing.yaml"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("missing.yaml", done.stderr)
+
+    def test_json(self):
+        done = run("config", "check", "--json", self.write("wrong.yaml", "lissten: 3"))
+        self.assertEqual(done.returncode, 1)
+        found = json.loads(done.stdout)
+        self.assertFalse(found["valid"])
+        self.assertEqual(found["diagnostics"][0]["remedy"], "did you mean `listen`?")
+
+    def test_environment_and_flags(self):
+        done = run("serve", "--print-config", SKALD_LIMITS_SAGAS_MAX="many")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("environment SKALD_LIMITS_SAGAS_MAX: error: limits.sagas_max: 'many' is no whole"
+                      " number", done.stderr)
+        done = run("serve", "--print-config", SKALD_LIMITS_SAGAS_MX="1",
+                   SKALD_SERVICE_HOST="10.0.0.7")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("did you mean SKALD_LIMITS_SAGAS_MAX?", done.stderr)
+        self.assertNotIn("SERVICE_HOST", done.stderr)
+        done = run("serve", "--set", "limits.sagas=1")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--set: error: limits.sagas: no setting has this name (did you mean "
+                      "`limits.sagas_max`?)", done.stderr)
+        done = run("serve", "--set", "nonsense")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no NAME=VALUE", done.stderr)
+
+
+class Table(unittest.TestCase):
+    def test_the_page_is_what_the_table_says(self):
+        done = subprocess.run([sys.executable, str(SOURCE / "scripts/config-docs"), "--check"],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_rows(self):
+        rows = json.loads(run("config", "list", "--json").stdout)["settings"]
+        names = [row["name"] for row in rows]
+        variables = [row["variable"] for row in rows if row["variable"]]
+        flags = [row["flag"] for row in rows if row["flag"]]
+        for unique in (names, variables, flags):
+            self.assertEqual(len(set(unique)), len(unique))
+        for row in rows:
+            self.assertRegex(row["name"], r"^[a-z0-9_.<>]+$")
+            self.assertTrue(row["help"] and not row["help"].endswith("."), row)
+        help_page = run("serve", "--help").stdout
+        for flag in flags:
+            self.assertIn(f"--{flag} ", help_page)
+
+    def test_wrong_use(self):
+        for arguments in ((), ("chekc",), ("check",), ("list", "x")):
+            self.assertEqual(run("config", *arguments).returncode, 2, arguments)
+
+
+del Folder
+
+if __name__ == "__main__":
+    os.environ.pop("SKALD_CONFIG", None)
+    unittest.main()
