@@ -49,10 +49,6 @@
 extern "C" {
 #endif
 
-#ifndef SKALD_API
-#define SKALD_API __attribute__((visibility("default")))
-#endif
-
 struct sqlite3;
 
 enum skald_guard_decision {

@@ -8,6 +8,14 @@
 #ifndef SKALD_STATUS_H
 #define SKALD_STATUS_H
 
+#ifndef SKALD_API
+#if defined(__GNUC__)
+#define SKALD_API __attribute__((visibility("default")))
+#else
+#define SKALD_API
+#endif
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -64,10 +72,10 @@ typedef struct skald_error {
 } skald_error;
 
 /* The class of a status; an unknown number (from a newer library) is FATAL. */
-enum skald_class skald_status_class(enum skald_status status);
+SKALD_API enum skald_class skald_status_class(enum skald_status status);
 /* The name ("SKALD_E_LIMIT") and the text of a status; static storage. */
-const char *skald_status_name(enum skald_status status);
-const char *skald_status_text(enum skald_status status);
+SKALD_API const char *skald_status_name(enum skald_status status);
+SKALD_API const char *skald_status_text(enum skald_status status);
 
 #ifdef __cplusplus
 }

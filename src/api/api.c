@@ -1,4 +1,5 @@
 /* api.c: takes requests in, finds their route, and ends what is left at the end. */
+#include "api/local.h"
 #include "api/routes.h"
 
 #include "base/limits.h"
@@ -51,9 +52,8 @@ static bool refuse_until_ready(struct sk_exchange *x)
     return true;
 }
 
-static void on_request(void *context, struct sk_http_request *request)
+void sk_api_take(struct sk_api *api, struct sk_http_request *request)
 {
-    struct sk_api *api = context;
     struct sk_exchange *x = sk_alloc(sizeof *x);
     if (x == NULL) {
         sk_http_reply_header(request, "Retry-After", "1");
@@ -71,6 +71,11 @@ static void on_request(void *context, struct sk_http_request *request)
     x->route = route;
     if (refuse_until_ready(x)) return;
     route->handle(x);
+}
+
+static void on_request(void *context, struct sk_http_request *request)
+{
+    sk_api_take(context, request);
 }
 
 static void put_defaults(struct sk_api_options *o)
@@ -91,6 +96,11 @@ enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api
     *api = (struct sk_api){ .options = *options };
     put_defaults(&api->options);
     sk_list_init(&api->exchanges);
+    sk_list_init(&api->locals);
+    if (api->options.is_local) {
+        *out_api = api;
+        return SKALD_OK;
+    }
     struct sk_http_server_options server = {
         .base = api->options.base,
         .body_size_max = api->options.body_size_max * BODY_READ_TIMES,
@@ -113,17 +123,17 @@ enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api
 
 uint16_t sk_api_port(const struct sk_api *api)
 {
-    return sk_http_server_port(api->server);
+    return api->server == NULL ? 0 : sk_http_server_port(api->server);
 }
 
 void sk_api_stop(struct sk_api *api)
 {
-    sk_http_server_stop(api->server);
+    if (api->server != NULL) sk_http_server_stop(api->server);
 }
 
 uint32_t sk_api_busy(const struct sk_api *api)
 {
-    return sk_http_server_busy(api->server);
+    return api->server == NULL ? 0 : sk_http_server_busy(api->server);
 }
 
 void sk_api_free(struct sk_api *api)
@@ -132,6 +142,7 @@ void sk_api_free(struct sk_api *api)
     while (!sk_list_is_empty(&api->exchanges)) {
         sk_exchange_free(sk_container_of(api->exchanges.next, struct sk_exchange, node));
     }
+    sk_locals_free(api);
     sk_http_server_free(api->server);
     sk_names_free(api);
     sk_buf_release(&api->openapi);

@@ -28,9 +28,10 @@ struct sk_api_options {
     int64_t idle_timeout_ms;    /* of a connection without a request: 75 s */
     int64_t request_timeout_ms; /* for a request to come in whole: 60 s */
     int64_t wait_ms_max;        /* longest ?wait=: 60 s */
+    bool is_local;              /* no server at all: only local.h asks */
 };
 
-/* Listens at once; until the engine is ready everything but health and version is 503. */
+/* Listens at once, unless it is local; until the engine is ready everything but health and version is 503. */
 enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api **out_api,
                              skald_error *error) SK_MUST_CHECK;
 uint16_t sk_api_port(const struct sk_api *api);

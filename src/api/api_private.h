@@ -9,8 +9,9 @@ struct sk_name_row;
 
 struct sk_api {
     struct sk_api_options options; /* with the defaults put in */
-    struct sk_http_server *server;
+    struct sk_http_server *server; /* NULL: local */
     struct sk_list exchanges;  /* without a reply */
+    struct sk_list locals;     /* local.c: those that came from this process */
     struct sk_name_row *names; /* names.c */
     struct sk_buf openapi;     /* made when it is asked for first */
 };
@@ -34,6 +35,9 @@ const struct sk_definition_name *sk_name_find(const struct sk_api *api,
 void sk_name_learn(struct sk_exchange *x, const struct sk_digest *digest,
                    void (*then)(struct sk_exchange *x));
 void sk_names_free(struct sk_api *api);
+
+/* api.c: a request is here; it is answered now or later. */
+void sk_api_take(struct sk_api *api, struct sk_http_request *request);
 
 /* exchange.c: the end of every exchange. */
 void sk_exchange_free(struct sk_exchange *x);

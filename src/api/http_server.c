@@ -3,6 +3,7 @@
 
 #include "api/http_watch.h"
 #include "base/arena.h"
+#include "base/list.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -20,7 +21,15 @@ struct sk_http_server {
     struct evhttp *evhttp;
     struct evhttp_bound_socket *bound; /* NULL once stopped */
     struct sk_http_watches *watches;
+    struct sk_list requests; /* without a reply */
     uint16_t port;
+};
+
+/* A request that came over a socket. */
+struct remote {
+    struct sk_http_request request; /* first */
+    struct sk_list node;
+    struct evhttp_request *evhttp;
 };
 
 static const struct {
@@ -49,17 +58,9 @@ const char *sk_http_method_name(enum sk_http_method method)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* A request of ours is evhttp's own: nothing has to be kept beside it. */
 static struct evhttp_request *evhttp_of(struct sk_http_request *request)
 {
-    return (struct evhttp_request *)(void *)request;
-}
-
-static void on_evhttp_request(struct evhttp_request *request, void *context)
-{
-    struct sk_http_server *server = context;
-    sk_http_watches_request(server->watches, request);
-    server->options.on_request(server->options.context, (struct sk_http_request *)(void *)request);
+    return sk_container_of(request, struct remote, request)->evhttp;
 }
 
 static bool is_ambiguous(struct evhttp_request *evhttp)
@@ -78,7 +79,7 @@ static bool is_ambiguous(struct evhttp_request *evhttp)
     return false;
 }
 
-struct sk_http_view sk_http_request_view(struct sk_http_request *request)
+static struct sk_http_view view_of(struct sk_http_request *request)
 {
     struct evhttp_request *evhttp = evhttp_of(request);
     struct sk_http_view view = { .method = SK_HTTP_OTHER };
@@ -97,29 +98,54 @@ struct sk_http_view sk_http_request_view(struct sk_http_request *request)
     return view;
 }
 
-struct sk_str sk_http_request_header(struct sk_http_request *request, const char *name)
+static struct sk_str header_of(struct sk_http_request *request, const char *name)
 {
     return sk_str_of(
         evhttp_find_header(evhttp_request_get_input_headers(evhttp_of(request)), name));
 }
 
-void sk_http_reply_header(struct sk_http_request *request, const char *name, const char *value)
+static void add_header(struct sk_http_request *request, const char *name, const char *value)
 {
     (void)evhttp_add_header(evhttp_request_get_output_headers(evhttp_of(request)), name, value);
 }
 
-void sk_http_reply(struct sk_http_request *request, int status, const char *reason,
-                   struct sk_str body)
+static void forget(struct remote *remote)
+{
+    sk_list_remove(&remote->node);
+    sk_free(remote);
+}
+
+static void reply_to(struct sk_http_request *request, int status, const char *reason,
+                     struct sk_str body)
 {
     struct evhttp_request *evhttp = evhttp_of(request);
     if (evhttp_request_get_command(evhttp) == EVHTTP_REQ_HEAD) {
         char size[32];
         (void)snprintf(size, sizeof size, "%zu", body.size);
-        sk_http_reply_header(request, "Content-Length", size);
+        add_header(request, "Content-Length", size);
     } else if (body.size > 0) {
         (void)evbuffer_add(evhttp_request_get_output_buffer(evhttp), body.data, body.size);
     }
+    forget(sk_container_of(request, struct remote, request));
     evhttp_send_reply(evhttp, status, reason, NULL);
+}
+
+static const struct sk_http_request_ops remote_ops = {
+    .view = view_of, .header = header_of, .reply_header = add_header, .reply = reply_to
+};
+
+static void on_evhttp_request(struct evhttp_request *evhttp, void *context)
+{
+    struct sk_http_server *server = context;
+    sk_http_watches_request(server->watches, evhttp);
+    struct remote *remote = sk_alloc(sizeof *remote);
+    if (remote == NULL) {
+        evhttp_send_error(evhttp, 503, NULL);
+        return;
+    }
+    *remote = (struct remote){ .request = { &remote_ops }, .evhttp = evhttp };
+    sk_list_push(&server->requests, &remote->node);
+    server->options.on_request(server->options.context, &remote->request);
 }
 
 /* ---- the server ------------------------------------------------------------------------------ */
@@ -205,6 +231,7 @@ enum skald_status sk_http_server_new(const struct sk_http_server_options *option
     struct sk_http_server *server = sk_alloc(sizeof *server);
     if (server == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     *server = (struct sk_http_server){ .options = *options };
+    sk_list_init(&server->requests);
     enum skald_status status = SKALD_E_MEMORY;
     struct sk_http_watch_options watch = {
         .base = options->base,
@@ -253,6 +280,9 @@ void sk_http_server_free(struct sk_http_server *server)
 {
     if (server == NULL) return;
     server->bound = NULL;
+    while (!sk_list_is_empty(&server->requests)) {
+        forget(sk_container_of(server->requests.next, struct remote, node));
+    }
     if (server->evhttp != NULL) evhttp_free(server->evhttp);
     sk_http_watches_free(server->watches);
     sk_free(server);

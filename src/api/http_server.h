@@ -19,7 +19,12 @@
 
 struct event_base;
 struct sk_http_server;
-struct sk_http_request;
+
+/* One request, wherever it came from: over a socket (http_server.c) or from the program that holds
+ * the engine in itself (local.c). The first member of either's struct. */
+struct sk_http_request {
+    const struct sk_http_request_ops *ops;
+};
 
 enum sk_http_method {
     SK_HTTP_OTHER,
@@ -66,14 +71,38 @@ struct sk_http_view {
      * with an error and `Connection: close`, else what follows may be taken for a request. */
     bool is_ambiguous;
 };
-struct sk_http_view sk_http_request_view(struct sk_http_request *request);
+struct sk_http_request_ops {
+    struct sk_http_view (*view)(struct sk_http_request *request);
+    struct sk_str (*header)(struct sk_http_request *request, const char *name);
+    void (*reply_header)(struct sk_http_request *request, const char *name, const char *value);
+    void (*reply)(struct sk_http_request *request, int status, const char *reason,
+                  struct sk_str body);
+};
+
+static inline struct sk_http_view sk_http_request_view(struct sk_http_request *request)
+{
+    return request->ops->view(request);
+}
+
 /* {NULL, 0} when it is missing. Names in any case. */
-struct sk_str sk_http_request_header(struct sk_http_request *request, const char *name);
+static inline struct sk_str sk_http_request_header(struct sk_http_request *request,
+                                                   const char *name)
+{
+    return request->ops->header(request, name);
+}
 
 /* A header of the reply, before it is sent. Values with line breaks are dropped. */
-void sk_http_reply_header(struct sk_http_request *request, const char *name, const char *value);
+static inline void sk_http_reply_header(struct sk_http_request *request, const char *name,
+                                        const char *value)
+{
+    request->ops->reply_header(request, name, value);
+}
+
 /* The reply; the request is gone afterwards. HEAD: the body is only measured. */
-void sk_http_reply(struct sk_http_request *request, int status, const char *reason,
-                   struct sk_str body);
+static inline void sk_http_reply(struct sk_http_request *request, int status, const char *reason,
+                                 struct sk_str body)
+{
+    request->ops->reply(request, status, reason, body);
+}
 
 #endif

@@ -346,3 +346,32 @@ struct sk_request sk_saga_request(const struct sk_saga *saga, const struct sk_ef
     sk_saga_key(saga, effect->step, effect->item, effect->operation, round, key);
     return request;
 }
+
+static struct sk_str upstream_output(const struct sk_saga *saga, const struct sk_effect *effect,
+                                     uint32_t step)
+{
+    if (step != effect->step) {
+        bool is_ancestor = sk_bitset_has(&sk_step_of(saga, effect->step)->ancestors, step);
+        return is_ancestor ? saga->steps[step].output : (struct sk_str){ NULL, 0 };
+    }
+    bool is_after = effect->operation == SK_OPERATION_COMPENSATION ||
+                    effect->operation == SK_OPERATION_VERIFY;
+    const struct sk_unit *unit = sk_saga_unit(saga, effect->step, effect->item);
+    if (!is_after) return (struct sk_str){ NULL, 0 };
+    return unit != NULL && unit->output.size > 0 ? unit->output : saga->steps[step].output;
+}
+
+void sk_saga_upstream(const struct sk_saga *saga, const struct sk_effect *effect,
+                      struct sk_buf *out)
+{
+    struct sk_json_writer w = sk_json_writer_of(out);
+    sk_json_begin_object(&w);
+    for (uint32_t i = 0; i < saga->plan->steps_count && effect->step < saga->plan->steps_count;
+         i++) {
+        struct sk_str output = upstream_output(saga, effect, i);
+        if (output.size == 0) continue;
+        sk_json_key_str(&w, saga->plan->step_ids[i]);
+        sk_json_put_raw(&w, output);
+    }
+    sk_json_end_object(&w);
+}

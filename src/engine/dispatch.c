@@ -91,6 +91,19 @@ static struct sk_flight *add_flight(struct sk_machine *machine, const struct sk_
     return flight;
 }
 
+/* What a function of this process may read beside its parameters; bytes of `outputs`. */
+static void add_values(struct sk_invocation *invocation, const struct sk_saga *saga,
+                       const struct sk_effect *effect, struct sk_buf *outputs)
+{
+    if (invocation->action->kind != SK_KIND_FUNCTION) return;
+    sk_saga_upstream(saga, effect, outputs);
+    invocation->outputs = sk_buf_view(outputs);
+    invocation->input = saga->start.input;
+    bool is_item = effect->step < saga->plan->steps_count && effect->item >= 0 &&
+                   (uint32_t)effect->item < saga->steps[effect->step].units_count;
+    if (is_item) invocation->value = saga->steps[effect->step].units[effect->item].item;
+}
+
 static enum skald_status invoke(struct sk_machine *machine, const struct sk_effect *effect,
                                 const struct sk_request *request, struct sk_str key,
                                 struct sk_str token)
@@ -123,7 +136,13 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
         .body = request->body,
         .is_maybe = request->is_maybe
     };
-    enum skald_status status = invoker->ops->start(invoker, &invocation, on_outcome, engine);
+    struct sk_buf outputs;
+    sk_buf_init(&outputs, 0);
+    add_values(&invocation, saga, effect, &outputs);
+    enum skald_status status =
+        outputs.failed ? SKALD_E_MEMORY
+                       : invoker->ops->start(invoker, &invocation, on_outcome, engine);
+    sk_buf_release(&outputs);
     if (status != SKALD_OK) {
         forget_flight(engine, flight);
         return status;
