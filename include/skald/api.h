@@ -40,11 +40,13 @@
 #define SKALD_OPTIONS(type, ...) ((type){ .size = sizeof(type), __VA_ARGS__ })
 #endif
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type in parentheses declares nothing */
 #define SKALD_DEFINE_INIT(type)                   \
     static inline void type##_init(type *options) \
     {                                             \
         memset(options, 0, sizeof *options);      \
         options->size = sizeof *options;          \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

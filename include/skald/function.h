@@ -54,7 +54,7 @@ typedef struct skald_function_options {
     skald_function *compensation; /* NULL = none */
     skald_function *verify;       /* NULL = none */
     void *user;                   /* outlives the engine */
-    bool is_non_blocking; /* returns within microseconds: runs on the engine's thread; no
+    bool is_non_blocking;         /* returns within microseconds: runs on the engine's thread; no
                              helper thread is used, and while it runs nothing else does */
 } skald_function_options;
 SKALD_DEFINE_INIT(skald_function_options)

@@ -54,8 +54,7 @@ SKALD_API const char *skald_reply_text(skald_reply *reply, const char *path);
 SKALD_API const char *skald_reply_value(skald_reply *reply, const char *path);
 /* false, and *out_number untouched, when there is no number (or, integer, none that fits). */
 SKALD_API bool skald_reply_number(const skald_reply *reply, const char *path, double *out_number);
-SKALD_API bool skald_reply_integer(const skald_reply *reply, const char *path,
-                                   int64_t *out_number);
+SKALD_API bool skald_reply_integer(const skald_reply *reply, const char *path, int64_t *out_number);
 /* true only for a true. */
 SKALD_API bool skald_reply_flag(const skald_reply *reply, const char *path);
 /* Elements of a list or members of an object; 0 for anything else. */

@@ -31,11 +31,11 @@ typedef struct skald_start_options {
     const char *business_key;    /* how the business calls it */
     const char *attributes_json; /* object of scalars; searchable */
     const char *tags_json;       /* list of texts; searchable */
-    const char *lock_keys_json;  /* list of texts; held from start to end, beside the definition's */
-    const char *space;           /* `namespace`: whom it belongs to */
-    int64_t timeout_ms;          /* in place of the definition's; 0 = that */
-    uint32_t max_attempts;       /* of each step, at most; 0 = the definition's */
-    int32_t priority;            /* of admission: higher comes first */
+    const char *lock_keys_json; /* list of texts; held from start to end, beside the definition's */
+    const char *space;          /* `namespace`: whom it belongs to */
+    int64_t timeout_ms;         /* in place of the definition's; 0 = that */
+    uint32_t max_attempts;      /* of each step, at most; 0 = the definition's */
+    int32_t priority;           /* of admission: higher comes first */
 } skald_start_options;
 SKALD_DEFINE_INIT(skald_start_options)
 
@@ -48,8 +48,7 @@ SKALD_DEFINE_INIT(skald_start_options)
  * id: that is what ids are for.
  */
 SKALD_API enum skald_status skald_start(skald_engine *engine, const char *definition,
-                                        const char *input_json,
-                                        const skald_start_options *options,
+                                        const char *input_json, const skald_start_options *options,
                                         skald_reply **out_reply, skald_error *error);
 
 /* The saga as of its durable state. SKALD_E_NOT_FOUND. */
@@ -69,15 +68,15 @@ SKALD_API enum skald_status skald_events(skald_engine *engine, const char *saga,
 
 typedef struct skald_list_options {
     size_t size;
-    const char *state;        /* "failed"; several with commas */
-    const char *definition;   /* its id */
+    const char *state;      /* "failed"; several with commas */
+    const char *definition; /* its id */
     const char *business_key;
     const char *space;
-    const char *parent;       /* the children of a saga */
-    const char *query;        /* further parameters of GET /api/v1/sagas, percent-encoded:
+    const char *parent; /* the children of a saga */
+    const char *query;  /* further parameters of GET /api/v1/sagas, percent-encoded:
                                  "sort=updated_at&tag=vip" */
-    const char *cursor;       /* `next` of the page before */
-    uint32_t limit;           /* 0 = 50 */
+    const char *cursor; /* `next` of the page before */
+    uint32_t limit;     /* 0 = 50 */
 } skald_list_options;
 SKALD_DEFINE_INIT(skald_list_options)
 
@@ -145,10 +144,9 @@ SKALD_API enum skald_status skald_signal(skald_engine *engine, const char *saga,
  * content again SKALD_OK, with another SKALD_E_CONFLICT. output_json NULL = null.
  * SKALD_E_ARGUMENT: no token of this step.
  */
-SKALD_API enum skald_status skald_complete(skald_engine *engine, const char *saga,
-                                           const char *step, const char *token,
-                                           const char *output_json, skald_reply **out_reply,
-                                           skald_error *error);
+SKALD_API enum skald_status skald_complete(skald_engine *engine, const char *saga, const char *step,
+                                           const char *token, const char *output_json,
+                                           skald_reply **out_reply, skald_error *error);
 /* The same with a clear no. */
 SKALD_API enum skald_status skald_complete_failed(skald_engine *engine, const char *saga,
                                                   const char *step, const char *token,

@@ -10,10 +10,10 @@ struct sk_name_row;
 struct sk_api {
     struct sk_api_options options; /* with the defaults put in */
     struct sk_http_server *server; /* NULL: local */
-    struct sk_list exchanges;  /* without a reply */
-    struct sk_list locals;     /* local.c: those that came from this process */
-    struct sk_name_row *names; /* names.c */
-    struct sk_buf openapi;     /* made when it is asked for first */
+    struct sk_list exchanges;      /* without a reply */
+    struct sk_list locals;         /* local.c: those that came from this process */
+    struct sk_name_row *names;     /* names.c */
+    struct sk_buf openapi;         /* made when it is asked for first */
 };
 
 static inline struct sk_engine *sk_engine_of(struct sk_exchange *x)

@@ -75,10 +75,9 @@ enum skald_status sk_api_ask(struct sk_api *api, const struct sk_local_question 
 {
     struct local *local = sk_alloc(sizeof *local);
     if (local == NULL) return SKALD_E_MEMORY;
-    *local = (struct local){ .request = { &local_ops },
-                             .question = *question,
-                             .done = done,
-                             .context = context };
+    *local = (struct local){
+        .request = { &local_ops }, .question = *question, .done = done, .context = context
+    };
     sk_list_push(&api->locals, &local->node);
     sk_api_take(api, &local->request);
     return SKALD_OK;

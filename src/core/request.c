@@ -354,8 +354,8 @@ static struct sk_str upstream_output(const struct sk_saga *saga, const struct sk
         bool is_ancestor = sk_bitset_has(&sk_step_of(saga, effect->step)->ancestors, step);
         return is_ancestor ? saga->steps[step].output : (struct sk_str){ NULL, 0 };
     }
-    bool is_after = effect->operation == SK_OPERATION_COMPENSATION ||
-                    effect->operation == SK_OPERATION_VERIFY;
+    bool is_after =
+        effect->operation == SK_OPERATION_COMPENSATION || effect->operation == SK_OPERATION_VERIFY;
     const struct sk_unit *unit = sk_saga_unit(saga, effect->step, effect->item);
     if (!is_after) return (struct sk_str){ NULL, 0 };
     return unit != NULL && unit->output.size > 0 ? unit->output : saga->steps[step].output;

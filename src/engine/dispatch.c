@@ -139,9 +139,9 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
     struct sk_buf outputs;
     sk_buf_init(&outputs, 0);
     add_values(&invocation, saga, effect, &outputs);
-    enum skald_status status =
-        outputs.failed ? SKALD_E_MEMORY
-                       : invoker->ops->start(invoker, &invocation, on_outcome, engine);
+    enum skald_status status = outputs.failed
+                                   ? SKALD_E_MEMORY
+                                   : invoker->ops->start(invoker, &invocation, on_outcome, engine);
     sk_buf_release(&outputs);
     if (status != SKALD_OK) {
         forget_flight(engine, flight);

@@ -27,10 +27,10 @@ struct sk_function_call;
 struct sk_function_request {
     enum sk_operation operation;
     struct sk_str name, saga_id, step_id, key;
-    struct sk_str token; /* completes a pending answer through the API */
-    struct sk_str input; /* the action's parameters; JSON; empty = null */
+    struct sk_str token;                      /* completes a pending answer through the API */
+    struct sk_str input;                      /* the action's parameters; JSON; empty = null */
     struct sk_str saga_input, outputs, value; /* as in sk_invocation */
-    int32_t item;        /* -1 = none */
+    int32_t item;                             /* -1 = none */
     uint32_t attempt, round;
     int64_t deadline_ms; /* engine time: after it the action must not begin any more */
     bool is_maybe;

@@ -30,9 +30,9 @@ struct sk_invocation {
     struct sk_str headers; /* "name: value\n" lines, secrets unresolved */
     struct sk_str body;    /* JSON; empty = none */
     /* For kinds that run in this process, else empty. */
-    struct sk_str input;    /* what the saga was started with; JSON */
-    struct sk_str outputs;  /* of the steps this one depends on (sk_saga_upstream): a JSON object */
-    struct sk_str value;    /* of the foreach's item; JSON */
+    struct sk_str input;   /* what the saga was started with; JSON */
+    struct sk_str outputs; /* of the steps this one depends on (sk_saga_upstream): a JSON object */
+    struct sk_str value;   /* of the foreach's item; JSON */
     bool is_maybe;         /* the step is maybe: 409 and 404 read differently */
 };
 

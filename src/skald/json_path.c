@@ -48,8 +48,7 @@ const char *sk_json_text_at(struct sk_str document, const char *path, struct sk_
 {
     struct sk_str span = sk_json_at(document, path);
     if (is_nothing(span)) return NULL;
-    struct sk_str text =
-        sk_json_type(span) == SK_JSON_STRING ? sk_json_string(span, arena) : span;
+    struct sk_str text = sk_json_type(span) == SK_JSON_STRING ? sk_json_string(span, arena) : span;
     return arena->failed ? NULL : sk_arena_text(arena, text);
 }
 

@@ -259,7 +259,8 @@ enum skald_status sk_library_enter(skald_engine *engine, skald_error *error)
     }
     if (engine->state == SK_LIBRARY_RUNNING) return SKALD_OK;
     sk_library_leave(engine);
-    if (engine->state == SK_LIBRARY_NEW) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    if (engine->state == SK_LIBRARY_NEW)
+        return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     if (engine->state == SK_LIBRARY_FAILED) {
         return sk_error_set(error, engine->failure.status, "%s", engine->failure.message);
     }

@@ -15,6 +15,7 @@
 #include <skald/skald.h>
 
 #include "api/local.h"
+#include "base/json.h"
 #include "base/list.h"
 #include "skald/assemble.h"
 

@@ -57,8 +57,8 @@ static enum skald_status refuse(const struct sk_diagnostics *diagnostics, skald_
     return status;
 }
 
-enum skald_status skald_define_file(skald_engine *engine, const char *path,
-                                    skald_reply **out_reply, skald_error *error)
+enum skald_status skald_define_file(skald_engine *engine, const char *path, skald_reply **out_reply,
+                                    skald_error *error)
 {
     clear(out_reply);
     if (path == NULL) return sk_error_set(error, SKALD_E_ARGUMENT, "the path is missing");

@@ -85,9 +85,7 @@ enum skald_status skald_register_with(skald_engine *engine, const char *name,
     struct handler *handler = sk_alloc(sizeof *handler);
     if (handler == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     handler->options = options;
-    struct registration r = {
-        .engine = engine, .name = name, .handler = handler, .error = error
-    };
+    struct registration r = { .engine = engine, .name = name, .handler = handler, .error = error };
     status = sk_library_do(engine, register_on_loop, &r);
     if (status != SKALD_OK) {
         (void)sk_error_set(error, status, "register: %s", skald_status_text(status));
@@ -101,17 +99,15 @@ enum skald_status skald_register_with(skald_engine *engine, const char *name,
 enum skald_status skald_register(skald_engine *engine, const char *name, skald_function *action,
                                  skald_function *compensation, void *user, skald_error *error)
 {
-    skald_function_options options =
-        SKALD_OPTIONS(skald_function_options, .action = action, .compensation = compensation,
-                      .user = user);
+    skald_function_options options = SKALD_OPTIONS(skald_function_options, .action = action,
+                                                   .compensation = compensation, .user = user);
     return skald_register_with(engine, name, &options, error);
 }
 
 void sk_library_handlers_free(skald_engine *engine)
 {
     while (!sk_list_is_empty(&engine->handlers)) {
-        struct handler *handler =
-            sk_container_of(engine->handlers.next, struct handler, node);
+        struct handler *handler = sk_container_of(engine->handlers.next, struct handler, node);
         sk_list_remove(&handler->node);
         sk_free(handler);
     }
@@ -188,24 +184,24 @@ bool skald_call_is_maybe(const skald_call *call)
 }
 
 /* What a call reads: the same readers over each of its documents. */
-#define READERS(name, document)                                                        \
-    const char *skald_##name##_text(skald_call *call, const char *path)                \
-    {                                                                                  \
-        return sk_json_text_at(document, path, &call->arena);                          \
-    }                                                                                  \
-    const char *skald_##name##_json(skald_call *call, const char *path)                \
-    {                                                                                  \
-        return sk_json_value_at(document, path, &call->arena);                         \
+#define READERS(name, document)                                         \
+    const char *skald_##name##_text(skald_call *call, const char *path) \
+    {                                                                   \
+        return sk_json_text_at(document, path, &call->arena);           \
+    }                                                                   \
+    const char *skald_##name##_json(skald_call *call, const char *path) \
+    {                                                                   \
+        return sk_json_value_at(document, path, &call->arena);          \
     }
 
-#define NUMBER_READERS(name, document)                                                       \
-    bool skald_##name##_number(skald_call *call, const char *path, double *out_number)       \
-    {                                                                                        \
-        return sk_json_number_at(document, path, out_number);                                \
-    }                                                                                        \
-    bool skald_##name##_integer(skald_call *call, const char *path, int64_t *out_number)     \
-    {                                                                                        \
-        return sk_json_integer_at(document, path, out_number);                               \
+#define NUMBER_READERS(name, document)                                                   \
+    bool skald_##name##_number(skald_call *call, const char *path, double *out_number)   \
+    {                                                                                    \
+        return sk_json_number_at(document, path, out_number);                            \
+    }                                                                                    \
+    bool skald_##name##_integer(skald_call *call, const char *path, int64_t *out_number) \
+    {                                                                                    \
+        return sk_json_integer_at(document, path, out_number);                           \
     }
 
 READERS(input, call->request->saga_input)
@@ -216,7 +212,8 @@ READERS(item, call->request->value)
 
 static struct sk_str output_of(const skald_call *call, const char *step)
 {
-    return sk_json_member(call->request->outputs, sk_str_of(step));
+    struct sk_str outputs = call->request->outputs;
+    return outputs.size == 0 ? outputs : sk_json_member(outputs, sk_str_of(step));
 }
 
 const char *skald_output_text(skald_call *call, const char *step, const char *path)
@@ -234,8 +231,7 @@ bool skald_output_number(skald_call *call, const char *step, const char *path, d
     return sk_json_number_at(output_of(call, step), path, out_number);
 }
 
-bool skald_output_integer(skald_call *call, const char *step, const char *path,
-                          int64_t *out_number)
+bool skald_output_integer(skald_call *call, const char *step, const char *path, int64_t *out_number)
 {
     return sk_json_integer_at(output_of(call, step), path, out_number);
 }

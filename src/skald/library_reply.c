@@ -4,6 +4,8 @@
 
 #include "core/saga.h"
 
+#include <assert.h>
+
 struct skald_reply {
     struct sk_buf body;
     struct sk_str document; /* the body, or nothing when it is no JSON */

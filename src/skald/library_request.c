@@ -132,8 +132,7 @@ static void on_answer(void *context, const struct sk_local_answer *answer)
 static void ask_on_loop(void *context)
 {
     struct question *question = context;
-    question->status =
-        sk_api_ask(question->engine->api, &question->local, on_answer, question);
+    question->status = sk_api_ask(question->engine->api, &question->local, on_answer, question);
     if (question->status != SKALD_OK) settle(question);
 }
 
@@ -239,7 +238,7 @@ enum skald_status skald_request_async(skald_engine *engine, const char *method, 
     return status;
 }
 
-/* ---- the named operations' -------------------------------------------------------------------- */
+/* ---- the named operations' ------------------------------------------------------------------- */
 
 void sk_ask_init(struct sk_ask *ask, const char *method, const char *path)
 {
@@ -330,7 +329,7 @@ enum skald_status sk_ask_send(struct sk_ask *ask, skald_engine *engine, skald_re
         return sk_ask_drop(ask, sk_error_set(error, SKALD_E_MEMORY, "out of memory"));
     }
     skald_request_options options = { .idempotency_key = ask->key, .type = ask->type };
-    enum skald_status status = request(engine, ask->method, path, sk_buf_view(&ask->body),
-                                       &options, out_reply, error);
+    enum skald_status status =
+        request(engine, ask->method, path, sk_buf_view(&ask->body), &options, out_reply, error);
     return sk_ask_drop(ask, status);
 }

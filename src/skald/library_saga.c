@@ -96,8 +96,8 @@ enum skald_status skald_wait(skald_engine *engine, const char *saga, int64_t tim
     char text[32];
     clear(out_reply);
     if (timeout_ms <= 0) {
-        return sk_error_set(error, SKALD_E_ARGUMENT,
-                            "timeout_ms is %lld; skald_get does not wait", (long long)timeout_ms);
+        return sk_error_set(error, SKALD_E_ARGUMENT, "timeout_ms is %lld; skald_get does not wait",
+                            (long long)timeout_ms);
     }
     enum skald_status status = ask_saga(&ask, "GET", saga, NULL, error);
     if (status != SKALD_OK) return status;
@@ -192,12 +192,12 @@ static enum skald_status command(skald_engine *engine, const char *saga, const c
     return sk_ask_send(&ask, engine, out_reply, error);
 }
 
-#define COMMAND(function, name)                                                              \
-    enum skald_status function(skald_engine *engine, const char *saga,                       \
+#define COMMAND(function, name)                                                               \
+    enum skald_status function(skald_engine *engine, const char *saga,                        \
                                const skald_command_options *options, skald_reply **out_reply, \
-                               skald_error *error)                                           \
-    {                                                                                        \
-        return command(engine, saga, name, options, out_reply, error);                       \
+                               skald_error *error)                                            \
+    {                                                                                         \
+        return command(engine, saga, name, options, out_reply, error);                        \
     }
 
 COMMAND(skald_cancel, "cancel")

@@ -1,0 +1,503 @@
+/*
+ * test_library.c: the public C API as an embedding program uses it: nothing but <skald/skald.h>.
+ * Waits for sagas and semaphores, never for time.
+ */
+#include <skald/skald.h>
+
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+enum { WAIT_MS = 60000 };
+
+/* ---- a world: an engine and what its functions saw ------------------------------------------- */
+
+struct world {
+    skald_engine *engine;
+    atomic_int reserved, released, charged;
+    sem_t pending;
+    char token[256];
+    char seen[512]; /* what a function read, as text */
+    bool is_declined;
+};
+
+static const char order[] = "saga: {id: order, name: Order, version: '1', order: sequential}\n"
+                            "steps:\n"
+                            "  - id: reserve\n"
+                            "    name: Reserve\n"
+                            "    type: function\n"
+                            "    action: {function: {name: reserve, parameters: {of: \"{{ "
+                            ".input.user.email }}\"}}}\n"
+                            "    compensation: {type: automatic}\n"
+                            "  - id: charge\n"
+                            "    name: Charge\n"
+                            "    type: function\n"
+                            "    action: {function: {name: charge}}\n"
+                            "    compensation: {type: skip}\n";
+
+static const char approve[] = "saga: {id: approve, name: Approve, version: '1'}\n"
+                              "steps:\n"
+                              "  - id: ask\n"
+                              "    name: Ask\n"
+                              "    type: function\n"
+                              "    action: {function: {name: ask}}\n"
+                              "    compensation: {type: skip}\n";
+
+static const char waits[] = "saga: {id: waits, name: Waits, version: '1'}\n"
+                            "steps:\n"
+                            "  - id: go\n"
+                            "    name: Go\n"
+                            "    type: wait\n"
+                            "    wait: {signal: {name: go}}\n";
+
+static void reserve(skald_call *call, void *user)
+{
+    struct world *world = user;
+    double amount = 0;
+    int64_t pieces = 0, nothing = 7;
+    assert_true(skald_input_number(call, "amount", &amount));
+    assert_true(skald_input_integer(call, "lines[1].pieces", &pieces));
+    assert_false(skald_input_integer(call, "lines[2].pieces", &nothing));
+    (void)snprintf(world->seen, sizeof world->seen, "%s|%s|%s|%s|%.1f|%lld|%lld|%u|%d|%s",
+                   skald_call_saga(call), skald_call_step(call), skald_call_key(call),
+                   skald_input_text(call, "user.email"), amount, (long long)pieces,
+                   (long long)nothing, skald_call_attempt(call), skald_call_item(call),
+                   skald_parameter_text(call, "of"));
+    if (atomic_fetch_add(&world->reserved, 1) == 0) {
+        skald_retry(call, "deadlock", "once more", 1);
+        return;
+    }
+    skald_succeed(call, "{\"id\": \"r-1\", \"places\": [1, 2]}");
+}
+
+static void release(skald_call *call, void *user)
+{
+    struct world *world = user;
+    assert_int_equal(skald_call_operation(call), SKALD_OPERATION_COMPENSATION);
+    assert_string_equal(skald_output_text(call, "reserve", "id"), "r-1");
+    atomic_fetch_add(&world->released, 1);
+    skald_succeed(call, NULL);
+}
+
+static void charge(skald_call *call, void *user)
+{
+    struct world *world = user;
+    int64_t place = 0;
+    assert_string_equal(skald_output_text(call, "reserve", "id"), "r-1");
+    assert_string_equal(skald_output_json(call, "reserve", "id"), "\"r-1\"");
+    assert_true(skald_output_integer(call, "reserve", "places[1]", &place));
+    assert_int_equal(place, 2);
+    assert_null(skald_output_text(call, "charge", ""));
+    assert_null(skald_input_json(call, "user.name"));
+    atomic_fetch_add(&world->charged, 1);
+    if (world->is_declined) {
+        skald_fail(call, "declined", "the card was declined");
+    } else {
+        skald_succeed(call, "{\"paid\": true}");
+    }
+}
+
+static void ask(skald_call *call, void *user)
+{
+    struct world *world = user;
+    (void)snprintf(world->token, sizeof world->token, "%s", skald_call_token(call));
+    skald_pending(call);
+    sem_post(&world->pending);
+}
+
+static void open_world(struct world *world)
+{
+    memset(world, 0, sizeof *world);
+    sem_init(&world->pending, 0, 0);
+    skald_error error = { .message = "" };
+    skald_options options = SKALD_OPTIONS(skald_options, .store = "memory:");
+    assert_int_equal(skald_open(&options, &world->engine, &error), SKALD_OK);
+    assert_int_equal(skald_register(world->engine, "reserve", reserve, release, world, &error),
+                     SKALD_OK);
+    assert_int_equal(skald_register_with(world->engine, "charge",
+                                         &SKALD_OPTIONS(skald_function_options, .action = charge,
+                                                        .user = world, .is_non_blocking = true),
+                                         &error),
+                     SKALD_OK);
+    assert_int_equal(skald_register(world->engine, "ask", ask, NULL, world, &error), SKALD_OK);
+}
+
+static void close_world(struct world *world)
+{
+    assert_int_equal(skald_close(world->engine), SKALD_OK);
+    sem_destroy(&world->pending);
+}
+
+static void define(struct world *world, const char *text)
+{
+    skald_error error = { .message = "" };
+    enum skald_status status = skald_define_text(world->engine, text, NULL, NULL, &error);
+    if (status != SKALD_OK) fail_msg("%s", error.message);
+}
+
+static void start(struct world *world, const char *definition, const char *id)
+{
+    static const char input[] = "{\"user\": {\"email\": \"a@b\"}, \"amount\": 2.5,"
+                                " \"lines\": [{\"pieces\": 1}, {\"pieces\": 3}]}";
+    skald_error error = { .message = "" };
+    enum skald_status status =
+        skald_start(world->engine, definition, input, &SKALD_OPTIONS(skald_start_options, .id = id),
+                    NULL, &error);
+    if (status != SKALD_OK) fail_msg("%s", error.message);
+}
+
+static skald_reply *wait_for(struct world *world, const char *id, enum skald_state state)
+{
+    skald_reply *saga = NULL;
+    skald_error error = { .message = "" };
+    assert_int_equal(skald_wait(world->engine, id, WAIT_MS, &saga, &error), SKALD_OK);
+    assert_string_equal(skald_state_name(skald_reply_state(saga)), skald_state_name(state));
+    return saga;
+}
+
+/* ---- sagas ----------------------------------------------------------------------------------- */
+
+static void test_completes(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world);
+    define(&world, order);
+    start(&world, "order", "order-1");
+    skald_reply *saga = wait_for(&world, "order-1", SKALD_STATE_COMPLETED);
+    assert_string_equal(skald_reply_id(saga), "order-1");
+    assert_int_equal(skald_reply_count(saga, "steps"), 2);
+    assert_string_equal(skald_reply_text(saga, "steps[0].output.id"), "r-1");
+    assert_true(skald_reply_flag(saga, "output.charge.paid"));
+    int64_t retries = 0;
+    assert_true(skald_reply_integer(saga, "retries", &retries));
+    assert_int_equal(retries, 1);
+    skald_reply_free(saga);
+    assert_string_equal(world.seen, "order-1|reserve|order-1/reserve/action|a@b|2.5|3|7|2|-1|a@b");
+    close_world(&world);
+}
+
+static void test_is_undone(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world);
+    world.is_declined = true;
+    define(&world, order);
+    start(&world, "order", "order-2");
+    skald_reply *saga = wait_for(&world, "order-2", SKALD_STATE_COMPENSATED);
+    assert_string_equal(skald_reply_text(saga, "error.code"), "declined");
+    assert_true(skald_state_is_end(skald_reply_state(saga)));
+    skald_reply_free(saga);
+    assert_int_equal(atomic_load(&world.released), 1);
+    close_world(&world);
+}
+
+static void test_start_twice(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_reply *saga = NULL;
+    skald_error error = { .message = "" };
+    open_world(&world);
+    define(&world, waits);
+    skald_start_options options = SKALD_OPTIONS(skald_start_options, .id = "w-1");
+    assert_int_equal(skald_start(world.engine, "waits", "1", &options, &saga, &error), SKALD_OK);
+    assert_int_equal(skald_reply_status(saga), 201);
+    assert_false(skald_reply_is_replayed(saga));
+    skald_reply_free(saga);
+    assert_int_equal(skald_start(world.engine, "waits", "1", &options, &saga, &error), SKALD_OK);
+    assert_true(skald_reply_is_replayed(saga));
+    skald_reply_free(saga);
+    assert_int_equal(skald_start(world.engine, "waits", "2", &options, &saga, &error),
+                     SKALD_E_CONFLICT);
+    assert_int_equal(error.status, SKALD_E_CONFLICT);
+    assert_non_null(skald_reply_text(saga, "remedy"));
+    skald_reply_free(saga);
+    close_world(&world);
+}
+
+static void test_pending_is_completed(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    open_world(&world);
+    define(&world, approve);
+    start(&world, "approve", "a-1");
+    sem_wait(&world.pending);
+    assert_int_equal(skald_complete(world.engine, "a-1", "ask", "nonsense", "1", NULL, &error),
+                     SKALD_E_ARGUMENT);
+    assert_int_equal(skald_complete(world.engine, "a-1", "ask", world.token, "{\"by\": \"m\"}",
+                                    NULL, &error),
+                     SKALD_OK);
+    skald_reply *saga = wait_for(&world, "a-1", SKALD_STATE_COMPLETED);
+    assert_string_equal(skald_reply_text(saga, "output.ask.by"), "m");
+    skald_reply_free(saga);
+
+    start(&world, "approve", "a-2");
+    sem_wait(&world.pending);
+    assert_int_equal(skald_complete_failed(world.engine, "a-2", "ask", world.token, "refused",
+                                           "not by me", NULL, &error),
+                     SKALD_OK);
+    saga = wait_for(&world, "a-2", SKALD_STATE_COMPENSATED);
+    assert_string_equal(skald_reply_text(saga, "error.code"), "refused");
+    skald_reply_free(saga);
+    close_world(&world);
+}
+
+static void test_commands(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    skald_reply *reply = NULL;
+    open_world(&world);
+    define(&world, waits);
+    start(&world, "waits", "w-1");
+    skald_command_options why = SKALD_OPTIONS(skald_command_options, .by = "ann", .reason = "why");
+    assert_int_equal(skald_suspend(world.engine, "w-1", &why, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_state(reply), SKALD_STATE_SUSPENDED);
+    skald_reply_free(reply);
+    assert_int_equal(skald_resume(world.engine, "w-1", &why, NULL, &error), SKALD_OK);
+    assert_int_equal(skald_signal(world.engine, "w-1", "go", NULL, "{\"n\": 1}", NULL, &error),
+                     SKALD_OK);
+    skald_reply_free(wait_for(&world, "w-1", SKALD_STATE_COMPLETED));
+    assert_int_equal(skald_cancel(world.engine, "w-1", &why, &reply, &error), SKALD_E_STATE);
+    skald_reply_free(reply);
+    assert_int_equal(skald_cancel(world.engine, "w-1", NULL, NULL, &error), SKALD_E_ARGUMENT);
+
+    start(&world, "waits", "w-2");
+    assert_int_equal(skald_cancel(world.engine, "w-2", &why, NULL, &error), SKALD_OK);
+    skald_reply_free(wait_for(&world, "w-2", SKALD_STATE_CANCELLED));
+    start(&world, "waits", "w-3");
+    why.step = "go";
+    why.output_json = "{\"skipped\": true}";
+    assert_int_equal(skald_skip_step(world.engine, "w-3", &why, NULL, &error), SKALD_OK);
+    skald_reply_free(wait_for(&world, "w-3", SKALD_STATE_COMPLETED));
+    start(&world, "waits", "w-4");
+    why.step = why.output_json = NULL;
+    assert_int_equal(skald_force_complete(world.engine, "w-4", &why, NULL, &error), SKALD_OK);
+    skald_reply_free(wait_for(&world, "w-4", SKALD_STATE_COMPLETED));
+    start(&world, "waits", "w-5");
+    assert_int_equal(skald_force_cancel(world.engine, "w-5", &why, NULL, &error), SKALD_OK);
+    skald_reply_free(wait_for(&world, "w-5", SKALD_STATE_CANCELLED));
+    assert_int_equal(skald_retry_saga(world.engine, "w-5", &why, NULL, &error), SKALD_E_STATE);
+    close_world(&world);
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    skald_reply *reply = NULL;
+    open_world(&world);
+    define(&world, waits);
+    for (int i = 0; i < 3; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "w:%d", i);
+        start(&world, "waits", id);
+    }
+    skald_list_options options =
+        SKALD_OPTIONS(skald_list_options, .state = "running", .definition = "waits", .limit = 2);
+    assert_int_equal(skald_list(world.engine, &options, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(reply, "items"), 2);
+    assert_string_equal(skald_reply_text(reply, "items[0].state"), "running");
+    options.cursor = skald_reply_text(reply, "next");
+    assert_non_null(options.cursor);
+    skald_reply *rest = NULL;
+    assert_int_equal(skald_list(world.engine, &options, &rest, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(rest, "items"), 1);
+    skald_reply_free(rest);
+    skald_reply_free(reply);
+
+    assert_int_equal(skald_events(world.engine, "w:1", 1, 1, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(reply, "items"), 1);
+    assert_string_equal(skald_reply_text(reply, "items[0].type"), "saga.started");
+    skald_reply_free(reply);
+    assert_int_equal(skald_steps(world.engine, "w:1", &reply, &error), SKALD_OK);
+    assert_string_equal(skald_reply_text(reply, "items[0].id"), "go");
+    skald_reply_free(reply);
+    assert_int_equal(skald_get(world.engine, "nobody", &reply, &error), SKALD_E_NOT_FOUND);
+    skald_reply_free(reply);
+    assert_int_equal(skald_list_definitions(world.engine, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(reply, "items"), 1);
+    skald_reply_free(reply);
+    assert_int_equal(skald_get_definition(world.engine, "waits", "1", &reply, &error), SKALD_OK);
+    assert_non_null(skald_reply_text(reply, "source"));
+    skald_reply_free(reply);
+    assert_int_equal(skald_stats(world.engine, &reply, &error), SKALD_OK);
+    int64_t running = 0;
+    assert_true(skald_reply_integer(reply, "by_state.running", &running));
+    assert_int_equal(running, 3);
+    skald_reply_free(reply);
+    close_world(&world);
+}
+
+/* ---- mistakes -------------------------------------------------------------------------------- */
+
+static void test_mistakes(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    skald_reply *reply = NULL;
+    skald_engine *none = NULL;
+    open_world(&world);
+    assert_int_equal(skald_define_text(world.engine, "saga: {id: x}\nsteps: []\n", "x.yaml", &reply,
+                                       &error),
+                     SKALD_E_INVALID);
+    assert_non_null(strstr(error.message, "x.yaml:"));
+    assert_true(skald_reply_count(reply, "diagnostics") > 0);
+    skald_reply_free(reply);
+    assert_int_equal(skald_define_file(world.engine, "/nonexistent/a.yaml", NULL, &error),
+                     SKALD_E_NOT_FOUND);
+    assert_int_equal(skald_start(world.engine, "nothing", NULL, NULL, NULL, &error),
+                     SKALD_E_NOT_FOUND);
+    assert_int_equal(skald_start(world.engine, "nothing", "{", NULL, NULL, &error), SKALD_E_SYNTAX);
+    assert_non_null(strstr(error.message, "input: "));
+    assert_int_equal(skald_register(world.engine, "ask", ask, NULL, NULL, &error),
+                     SKALD_E_CONFLICT);
+    assert_int_equal(skald_register(world.engine, "x", NULL, NULL, NULL, &error), SKALD_E_ARGUMENT);
+    assert_int_equal(skald_wait(world.engine, "x", 0, NULL, &error), SKALD_E_ARGUMENT);
+    assert_int_equal(skald_request(world.engine, "POKE", "/", NULL, NULL, NULL, &error),
+                     SKALD_E_ARGUMENT);
+    assert_int_equal(skald_request(world.engine, "GET", "/nowhere", NULL, NULL, &reply, &error),
+                     SKALD_E_NOT_FOUND);
+    assert_int_equal(skald_reply_status(reply), 404);
+    skald_reply_free(reply);
+
+    skald_options options = { .store = "memory:" };
+    assert_int_equal(skald_open(&options, &none, &error), SKALD_E_ARGUMENT);
+    struct {
+        skald_options known;
+        int unknown;
+    } longer = { .known = { .size = sizeof longer }, .unknown = 1 };
+    assert_int_equal(skald_open(&longer.known, &none, &error), SKALD_E_ARGUMENT);
+    options = SKALD_OPTIONS(skald_options, .store = "postgres:x");
+    assert_int_equal(skald_open(&options, &none, &error), SKALD_E_UNSUPPORTED);
+    assert_null(none);
+    close_world(&world);
+}
+
+/* ---- the engine's thread --------------------------------------------------------------------- */
+
+struct asked {
+    struct world *world;
+    sem_t told;
+    enum skald_status inside, async;
+    int status;
+};
+
+static void on_reply(void *user, enum skald_status status, skald_reply *reply,
+                     const skald_error *error)
+{
+    struct asked *asked = user;
+    (void)error;
+    asked->async = status;
+    asked->status = skald_reply_status(reply);
+    asked->inside = skald_get(asked->world->engine, "w-1", NULL, NULL);
+    skald_reply_free(reply);
+    sem_post(&asked->told);
+}
+
+static void test_async(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    open_world(&world);
+    struct asked asked = { .world = &world };
+    sem_init(&asked.told, 0, 0);
+    assert_int_equal(skald_request_async(world.engine, "GET", "/healthz", NULL, NULL, on_reply,
+                                         &asked, &error),
+                     SKALD_E_STATE);
+    define(&world, waits);
+    start(&world, "waits", "w-1");
+    assert_int_equal(skald_request_async(world.engine, "GET", "/api/v1/sagas/w-1", NULL, NULL,
+                                         on_reply, &asked, &error),
+                     SKALD_OK);
+    sem_wait(&asked.told);
+    assert_int_equal(asked.async, SKALD_OK);
+    assert_int_equal(asked.status, 200);
+    assert_int_equal(asked.inside, SKALD_E_STATE);
+    sem_destroy(&asked.told);
+    close_world(&world);
+}
+
+static void on_end(void *user, enum skald_status status, skald_reply *reply,
+                   const skald_error *error)
+{
+    (void)error;
+    *(enum skald_status *)user = status;
+    skald_reply_free(reply);
+}
+
+static void test_close_ends_waits(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    enum skald_status status = SKALD_OK;
+    open_world(&world);
+    define(&world, waits);
+    start(&world, "waits", "w-1");
+    assert_int_equal(skald_request_async(world.engine, "GET", "/api/v1/sagas/w-1?wait=1h", NULL,
+                                         NULL, on_end, &status, &error),
+                     SKALD_OK);
+    close_world(&world);
+    assert_int_equal(status, SKALD_E_CLOSED);
+}
+
+/* ---- several engines, several lives ---------------------------------------------------------- */
+
+static void test_sagas_survive(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/skald-library-XXXXXX", store[64];
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(store, sizeof store, "sqlite:%s/a.db", folder);
+    skald_error error = { .message = "" };
+    struct world world = { 0 };
+    skald_options options = SKALD_OPTIONS(skald_options, .store = store);
+    assert_int_equal(skald_open(&options, &world.engine, &error), SKALD_OK);
+    define(&world, waits);
+    start(&world, "waits", "w-1");
+    skald_engine *second = NULL;
+    assert_int_equal(skald_open(&options, &second, &error), SKALD_E_BUSY);
+    assert_int_equal(skald_close(world.engine), SKALD_OK);
+
+    assert_int_equal(skald_open(&options, &world.engine, &error), SKALD_OK);
+    struct world other;
+    open_world(&other); /* side by side */
+    assert_int_equal(skald_run(world.engine, &error), SKALD_OK);
+    assert_int_equal(skald_get(other.engine, "w-1", NULL, &error), SKALD_E_NOT_FOUND);
+    assert_int_equal(skald_signal(world.engine, "w-1", "go", "1", NULL, NULL, &error), SKALD_OK);
+    skald_reply_free(wait_for(&world, "w-1", SKALD_STATE_COMPLETED));
+    close_world(&other);
+    assert_int_equal(skald_close(world.engine), SKALD_OK);
+    assert_int_equal(skald_close(NULL), SKALD_OK);
+    char command[96];
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): our own folder */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_completes),        cmocka_unit_test(test_is_undone),
+        cmocka_unit_test(test_start_twice),      cmocka_unit_test(test_pending_is_completed),
+        cmocka_unit_test(test_commands),         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_mistakes),         cmocka_unit_test(test_async),
+        cmocka_unit_test(test_close_ends_waits), cmocka_unit_test(test_sagas_survive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
