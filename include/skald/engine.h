@@ -65,8 +65,9 @@ SKALD_API enum skald_status skald_open(const skald_options *options, skald_engin
 
 /*
  * Takes up the sagas of the store: what was in flight when the last process ended is done again
- * under the same key (docs/guarantee.md), and from now on sagas are served. Waits until then. Called
- * by itself at the first operation; a program that only serves sagas of earlier runs calls it.
+ * under the same key (docs/guarantee.md), and from now on sagas are served. Waits until then. It is
+ * called by itself at the first operation; a program that only serves sagas of earlier runs calls
+ * it.
  * Again is fine. Fails as the store fails; then the engine is of no use: close it.
  */
 SKALD_API enum skald_status skald_run(skald_engine *engine, skald_error *error);
@@ -88,8 +89,8 @@ SKALD_API enum skald_status skald_close(skald_engine *engine);
  * definition.h are this with the path put together. `method` is "GET", "POST", "PUT", "PATCH" or
  * "DELETE"; `path` may carry a query; `body` is JSON or NULL. Options may be NULL.
  *
- * *out_reply (may be NULL: not wanted) is the caller's, also after a failure: then it is the problem
- * document, with `detail`, `remedy` and, of a definition, `diagnostics`; or NULL where there is none.
+ * *out_reply (may be NULL: not wanted) is the caller's, also after a failure: then it is the
+ * problem document, with `detail`, `remedy` and, of a definition, `diagnostics`; or NULL.
  *
  * The status is that of the operation: SKALD_E_ARGUMENT, SKALD_E_SYNTAX, SKALD_E_INVALID,
  * SKALD_E_NOT_FOUND, SKALD_E_CONFLICT, SKALD_E_STATE, SKALD_E_TOO_LARGE, SKALD_E_UNSUPPORTED: the
@@ -112,8 +113,8 @@ SKALD_API enum skald_status skald_request(skald_engine *engine, const char *meth
 /*
  * The same without waiting, also from the engine's own thread. `done` is called once, on the
  * engine's thread, and must return soon; the reply (maybe NULL) is its to free, the error is
- * borrowed. A status other than SKALD_OK from the call itself: `done` will not come. The engine must
- * be running (skald_run): it is not taken up by this call, SKALD_E_STATE.
+ * borrowed. A status other than SKALD_OK from the call itself: `done` will not come. The engine
+ * must be running (skald_run): it is not taken up by this call, SKALD_E_STATE.
  */
 typedef void skald_request_done(void *user, enum skald_status status, skald_reply *reply,
                                 const skald_error *error);

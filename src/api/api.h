@@ -31,7 +31,8 @@ struct sk_api_options {
     bool is_local;              /* no server at all: only local.h asks */
 };
 
-/* Listens at once, unless it is local; until the engine is ready everything but health and version is 503. */
+/* Listens at once, unless it is local; until the engine is ready everything but health and version
+ * is 503. */
 enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api **out_api,
                              skald_error *error) SK_MUST_CHECK;
 uint16_t sk_api_port(const struct sk_api *api);

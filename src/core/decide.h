@@ -148,9 +148,9 @@ struct sk_request {
 struct sk_request sk_saga_request(const struct sk_saga *saga, const struct sk_effect *effect,
                                   struct sk_buf *key);
 
-/* The outputs that an effect may read, as an object by step id: those of the step's ancestors, which
- * are settled before its first attempt, so that every attempt sees the same; a compensation and a
- * verify also their own step's. */
+/* The outputs that an effect may read, as an object by step id: those of the step's ancestors,
+ * which are settled before its first attempt, so that every attempt sees the same; a compensation
+ * and a verify also their own step's. */
 void sk_saga_upstream(const struct sk_saga *saga, const struct sk_effect *effect,
                       struct sk_buf *out);
 
