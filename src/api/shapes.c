@@ -240,6 +240,7 @@ static void put_state(struct sk_json_writer *w, const struct sk_saga *saga)
         sk_shape_text(w, "requested", sk_str_of(sk_reason_name(saga->wish)));
     }
     put_residue(w, saga);
+    if (saga->left.size > 0) put_raw(w, "left", saga->left); /* by a force-complete */
     put_number(w, "open", sk_saga_open(saga));
 }
 

@@ -24,7 +24,8 @@ static void action_times_out(struct sk_turn *turn, uint32_t step, int32_t item, 
 
 /* Tried until it is settled, whatever its step_timeout says: what must succeed, and a pivot of
  * which nobody knows. */
-static bool is_never_given_up(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit)
+bool sk_unit_is_never_given_up(const struct sk_saga *saga, uint32_t step,
+                               const struct sk_unit *unit)
 {
     bool is_open_pivot =
         sk_step_of(saga, step)->is_pivot && saga->state == SK_SAGA_RUNNING && !saga->is_past_pivot;
@@ -38,7 +39,7 @@ static void tick_paused(struct sk_turn *turn, uint32_t step, int32_t item,
     int64_t step_limit = sk_step_of(turn->saga, step)->step_timeout_ms;
     bool is_over = step_limit > 0 && unit->first_start_at_ms + step_limit <= turn->now_ms;
     bool retries = action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
-    if (retries && is_over && !is_never_given_up(turn->saga, step, unit)) {
+    if (retries && is_over && !sk_unit_is_never_given_up(turn->saga, step, unit)) {
         action_times_out(turn, step, item, "step_timeout",
                          "all attempts and pauses took longer than step_timeout");
     } else if (action->what == SK_FOR_POLL && is_due(action->wait_until_ms, turn->now_ms)) {
@@ -127,7 +128,7 @@ static int64_t least(int64_t a, int64_t b)
     return b != 0 && b < a ? b : a;
 }
 
-static int64_t unit_wake_at(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit)
+int64_t sk_unit_wake_at(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit)
 {
     int64_t at = INT64_MAX;
     const struct sk_call *action = &unit->action;
@@ -137,7 +138,7 @@ static int64_t unit_wake_at(const struct sk_saga *saga, uint32_t step, const str
         if (action->what == SK_FOR_POLL) at = least(at, action->wait_until_ms);
         int64_t limit = sk_step_of(saga, step)->step_timeout_ms;
         bool retries = action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
-        if (retries && limit > 0 && !is_never_given_up(saga, step, unit))
+        if (retries && limit > 0 && !sk_unit_is_never_given_up(saga, step, unit))
             at = least(at, unit->first_start_at_ms + limit);
     }
     if (sk_verify_is_wanted(saga, step, unit)) {
@@ -156,7 +157,7 @@ int64_t sk_saga_wake_at(const struct sk_saga *saga)
     if (saga->is_suspended || saga->seq == 0) return at;
     for (uint32_t s = 0; s < saga->plan->steps_count; s++)
         for (uint32_t i = 0; i < saga->steps[s].units_count; i++)
-            at = least(at, unit_wake_at(saga, s, &saga->steps[s].units[i]));
+            at = least(at, sk_unit_wake_at(saga, s, &saga->steps[s].units[i]));
     switch (saga->state) {
     case SK_SAGA_PENDING:
         return least(at,
@@ -366,7 +367,7 @@ static void advance_running(struct sk_turn *turn)
     if (!turn->rules->starts_nothing) start_ready_steps(turn);
     if (!turn->failed && !saga->is_suspended && all_settled(saga) &&
         failed_step(saga) == SK_STEP_NONE)
-        sk_saga_finish(turn, SK_EVENT_SAGA_COMPLETED, SK_REASON_NONE);
+        sk_saga_finish(turn, SK_EVENT_SAGA_COMPLETED, SK_REASON_NONE, SK_STR(""));
 }
 
 /* ---- ends ------------------------------------------------------------------------------------ */
@@ -384,13 +385,15 @@ static void map_of_outputs(const struct sk_saga *saga, struct sk_buf *out)
     sk_json_end_object(&w);
 }
 
-void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reason reason)
+void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reason reason,
+                    struct sk_str left)
 {
     struct sk_saga *saga = turn->saga;
     struct sk_event event = sk_turn_event(turn, type, SK_STEP_NONE, -1);
     struct sk_buf output;
     sk_buf_init(&output, 2 * SK_PAYLOAD_SIZE_MAX);
     event.kind = (uint32_t)reason;
+    event.extra = left;
     if (type == SK_EVENT_SAGA_COMPLETED && saga->plan->output != NULL) {
         (void)sk_turn_is_too_large(turn);
         event.body = sk_render_document(turn, saga->plan->output, SK_STEP_NONE, -1);
@@ -447,7 +450,8 @@ static void advance_compensating(struct sk_turn *turn)
             has_failed = has_failed || run->units[i].undo_state == SK_UNDO_FAILED;
         }
     }
-    sk_saga_finish(turn, has_failed ? SK_EVENT_SAGA_FAILED : end_of(saga), SK_REASON_NONE);
+    sk_saga_finish(turn, has_failed ? SK_EVENT_SAGA_FAILED : end_of(saga), SK_REASON_NONE,
+                   SK_STR(""));
 }
 
 static void advance_pending(struct sk_turn *turn)
@@ -455,9 +459,9 @@ static void advance_pending(struct sk_turn *turn)
     struct sk_saga *saga = turn->saga;
     if (sk_locks_are_asked(saga)) {
         if (is_due(saga->lock_deadline_ms, turn->now_ms))
-            sk_saga_finish(turn, SK_EVENT_SAGA_TIMED_OUT, SK_REASON_LOCK_TIMEOUT);
+            sk_saga_finish(turn, SK_EVENT_SAGA_TIMED_OUT, SK_REASON_LOCK_TIMEOUT, SK_STR(""));
     } else if (is_due(saga->acquire_deadline_ms, turn->now_ms)) {
-        sk_saga_finish(turn, SK_EVENT_SAGA_TIMED_OUT, SK_REASON_ACQUIRE_TIMEOUT);
+        sk_saga_finish(turn, SK_EVENT_SAGA_TIMED_OUT, SK_REASON_ACQUIRE_TIMEOUT, SK_STR(""));
     }
 }
 

@@ -161,10 +161,20 @@ void sk_undo_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
 void sk_undo_again(struct sk_turn *turn, uint32_t step, int32_t item, bool is_redrive);
 void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item);
 int64_t sk_undo_wake_at(const struct sk_saga *saga);
+/* Calls fn for every unit whose turn to be undone it is (U2), whether its undo has begun or not. */
+typedef void sk_undo_unit_fn(void *context, uint32_t step, int32_t item);
+void sk_undo_each_in_turn(const struct sk_saga *saga, sk_undo_unit_fn *fn, void *context);
 /* advance.c */
 void sk_tick(struct sk_turn *turn);
+/* Tried until it is settled: it must succeed, or it is a pivot of which nobody knows. */
+bool sk_unit_is_never_given_up(const struct sk_saga *saga, uint32_t step,
+                               const struct sk_unit *unit);
+/* When a timer of this unit is due: INT64_MAX = at no time. */
+int64_t sk_unit_wake_at(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit);
 void sk_advance(struct sk_turn *turn);
-void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reason reason);
+/* `left`: what a force-complete leaves, else empty. */
+void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reason reason,
+                    struct sk_str left);
 /* message.c: locks */
 void sk_locks_ask_next(struct sk_turn *turn);
 void sk_locks_give_back(struct sk_turn *turn);
@@ -176,6 +186,12 @@ enum skald_status sk_message_receive(struct sk_turn *turn, const struct sk_messa
 void sk_child_start(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str input);
 void sk_child_tell(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_message_kind kind);
 void sk_parent_tell(struct sk_turn *turn);
+/* Appends the id of the child saga of this step (and item) in this round. */
+void sk_child_id(const struct sk_saga *saga, uint32_t step, int32_t item, uint32_t round,
+                 struct sk_buf *out);
+/* The body of a CHILD_ENDED that no child has sent: for rehearse.c. */
+void sk_child_end_encode(enum sk_saga_state state, uint32_t step, int32_t item, uint32_t round,
+                         struct sk_buf *out);
 /* late.c */
 void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t attempt,
                     uint32_t round, const struct sk_outcome *outcome);

@@ -28,7 +28,7 @@ static const struct event_row rows[] = {
     { SK_EVENT_SAGA_STARTED, "saga.started", { DEADLINE } },
     { SK_EVENT_SAGA_COMPLETED,
       "saga.completed",
-      { [SK_FIELD_KIND] = "cause", [SK_FIELD_BODY] = "output", [SK_FIELD_NUMBER] = "residue" } },
+      { [SK_FIELD_KIND] = "cause", [SK_FIELD_BODY] = "output", [SK_FIELD_EXTRA] = "left" } },
     { SK_EVENT_SAGA_COMPENSATING,
       "saga.compensating",
       { [SK_FIELD_KIND] = "cause", [SK_FIELD_FLAGS] = "forced", FAILURE } },
@@ -249,7 +249,8 @@ static void put_span(struct sk_json_writer *w, const struct sk_event *event, enu
     struct sk_str value = *span_of(event, field);
     if (name == NULL || value.size == 0) return;
     sk_json_key(w, name);
-    if (field == SK_FIELD_BODY) {
+    bool is_json = field == SK_FIELD_BODY || event->type == SK_EVENT_SAGA_COMPLETED;
+    if (is_json && sk_json_check(value, NULL) == SKALD_OK) {
         sk_json_put_raw(w, value);
     } else if (sk_utf8_valid(value)) {
         sk_json_put_str(w, value);

@@ -73,8 +73,7 @@ static void fold_end(struct fold *f, enum sk_saga_state state)
     if (state == SK_SAGA_COMPLETED) saga->output = sk_fold_keep(f, f->event->body);
     if (state == SK_SAGA_COMPLETED && f->event->kind == SK_REASON_FORCED) saga->is_forced = true;
     if (f->event->kind != SK_REASON_NONE) saga->reason = (enum sk_reason)f->event->kind;
-    if (!saga->is_forced || state != SK_SAGA_COMPLETED) return;
-    saga->residue_count += (uint32_t)f->event->number;
+    if (state == SK_SAGA_COMPLETED) saga->left = sk_fold_keep(f, f->event->extra);
 }
 
 static void fold_alerted(struct fold *f)

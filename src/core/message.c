@@ -7,8 +7,8 @@
 
 /* ---- children -------------------------------------------------------------------------------- */
 
-static void append_child_id(const struct sk_saga *saga, uint32_t step, int32_t item, uint32_t round,
-                            struct sk_buf *out)
+void sk_child_id(const struct sk_saga *saga, uint32_t step, int32_t item, uint32_t round,
+                 struct sk_buf *out)
 {
     sk_buf_append_str(out, saga->start.id);
     sk_buf_append_char(out, '.');
@@ -49,7 +49,7 @@ void sk_child_start(struct sk_turn *turn, uint32_t step, int32_t item, struct sk
     sk_buf_init(&id, 0);
     sk_buf_init(&body, 0);
     sk_buf_init(&record, 0);
-    append_child_id(saga, step, item, round, &id);
+    sk_child_id(saga, step, item, round, &id);
     struct sk_start start = { .id = sk_buf_view(&id),
                               .space = saga->start.space,
                               .context = saga->start.context,
@@ -80,7 +80,7 @@ void sk_child_tell(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_me
     uint32_t round = sk_saga_unit(turn->saga, step, item)->action.round;
     sk_buf_init(&id, 0);
     sk_buf_init(&body, 0);
-    append_child_id(turn->saga, step, item, round, &id);
+    sk_child_id(turn->saga, step, item, round, &id);
     sk_put_u64(&body, step);
     sk_put_i64(&body, item);
     sk_put_u64(&body, round);
@@ -92,6 +92,19 @@ void sk_child_tell(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_me
         sk_turn_message(turn, kind, sk_buf_view(&id), sk_buf_view(&body), n);
     sk_buf_release(&body);
     sk_buf_release(&id);
+}
+
+/* The end of a child that is only imagined (rehearse.c): as sk_parent_tell, without output and
+ * error. */
+void sk_child_end_encode(enum sk_saga_state state, uint32_t step, int32_t item, uint32_t round,
+                         struct sk_buf *out)
+{
+    static const struct sk_str none = { NULL, 0 };
+    sk_put_u64(out, (uint64_t)state);
+    sk_put_u64(out, step);
+    sk_put_i64(out, item);
+    sk_put_u64(out, round);
+    for (int i = 0; i < 3; i++) sk_put_str(out, none);
 }
 
 void sk_parent_tell(struct sk_turn *turn)
@@ -239,7 +252,7 @@ static void receive_cancel(struct sk_turn *turn)
     sk_turn_emit(turn, &event);
     if (turn->failed || event.kind != 0u) return;
     if (saga->state == SK_SAGA_PENDING)
-        sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
+        sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL, SK_STR(""));
     else
         sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), SK_STR("by its parent"), false);
 }

@@ -55,7 +55,7 @@ static enum skald_status cancel(struct sk_turn *turn, const struct sk_command *c
     lift_suspension(turn, "cancel");
     if (turn->failed || frozen) return SKALD_OK;
     if (saga->state == SK_SAGA_PENDING)
-        sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
+        sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL, SK_STR(""));
     else if (saga->state == SK_SAGA_RUNNING)
         sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), command->why, false);
     return SKALD_OK;
@@ -148,7 +148,7 @@ static enum skald_status force_cancel(struct sk_turn *turn, const struct sk_comm
     lift_suspension(turn, "force-cancel");
     if (turn->failed) return SKALD_OK;
     if (saga->state == SK_SAGA_PENDING)
-        sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL);
+        sk_saga_finish(turn, SK_EVENT_SAGA_CANCELLED, SK_REASON_CANCEL, SK_STR(""));
     else if (saga->state == SK_SAGA_RUNNING)
         sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), command->why, true);
     else
@@ -177,15 +177,54 @@ static void force_unit(struct sk_turn *turn, uint32_t step, int32_t item)
     }
 }
 
-static enum skald_status force_complete(struct sk_turn *turn, const struct sk_command *command)
+static bool is_left_done(const struct sk_unit *unit)
+{
+    return unit->state == SK_STEP_COMPLETED || unit->state == SK_STEP_COMPENSATION_FAILED;
+}
+
+static bool is_left_maybe(const struct sk_unit *unit)
+{
+    return unit->maybe;
+}
+
+/* On the wire, accepted, or with a child: its effect may still come. */
+static bool is_left_in_flight(const struct sk_unit *unit)
+{
+    bool is_called = unit->action.state == SK_CALL_FLYING || unit->action.what == SK_FOR_ANSWER ||
+                     unit->action.what == SK_FOR_CHILD || unit->action.what == SK_FOR_REDRIVE;
+    bool is_undone = unit->undo.state == SK_CALL_FLYING || unit->undo.state == SK_CALL_PENDING;
+    return (sk_unit_is_busy(unit) && is_called) || is_undone;
+}
+
+static void list_left(struct sk_json_writer *w, const struct sk_saga *saga, const char *name,
+                      bool (*is_meant)(const struct sk_unit *unit))
+{
+    sk_json_key(w, name);
+    sk_json_begin_array(w);
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
+        const struct sk_step_run *run = &saga->steps[s];
+        uint32_t i = 0;
+        while (i < run->units_count && !is_meant(&run->units[i])) i++;
+        if (i < run->units_count) sk_json_put_str(w, sk_step_of(saga, s)->id);
+    }
+    sk_json_end_array(w);
+}
+
+/* What the world holds of this saga when a person declares it complete: step ids, of a foreach for
+ * any of its items. */
+static void write_left(const struct sk_saga *saga, struct sk_buf *out)
+{
+    struct sk_json_writer w = sk_json_writer_of(out);
+    sk_json_begin_object(&w);
+    list_left(&w, saga, "done", is_left_done);
+    list_left(&w, saga, "maybe", is_left_maybe);
+    list_left(&w, saga, "in_flight", is_left_in_flight);
+    sk_json_end_object(&w);
+}
+
+static void force_end(struct sk_turn *turn, struct sk_str left)
 {
     struct sk_saga *saga = turn->saga;
-    if (saga->state == SK_SAGA_PENDING)
-        return refuse(turn, "the saga has not started: cancel it instead");
-    if (sk_saga_state_is_end(saga->state) && saga->state != SK_SAGA_FAILED)
-        return refuse(turn, "the saga has ended");
-    note(turn, command, SK_EVENT_OPERATOR_FORCE_COMPLETE, SK_STEP_NONE, -1, 0);
-    lift_suspension(turn, "force-complete");
     for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
         for (uint32_t i = 0; !turn->failed && i < saga->steps[s].units_count; i++)
             force_unit(turn, s, sk_item_of(sk_step_of(saga, s), i));
@@ -194,7 +233,24 @@ static enum skald_status force_complete(struct sk_turn *turn, const struct sk_co
         if (is_open_foreach) /* its further items are not to start */
             skip_by_operator(turn, s, -1, (struct sk_str){ NULL, 0 });
     }
-    if (!turn->failed) sk_saga_finish(turn, SK_EVENT_SAGA_COMPLETED, SK_REASON_FORCED);
+    if (!turn->failed) sk_saga_finish(turn, SK_EVENT_SAGA_COMPLETED, SK_REASON_FORCED, left);
+}
+
+static enum skald_status force_complete(struct sk_turn *turn, const struct sk_command *command)
+{
+    struct sk_saga *saga = turn->saga;
+    if (saga->state == SK_SAGA_PENDING)
+        return refuse(turn, "the saga has not started: cancel it instead");
+    if (sk_saga_state_is_end(saga->state) && saga->state != SK_SAGA_FAILED)
+        return refuse(turn, "the saga has ended");
+    struct sk_buf left;
+    sk_buf_init(&left, 0);
+    write_left(saga, &left);
+    if (left.failed) turn->failed = true;
+    note(turn, command, SK_EVENT_OPERATOR_FORCE_COMPLETE, SK_STEP_NONE, -1, 0);
+    lift_suspension(turn, "force-complete");
+    force_end(turn, sk_buf_view(&left));
+    sk_buf_release(&left);
     return SKALD_OK;
 }
 

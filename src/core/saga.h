@@ -234,6 +234,7 @@ struct sk_saga {
     uint32_t error_step; /* the first failure, SK_STEP_NONE = none */
     struct sk_str error_code, error_message;
     struct sk_str output;
+    struct sk_str left; /* JSON: what a force-complete left done, maybe and in flight */
 };
 
 /* An empty saga (seq 0) of this plan, ready to be folded into; false: out of memory. */

@@ -8,7 +8,7 @@
  */
 #include "core/core_private.h"
 
-enum { SNAPSHOT_VERSION = 1 };
+enum { SNAPSHOT_VERSION = 2 };
 
 /* ---- calls and units ------------------------------------------------------------------------- */
 
@@ -279,6 +279,7 @@ void sk_saga_encode(const struct sk_saga *saga, struct sk_buf *out)
     sk_put_str(out, saga->error_code);
     sk_put_str(out, saga->error_message);
     sk_put_str(out, saga->output);
+    sk_put_str(out, saga->left);
     put_locks(out, saga);
     put_signals(out, saga);
     put_command_ids(out, saga);
@@ -315,6 +316,7 @@ static void get_saga(struct sk_reader *reader, struct sk_saga *saga)
     saga->error_code = sk_get_str(reader);
     saga->error_message = sk_get_str(reader);
     saga->output = sk_get_str(reader);
+    saga->left = sk_get_str(reader);
     get_locks(reader, saga);
     get_signals(reader, saga);
     get_command_ids(reader, saga);

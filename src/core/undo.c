@@ -233,8 +233,8 @@ static bool has_turn(const struct sk_saga *saga, uint32_t step, uint32_t sequent
 }
 
 /* Calls fn for the units of a step whose turn it is: descending items, `parallel` at a time. */
-typedef void unit_fn(void *context, uint32_t step, int32_t item);
-static void each_unit_in_turn(const struct sk_saga *saga, uint32_t step, unit_fn *fn, void *context)
+static void each_unit_in_turn(const struct sk_saga *saga, uint32_t step, sk_undo_unit_fn *fn,
+                              void *context)
 {
     const struct sk_step *s = sk_step_of(saga, step);
     const struct sk_step_run *run = &saga->steps[step];
@@ -296,12 +296,17 @@ static void law6_wake(void *context, uint32_t step, int32_t item)
     if (at_ms < wake->at_ms) wake->at_ms = at_ms;
 }
 
+void sk_undo_each_in_turn(const struct sk_saga *saga, sk_undo_unit_fn *fn, void *context)
+{
+    uint32_t last = last_started(saga);
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++)
+        if (has_turn(saga, s, last)) each_unit_in_turn(saga, s, fn, context);
+}
+
 int64_t sk_undo_wake_at(const struct sk_saga *saga)
 {
     struct wake wake = { saga, INT64_MAX };
-    uint32_t last = last_started(saga);
-    for (uint32_t s = 0; s < saga->plan->steps_count; s++)
-        if (has_turn(saga, s, last)) each_unit_in_turn(saga, s, law6_wake, &wake);
+    sk_undo_each_in_turn(saga, law6_wake, &wake);
     return wake.at_ms;
 }
 

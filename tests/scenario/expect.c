@@ -4,6 +4,8 @@
 
 #include "base/json.h"
 #include "base/time.h"
+#include "core/explain.h"
+#include "core/preview.h"
 #include "script.h"
 
 static const char *operation_name(enum sk_operation operation)
@@ -230,6 +232,44 @@ static bool expect_wake(struct script *script, const struct sk_script_line *line
     return ok || script_fail(script, "it wakes in %s", text);
 }
 
+/* explain "SENTENCE": what it waits for, word by word. */
+static bool expect_explain(struct script *script, const struct sk_script_line *line)
+{
+    struct sk_explanation explanation;
+    struct sk_arena arena;
+    sk_arena_init(&arena);
+    struct sk_str wanted = sk_json_string(line->words[2], &arena);
+    bool is_made = sk_saga_explain(&script->current->saga, script->world.now_ms,
+                                   &script->world.rules, &explanation);
+    bool ok = is_made && sk_str_equal(explanation.sentence, wanted);
+    if (!ok) script_fail(script, "explain: \"%.*s\"", SK_STR_ARGS(explanation.sentence));
+    sk_explanation_release(&explanation);
+    sk_arena_release(&arena);
+    return ok;
+}
+
+/* preview STEP …: what a cancel would undo, in order. */
+static bool expect_preview(struct script *script, const struct sk_script_line *line)
+{
+    const struct sk_saga *saga = &script->current->saga;
+    struct sk_preview preview;
+    bool ok = sk_saga_preview(saga, SK_COMMAND_CANCEL, false, script->world.now_ms,
+                              &script->world.rules, &preview) &&
+              preview.status == SKALD_OK && preview.rows_count == line->count - 2;
+    for (uint32_t i = 0; ok && i < preview.rows_count; i++) {
+        struct call_name name;
+        ok = script_call(script, line->words[i + 2], &name) && name.step == preview.rows[i].step &&
+             name.item == preview.rows[i].item;
+    }
+    if (!ok) {
+        script_fail(script, "the preview is (%s):", preview.error.message);
+        for (uint32_t i = 0; i < preview.rows_count; i++)
+            fprintf(stderr, "  %.*s\n", SK_STR_ARGS(saga->plan->steps[preview.rows[i].step].id));
+    }
+    sk_preview_release(&preview);
+    return ok;
+}
+
 bool script_expect(struct script *script, const struct sk_script_line *line)
 {
     uint64_t count = 0;
@@ -250,6 +290,8 @@ bool script_expect(struct script *script, const struct sk_script_line *line)
     if (sk_str_is(what, "wake")) return expect_wake(script, line);
     if (sk_str_is(what, "letter")) return expect_letter(script, line);
     if (sk_str_is(what, "lock")) return expect_lock(script, line);
+    if (sk_str_is(what, "explain")) return expect_explain(script, line);
+    if (sk_str_is(what, "preview")) return expect_preview(script, line);
     return script_fail(script, "expect %.*s: no such expectation (see README.md)",
                        SK_STR_ARGS(what));
 }

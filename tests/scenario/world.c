@@ -2,6 +2,8 @@
  * wake to wake. */
 #include "world.h"
 
+#include "core/explain.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -355,6 +357,25 @@ static bool same(const struct sk_saga *a, const struct sk_saga *b)
     return ok;
 }
 
+/* What is active waits for something, and whoever asks is told what, until when and what then. */
+static bool is_explained(struct world *world, const struct sk_saga *saga)
+{
+    struct sk_explanation explanation;
+    bool ok = sk_saga_explain(saga, world->now_ms, &world->rules, &explanation) &&
+              explanation.sentence.size > 0 && explanation.kind != SK_EXPLAIN_NOTHING &&
+              (explanation.kind != SK_EXPLAIN_ENDED || sk_saga_state_is_end(saga->state));
+    for (uint32_t i = 0; ok && i < explanation.entries_count && i < SK_EXPLAIN_THEN_MAX; i++) {
+        const struct sk_explain_entry *entry = &explanation.entries[i];
+        bool says_then = entry->until_ms <= world->now_ms || entry->then.size > 0;
+        ok = entry->waits.size > 0 && (says_then || saga->is_suspended);
+    }
+    if (!ok)
+        snprintf(world->problem, sizeof world->problem, "saga %.*s is not explained: %.*s",
+                 SK_STR_ARGS(saga->start.id), SK_STR_ARGS(explanation.sentence));
+    sk_explanation_release(&explanation);
+    return ok;
+}
+
 bool world_check(struct world *world)
 {
     for (uint32_t i = 0; i < world->sagas_count; i++) {
@@ -365,7 +386,8 @@ bool world_check(struct world *world)
         sk_saga_release(&replayed);
         sk_saga_release(&restored);
         world->checks++;
-        if (ok && ok2) continue;
+        if (ok && ok2 && is_explained(world, &world->sagas[i]->saga)) continue;
+        if (ok && ok2) return false;
         snprintf(world->problem, sizeof world->problem,
                  "saga %.*s: %s differs from the live state at seq %" PRIu64,
                  SK_STR_ARGS(world->sagas[i]->saga.start.id), ok ? "the snapshot" : "replay",

@@ -14,7 +14,7 @@ static const struct {
 } types[] = {
     { 1, "saga.accepted", "acquire_deadline - - - - - - input start" },
     { 2, "saga.started", "deadline - - - - - - - -" },
-    { 3, "saga.completed", "- - cause - residue - - output -" },
+    { 3, "saga.completed", "- - cause - - - - output left" },
     { 4, "saga.compensating", "- - cause forced - code message - -" },
     { 5, "saga.compensated", "- - - - residue - - - -" },
     { 6, "saga.failed", "- - - - open code message - -" },
