@@ -29,6 +29,7 @@ static const struct cli_command *const commands[] = {
     &cli_validate,
     &cli_dry_run,
     &cli_visualize,
+    &cli_schema,
     &cli_demo,
     &cli_bench,
     &cli_config,
