@@ -65,6 +65,7 @@ void sk_engine_notice(struct sk_engine *engine, enum sk_log_level level, const c
     if (engine->options.on_notice != NULL) {
         engine->options.on_notice(engine->options.observer_context, sk_str_of(what), json);
     }
+    sk_observers_notice(engine, &line);
 }
 
 static void run_deferred(void *context)
@@ -170,6 +171,7 @@ static void init_lists(struct sk_engine *engine)
     sk_list_init(&engine->idle);
     sk_list_init(&engine->starting);
     sk_list_init(&engine->owned);
+    sk_list_init(&engine->observers);
 }
 
 enum skald_status sk_engine_new(const struct sk_engine_options *options,
@@ -211,6 +213,7 @@ void sk_engine_free(struct sk_engine *engine)
 {
     if (engine == NULL) return;
     engine->shell->engine = NULL;
+    sk_observers_release(engine);
     sk_waiters_release(engine);
     sk_starting_release(engine);
     sk_machine_free_all(engine);
@@ -255,6 +258,11 @@ bool sk_engine_is_ready(const struct sk_engine *engine)
 uint32_t sk_engine_shard_of(const struct sk_engine *engine, struct sk_str saga_id)
 {
     return engine->shards_count == 0 ? 0 : (uint32_t)(sk_hash_id(saga_id) % engine->shards_count);
+}
+
+struct sk_meta sk_engine_meta(const struct sk_engine *engine)
+{
+    return engine->meta;
 }
 
 void sk_engine_turn(struct sk_engine *engine)

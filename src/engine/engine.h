@@ -10,6 +10,7 @@
 #ifndef SK_ENGINE_ENGINE_H
 #define SK_ENGINE_ENGINE_H
 
+#include "base/list.h"
 #include "core/decide.h"
 #include "dsl/dsl.h"
 #include "invoke/invoke.h"
@@ -123,6 +124,21 @@ typedef void sk_plan_done(void *context, enum skald_status status, const struct 
                           const skald_error *error);
 void sk_engine_plan(struct sk_engine *engine, const struct sk_digest *digest, struct sk_str id,
                     struct sk_str version, sk_plan_done *done, void *context);
+/* Somebody who watches, beside the options' observer: on the loop, and only what is durable. It may
+ * not call the engine from there. */
+struct sk_observer {
+    struct sk_list node;
+    /* Every durable event, in order per saga; as on_event of the options. */
+    void (*on_event)(struct sk_observer *observer, const struct sk_saga *saga,
+                     const struct sk_event *event);
+    /* What belongs to no saga ("store.degraded"), or is no event of it, as the log tells it. */
+    void (*on_notice)(struct sk_observer *observer, const struct sk_log_line *line);
+};
+/* Until sk_engine_unobserve, or the engine is freed; either callback may be NULL. */
+void sk_engine_observe(struct sk_engine *engine, struct sk_observer *observer);
+void sk_engine_unobserve(struct sk_observer *observer);
+/* The store's own figures; incarnation 0 until it is open. */
+struct sk_meta sk_engine_meta(const struct sk_engine *engine);
 uint32_t sk_engine_shard_of(const struct sk_engine *engine, struct sk_str saga_id);
 
 struct sk_engine_stats {

@@ -22,6 +22,14 @@ void sk_own(struct sk_engine *engine, struct sk_owned *owned, void (*free)(struc
 void sk_disown(struct sk_owned *owned);
 /* A turn's end: cut a batch if none is out, then answer who can be answered. */
 void sk_engine_turn(struct sk_engine *engine);
+
+/* ---- observe.c ------------------------------------------------------------------------------- */
+
+void sk_observers_event(struct sk_engine *engine, const struct sk_saga *saga,
+                        const struct sk_event *event);
+void sk_observers_notice(struct sk_engine *engine, const struct sk_log_line *line);
+void sk_observers_release(struct sk_engine *engine);
+
 /* A read whose done comes only while the engine lives; when it cannot start, with SKALD_E_MEMORY
  * and, as all others, not from inside the call (unless memory is out: then at once). */
 typedef void sk_engine_rows(struct sk_engine *engine, void *context, struct sk_rows *rows);

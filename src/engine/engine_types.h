@@ -356,6 +356,8 @@ struct sk_engine {
     struct sk_heap admissions; /* pending sagas by priority, then age */
     uint32_t slots_used;
 
+    struct sk_list observers; /* struct sk_observer */
+
     sk_engine_opened *opened, *stopped;
     void *opened_context, *stopped_context;
     int64_t opened_at_ms, stop_at_ms;

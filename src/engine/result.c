@@ -18,7 +18,8 @@
 
 static void observe(struct sk_engine *engine, const struct sk_item *item)
 {
-    if (engine->options.on_event == NULL || item->machine == NULL || item->machine->is_lock ||
+    bool is_watched = engine->options.on_event != NULL || !sk_list_is_empty(&engine->observers);
+    if (!is_watched || item->machine == NULL || item->machine->is_lock ||
         !item->machine->is_folded) {
         return;
     }
@@ -34,7 +35,7 @@ static void observe(struct sk_engine *engine, const struct sk_item *item)
         struct sk_str data = { item->decision->data.data + decided->data_offset,
                                decided->data_size };
         if (!sk_event_decode(data, &event)) continue;
-        engine->options.on_event(engine->options.observer_context, &item->machine->as.saga, &event);
+        sk_observers_event(engine, &item->machine->as.saga, &event);
     }
 }
 

@@ -55,7 +55,7 @@ static void read_active(const struct memory_data *data, const struct sk_read *re
         const struct memory_saga *saga = shard->sagas[i];
         if (saga->texts == NULL || !sk_head_is_active(&saga->head)) continue;
         if (read->only_due && saga->head.wake_at_ms > read->due_at_ms) continue;
-        rows->has_more = sk_rows_is_full(rows, rows->heads_count, sk_read_limit(read));
+        rows->has_more = sk_rows_is_full(rows, rows->heads_count, read, sk_read_limit(read));
         if (!rows->has_more) add_head(rows, &saga->head);
     }
 }
@@ -124,7 +124,7 @@ static void read_list(const struct memory_data *data, const struct sk_read *read
     }
     found_sort(&found, compare_heads_newest);
     for (size_t i = 0; i < found.count && !rows->has_more; i++) {
-        rows->has_more = sk_rows_is_full(rows, rows->heads_count, sk_read_limit(read));
+        rows->has_more = sk_rows_is_full(rows, rows->heads_count, read, sk_read_limit(read));
         if (!rows->has_more) add_head(rows, found.items[i]);
     }
     sk_free(found.items);
@@ -136,7 +136,7 @@ static void read_list(const struct memory_data *data, const struct sk_read *read
 static bool add_event(const struct sk_read *read, struct sk_rows *rows,
                       const struct sk_event_row *event)
 {
-    rows->has_more = sk_rows_is_full(rows, rows->events_count, sk_read_limit(read));
+    rows->has_more = sk_rows_is_full(rows, rows->events_count, read, sk_read_limit(read));
     if (rows->has_more) return false;
     struct sk_event_row *row = SK_ROWS_ADD(rows, events);
     if (row == NULL) return false;
@@ -162,7 +162,14 @@ static void read_positions(const struct memory_data *data, const struct sk_read 
     const struct memory_shard *shard = &data->shards[read->shard];
     for (size_t i = sk_memory_place(shard, read->after + 1); i < shard->events_count; i++) {
         const struct memory_event *event = shard->events[i].event;
-        if (event != NULL && !add_event(read, rows, &event->row)) return;
+        if (event == NULL) continue;
+        if (!add_event(read, rows, &event->row)) return;
+        const struct memory_saga *saga = sk_memory_saga(shard, event->row.no, NULL);
+        if (saga == NULL || saga->texts == NULL) continue;
+        struct sk_event_row *row = &rows->events[rows->events_count - 1];
+        row->saga_id = sk_arena_copy(&rows->arena, saga->head.id);
+        row->definition = saga->head.definition;
+        row->is_lock = saga->head.is_lock;
     }
 }
 
@@ -183,7 +190,7 @@ static void read_messages(const struct memory_data *data, const struct sk_read *
     const struct memory_row *last = sk_memory_row(data->shards[read->shard].messages, read->id);
     if (last != NULL) row = last->hh.next;
     for (; row != NULL; row = row->hh.next) {
-        rows->has_more = sk_rows_is_full(rows, rows->messages_count, sk_read_limit(read));
+        rows->has_more = sk_rows_is_full(rows, rows->messages_count, read, sk_read_limit(read));
         if (rows->has_more) return;
         struct sk_message_row *out = SK_ROWS_ADD(rows, messages);
         if (out == NULL) return;
@@ -205,7 +212,7 @@ static void read_consumed(const struct memory_data *data, const struct sk_read *
         if (sk_str_compare(row->name, read->id) > 0) found_add(&found, row);
     found_sort(&found, compare_rows_by_name);
     for (size_t i = 0; i < found.count && !rows->has_more; i++) {
-        rows->has_more = sk_rows_is_full(rows, rows->consumed_count, sk_read_limit(read));
+        rows->has_more = sk_rows_is_full(rows, rows->consumed_count, read, sk_read_limit(read));
         struct sk_consumed_row *out = rows->has_more ? NULL : SK_ROWS_ADD(rows, consumed);
         if (out == NULL) break;
         row = found.items[i];
@@ -225,7 +232,7 @@ static void read_cursor(const struct memory_data *data, const struct sk_read *re
         if (is_or_any(read->key, row->name)) found_add(&found, row);
     found_sort(&found, compare_rows_by_name);
     for (size_t i = 0; i < found.count && !rows->has_more; i++) {
-        rows->has_more = sk_rows_is_full(rows, rows->cursors_count, sk_read_limit(read));
+        rows->has_more = sk_rows_is_full(rows, rows->cursors_count, read, sk_read_limit(read));
         struct sk_cursor_row *out = rows->has_more ? NULL : SK_ROWS_ADD(rows, cursors);
         if (out == NULL) break;
         row = found.items[i];
@@ -271,7 +278,7 @@ static void read_letters(const struct memory_data *data, const struct sk_read *r
     }
     found_sort(&found, compare_letters_newest);
     for (size_t i = 0; i < found.count && !rows->has_more; i++) {
-        rows->has_more = sk_rows_is_full(rows, rows->letters_count, sk_read_limit(read));
+        rows->has_more = sk_rows_is_full(rows, rows->letters_count, read, sk_read_limit(read));
         struct sk_dead_letter_row *out = rows->has_more ? NULL : SK_ROWS_ADD(rows, letters);
         if (out == NULL) break;
         const struct memory_row *row = found.items[i];
@@ -314,7 +321,7 @@ static void read_definitions(const struct memory_data *data, const struct sk_rea
         if (is_wanted_definition(read, &definition->row)) found_add(&found, &definition->row);
     found_sort(&found, compare_definitions);
     for (size_t i = 0; i < found.count && !rows->has_more; i++) {
-        rows->has_more = sk_rows_is_full(rows, rows->definitions_count, sk_read_limit(read));
+        rows->has_more = sk_rows_is_full(rows, rows->definitions_count, read, sk_read_limit(read));
         struct sk_definition_row *out = rows->has_more ? NULL : SK_ROWS_ADD(rows, definitions);
         if (out == NULL) break;
         sk_definition_row_copy(&rows->arena, found.items[i], out);

@@ -11,9 +11,12 @@ uint32_t sk_read_limit(const struct sk_read *read)
     return read->limit == 0 ? SK_READ_LIMIT_DEFAULT : read->limit;
 }
 
-bool sk_rows_is_full(const struct sk_rows *rows, uint32_t count, uint32_t limit)
+bool sk_rows_is_full(const struct sk_rows *rows, uint32_t count, const struct sk_read *read,
+                     uint32_t limit)
 {
-    return count >= limit || (count > 0 && rows->arena.bytes >= SK_READ_BYTES_MAX);
+    size_t asked = read->bytes_max;
+    size_t bytes_max = asked == 0 || asked > SK_READ_BYTES_MAX ? SK_READ_BYTES_MAX : asked;
+    return count >= limit || (count > 0 && rows->arena.bytes >= bytes_max);
 }
 
 void *sk_rows_add(struct sk_arena *arena, void **array, uint32_t *count, size_t size)

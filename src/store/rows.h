@@ -23,8 +23,8 @@
  *                      shard SK_SHARD_ALL = of every shard
  *         CURSOR by name, of `shard`, `key` = only that one; TALLIES by (definition, state), zeros
  *         left out
- *   R8  An answer is also cut, with has_more, after SK_READ_BYTES_MAX bytes, but never before one
- *       row.
+ *   R8  An answer is also cut, with has_more, after bytes_max (SK_READ_BYTES_MAX at most) bytes,
+ *       but never before one row.
  *   R9  take(): the row given to done is the new one; with BUSY and FENCED it is the present one.
  */
 #ifndef SK_STORE_ROWS_H
@@ -56,7 +56,8 @@ static inline bool sk_head_is_active(const struct sk_head *head)
 uint32_t sk_read_limit(const struct sk_read *read);
 /* true: the answer holds all it may (R8, limit); the reader sets has_more if there is another
  * row. */
-bool sk_rows_is_full(const struct sk_rows *rows, uint32_t count, uint32_t limit);
+bool sk_rows_is_full(const struct sk_rows *rows, uint32_t count, const struct sk_read *read,
+                     uint32_t limit);
 
 /* Room for one more element in an array that lives in an arena and grows by doubling. Returns the
  * new element, zeroed, or NULL with the arena failed. */

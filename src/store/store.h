@@ -38,6 +38,10 @@ struct sk_event_row {
     uint32_t attempt, round;
     struct sk_str data; /* bytes */
     uint64_t position;  /* reads only; in a part the i-th event has first_position + i */
+    /* SK_READ_POSITIONS only: of its saga; empty if the head is not there. */
+    struct sk_str saga_id;
+    struct sk_digest definition;
+    bool is_lock;
 };
 
 /* The saga table's row: narrow, so that lists never touch events. */
@@ -181,7 +185,7 @@ enum sk_read_kind {
      * due_at */
     SK_READ_ACTIVE,
     SK_READ_LIST,        /* heads by filter, newest first, keyset by (created_at, id) */
-    SK_READ_POSITIONS,   /* events of `shard`, position > after */
+    SK_READ_POSITIONS,   /* events of `shard`, position > after, and whose they are */
     SK_READ_MESSAGES,    /* out rows of `shard` */
     SK_READ_CONSUMED,    /* of `shard` */
     SK_READ_DEFINITIONS, /* all; or by digest; or by id (and version; empty = latest) */
@@ -211,7 +215,8 @@ struct sk_read {
     int64_t due_at_ms;
     bool only_due;
     struct sk_list_filter filter;
-    uint32_t limit; /* 0 = 1000 */
+    uint32_t limit;   /* 0 = 1000 */
+    size_t bytes_max; /* then the answer is cut, but not before one row; 0 = the store's own */
 };
 
 struct sk_meta {

@@ -83,7 +83,11 @@ static void read_positions(const struct sim_shard *shard, const struct sk_read *
         const struct sim_row *row = shard->rows[i];
         for (uint32_t k = row->events_from; !row->is_removed && k < row->events_count; k++) {
             if (row->events[k].position <= read->after) continue;
-            *(struct sk_event_row *)ADD(rows, events) = row->events[k];
+            struct sk_event_row *event = ADD(rows, events);
+            *event = row->events[k];
+            event->saga_id = row->head.id;
+            event->definition = row->head.definition;
+            event->is_lock = row->head.is_lock;
         }
     }
     if (rows->events_count > 1)

@@ -53,6 +53,14 @@ void positions_page_and_have_holes(void **state)
     assert_int_equal(rows->events[0].position, 3);
     assert_int_equal(rows->events[1].position, 5);
     assert_int_equal(rows->events[1].no, 5);
+    assert_true(sk_str_is(rows->events[0].saga_id, "a"));
+    assert_true(sk_str_is(rows->events[1].saga_id, "b"));
+    assert_false(rows->events[1].is_lock);
+    read.bytes_max = 1; /* cut, but not before one row */
+    rows = world_read(world, &read);
+    assert_int_equal(rows->events_count, 1);
+    assert_true(rows->has_more);
+    read.bytes_max = 0;
 
     uint64_t removed = 1;
     struct sk_part part = world_part(world, 0);

@@ -27,8 +27,10 @@ static const char *const sql_texts[READ_KINDS][READ_VARIANTS] = {
     [SK_READ_ACTIVE] = { "SELECT " SK_SQLITE_HEAD_COLUMNS " FROM saga INDEXED BY saga_active"
                          " WHERE active = 1 AND shard = ?2"
                          " AND saga.key > ?3 AND wake_at <= ?4 ORDER BY saga.key LIMIT ?1" },
-    [SK_READ_POSITIONS] = { "SELECT " EVENT_COLUMNS " FROM event WHERE key > ?2 AND key <= ?3"
-                            " ORDER BY key LIMIT ?1" },
+    [SK_READ_POSITIONS] = { "SELECT e.key, e.saga, e.seq, e.at, e.type, e.step, e.item, e.attempt,"
+                            " e.round, e.data, s.id, s.definition, s.is_lock FROM event e"
+                            " LEFT JOIN saga s ON s.key = e.saga WHERE e.key > ?2 AND e.key <= ?3"
+                            " ORDER BY e.key LIMIT ?1" },
     [SK_READ_MESSAGES] = { "SELECT id, to_shard, kind, target, body FROM message WHERE shard = ?2"
                            " AND (position, ordinal) > (coalesce((SELECT position FROM message"
                            " WHERE shard = ?2 AND id = ?3), -1), coalesce((SELECT ordinal"
@@ -207,6 +209,17 @@ static void add_event(sqlite3_stmt *s, struct sk_rows *rows)
     row->data = sk_sqlite_column_str(s, 9, &rows->arena);
 }
 
+static void add_position(sqlite3_stmt *s, struct sk_rows *rows)
+{
+    uint32_t before = rows->events_count;
+    add_event(s, rows);
+    if (rows->events_count == before || sqlite3_column_type(s, 10) == SQLITE_NULL) return;
+    struct sk_event_row *row = &rows->events[before];
+    row->saga_id = sk_sqlite_column_str(s, 10, &rows->arena);
+    row->definition = sk_sqlite_column_digest(s, 11);
+    row->is_lock = sqlite3_column_int(s, 12) != 0;
+}
+
 static void add_message(sqlite3_stmt *s, struct sk_rows *rows)
 {
     struct sk_message_row *row = SK_ROWS_ADD(rows, messages);
@@ -280,7 +293,7 @@ static void (*const add_row[READ_KINDS])(sqlite3_stmt *, struct sk_rows *) = {
     [SK_READ_META] = add_meta,           [SK_READ_SHARDS] = add_shard,
     [SK_READ_HEAD] = add_head,           [SK_READ_EVENTS] = add_event,
     [SK_READ_ACTIVE] = add_head,         [SK_READ_LIST] = add_head,
-    [SK_READ_POSITIONS] = add_event,     [SK_READ_MESSAGES] = add_message,
+    [SK_READ_POSITIONS] = add_position,  [SK_READ_MESSAGES] = add_message,
     [SK_READ_CONSUMED] = add_consumed,   [SK_READ_DEFINITIONS] = add_definition,
     [SK_READ_TALLIES] = add_tally,       [SK_READ_START_KEY] = add_key,
     [SK_READ_DEAD_LETTERS] = add_letter, [SK_READ_CURSOR] = add_cursor,
@@ -313,7 +326,7 @@ static int collect(sqlite3_stmt *statement, const struct sk_read *read, struct s
     uint32_t limit = limit_of(read);
     int code;
     for (uint32_t count = 0; (code = sqlite3_step(statement)) == SQLITE_ROW; count++) {
-        rows->has_more = sk_rows_is_full(rows, count, limit);
+        rows->has_more = sk_rows_is_full(rows, count, read, limit);
         if (rows->has_more) return SQLITE_OK;
         add_row[read->kind](statement, rows);
         if (rows->arena.failed) return SQLITE_NOMEM;
