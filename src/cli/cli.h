@@ -72,5 +72,6 @@ extern const struct cli_command cli_bench;
 extern const struct cli_command cli_config;
 extern const struct cli_command cli_openapi;
 extern const struct cli_command cli_version;
+extern const struct cli_command cli_test;
 
 #endif

@@ -34,6 +34,7 @@ static const struct cli_command *const commands[] = {
     &cli_bench,
     &cli_config,
     &cli_openapi,
+    &cli_test,
     &cli_version,
 };
 /* clang-format on */

@@ -1,0 +1,240 @@
+/*
+ * testkit_mock.c: participants that do as they are told. One invoker for every kind of action: what
+ * a definition's action is called through does not matter to what the saga does.
+ *
+ *   P1  An answer never comes from inside `start`: even one without delay is a later turn.
+ *   P2  A call ends once: answered, timed out at its own limit (unknown, as a network would), or
+ *       lost with the engine that waited for it.
+ */
+#include "skald/testkit_private.h"
+
+#include "base/assert.h"
+
+static struct mock *mock_of(struct sk_invoker *invoker)
+{
+    return sk_container_of(invoker, struct mock, port);
+}
+
+static struct sk_runtime *runtime_of(struct mock_call *call)
+{
+    return sk_virtual_runtime_port(call->kit->runtime);
+}
+
+/* ---- which reply ----------------------------------------------------------------------------- */
+
+static bool fits(const struct sk_testkit_reply *rule, const struct sk_testkit_call *call)
+{
+    bool is_saga = rule->saga.size == 0 || sk_str_equal(rule->saga, call->saga);
+    bool is_step = rule->step.size == 0 || sk_str_equal(rule->step, call->step);
+    bool is_item = rule->item < 0 || rule->item == call->item;
+    return rule->times > 0 && is_saga && is_step && is_item && rule->operation == call->operation;
+}
+
+static int nearness(const struct sk_testkit_reply *rule)
+{
+    return (rule->saga.size > 0) + 2 * (rule->item >= 0) + 4 * (rule->step.size > 0);
+}
+
+static struct sk_testkit_reply *find_reply(struct mock *mock, const struct sk_testkit_call *call)
+{
+    struct sk_testkit_reply *standing = NULL;
+    for (uint32_t i = 0; i < mock->replies_count; i++) {
+        struct sk_testkit_reply *rule = &mock->replies[i].rule;
+        if (!fits(rule, call)) continue;
+        if (rule->times != SK_REPLY_ALWAYS) return rule;
+        if (standing == NULL || nearness(rule) >= nearness(standing)) standing = rule;
+    }
+    return standing;
+}
+
+/* U4: what the same attempt was told before. */
+static const struct mock_call *find_before(const struct mock *mock, const struct mock_call *call)
+{
+    const struct sk_testkit_call *c = &call->seen;
+    for (uint32_t i = mock->calls_count; i > 0; i--) {
+        const struct mock_call *before = mock->calls[i - 1];
+        if (before == call || !before->seen.has_reply) continue;
+        if (before->seen.operation == c->operation && before->seen.attempt == c->attempt &&
+            before->seen.round == c->round && sk_str_equal(before->seen.key, c->key))
+            return before;
+    }
+    return NULL;
+}
+
+/* ---- the end of a call ----------------------------------------------------------------------- */
+
+static void end_call(struct mock_call *call, enum sk_testkit_call_state state)
+{
+    runtime_of(call)->ops->timer_free(call->timer);
+    call->timer = NULL;
+    call->seen.state = state;
+}
+
+static void on_time(void *context)
+{
+    struct mock_call *call = context;
+    struct sk_outcome late = { .class_ = SK_OUTCOME_UNKNOWN,
+                               .code = SK_STR("timeout"),
+                               .message = SK_STR("no answer in time") };
+    const struct sk_outcome *outcome = call->is_late ? &late : &call->seen.outcome;
+    end_call(call, call->is_late ? SK_TESTKIT_TIMED_OUT : SK_TESTKIT_ANSWERED);
+    call->done(call->done_context, call->ticket, outcome);
+}
+
+static void arm(struct mock_call *call)
+{
+    struct sk_runtime *runtime = runtime_of(call);
+    int64_t now_ms = runtime->ops->now_ms(runtime);
+    bool has_answer = call->seen.has_reply && !call->is_silent;
+    int64_t answer_ms = has_answer ? now_ms + call->after_ms : INT64_MAX;
+    call->is_late = call->seen.deadline_ms > 0 && answer_ms >= call->seen.deadline_ms;
+    if (call->is_late) answer_ms = call->seen.deadline_ms;
+    if (answer_ms == INT64_MAX) return;
+    runtime->ops->timer_arm(call->timer, answer_ms);
+}
+
+static void take_reply(struct mock_call *call, const struct sk_testkit_reply *rule)
+{
+    call->seen.has_reply = true;
+    call->seen.outcome = rule->outcome;
+    call->after_ms = rule->after_ms;
+    call->is_silent = rule->is_silent;
+}
+
+static void choose(struct mock *mock, struct mock_call *call)
+{
+    struct sk_testkit_reply *rule = find_reply(mock, &call->seen);
+    if (rule == NULL) return;
+    take_reply(call, rule);
+    if (rule->times != SK_REPLY_ALWAYS) rule->times -= 1;
+}
+
+/* ---- the port -------------------------------------------------------------------------------- */
+
+static void note_call(struct mock_call *call, const struct sk_invocation *invocation)
+{
+    struct sk_testkit *kit = call->kit;
+    struct sk_runtime *runtime = runtime_of(call);
+    int64_t now_ms = runtime->ops->now_ms(runtime);
+    call->seen = (struct sk_testkit_call){
+        .saga = sk_testkit_copy(kit, invocation->saga_id),
+        .step = sk_testkit_copy(kit, invocation->step_id),
+        .key = sk_testkit_copy(kit, invocation->key),
+        .token = sk_testkit_copy(kit, invocation->token),
+        .target = sk_testkit_copy(kit, invocation->target),
+        .method = sk_testkit_copy(kit, invocation->method),
+        .headers = sk_testkit_copy(kit, invocation->headers),
+        .body = sk_testkit_copy(kit, invocation->body),
+        .service = sk_testkit_copy(kit, invocation->action->service),
+        .item = invocation->item,
+        .operation = invocation->operation,
+        .attempt = invocation->attempt,
+        .round = invocation->round,
+        .at_ms = now_ms,
+        .deadline_ms = now_ms + invocation->timeout_ms,
+        .state = SK_TESTKIT_ON_WIRE,
+    };
+}
+
+static enum skald_status mock_start(struct sk_invoker *invoker,
+                                    const struct sk_invocation *invocation, sk_invoke_done *done,
+                                    void *context)
+{
+    struct mock *mock = mock_of(invoker);
+    struct mock_call *call = sk_arena_alloc(&mock->kit->arena, sizeof *call);
+    if (call == NULL) return SKALD_E_MEMORY;
+    *call = (struct mock_call){
+        .kit = mock->kit, .ticket = invocation->ticket, .done = done, .done_context = context
+    };
+    call->timer = runtime_of(call)->ops->timer_new(runtime_of(call), on_time, call);
+    if (call->timer == NULL) return SKALD_E_MEMORY;
+    note_call(call, invocation);
+    const struct mock_call *before = find_before(mock, call);
+    mock->calls = sk_testkit_grow(mock->calls, mock->calls_count, &mock->calls_capacity,
+                                  sizeof(struct mock_call *));
+    mock->calls[mock->calls_count++] = call;
+    if (before != NULL) {
+        call->seen.has_reply = true;
+        call->seen.outcome = before->seen.outcome;
+        call->after_ms = before->after_ms;
+        call->is_silent = before->is_silent;
+    } else {
+        choose(mock, call);
+    }
+    arm(call);
+    return SKALD_OK;
+}
+
+static void mock_cancel(struct sk_invoker *invoker, uint64_t ticket)
+{
+    struct mock *mock = mock_of(invoker);
+    for (uint32_t i = 0; i < mock->calls_count; i++) {
+        struct mock_call *call = mock->calls[i];
+        if (call->timer != NULL && call->ticket == ticket) end_call(call, SK_TESTKIT_LOST);
+    }
+}
+
+/* The mock belongs to the kit, not to the engine. */
+static void mock_free(struct sk_invoker *invoker)
+{
+    (void)invoker;
+}
+
+static const struct sk_invoker_ops ops = { mock_start, mock_cancel, mock_free };
+
+void sk_mock_init(struct mock *mock, struct sk_testkit *kit)
+{
+    *mock = (struct mock){ .port.ops = &ops, .kit = kit };
+}
+
+void sk_mock_release(struct mock *mock)
+{
+    for (uint32_t i = 0; i < mock->calls_count; i++) {
+        if (mock->calls[i]->timer != NULL) end_call(mock->calls[i], SK_TESTKIT_LOST);
+    }
+    sk_free(mock->calls);
+    sk_free(mock->replies);
+}
+
+/* ---- telling --------------------------------------------------------------------------------- */
+
+void sk_testkit_reply(struct sk_testkit *kit, const struct sk_testkit_reply *reply)
+{
+    struct mock *mock = &kit->mock;
+    mock->replies = sk_testkit_grow(mock->replies, mock->replies_count, &mock->replies_capacity,
+                                    sizeof *mock->replies);
+    struct sk_testkit_reply *rule = &mock->replies[mock->replies_count++].rule;
+    *rule = *reply;
+    if (rule->times == 0) rule->times = 1;
+    rule->saga = sk_testkit_copy(kit, reply->saga);
+    rule->step = sk_testkit_copy(kit, reply->step);
+    rule->outcome.output = sk_testkit_copy(kit, reply->outcome.output);
+    rule->outcome.code = sk_testkit_copy(kit, reply->outcome.code);
+    rule->outcome.message = sk_testkit_copy(kit, reply->outcome.message);
+    for (uint32_t i = 0; i < mock->calls_count; i++) {
+        struct mock_call *call = mock->calls[i];
+        if (call->timer == NULL || call->seen.has_reply || !fits(rule, &call->seen)) continue;
+        choose(mock, call);
+        arm(call);
+    }
+    sk_testkit_settle(kit);
+}
+
+uint32_t sk_testkit_calls_count(const struct sk_testkit *kit)
+{
+    return kit->mock.calls_count;
+}
+
+const struct sk_testkit_call *sk_testkit_call_at(const struct sk_testkit *kit, uint32_t index)
+{
+    return &kit->mock.calls[index]->seen;
+}
+
+const struct sk_testkit_call *sk_testkit_unanswered(const struct sk_testkit *kit)
+{
+    for (uint32_t i = 0; i < kit->mock.calls_count; i++) {
+        const struct sk_testkit_call *call = &kit->mock.calls[i]->seen;
+        if (call->state == SK_TESTKIT_ON_WIRE && !call->has_reply) return call;
+    }
+    return NULL;
+}
