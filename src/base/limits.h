@@ -8,6 +8,7 @@ enum {
     SK_ID_SIZE_MAX = 200,     /* a saga's id, given by a client */
     SK_NAME_SIZE_MAX = 100,   /* a definition's or a step's id */
     SK_STEPS_MAX = 1000,      /* of one definition */
+    SK_HOOKS_MAX = 100,       /* of one on_success or on_failure */
     SK_ITEMS_MAX = 10000,     /* of one foreach */
     SK_LOCK_KEYS_MAX = 64,    /* of one saga */
     SK_SIGNALS_MAX = 1000,    /* stored and not consumed, of one saga */

@@ -155,6 +155,7 @@ int64_t sk_saga_wake_at(const struct sk_saga *saga)
 {
     int64_t at = INT64_MAX;
     if (saga->is_suspended || saga->seq == 0) return at;
+    at = least(at, sk_hooks_wake_at(saga));
     for (uint32_t s = 0; s < saga->plan->steps_count; s++)
         for (uint32_t i = 0; i < saga->steps[s].units_count; i++)
             at = least(at, sk_unit_wake_at(saga, s, &saga->steps[s].units[i]));

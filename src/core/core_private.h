@@ -93,6 +93,7 @@ struct sk_turn {
     struct sk_buf text; /* reused */
     bool failed;        /* out of memory */
     bool is_too_large;  /* see sk_turn_is_too_large */
+    struct sk_str error_seen; /* `.error` of what is being rendered; empty = the saga's first */
 };
 
 /* An event of this unit with the columns filled in; item -1 for a step without foreach. */
@@ -195,6 +196,20 @@ void sk_child_end_encode(enum sk_saga_state state, uint32_t step, int32_t item, 
 /* late.c */
 void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t attempt,
                     uint32_t round, const struct sk_outcome *outcome);
+/* hook.c */
+const struct sk_hooks *sk_hooks_at(const struct sk_plan *plan, enum sk_hook_on on, uint32_t step);
+uint32_t sk_hooks_open(const struct sk_saga *saga);
+bool sk_hooks_are_flying(const struct sk_saga *saga);
+int64_t sk_hooks_wake_at(const struct sk_saga *saga);
+void sk_hooks_react(const struct sk_saga *saga, uint64_t after_seq, uint64_t upto_seq,
+                    sk_effect_fn *fn, void *context);
+/* The flying call that this event made due; its key is appended. */
+const struct sk_call *sk_hook_call(const struct sk_saga *saga, uint64_t start_seq,
+                                   const struct sk_hook **out_hook, struct sk_buf *key);
+/* Starts what is wanted or due again. */
+void sk_hooks_advance(struct sk_turn *turn);
+void sk_hook_outcome(struct sk_turn *turn, uint64_t start_seq, const struct sk_outcome *outcome);
+void sk_hooks_recover(struct sk_turn *turn);
 /* recover.c */
 void sk_recover(struct sk_turn *turn);
 /* operate.c */
@@ -205,6 +220,15 @@ enum skald_status sk_operate(struct sk_turn *turn, const struct sk_command *comm
  * event->body. */
 void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action,
                         enum sk_operation operation, struct sk_event *event);
+/* A notification as a channel gets it: "TYPE target\n" and a JSON object. */
+void sk_request_notification(struct sk_turn *turn, const struct sk_hook *hook,
+                             struct sk_event *event);
+/* {"step","code","message"}, in the turn's scratch memory. */
+struct sk_str sk_error_json(struct sk_turn *turn, uint32_t step, struct sk_str code,
+                            struct sk_str message);
+/* `action` NULL: the default limit of an attempt. */
+int64_t sk_hook_deadline(struct sk_turn *turn, const struct sk_action *action,
+                         const struct sk_event *event);
 struct sk_scope_context {
     struct sk_turn *turn;
     uint32_t step;

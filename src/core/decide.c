@@ -84,6 +84,10 @@ static void dispatch_outcome(struct sk_turn *turn, const struct sk_command *comm
 
 static enum skald_status outcome(struct sk_turn *turn, const struct sk_command *command)
 {
+    if (command->operation == SK_OPERATION_HOOK) {
+        sk_hook_outcome(turn, command->start_seq, command->outcome);
+        return SKALD_OK;
+    }
     struct sk_unit *unit = sk_saga_unit(turn->saga, command->step, command->item);
     if (unit == NULL)
         return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step or item");
@@ -290,6 +294,7 @@ enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *
         go_on_with_locks(&turn);
         consume_signals(&turn);
         sk_advance(&turn);
+        if (!turn.failed) sk_hooks_advance(&turn);
         snapshot_when_due(&turn);
     }
     sk_arena_release(&turn.scratch);

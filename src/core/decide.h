@@ -100,6 +100,8 @@ struct sk_rules {
     uint32_t takeups_max;       /* recovery.max_retries: 3 */
     int64_t takeup_pause_ms;    /* recovery.interval: 30 s, doubled each time */
     int64_t verify_timeout_ms;  /* 10 s */
+    uint32_t hook_attempts_max; /* 0 = 5 */
+    int64_t hook_pause_ms;      /* before the second attempt of a hook, then doubled; 0 = 1 s */
     int64_t attempt_timeout_ms; /* when a template gives no usable duration: 10 s */
     bool starts_nothing;        /* closing: what arrives is recorded, nothing new begins */
 };
@@ -135,13 +137,15 @@ void sk_saga_react(const struct sk_saga *saga, uint64_t after_seq, uint64_t upto
 
 /* When SK_COMMAND_WAKE is due: INT64_MAX = at no time; may be in the past. */
 int64_t sk_saga_wake_at(const struct sk_saga *saga);
-/* Has attempts flying (not parked). */
+/* Has attempts or hooks flying (not parked). */
 bool sk_saga_is_flying(const struct sk_saga *saga);
+/* Has attempts flying: what a slot is for. Hooks use none. */
+bool sk_saga_is_working(const struct sk_saga *saga);
 
 /* The parts of an invocation that come from the state: action, target, method, headers, body; the
  * key is appended to `key`. Spans are borrowed from the saga and the plan. */
 struct sk_request {
-    const struct sk_action *action;
+    const struct sk_action *action; /* NULL for a notification */
     struct sk_str method, target, headers, body;
     bool is_maybe;
 };

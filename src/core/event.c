@@ -17,6 +17,7 @@ struct event_row {
 #define DEADLINE [SK_FIELD_WHEN] = "deadline"
 #define REQUEST [SK_FIELD_EXTRA] = "request", [SK_FIELD_BODY] = "body"
 #define FAILURE [SK_FIELD_TEXT] = "code", [SK_FIELD_NOTE] = "message"
+#define HOOK [SK_FIELD_KIND] = "on", [SK_FIELD_FLAGS] = "hook", [SK_FIELD_NUMBER] = "cause"
 #define WHO [SK_FIELD_TEXT] = "by", [SK_FIELD_NOTE] = "reason", [SK_FIELD_EXTRA] = "command_id"
 
 static const struct event_row rows[] = {
@@ -106,11 +107,9 @@ static const struct event_row rows[] = {
       { [SK_FIELD_TEXT] = "key", [SK_FIELD_WHEN] = "until" } },
     { SK_EVENT_LOCK_GRANTED, "lock.granted", { [SK_FIELD_TEXT] = "key" } },
     { SK_EVENT_LOCK_RELEASED, "lock.released", { [SK_FIELD_TEXT] = "key" } },
-    { SK_EVENT_HOOK_STARTED, "hook.started", { DEADLINE, REQUEST, [SK_FIELD_KIND] = "hook" } },
-    { SK_EVENT_HOOK_COMPLETED, "hook.completed", { [SK_FIELD_KIND] = "hook" } },
-    { SK_EVENT_HOOK_FAILED,
-      "hook.failed",
-      { [SK_FIELD_KIND] = "hook", FAILURE, [SK_FIELD_WHEN] = "next" } },
+    { SK_EVENT_HOOK_STARTED, "hook.started", { DEADLINE, REQUEST, HOOK } },
+    { SK_EVENT_HOOK_COMPLETED, "hook.completed", { HOOK } },
+    { SK_EVENT_HOOK_FAILED, "hook.failed", { HOOK, FAILURE, [SK_FIELD_WHEN] = "next" } },
     { SK_EVENT_SIGNAL_RECEIVED,
       "signal.received",
       { [SK_FIELD_TEXT] = "name", [SK_FIELD_EXTRA] = "id", [SK_FIELD_BODY] = "data" } },

@@ -74,6 +74,7 @@ static void fold_end(struct fold *f, enum sk_saga_state state)
     if (state == SK_SAGA_COMPLETED && f->event->kind == SK_REASON_FORCED) saga->is_forced = true;
     if (f->event->kind != SK_REASON_NONE) saga->reason = (enum sk_reason)f->event->kind;
     if (state == SK_SAGA_COMPLETED) saga->left = sk_fold_keep(f, f->event->extra);
+    sk_fold_want_hooks(f, state == SK_SAGA_COMPLETED ? SK_HOOK_ON_SUCCESS : SK_HOOK_ON_FAILURE);
 }
 
 static void fold_alerted(struct fold *f)
@@ -199,7 +200,10 @@ static void fold_step_event(struct fold *f)
     case SK_EVENT_COMPENSATION_RETRYING: sk_fold_undo_retrying(f); break;
     case SK_EVENT_COMPENSATION_SKIPPED: sk_fold_undo_skipped(f); break;
     case SK_EVENT_COMPENSATION_WAITING: sk_fold_undo_waiting(f); break;
-    default: break; /* hooks: observed, not folded */
+    case SK_EVENT_HOOK_STARTED:
+    case SK_EVENT_HOOK_COMPLETED:
+    case SK_EVENT_HOOK_FAILED: sk_fold_hook(f); break;
+    default: break;
     }
 }
 
@@ -218,6 +222,9 @@ static uint32_t kinds_of(enum sk_event_type type)
     case SK_EVENT_COMPENSATION_STARTED:
     case SK_EVENT_COMPENSATION_WAITING: return SK_FOR_COUNT;
     case SK_EVENT_STEP_LATE: return SK_LATE_RESIDUE + 1u;
+    case SK_EVENT_HOOK_STARTED:
+    case SK_EVENT_HOOK_COMPLETED:
+    case SK_EVENT_HOOK_FAILED: return SK_HOOK_ONS_COUNT;
     case SK_EVENT_COMPENSATION_SKIPPED: return SK_UNDO_SKIP_UNSETTLED + 1u;
     default: return UINT32_MAX;
     }
@@ -243,7 +250,8 @@ enum skald_status sk_saga_evolve(struct sk_saga *saga, const struct sk_event *ev
     }
     bool is_step = is_step_event(event->type);
     if (is_step && f.step == NULL) return SKALD_E_CORRUPT;
-    if (is_step)
+    bool is_hook = event->type >= SK_EVENT_HOOK_STARTED && event->type <= SK_EVENT_HOOK_FAILED;
+    if (is_step || is_hook)
         fold_step_event(&f);
     else
         fold_saga_event(&f);

@@ -34,6 +34,11 @@ void sk_fold_skipped(struct fold *f);
 void sk_fold_late(struct fold *f);
 void sk_fold_verify(struct fold *f);
 
+/* fold_hook.c */
+/* The event being folded calls for these hooks of its step, or of the saga. */
+void sk_fold_want_hooks(struct fold *f, enum sk_hook_on on);
+void sk_fold_hook(struct fold *f);
+
 /* fold_undo.c */
 void sk_fold_undo_started(struct fold *f);
 void sk_fold_undo_completed(struct fold *f);

@@ -197,6 +197,7 @@ void sk_fold_completed(struct fold *f)
         compose_output(f);
         f->run->state = SK_STEP_COMPLETED;
         f->run->is_settled = true;
+        sk_fold_want_hooks(f, SK_HOOK_ON_SUCCESS);
         if (f->step->is_pivot && f->saga->state == SK_SAGA_RUNNING) f->saga->is_past_pivot = true;
         return;
     }
@@ -212,6 +213,7 @@ void sk_fold_completed(struct fold *f)
     if (sk_step_is_foreach(f->step)) return;
     f->run->output = f->unit->output;
     f->run->is_settled = true;
+    sk_fold_want_hooks(f, SK_HOOK_ON_SUCCESS);
     if (f->step->is_pivot && f->saga->state == SK_SAGA_RUNNING) f->saga->is_past_pivot = true;
 }
 
@@ -253,6 +255,7 @@ void sk_fold_failed(struct fold *f)
         f->run->state = SK_STEP_FAILED;
         if (f->step->may_fail || f->step->is_detached) f->run->is_settled = true;
         if (f->step->may_fail) error_output(f);
+        sk_fold_want_hooks(f, SK_HOOK_ON_FAILURE);
         return;
     }
     bool was_settled = is_item_settled(f->unit);
@@ -270,6 +273,7 @@ void sk_fold_failed(struct fold *f)
     }
     if (f->step->may_fail || f->step->is_detached) f->run->is_settled = true;
     if (f->step->may_fail) error_output(f);
+    sk_fold_want_hooks(f, SK_HOOK_ON_FAILURE);
 }
 
 void sk_fold_skipped(struct fold *f)

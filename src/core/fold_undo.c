@@ -77,6 +77,7 @@ void sk_fold_undo_failed(struct fold *f)
     f->unit->undo.last_was_no = (f->event->flags & SK_MARK_CLEAR_NO) != 0u;
     f->unit->undo_state = f->event->kind != 0u ? SK_UNDO_RESIDUE : SK_UNDO_FAILED;
     if (f->event->kind != 0u) f->saga->residue_count++;
+    sk_fold_want_hooks(f, SK_HOOK_ON_COMPENSATION_FAILURE);
     settle_undo(f);
 }
 

@@ -37,9 +37,15 @@ void sk_saga_react(const struct sk_saga *saga, uint64_t after_seq, uint64_t upto
                    context);
         }
     }
+    sk_hooks_react(saga, after_seq, upto_seq, fn, context);
 }
 
 bool sk_saga_is_flying(const struct sk_saga *saga)
+{
+    return sk_hooks_are_flying(saga) || sk_saga_is_working(saga);
+}
+
+bool sk_saga_is_working(const struct sk_saga *saga)
 {
     for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
         for (uint32_t i = 0; i < saga->steps[s].units_count; i++) {

@@ -95,4 +95,5 @@ void sk_recover(struct sk_turn *turn)
     for (uint32_t s = 0; s < saga->plan->steps_count; s++)
         for (uint32_t i = 0; !turn->failed && i < saga->steps[s].units_count; i++)
             recover_unit(turn, s, sk_item_of(sk_step_of(saga, s), i));
+    if (!turn->failed) sk_hooks_recover(turn);
 }

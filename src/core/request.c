@@ -49,22 +49,29 @@ static struct sk_str instant_of(struct sk_turn *turn, const struct sk_unit *unit
     return quoted(turn, sk_str_of(text));
 }
 
-static struct sk_str error_of(struct sk_turn *turn)
+struct sk_str sk_error_json(struct sk_turn *turn, uint32_t step, struct sk_str code,
+                            struct sk_str message)
 {
-    const struct sk_saga *saga = turn->saga;
-    if (saga->error_step == SK_STEP_NONE) return (struct sk_str){ NULL, 0 };
     struct sk_buf buf;
     sk_buf_init(&buf, 0);
     struct sk_json_writer w = sk_json_writer_of(&buf);
     sk_json_begin_object(&w);
     sk_json_key(&w, "step");
-    sk_json_put_str(&w, sk_step_of(saga, saga->error_step)->id);
+    sk_json_put_str(&w, sk_step_of(turn->saga, step)->id);
     sk_json_key(&w, "code");
-    sk_json_put_str(&w, saga->error_code);
+    sk_json_put_str(&w, code);
     sk_json_key(&w, "message");
-    sk_json_put_str(&w, saga->error_message);
+    sk_json_put_str(&w, message);
     sk_json_end_object(&w);
     return in_scratch(turn, &buf);
+}
+
+static struct sk_str error_of(struct sk_turn *turn)
+{
+    const struct sk_saga *saga = turn->saga;
+    if (turn->error_seen.size > 0) return turn->error_seen;
+    if (saga->error_step == SK_STEP_NONE) return (struct sk_str){ NULL, 0 };
+    return sk_error_json(turn, saga->error_step, saga->error_code, saga->error_message);
 }
 
 static struct sk_str scope_get(const void *pointer, enum sk_root root, uint32_t step_index)
@@ -250,6 +257,94 @@ void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action,
     event->body = in_scratch(turn, &body);
 }
 
+/* ---- notifications --------------------------------------------------------------------------- */
+
+/* What a notification without a message says. */
+static void default_message(const struct sk_turn *turn, const struct sk_event *event,
+                            struct sk_buf *out)
+{
+    const struct sk_saga *saga = turn->saga;
+    sk_buf_printf(out, "%.*s %.*s: ", SK_STR_ARGS(saga->plan->id), SK_STR_ARGS(saga->start.id));
+    if (event->kind == SK_HOOK_ON_COMPENSATION_FAILURE) sk_buf_append_text(out, "undo of ");
+    if (event->step != SK_STEP_NONE)
+        sk_buf_printf(out, "step %.*s ", SK_STR_ARGS(sk_step_of(saga, event->step)->id));
+    if (event->step == SK_STEP_NONE)
+        sk_buf_append_text(out, sk_saga_state_name(saga->state));
+    else
+        sk_buf_append_text(out, event->kind == SK_HOOK_ON_SUCCESS ? "completed" : "failed");
+}
+
+static void put_notification(struct sk_turn *turn, const struct sk_hook *hook,
+                             const struct sk_event *event, struct sk_buf *out)
+{
+    static const char *const ons[SK_HOOK_ONS_COUNT] = {
+        [SK_HOOK_ON_SUCCESS] = "on_success",
+        [SK_HOOK_ON_FAILURE] = "on_failure",
+        [SK_HOOK_ON_COMPENSATION_FAILURE] = "on_compensation_failure",
+    };
+    const struct sk_saga *saga = turn->saga;
+    char at[SK_TIME_TEXT_SIZE];
+    sk_time_format(turn->now_ms, at);
+    struct sk_buf message;
+    sk_buf_init(&message, 0);
+    if (hook->message != NULL)
+        sk_buf_append_str(&message, sk_render_text(turn, hook->message, event->step, event->item));
+    else
+        default_message(turn, event, &message);
+    struct sk_json_writer w = sk_json_writer_of(out);
+    sk_json_begin_object(&w);
+    sk_json_key(&w, "type");
+    sk_json_put_str(&w, hook->type);
+    sk_json_key(&w, "target");
+    if (hook->target != NULL)
+        sk_json_put_str(&w, sk_render_text(turn, hook->target, event->step, event->item));
+    else
+        sk_json_put_null(&w);
+    sk_json_key(&w, "message");
+    sk_json_put_str(&w, sk_buf_view(&message));
+    sk_json_key(&w, "metadata");
+    if (hook->metadata != NULL)
+        sk_json_put_raw(&w, sk_render_document(turn, hook->metadata, event->step, event->item));
+    else
+        sk_json_put_null(&w);
+    sk_json_key(&w, "on");
+    sk_json_put_text(&w, ons[event->kind]);
+    sk_json_key(&w, "definition");
+    sk_json_put_str(&w, saga->plan->id);
+    sk_json_key(&w, "saga");
+    sk_json_put_str(&w, saga->start.id);
+    sk_json_key(&w, "state");
+    sk_json_put_text(&w, sk_saga_state_name(saga->state));
+    sk_json_key(&w, "step");
+    if (event->step != SK_STEP_NONE)
+        sk_json_put_str(&w, sk_step_of(saga, event->step)->id);
+    else
+        sk_json_put_null(&w);
+    sk_json_key(&w, "error");
+    sk_json_put_raw(&w, error_of(turn));
+    sk_json_key(&w, "at");
+    sk_json_put_text(&w, at);
+    sk_json_end_object(&w);
+    if (message.failed) out->failed = true;
+    sk_buf_release(&message);
+}
+
+void sk_request_notification(struct sk_turn *turn, const struct sk_hook *hook,
+                             struct sk_event *event)
+{
+    struct sk_buf line, body;
+    (void)sk_turn_is_too_large(turn);
+    sk_buf_init(&line, SK_LINE_SIZE_MAX);
+    sk_buf_init(&body, 2 * SK_PAYLOAD_SIZE_MAX);
+    sk_buf_append_str(&line, hook->type);
+    sk_buf_append_char(&line, ' ');
+    if (hook->target != NULL) append_line_text(&line, render_line(turn, hook->target, event));
+    sk_buf_append_char(&line, '\n');
+    put_notification(turn, hook, event, &body);
+    event->extra = in_scratch(turn, &line);
+    event->body = in_scratch(turn, &body);
+}
+
 /* ---- time limits ----------------------------------------------------------------------------- */
 
 static int64_t limit_of(struct sk_turn *turn, const struct sk_template *template, uint32_t step,
@@ -303,6 +398,16 @@ static int64_t deadline_of(struct sk_turn *turn, uint32_t step, int32_t item,
     return deadline <= turn->now_ms ? turn->now_ms + 1 : deadline;
 }
 
+int64_t sk_hook_deadline(struct sk_turn *turn, const struct sk_action *action,
+                         const struct sk_event *event)
+{
+    int64_t limit = 0;
+    turn->attempt = event->attempt;
+    if (action != NULL) limit = limit_of(turn, action->timeout, event->step, event->item);
+    turn->attempt = 0;
+    return turn->now_ms + (limit > 0 ? limit : turn->rules->attempt_timeout_ms);
+}
+
 int64_t sk_deadline_of(struct sk_turn *turn, const struct sk_event *event,
                        enum sk_operation operation)
 {
@@ -326,22 +431,32 @@ static const struct sk_action *action_of(const struct sk_step *step, enum sk_ope
     return NULL;
 }
 
-struct sk_request sk_saga_request(const struct sk_saga *saga, const struct sk_effect *effect,
-                                  struct sk_buf *key)
+static struct sk_request request_of(const struct sk_call *call)
 {
-    struct sk_unit *unit = sk_saga_unit(saga, effect->step, effect->item);
-    const struct sk_call *call = sk_unit_call(unit, effect->operation);
     size_t line_end = sk_str_find(call->line, '\n');
     size_t space = sk_str_find(call->line, ' ');
     SK_ASSERT(sk_line_is_whole(call->line)); /* evolve and decode let nothing else fly */
-    struct sk_request request = {
-        .action = action_of(sk_step_of(saga, effect->step), effect->operation),
+    return (struct sk_request){
         .method = sk_str_sub(call->line, 0, space),
         .target = sk_str_sub(call->line, space + 1, line_end - space - 1),
         .headers = sk_str_sub(call->line, line_end + 1, call->line.size - line_end - 1),
         .body = call->body,
-        .is_maybe = unit->maybe,
     };
+}
+
+struct sk_request sk_saga_request(const struct sk_saga *saga, const struct sk_effect *effect,
+                                  struct sk_buf *key)
+{
+    if (effect->operation == SK_OPERATION_HOOK) {
+        const struct sk_hook *hook = NULL;
+        struct sk_request request = request_of(sk_hook_call(saga, effect->start_seq, &hook, key));
+        request.action = hook->action;
+        return request;
+    }
+    struct sk_unit *unit = sk_saga_unit(saga, effect->step, effect->item);
+    struct sk_request request = request_of(sk_unit_call(unit, effect->operation));
+    request.action = action_of(sk_step_of(saga, effect->step), effect->operation);
+    request.is_maybe = unit->maybe;
     uint32_t round = effect->operation == SK_OPERATION_VERIFY ? unit->action.round : effect->round;
     sk_saga_key(saga, effect->step, effect->item, effect->operation, round, key);
     return request;

@@ -126,6 +126,7 @@ uint32_t sk_saga_open(const struct sk_saga *saga)
         }
     }
     if (saga->retry_after_locks) open++;
+    open += sk_hooks_open(saga);
     return open;
 }
 

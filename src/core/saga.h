@@ -165,6 +165,25 @@ struct sk_signal {
     struct sk_signal *next;
 };
 
+/* Which list of hooks. The numbers are stored; never used again. */
+enum sk_hook_on {
+    SK_HOOK_ON_SUCCESS = 1,
+    SK_HOOK_ON_FAILURE = 2,
+    SK_HOOK_ON_COMPENSATION_FAILURE = 3,
+    SK_HOOK_ONS_COUNT = 4
+};
+
+/* One hook that was called for and has not ended. call: IDLE = to be started, FLYING, PAUSED. */
+struct sk_hook_run {
+    uint64_t cause_seq; /* the event that called for it */
+    enum sk_hook_on on;
+    uint32_t step; /* SK_STEP_NONE = the saga's own */
+    int32_t item;
+    uint32_t index; /* in its list */
+    struct sk_call call;
+    struct sk_hook_run *next;
+};
+
 enum sk_lock_state {
     SK_LOCK_WANTED,
     SK_LOCK_ASKED,
@@ -227,6 +246,7 @@ struct sk_saga {
     bool retry_after_locks;     /* an operator's retry waits for its keys */
     struct sk_signal *signals;  /* oldest first */
     uint32_t signals_stored;    /* not consumed */
+    struct sk_hook_run *hooks;  /* called for and not ended, oldest first */
     struct sk_str *command_ids; /* operators' commands seen, newest last, bounded */
     uint32_t command_ids_count;
     uint32_t late_count;
@@ -244,7 +264,7 @@ void sk_saga_release(struct sk_saga *saga);
 enum sk_saga_state sk_saga_shown_state(const struct sk_saga *saga);
 /* The signal with this id, consumed or not; NULL = none has come. */
 const struct sk_signal *sk_saga_signal(const struct sk_saga *saga, struct sk_str id);
-/* Work that outlives the end: async steps in flight, undo re-opened. */
+/* Work that outlives the end: async steps in flight, hooks, undo re-opened. */
 uint32_t sk_saga_open(const struct sk_saga *saga);
 /* Ended and nothing open: needs no memory. */
 bool sk_saga_is_over(const struct sk_saga *saga);

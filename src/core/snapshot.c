@@ -241,6 +241,41 @@ static void get_command_ids(struct sk_reader *reader, struct sk_saga *saga)
         saga->command_ids[i] = sk_get_str(reader);
 }
 
+/* Ends with a run of no list. */
+static void put_hooks(struct sk_buf *out, const struct sk_saga *saga)
+{
+    for (const struct sk_hook_run *run = saga->hooks; run != NULL; run = run->next) {
+        sk_put_u64(out, (uint64_t)run->on);
+        sk_put_u64(out, run->cause_seq);
+        sk_put_u64(out, run->step);
+        sk_put_i64(out, run->item);
+        sk_put_u64(out, run->index);
+        put_call(out, &run->call);
+    }
+    sk_put_u64(out, 0);
+}
+
+static void get_hooks(struct sk_reader *reader, struct sk_saga *saga)
+{
+    struct sk_hook_run **at = &saga->hooks;
+    uint32_t on = get_enum(reader, SK_HOOK_ONS_COUNT);
+    while (!reader->bad && on != 0) {
+        struct sk_hook_run *run = SK_ARENA_NEW(&saga->arena, struct sk_hook_run);
+        if (run == NULL) return;
+        run->on = (enum sk_hook_on)on;
+        run->cause_seq = sk_get_u64(reader);
+        run->step = (uint32_t)sk_get_u64(reader);
+        run->item = (int32_t)sk_get_i64(reader);
+        run->index = (uint32_t)sk_get_u64(reader);
+        get_call(reader, &run->call);
+        const struct sk_hooks *hooks = sk_hooks_at(saga->plan, run->on, run->step);
+        if (hooks == NULL || run->index >= hooks->count) reader->bad = true;
+        *at = run;
+        at = &run->next;
+        on = get_enum(reader, SK_HOOK_ONS_COUNT);
+    }
+}
+
 static uint32_t saga_bits(const struct sk_saga *saga)
 {
     return (saga->is_suspended ? 1u : 0u) | (saga->is_past_pivot ? 2u : 0u) |
@@ -283,6 +318,7 @@ void sk_saga_encode(const struct sk_saga *saga, struct sk_buf *out)
     put_locks(out, saga);
     put_signals(out, saga);
     put_command_ids(out, saga);
+    put_hooks(out, saga);
     for (uint32_t s = 0; s < saga->plan->steps_count; s++) put_step(out, &saga->steps[s]);
 }
 
@@ -320,6 +356,7 @@ static void get_saga(struct sk_reader *reader, struct sk_saga *saga)
     get_locks(reader, saga);
     get_signals(reader, saga);
     get_command_ids(reader, saga);
+    get_hooks(reader, saga);
     for (uint32_t s = 0; !reader->bad && s < saga->plan->steps_count; s++)
         get_step(reader, saga, s);
 }

@@ -250,6 +250,23 @@ static struct sk_hook read_notification(struct sk_compiler *c, const struct sk_d
                              .metadata = sk_read_document(c, sk_dsl_get(node, "metadata"), place) };
 }
 
+/* Whatever answers once and is then done with; NULL after a diagnostic. */
+static const struct sk_action *read_hook_action(struct sk_compiler *c,
+                                                const struct sk_dsl_node *node,
+                                                enum sk_text_place place)
+{
+    if (!sk_dsl_is_map(node)) return NULL;
+    const struct sk_action *action = sk_read_action(c, node, SK_TYPE_NONE, place);
+    bool may_last =
+        action != NULL && (action->kind == SK_KIND_SAGA || action->kind == SK_KIND_TASK);
+    if (!may_last) return action;
+    sk_complain(c, SK_SEVERITY_ERROR, "bad_hook", node,
+                "use service, function, message or custom; what takes longer is a step with "
+                "`async: true`",
+                "a hook cannot be a %s", sk_step_kind_name(action->kind));
+    return NULL;
+}
+
 struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_dsl_node *node,
                               enum sk_text_place place)
 {
@@ -261,17 +278,20 @@ struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_dsl_node *n
     size_t count =
         (actions == NULL ? 0 : actions->count) + (notifications == NULL ? 0 : notifications->count);
     if (count == 0) return hooks;
-    sk_complain(c, SK_SEVERITY_WARNING, "hooks_not_run", actions != NULL ? actions : notifications,
-                "they are checked and kept; a later version runs them",
-                "this build does not run hooks and notifications");
+    if (count > SK_HOOKS_MAX) {
+        sk_complain(c, SK_SEVERITY_ERROR, "too_many_hooks",
+                    actions != NULL ? actions : notifications,
+                    "let one hook start a saga of its own, or tell one service that tells others",
+                    "%zu hooks where at most %d may stand", count, SK_HOOKS_MAX);
+        return hooks;
+    }
     struct sk_hook *items = SK_ARENA_ARRAY(c->arena, struct sk_hook, count);
     if (items == NULL) return hooks;
     const struct sk_dsl_node *child = actions == NULL ? NULL : actions->first;
     for (; child != NULL; child = child->next) {
-        if (!sk_dsl_is_map(child)) continue;
-        items[hooks.count++] =
-            (struct sk_hook){ .kind = SK_HOOK_ACTION,
-                              .action = sk_read_action(c, child, SK_TYPE_NONE, place) };
+        const struct sk_action *action = read_hook_action(c, child, place);
+        if (action == NULL) continue;
+        items[hooks.count++] = (struct sk_hook){ .kind = SK_HOOK_ACTION, .action = action };
     }
     child = notifications == NULL ? NULL : notifications->first;
     for (; child != NULL; child = child->next) {

@@ -127,6 +127,29 @@ static bool has_no_endpoint(const struct sk_action *action)
     return action != NULL && action->kind == SK_KIND_HTTP && action->endpoint == NULL;
 }
 
+static enum skald_status check_hook_endpoints(const struct sk_hooks *hooks, skald_error *error)
+{
+    for (uint32_t i = 0; i < hooks->count; i++) {
+        if (!has_no_endpoint(hooks->items[i].action)) continue;
+        return sk_error_set(error, SKALD_E_INVALID,
+                            "a hook: nobody knows where the service %.*s is: give the action an "
+                            "`endpoint`, or name it under `services`",
+                            SK_STR_ARGS(hooks->items[i].action->service));
+    }
+    return SKALD_OK;
+}
+
+static enum skald_status check_all_hooks(const struct sk_plan *plan, skald_error *error)
+{
+    enum skald_status status = check_hook_endpoints(&plan->on_success, error);
+    if (status == SKALD_OK) status = check_hook_endpoints(&plan->on_failure, error);
+    for (uint32_t s = 0; status == SKALD_OK && s < plan->steps_count; s++) {
+        status = check_hook_endpoints(&plan->steps[s].on_success, error);
+        if (status == SKALD_OK) status = check_hook_endpoints(&plan->steps[s].on_failure, error);
+    }
+    return status;
+}
+
 static enum skald_status check_endpoints(const struct sk_plan *plan, skald_error *error)
 {
     for (uint32_t s = 0; s < plan->steps_count; s++) {
@@ -159,7 +182,8 @@ static enum skald_status check_build(const struct sk_engine *engine, const struc
                             "steps of type %s are not part of this build",
                             sk_step_kind_name((enum sk_step_kind)kind));
     }
-    return check_endpoints(plan, error);
+    enum skald_status status = check_endpoints(plan, error);
+    return status == SKALD_OK ? check_all_hooks(plan, error) : status;
 }
 
 /* ---- children -------------------------------------------------------------------------------- */

@@ -11,6 +11,8 @@
  */
 #include "engine/engine_private.h"
 
+#define SK_NO_CHANNEL "channel_not_configured"
+
 struct due {
     struct sk_effect *items;
     uint32_t count, capacity;
@@ -72,14 +74,14 @@ static void on_outcome(void *context, uint64_t ticket, const struct sk_outcome *
 }
 
 static struct sk_flight *add_flight(struct sk_machine *machine, const struct sk_effect *effect,
-                                    enum sk_step_kind kind)
+                                    struct sk_invoker *invoker)
 {
     struct sk_engine *engine = machine->engine;
     struct sk_flight *flight = sk_alloc(sizeof *flight);
     if (flight == NULL) return NULL;
     flight->machine = machine;
     flight->effect = *effect;
-    flight->kind = kind;
+    flight->invoker = invoker;
     flight->ticket = ++engine->next_ticket;
     HASH_ADD(hh, engine->flights, ticket, sizeof flight->ticket, flight);
     if (flight->hh.tbl == NULL) {
@@ -95,7 +97,7 @@ static struct sk_flight *add_flight(struct sk_machine *machine, const struct sk_
 static void add_values(struct sk_invocation *invocation, const struct sk_saga *saga,
                        const struct sk_effect *effect, struct sk_buf *outputs)
 {
-    if (invocation->action->kind != SK_KIND_FUNCTION) return;
+    if (invocation->action == NULL || invocation->action->kind != SK_KIND_FUNCTION) return;
     sk_saga_upstream(saga, effect, outputs);
     invocation->outputs = sk_buf_view(outputs);
     invocation->input = saga->start.input;
@@ -104,14 +106,22 @@ static void add_values(struct sk_invocation *invocation, const struct sk_saga *s
     if (is_item) invocation->value = saga->steps[effect->step].units[effect->item].item;
 }
 
+/* A request without an action is a notification. NULL: nothing here can send it. */
+static struct sk_invoker *invoker_of(const struct sk_engine *engine,
+                                     const struct sk_request *request)
+{
+    return request->action == NULL ? engine->options.notifier
+                                   : engine->options.invokers[request->action->kind];
+}
+
 static enum skald_status invoke(struct sk_machine *machine, const struct sk_effect *effect,
                                 const struct sk_request *request, struct sk_str key,
                                 struct sk_str token)
 {
     struct sk_engine *engine = machine->engine;
     const struct sk_saga *saga = &machine->as.saga;
-    struct sk_invoker *invoker = engine->options.invokers[request->action->kind];
-    struct sk_flight *flight = add_flight(machine, effect, request->action->kind);
+    struct sk_invoker *invoker = invoker_of(engine, request);
+    struct sk_flight *flight = add_flight(machine, effect, invoker);
     if (flight == NULL) return SKALD_E_MEMORY;
     int64_t now_ms = sk_engine_now(engine);
     struct sk_invocation invocation = {
@@ -166,8 +176,8 @@ static struct sk_str send(struct sk_machine *machine, const struct sk_effect *ef
         effect->operation == SK_OPERATION_ACTION || effect->operation == SK_OPERATION_COMPENSATION;
     if (takes_token) sk_token_make(engine->options.token_key, machine->id, effect, &token);
     struct sk_str code = SK_STR("");
-    if (request.action == NULL || engine->options.invokers[request.action->kind] == NULL) {
-        code = SK_STR("unsupported");
+    if (invoker_of(engine, &request) == NULL) {
+        code = request.action == NULL ? SK_STR(SK_NO_CHANNEL) : SK_STR("unsupported");
     } else if (key.failed || token.failed) {
         code = sk_str_of(skald_status_name(SKALD_E_MEMORY));
     } else {
@@ -220,7 +230,9 @@ void sk_dispatch(struct sk_machine *machine)
     if (due.count > kept) measure(machine);
     /* Only now, for an outcome changes the state that the requests were read from. */
     for (uint32_t i = 0; i < kept; i++) {
-        struct sk_outcome outcome = { .class_ = SK_OUTCOME_RETRYABLE,
+        bool is_hopeless = codes != NULL && sk_str_is(codes[i], SK_NO_CHANNEL);
+        struct sk_outcome outcome = { .class_ = is_hopeless ? SK_OUTCOME_FAILED
+                                                            : SK_OUTCOME_RETRYABLE,
                                       .code = codes != NULL ? codes[i] : SK_STR("not_sent"),
                                       .message = SK_STR("not sent"),
                                       .is_answered = true };
@@ -235,8 +247,7 @@ void sk_flights_cancel(struct sk_machine *machine)
     struct sk_engine *engine = machine->engine;
     while (!sk_list_is_empty(&machine->flights)) {
         struct sk_flight *flight = sk_container_of(machine->flights.next, struct sk_flight, node);
-        struct sk_invoker *invoker = engine->options.invokers[flight->kind];
-        if (invoker != NULL) invoker->ops->cancel(invoker, flight->ticket);
+        flight->invoker->ops->cancel(flight->invoker, flight->ticket);
         forget_flight(engine, flight);
     }
 }

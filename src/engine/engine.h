@@ -24,6 +24,7 @@ struct sk_engine_options {
     struct sk_runtime *runtime;
     struct sk_store *store;
     struct sk_invoker *invokers[SK_KINDS_COUNT]; /* NULL = not in this build; not owned */
+    struct sk_invoker *notifier; /* of notifications; NULL = none is configured; not owned */
     struct sk_str node;                          /* this node's name: the shards' owner */
     uint8_t token_key[32]; /* MAC of pending tokens; the same after a restart */
     struct sk_rules rules;
@@ -148,6 +149,7 @@ struct sk_engine_stats {
     int64_t sweep_at_ms;
     uint32_t shards_owned, shards_degraded;
     uint64_t stuck;
+    uint64_t hooks_started, hooks_completed, hooks_failed, hooks_retried;
     /* The engine's own share of a step: from the command to the effect's departure, µs. */
     uint64_t own_us_p50, own_us_p99, own_us_max;
 };

@@ -277,7 +277,7 @@ struct sk_flight {
     struct sk_machine *machine;
     uint64_t ticket;
     struct sk_effect effect;
-    enum sk_step_kind kind;
+    struct sk_invoker *invoker;
 };
 
 /* ---- definitions ----------------------------------------------------------------------------- */

@@ -39,9 +39,25 @@ static void observe(struct sk_engine *engine, const struct sk_item *item)
     }
 }
 
+static void count_hooks(struct sk_engine *engine, const struct sk_decision *decision)
+{
+    struct sk_engine_stats *stats = &engine->stats;
+    for (uint32_t i = 0; i < decision->events_count; i++) {
+        const struct sk_event *event = &decision->events[i].event;
+        if (event->type == SK_EVENT_HOOK_STARTED && event->attempt == 1) stats->hooks_started += 1;
+        if (event->type == SK_EVENT_HOOK_COMPLETED) stats->hooks_completed += 1;
+        if (event->type != SK_EVENT_HOOK_FAILED) continue;
+        if (event->when_ms != 0)
+            stats->hooks_retried += 1;
+        else
+            stats->hooks_failed += 1;
+    }
+}
+
 static void count_item(struct sk_engine *engine, const struct sk_item *item)
 {
     if (item->decision != NULL) engine->stats.events += item->decision->events_count;
+    if (item->decision != NULL) count_hooks(engine, item->decision);
     if (!item->has_tally) return;
     if (item->is_first) engine->stats.started += 1;
     bool is_end = sk_saga_state_is_end((enum sk_saga_state)item->tally_state);

@@ -12,7 +12,7 @@ static bool uses_slot(const struct sk_machine *machine)
 {
     if (machine->state != SK_MACHINE_READY || machine->is_lock) return false;
     const struct sk_saga *saga = &machine->as.saga;
-    return saga->state == SK_SAGA_RUNNING && !saga->is_suspended && sk_saga_is_flying(saga);
+    return saga->state == SK_SAGA_RUNNING && !saga->is_suspended && sk_saga_is_working(saga);
 }
 
 static bool wants_slot(const struct sk_machine *machine)

@@ -107,6 +107,7 @@ void sim_check_end(struct sim_world *world)
         sim_check_order(world, row, &saga);
         sim_check_pivot(world, row, &saga);
         sim_check_policy(world, row, &saga);
+        sim_check_hooks(world, row, &saga);
         sk_saga_release(&saga);
     }
     sim_check_starts_end(world);

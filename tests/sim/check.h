@@ -24,6 +24,7 @@
     X(PIVOT, "nothing undone past a pivot")                \
     X(LOCKS, "locks are exclusive")                        \
     X(POLICY, "time and policy")                           \
+    X(HOOKS, "hooks")                                      \
     X(ROWS, "rows agree")
 
 enum sim_checker {
@@ -83,6 +84,9 @@ void sim_check_locks_end(struct sim_world *world);
 void sim_check_rows(struct sim_world *world);
 void sim_check_policy(struct sim_world *world, const struct sim_row *row,
                       const struct sk_saga *saga);
+
+void sim_check_hooks(struct sim_world *world, const struct sim_row *row,
+                     const struct sk_saga *saga);
 
 /* Folds a stored history; the caller releases the saga. */
 void sim_fold(struct sim_world *world, const struct sim_row *row, struct sk_saga *out_saga);

@@ -38,8 +38,7 @@ static void check_name(struct sim_world *world, const struct sk_invocation *invo
 
 void sim_check_request(struct sim_world *world, const struct sk_invocation *invocation)
 {
-    if (invocation->operation == SK_OPERATION_HOOK || invocation->operation == SK_OPERATION_POLL)
-        return;
+    if (invocation->operation == SK_OPERATION_POLL) return;
     char text[1024], name[1024];
     int size = snprintf(text, sizeof text, "%d %.*s", (int)invocation->operation,
                         SK_STR_ARGS(invocation->key));
@@ -47,6 +46,9 @@ void sim_check_request(struct sim_world *world, const struct sk_invocation *invo
                              SK_STR_ARGS(invocation->saga_id), SK_STR_ARGS(invocation->step_id),
                              invocation->item, (int)invocation->operation, invocation->round);
     struct sk_str key = { text, (size_t)size }, who = { name, (size_t)name_size };
+    /* a step may have many hooks: their key is their name, and tells them from all others */
+    bool is_hook = invocation->operation == SK_OPERATION_HOOK;
+    if (is_hook) who = invocation->key;
     struct sim_map *requests = &world->checks->requests;
     struct request_seen *seen = sim_map_get(requests, key);
     world->checks->judged[SIM_CHECK_REQUESTS] += 1;

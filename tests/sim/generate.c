@@ -146,6 +146,37 @@ static void put_action(struct shape *s, uint32_t participant, bool is_function, 
     text(s, "}}");
 }
 
+static void put_notification(struct shape *s)
+{
+    text(s, "{\"type\":\"slack\",\"target\":\"#c{{ .input.n }}\"");
+    if (coin(s, 500)) text(s, ",\"message\":\"{{ .error.code }} of {{ .saga_id }}\"");
+    if (coin(s, 300)) text(s, ",\"metadata\":{\"user\":\"{{ .input.user }}\"}");
+    text(s, "}");
+}
+
+/* One to three of them; behind a comma. */
+static void put_hooks(struct shape *s, const char *name, bool has_actions)
+{
+    bool has_notifications = !has_actions || coin(s, 500);
+    has_actions = has_actions && (!has_notifications || coin(s, 500));
+    sk_buf_printf(s->out, ",\"%s\":{", name);
+    if (has_actions) {
+        text(s, "\"actions\":[");
+        put_action(s, pick(s, SIM_PARTICIPANTS), coin(s, 300), "hook");
+        text(s, has_notifications ? "]," : "]");
+    }
+    if (has_notifications) {
+        text(s, "\"notifications\":[");
+        put_notification(s);
+        if (coin(s, 300)) {
+            text(s, ",");
+            put_notification(s);
+        }
+        text(s, "]");
+    }
+    text(s, "}");
+}
+
 static void put_compensation(struct shape *s, uint32_t participant, bool is_function)
 {
     static const char *const answers[] = { "fail", "retry", "alert", "ignore", "log" };
@@ -173,6 +204,11 @@ static void put_compensation(struct shape *s, uint32_t participant, bool is_func
         uint32_t answer = pick(s, 5);
         sk_buf_printf(s->out, ",\"on_failure\":{\"action\":\"%s\"", answers[answer]);
         if (answer == 1) put_retry(s, "retry_policy", false);
+        if (coin(s, 300)) {
+            text(s, ",\"notifications\":[");
+            put_notification(s);
+            text(s, "]");
+        }
         text(s, "}");
     }
     text(s, "}");
@@ -210,11 +246,8 @@ static void put_call(struct shape *s, uint32_t step)
     if (coin(s, 100)) text(s, ",\"step_timeout\":\"15s\"");
     if (coin(s, 200)) sk_buf_printf(s->out, ",\"pending_timeout\":\"%us\"", 5 + pick(s, 20));
     if (coin(s, 500)) put_retry(s, "retry_policy", has_verify || !must_succeed(s, step));
-    if (coin(s, 60)) {
-        text(s, ",\"on_failure\":{\"actions\":[");
-        put_action(s, participant, is_function, "hook");
-        text(s, "]}");
-    }
+    if (coin(s, 100)) put_hooks(s, "on_failure", true);
+    if (coin(s, 60)) put_hooks(s, "on_success", true);
 }
 
 /* An async wait for a signal needs a time-out: an ended saga takes no signals. */
@@ -319,6 +352,8 @@ static void put_saga(struct shape *s)
         if (coin(s, 500)) text(s, ",\"lock_timeout\":\"8s\"");
         if (coin(s, 200)) text(s, ",\"lock_on_failed\":\"hold\"");
     }
+    if (coin(s, 80)) put_hooks(s, "on_failure", !s->known->has_no_messages);
+    if (coin(s, 40)) put_hooks(s, "on_success", false);
     text(s, "}");
     if (coin(s, 500)) put_retry(s, "global_retry_policy", false);
     if (coin(s, 500)) {

@@ -92,6 +92,7 @@ static struct sk_engine_options options_of(struct sim_node *node)
     };
     options.invokers[SK_KIND_HTTP] = &node->invoker.port;
     options.invokers[SK_KIND_FUNCTION] = &node->invoker.port;
+    options.notifier = &node->invoker.port;
     memset(options.token_key, 7, sizeof options.token_key);
     return options;
 }

@@ -8,6 +8,7 @@ void sim_books_init(struct sim_books *books, struct sim_world *world)
 {
     *books = (struct sim_books){ .world = world };
     sim_map_init(&books->units, &world->arena);
+    sim_map_init(&books->hooks, &world->arena);
     sim_map_init(&books->sagas, &world->arena);
     struct sim_rng rng;
     sim_rng_init(&rng, world->seed, 4);
@@ -289,9 +290,33 @@ static const char *poll(struct sim_books *books, struct sim_unit_book *unit, str
     return is_ready ? "poll-ready" : "poll-not-yet";
 }
 
+/* What is told to people and other services: noted, and refused now and then. */
+static void hear(struct sim_books *books, const struct sim_request *request,
+                 struct sim_answer *out)
+{
+    struct sim_world *world = books->world;
+    const struct sim_profile *p = &world->profile;
+    sim_map_put(&books->hooks, request->key, books);
+    books->visits += 1;
+    sim_note(world, "hook", (uint64_t)request->operation, request->attempt, request->key);
+    if (!world->is_calm && sim_chance(&world->faults, p->retryable))
+        answer(out, SK_OUTCOME_RETRYABLE, "busy", 429);
+    else if (!world->is_calm && sim_chance(&world->faults, p->unclear))
+        answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500);
+    else if (!world->is_calm && sim_chance(&world->faults, 50))
+        answer_refusal(out);
+    else
+        answer_success(books, out);
+}
+
 void sim_participant_visit(struct sim_books *books, struct sim_request *request,
                            struct sim_answer *out)
 {
+    if (request->operation == SK_OPERATION_HOOK) {
+        hear(books, request, out);
+        request->deliveries += 1;
+        return;
+    }
     struct sim_unit_book *unit = unit_of(books, request);
     const char *what = NULL;
     switch (request->operation) {
@@ -299,10 +324,7 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
     case SK_OPERATION_COMPENSATION: what = undo(books, unit, request, out); break;
     case SK_OPERATION_VERIFY: what = verify(books, unit, out); break;
     case SK_OPERATION_POLL: what = poll(books, unit, out); break;
-    case SK_OPERATION_HOOK:
-        answer_success(books, out);
-        what = "hook";
-        break;
+    case SK_OPERATION_HOOK: break; /* above */
     }
     request->deliveries += 1;
     log_visit(books, unit, request, what);

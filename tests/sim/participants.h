@@ -68,6 +68,7 @@ struct sim_books {
     struct sim_world *world;
     struct sim_participant participants[SIM_PARTICIPANTS];
     struct sim_map units; /* "saga/step/item" */
+    struct sim_map hooks; /* by key: anything = it arrived */
     struct sim_map sagas; /* id → struct sim_saga_book * */
     uint64_t order;
     uint64_t visits, applied, undone;

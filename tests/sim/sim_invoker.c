@@ -127,7 +127,9 @@ static enum skald_status start(struct sk_invoker *port, const struct sk_invocati
         .step_id = sk_arena_copy(arena, invocation->step_id),
         .key = sk_arena_copy(arena, invocation->key),
         .token = sk_arena_copy(arena, invocation->token),
-        .service = sk_arena_copy(arena, invocation->action->service),
+        .service = invocation->action == NULL /* a notification: to the channel of its type */
+                       ? sk_arena_copy(arena, invocation->method)
+                       : sk_arena_copy(arena, invocation->action->service),
         .item = invocation->item,
         .attempt = invocation->attempt,
         .round = invocation->round,
