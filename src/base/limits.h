@@ -26,6 +26,7 @@ enum {
     SK_LINE_SIZE_MAX = 2 * 1024 * 1024,    /* target and headers of one request */
     SK_EVENT_SIZE_MAX = 12 * 1024 * 1024,  /* encoded data of one event */
     SK_SNAPSHOT_EVERY = 256,               /* events between snapshots */
+    SK_HOOK_TIMEOUT_MS = 30000,            /* one attempt of a hook, where nothing else is said */
     SK_SKEW_ALLOWANCE_MS = 2000, /* law 6: added to the deadline of an unanswered attempt */
 };
 

@@ -90,9 +90,9 @@ struct sk_turn {
     uint64_t entropy_used;
     uint32_t attempt; /* `.attempt` of the limit being rendered, 0 = none */
     struct sk_arena scratch;
-    struct sk_buf text; /* reused */
-    bool failed;        /* out of memory */
-    bool is_too_large;  /* see sk_turn_is_too_large */
+    struct sk_buf text;       /* reused */
+    bool failed;              /* out of memory */
+    bool is_too_large;        /* see sk_turn_is_too_large */
     struct sk_str error_seen; /* `.error` of what is being rendered; empty = the saga's first */
 };
 

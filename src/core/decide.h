@@ -102,6 +102,7 @@ struct sk_rules {
     int64_t verify_timeout_ms;  /* 10 s */
     uint32_t hook_attempts_max; /* 0 = 5 */
     int64_t hook_pause_ms;      /* before the second attempt of a hook, then doubled; 0 = 1 s */
+    int64_t hook_timeout_ms;    /* one attempt, unless its action says; 0 = 30 s */
     int64_t attempt_timeout_ms; /* when a template gives no usable duration: 10 s */
     bool starts_nothing;        /* closing: what arrives is recorded, nothing new begins */
 };

@@ -146,8 +146,7 @@ static void resolve(struct sk_turn *turn, const struct sk_hook_run *run, struct 
     const struct sk_hook *hook = hook_of(turn->saga, run);
     const struct sk_unit *unit = failed_unit(turn->saga, run);
     if (unit != NULL)
-        turn->error_seen =
-            sk_error_json(turn, run->step, unit->error_code, unit->error_message);
+        turn->error_seen = sk_error_json(turn, run->step, unit->error_code, unit->error_message);
     if (hook->kind == SK_HOOK_NOTIFICATION)
         sk_request_notification(turn, hook, event);
     else

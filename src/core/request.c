@@ -405,7 +405,9 @@ int64_t sk_hook_deadline(struct sk_turn *turn, const struct sk_action *action,
     turn->attempt = event->attempt;
     if (action != NULL) limit = limit_of(turn, action->timeout, event->step, event->item);
     turn->attempt = 0;
-    return turn->now_ms + (limit > 0 ? limit : turn->rules->attempt_timeout_ms);
+    int64_t usual = turn->rules->hook_timeout_ms;
+    if (limit == 0) limit = usual > 0 ? usual : SK_HOOK_TIMEOUT_MS;
+    return turn->now_ms + limit;
 }
 
 int64_t sk_deadline_of(struct sk_turn *turn, const struct sk_event *event,

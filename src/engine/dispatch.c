@@ -231,8 +231,8 @@ void sk_dispatch(struct sk_machine *machine)
     /* Only now, for an outcome changes the state that the requests were read from. */
     for (uint32_t i = 0; i < kept; i++) {
         bool is_hopeless = codes != NULL && sk_str_is(codes[i], SK_NO_CHANNEL);
-        struct sk_outcome outcome = { .class_ = is_hopeless ? SK_OUTCOME_FAILED
-                                                            : SK_OUTCOME_RETRYABLE,
+        struct sk_outcome outcome = { .class_ =
+                                          is_hopeless ? SK_OUTCOME_FAILED : SK_OUTCOME_RETRYABLE,
                                       .code = codes != NULL ? codes[i] : SK_STR("not_sent"),
                                       .message = SK_STR("not sent"),
                                       .is_answered = true };

@@ -25,8 +25,8 @@ struct sk_engine_options {
     struct sk_store *store;
     struct sk_invoker *invokers[SK_KINDS_COUNT]; /* NULL = not in this build; not owned */
     struct sk_invoker *notifier; /* of notifications; NULL = none is configured; not owned */
-    struct sk_str node;                          /* this node's name: the shards' owner */
-    uint8_t token_key[32]; /* MAC of pending tokens; the same after a restart */
+    struct sk_str node;          /* this node's name: the shards' owner */
+    uint8_t token_key[32];       /* MAC of pending tokens; the same after a restart */
     struct sk_rules rules;
     struct sk_dsl_options dsl;         /* defaults for definitions */
     int64_t acquire_timeout_ms;        /* 30 s; < 0 = waits */

@@ -10,7 +10,7 @@
 
 static const char *operation_name(enum sk_operation operation)
 {
-    static const char *const names[] = { "", ":compensation", ":verify", ":hook", ":poll" };
+    static const char *const names[] = { "", ":compensation", ":verify", "", ":poll" };
     return names[operation];
 }
 
@@ -19,13 +19,26 @@ struct listing {
     struct sk_buf text;
 };
 
+static void append_hook_name(struct listing *l, uint64_t start_seq)
+{
+    const struct sk_hook_run *run = l->saga->hooks;
+    while (run != NULL && run->call.start_seq != start_seq) run = run->next;
+    if (run == NULL) return;
+    sk_buf_printf(&l->text, ":%s", script_hook_names[run->on]);
+    if (run->index > 0) sk_buf_printf(&l->text, "/%u", run->index);
+}
+
 static void list_call(void *context, const struct sk_effect *effect)
 {
     struct listing *l = context;
+    bool is_step = effect->step != SK_STEP_NONE;
     if (l->text.size > 0) sk_buf_append_char(&l->text, ' ');
-    sk_buf_append_str(&l->text, l->saga->plan->steps[effect->step].id);
+    sk_buf_append_str(&l->text, is_step ? l->saga->plan->steps[effect->step].id : SK_STR("saga"));
     if (effect->item >= 0) sk_buf_printf(&l->text, ".%d", effect->item);
-    sk_buf_append_text(&l->text, operation_name(effect->operation));
+    if (effect->operation == SK_OPERATION_HOOK)
+        append_hook_name(l, effect->start_seq);
+    else
+        sk_buf_append_text(&l->text, operation_name(effect->operation));
 }
 
 static bool expect_calls(struct script *script, const struct sk_script_line *line)
@@ -146,20 +159,46 @@ static bool same_json(struct script *script, const char *what, struct sk_str act
     return script_fail(script, "%s is %.*s", what, SK_STR_ARGS(actual));
 }
 
+/* The last call of that name; NULL: none. */
+static const struct sk_call *find_call(const struct script *script, const struct call_name *name)
+{
+    const struct sk_saga *saga = &script->current->saga;
+    if (name->operation == SK_OPERATION_HOOK) {
+        const struct sk_hook_run *run = script_hook(script, name);
+        return run == NULL ? NULL : &run->call;
+    }
+    struct sk_unit *unit = &saga->steps[name->step].units[name->item < 0 ? 0 : name->item];
+    return name->operation == SK_OPERATION_COMPENSATION ? &unit->undo
+           : name->operation == SK_OPERATION_VERIFY     ? &unit->verify
+                                                        : &unit->action;
+}
+
+static void append_key(const struct sk_saga *saga, const struct call_name *name,
+                       const struct sk_call *call, struct sk_buf *key)
+{
+    if (name->operation != SK_OPERATION_HOOK) {
+        sk_saga_key(saga, name->step, name->item, name->operation, call->round, key);
+        return;
+    }
+    struct sk_effect effect = { .step = name->step,
+                                .item = name->item,
+                                .operation = name->operation,
+                                .start_seq = call->start_seq };
+    if (call->state == SK_CALL_FLYING) (void)sk_saga_request(saga, &effect, key);
+}
+
 static bool expect_request(struct script *script, const struct sk_script_line *line, bool is_key)
 {
     struct call_name name;
     if (line->count < 4 || !script_call(script, line->words[2], &name))
         return script_fail(script, "expect body STEP JSON");
     const struct sk_saga *saga = &script->current->saga;
-    struct sk_unit *unit = &saga->steps[name.step].units[name.item < 0 ? 0 : name.item];
-    const struct sk_call *call = name.operation == SK_OPERATION_COMPENSATION ? &unit->undo
-                                 : name.operation == SK_OPERATION_VERIFY     ? &unit->verify
-                                                                             : &unit->action;
+    const struct sk_call *call = find_call(script, &name);
+    if (call == NULL) return script_fail(script, "there is no such call");
     if (!is_key) return same_json(script, "the body", call->body, line->words[3]);
     struct sk_buf key;
     sk_buf_init(&key, 0);
-    sk_saga_key(saga, name.step, name.item, name.operation, call->round, &key);
+    append_key(saga, &name, call, &key);
     bool ok = sk_str_equal(sk_buf_view(&key), line->words[3]);
     if (!ok) script_fail(script, "the key is %s", sk_buf_text(&key));
     sk_buf_release(&key);
@@ -173,7 +212,8 @@ static bool expect_line(struct script *script, const struct sk_script_line *line
     char text[1024];
     if (line->count < 4 || !script_call(script, line->words[2], &name))
         return script_fail(script, "expect line STEP TEXT");
-    const struct sk_call *call = &script->current->saga.steps[name.step].units[0].action;
+    const struct sk_call *call = find_call(script, &name);
+    if (call == NULL) return script_fail(script, "there is no such call");
     int size = snprintf(text, sizeof text, "\"%.*s\"", SK_STR_ARGS(call->line));
     for (int i = 0; i < size && i < (int)sizeof text; i++)
         if (text[i] == '\n') text[i] = '|';

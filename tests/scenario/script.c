@@ -18,14 +18,55 @@ bool script_fail(struct script *script, const char *format, ...)
     return false;
 }
 
+const char *const script_hook_names[SK_HOOK_ONS_COUNT] = {
+    [SK_HOOK_ON_SUCCESS] = "on_success",
+    [SK_HOOK_ON_FAILURE] = "on_failure",
+    [SK_HOOK_ON_COMPENSATION_FAILURE] = "on_undo_failure",
+};
+
+const struct sk_hook_run *script_hook(const struct script *script, const struct call_name *name)
+{
+    for (const struct sk_hook_run *r = script->current->saga.hooks; r != NULL; r = r->next)
+        if (r->on == name->on && r->step == name->step && r->item == name->item &&
+            r->index == name->index)
+            return r;
+    return NULL;
+}
+
+/* "on_failure" or, for those after the first of its list, "on_failure/1". */
+static void read_hook_name(struct sk_str word, struct call_name *out)
+{
+    size_t slash = sk_str_find(word, '/');
+    uint64_t index = 0;
+    for (uint32_t on = 1; on < SK_HOOK_ONS_COUNT; on++) {
+        if (!sk_str_is(sk_str_sub(word, 0, slash), script_hook_names[on])) continue;
+        out->on = (enum sk_hook_on)on;
+        out->operation = SK_OPERATION_HOOK;
+        out->has_operation = true;
+    }
+    if (slash < word.size &&
+        sk_str_to_u64(sk_str_sub(word, slash + 1, word.size - slash - 1), &index))
+        out->index = (uint32_t)index;
+}
+
 bool script_call(struct script *script, struct sk_str word, struct call_name *out)
 {
+    struct call_name hook = { .item = -1 };
+    size_t colon = sk_str_find(word, ':');
+    if (colon < word.size)
+        read_hook_name(sk_str_sub(word, colon + 1, word.size - colon - 1), &hook);
+    if (hook.has_operation) word = sk_str_sub(word, 0, colon);
     struct sk_script_call call = sk_script_call_of(word);
     *out = (struct call_name){ .item = call.item,
                                .operation = call.operation,
                                .has_operation = call.has_operation };
+    if (hook.has_operation) {
+        *out = hook;
+        out->item = call.item;
+    }
     if (script->current == NULL) return script_fail(script, "no saga has been started");
     out->step = sk_plan_step(script->current->saga.plan, call.step);
+    if (out->operation == SK_OPERATION_HOOK && sk_str_is(call.step, "saga")) return true;
     if (out->step == SK_STEP_NONE)
         return script_fail(script, "the saga has no step %.*s", SK_STR_ARGS(call.step));
     if (!out->has_operation && script->current->saga.plan->steps[out->step].kind == SK_KIND_WAIT)
@@ -43,6 +84,7 @@ static bool read_outcome(struct script *script, const struct sk_script_line *lin
 }
 
 struct search {
+    const struct script *script;
     struct call_name name;
     struct sk_effect effect;
     bool found;
@@ -54,13 +96,17 @@ static void match_call(void *context, const struct sk_effect *effect)
     if (effect->step != s->name.step || effect->item != s->name.item ||
         effect->operation != s->name.operation)
         return;
+    if (effect->operation == SK_OPERATION_HOOK) {
+        const struct sk_hook_run *run = script_hook(s->script, &s->name);
+        if (run == NULL || run->call.start_seq != effect->start_seq) return;
+    }
     s->effect = *effect;
     s->found = true;
 }
 
 static bool do_reply(struct script *script, const struct sk_script_line *line)
 {
-    struct search search = { .found = false };
+    struct search search = { .script = script };
     struct sk_outcome outcome;
     if (line->count < 3 || !script_call(script, line->words[1], &search.name)) return false;
     if (!read_outcome(script, line, 2, &outcome)) return false;

@@ -23,7 +23,12 @@ struct call_name {
     int32_t item;
     enum sk_operation operation;
     bool has_operation;
+    enum sk_hook_on on; /* of SK_OPERATION_HOOK; step SK_STEP_NONE = the saga's */
+    uint32_t index;
 };
+/* The hook that is meant, or NULL: it has ended, or was never called for. */
+const struct sk_hook_run *script_hook(const struct script *script, const struct call_name *name);
+extern const char *const script_hook_names[SK_HOOK_ONS_COUNT];
 bool script_call(struct script *script, struct sk_str word, struct call_name *out);
 bool script_expect(struct script *script, const struct sk_script_line *line);
 bool script_run_line(struct script *script, struct sk_str text);

@@ -37,11 +37,9 @@ static void want(struct hooks_state *state, const struct sk_event *event, uint32
                  const struct sk_hooks *hooks)
 {
     for (uint32_t i = 0; i < hooks->count && state->count < WANTED_MAX; i++) {
-        state->items[state->count++] = (struct wanted){ .cause = event->seq,
-                                                        .on = on,
-                                                        .index = i,
-                                                        .step = event->step,
-                                                        .item = event->item };
+        state->items[state->count++] = (struct wanted){
+            .cause = event->seq, .on = on, .index = i, .step = event->step, .item = event->item
+        };
     }
 }
 

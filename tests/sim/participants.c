@@ -291,8 +291,7 @@ static const char *poll(struct sim_books *books, struct sim_unit_book *unit, str
 }
 
 /* What is told to people and other services: noted, and refused now and then. */
-static void hear(struct sim_books *books, const struct sim_request *request,
-                 struct sim_answer *out)
+static void hear(struct sim_books *books, const struct sim_request *request, struct sim_answer *out)
 {
     struct sim_world *world = books->world;
     const struct sim_profile *p = &world->profile;
