@@ -6,6 +6,7 @@ import subprocess
 import sys
 import unittest
 
+from skald_world import Server
 from test_cli_offline import SOURCE, Folder, run
 
 
@@ -126,6 +127,39 @@ class Wrong(Folder):
         done = run("serve", "--set", "nonsense")
         self.assertEqual(done.returncode, 2)
         self.assertIn("no NAME=VALUE", done.stderr)
+
+
+DEFINITION = """
+saga: { id: tiny, name: Tiny, version: "1", description: One pause }
+steps:
+  - { id: pause, name: Pause, type: wait, wait: { for: 1ms } }
+"""
+
+
+class Examples(Folder):
+    def served(self, name, *options):
+        """A server with that file ends a saga; its settings in force."""
+        path = str(SOURCE / "examples/config" / name)
+        with Server(self.path, "--config", path, *options) as server:
+            self.assertEqual(server.define(DEFINITION).status, 201)
+            self.assertEqual(server.start(definition="tiny", id="t-1").status, 201)
+            self.assertEqual(server.ended("t-1")["state"], "completed")
+        return settings("--config", path)
+
+    def test_development(self):
+        found = self.served("development.yaml")
+        self.assertEqual(found["store.url"][0], "memory:")
+        self.assertEqual(found["limits.sagas_max"][0], 10)
+        self.assertEqual(found["retry.max_attempts"][0], 2)
+
+    def test_production(self):
+        found = self.served("production.yaml")
+        self.assertEqual(found["limits.sagas_max"][0], 500)
+        self.assertEqual(found["timeouts.acquire"][0], "30s")
+        self.assertEqual(found["server.grace"][0], "2m")
+        self.assertEqual([found[f"retry.{name}"][0] for name in
+                          ("type", "max_attempts", "initial_delay", "max_delay", "jitter")],
+                         ["exponential_backoff", 5, "1s", "2m", "quarter"])
 
 
 class Table(unittest.TestCase):
