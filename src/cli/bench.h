@@ -18,7 +18,7 @@ struct bench {
     const struct cli *cli;
     int64_t sagas_count, slots_count;
     const char *store, *record;
-    bool is_json;
+    bool is_json, is_parked;
 
     struct sk_node *node;
     struct bench_slot *slots;

@@ -88,7 +88,7 @@ static void collect(struct bench *bench, struct figure out[FIGURES_COUNT])
         { "in_flight", "in flight", "", (double)bench->slots_count, 0 },
         { "seconds", "time", "s", seconds, 2 },
         { "sagas_per_second", "rate", "sagas/s", sagas / seconds, 0 },
-        { "steps_per_second", "steps", "steps/s", 3 * sagas / seconds, 0 },
+        { "steps_per_second", "steps", "steps/s", (bench->is_parked ? 1 : 3) * sagas / seconds, 0 },
         { "accepted_ms_p50", "accepted, median", "ms", MS(accepted_us, bench->accepted_count, 50),
           2 },
         { "accepted_ms_p99", "accepted, 99 %", "ms", MS(accepted_us, bench->accepted_count, 99),

@@ -5,6 +5,9 @@
  *
  *   start ─► accepted ─► wait ─► ended ─► the next start        K of these at a time, N in all
  *
+ * With --parked each saga waits for the signal `go`, which nobody sends: what is measured is how
+ * fast they are accepted and how much each takes in the store, which is left for a server to serve.
+ *
  * Not here: how a record looks (bench_report.c).
  */
 #include "cli/bench.h"
@@ -26,6 +29,9 @@ static const char definition[] =
     "{\"saga\":{\"id\":\"bench\",\"name\":\"Bench\",\"version\":\"1\",\"order\":\"sequential\"},"
     "\"steps\":[" STEP("one", ".input") "," STEP("two", ".output.one") "," STEP("three",
                                                                                 ".output.two") "]}";
+static const char parked_definition[] =
+    "{\"saga\":{\"id\":\"parked\",\"name\":\"Parked\",\"version\":\"1\"},\"steps\":[{\"id\":\"wait\","
+    "\"name\":\"wait\",\"type\":\"wait\",\"wait\":{\"signal\":\"go\"}}]}";
 static const char input[] = "{\"order\":\"4711\",\"customer\":\"Ada\",\"amount\":299.99,"
                             "\"items\":[{\"item_id\":\"item1\",\"quantity\":2}]}";
 
@@ -36,6 +42,9 @@ static const struct cli_option options[] = {
       .offset = offsetof(struct bench, slots_count), .min = 1, .max = 100000 },
     { "store", 0, CLI_TEXT, "URL", "where (SQLite in a folder of its own, removed afterwards)",
       .offset = offsetof(struct bench, store) },
+    { "parked", 0, CLI_FLAG, NULL,
+      "sagas parked-1 … that wait for the signal `go`, left in --store for a server",
+      .offset = offsetof(struct bench, is_parked) },
     { "record", 0, CLI_TEXT, "FOLDER", "append the figures to a dated page there",
       .offset = offsetof(struct bench, record) },
     { "json", 0, CLI_FLAG, NULL, "print JSON, for programs",
@@ -82,6 +91,17 @@ static void fail(struct bench *bench, enum skald_status status, const skald_erro
 
 static void start_one(struct bench *bench, struct bench_slot *slot);
 
+/* This one is over: the next one. */
+static void go_on(struct bench *bench, struct bench_slot *slot)
+{
+    bench->times_us[bench->ended_count++] = now_us(bench) - slot->started_us;
+    if (bench->ended_count == (size_t)bench->sagas_count) {
+        finish(bench);
+    } else if (bench->started_count < (size_t)bench->sagas_count) {
+        start_one(bench, slot);
+    }
+}
+
 static void on_ended(void *context, const struct sk_reply *reply)
 {
     struct bench_slot *slot = context;
@@ -91,12 +111,7 @@ static void on_ended(void *context, const struct sk_reply *reply)
         fail(bench, reply->status == SKALD_OK ? SKALD_E_INTERNAL : reply->status, reply->error);
         return;
     }
-    bench->times_us[bench->ended_count++] = now_us(bench) - slot->started_us;
-    if (bench->ended_count == (size_t)bench->sagas_count) {
-        finish(bench);
-    } else if (bench->started_count < (size_t)bench->sagas_count) {
-        start_one(bench, slot);
-    }
+    go_on(bench, slot);
 }
 
 static void on_accepted(void *context, const struct sk_reply *reply)
@@ -109,6 +124,10 @@ static void on_accepted(void *context, const struct sk_reply *reply)
         return;
     }
     bench->accepted_us[bench->accepted_count++] = now_us(bench) - slot->started_us;
+    if (bench->is_parked) {
+        go_on(bench, slot);
+        return;
+    }
     sk_engine_wait(sk_node_engine(bench->node), reply->saga->start.id, WAIT_MS, on_ended, slot);
 }
 
@@ -116,7 +135,13 @@ static void start_one(struct bench *bench, struct bench_slot *slot)
 {
     struct sk_start_request request = { .definition = SK_STR("bench"),
                                         .input = { input, sizeof input - 1 } };
+    char id[32];
     bench->started_count++;
+    if (bench->is_parked) {
+        (void)snprintf(id, sizeof id, "parked-%zu", bench->started_count);
+        request.definition = SK_STR("parked");
+        request.id = sk_str_of(id);
+    }
     slot->bench = bench;
     slot->started_us = now_us(bench);
     sk_engine_start(sk_node_engine(bench->node), &request, on_accepted, slot);
@@ -151,8 +176,9 @@ static void on_opened(void *context, enum skald_status status, const skald_error
         fail(bench, status, error);
         return;
     }
-    sk_engine_define(sk_node_engine(bench->node), sk_str_of(definition), SK_STR("bench"),
-                     on_defined, bench);
+    const char *source = bench->is_parked ? parked_definition : definition;
+    sk_engine_define(sk_node_engine(bench->node), sk_str_of(source), SK_STR("bench"), on_defined,
+                     bench);
 }
 
 static int run(struct bench *bench, const char *store)
@@ -218,6 +244,10 @@ static int bench_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &bench, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) return cli_fail(cli, CLI_WRONG_USE, NULL, "bench takes no arguments");
+    if (bench.is_parked && bench.store == NULL) {
+        return cli_fail(cli, CLI_WRONG_USE, "name one with --store sqlite:FILE",
+                        "--parked leaves its sagas in a store");
+    }
     bench.slots = calloc((size_t)bench.slots_count, sizeof *bench.slots);
     bench.times_us = calloc((size_t)bench.sagas_count, sizeof *bench.times_us);
     bench.accepted_us = calloc((size_t)bench.sagas_count, sizeof *bench.accepted_us);
