@@ -30,8 +30,8 @@ static const char definition[] =
     "\"steps\":[" STEP("one", ".input") "," STEP("two", ".output.one") "," STEP("three",
                                                                                 ".output.two") "]}";
 static const char parked_definition[] =
-    "{\"saga\":{\"id\":\"parked\",\"name\":\"Parked\",\"version\":\"1\"},\"steps\":[{\"id\":\"wait\","
-    "\"name\":\"wait\",\"type\":\"wait\",\"wait\":{\"signal\":\"go\"}}]}";
+    "{\"saga\":{\"id\":\"parked\",\"name\":\"Parked\",\"version\":\"1\"},\"steps\":[{\"id\":"
+    "\"wait\",\"name\":\"wait\",\"type\":\"wait\",\"wait\":{\"signal\":\"go\"}}]}";
 static const char input[] = "{\"order\":\"4711\",\"customer\":\"Ada\",\"amount\":299.99,"
                             "\"items\":[{\"item_id\":\"item1\",\"quantity\":2}]}";
 
