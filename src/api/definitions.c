@@ -102,14 +102,34 @@ void sk_handle_define(struct sk_exchange *x)
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 struct list {
+    struct sk_str cursor;
     int64_t limit;
 };
 
 const struct sk_input sk_definitions_query[] = {
     { "limit", SK_INPUT_NUMBER, offsetof(struct list, limit), "how many at most", 1,
       DEFINITIONS_MAX, 0, false },
+    { "cursor", SK_INPUT_TEXT, offsetof(struct list, cursor), "`next` of the page before", 0, 0, 0,
+      false },
     { 0 },
 };
+
+/* "<id>/<version>" of the last row seen: an id holds no slash. */
+static void put_next(struct sk_json_writer *w, const struct sk_rows *rows)
+{
+    sk_json_key(w, "next");
+    if (!rows->has_more || rows->definitions_count == 0) {
+        sk_json_put_null(w);
+        return;
+    }
+    const struct sk_definition_row *last = &rows->definitions[rows->definitions_count - 1];
+    struct sk_buf cursor = { 0 };
+    sk_buf_append_str(&cursor, last->id);
+    sk_buf_append_char(&cursor, '/');
+    sk_buf_append_str(&cursor, last->version);
+    sk_json_put_str(w, sk_buf_view(&cursor));
+    sk_buf_release(&cursor);
+}
 
 static void on_definitions(void *context, struct sk_rows *rows)
 {
@@ -126,8 +146,7 @@ static void on_definitions(void *context, struct sk_rows *rows)
         sk_shape_definition(&w, &rows->definitions[i], false);
     }
     sk_json_end_array(&w);
-    sk_json_key(&w, "next");
-    sk_json_put_null(&w);
+    put_next(&w, rows);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }
@@ -136,7 +155,16 @@ void sk_handle_definitions(struct sk_exchange *x)
 {
     struct list list = { .limit = DEFINITIONS_MAX };
     if (!sk_inputs_read_query(x, sk_definitions_query, &list)) return;
-    struct sk_read read = { .kind = SK_READ_DEFINITIONS, .limit = (uint32_t)list.limit };
+    size_t slash = sk_str_find(list.cursor, '/');
+    if (list.cursor.size > 0 && (slash == 0 || slash == list.cursor.size)) {
+        sk_exchange_refuse(x, "pass what `next` of the page before said",
+                           "the cursor is not one of ours");
+        return;
+    }
+    struct sk_read read = { .kind = SK_READ_DEFINITIONS,
+                            .key = sk_str_sub(list.cursor, 0, slash),
+                            .version = sk_str_sub(list.cursor, slash + 1, list.cursor.size),
+                            .limit = (uint32_t)list.limit };
     sk_engine_read(sk_engine_of(x), &read, on_definitions, x);
 }
 

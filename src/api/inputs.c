@@ -1,6 +1,7 @@
 /* inputs.c: see inputs.h. Every message names the member and what would be right. */
 #include "api/inputs.h"
 
+#include "api/api_private.h"
 #include "base/id.h"
 #include "base/time.h"
 
@@ -87,6 +88,25 @@ static bool set_duration(struct sk_exchange *x, const struct sk_input *input, st
     return false;
 }
 
+static bool set_instant(struct sk_exchange *x, const struct sk_input *input, struct sk_str text,
+                        void *field)
+{
+    int64_t at_ms, ago_ms;
+    struct sk_runtime *runtime = x->api->options.runtime;
+    if (sk_time_parse(text, &at_ms) && at_ms > 0) {
+        *(int64_t *)field = at_ms;
+        return true;
+    }
+    int64_t now_ms = runtime->ops->now_ms(runtime);
+    if (sk_duration_parse(text, &ago_ms) && ago_ms < now_ms) {
+        *(int64_t *)field = now_ms - ago_ms;
+        return true;
+    }
+    sk_exchange_refuse(x, "write it like \"2026-01-02T03:04:05Z\", or \"90m\" for that long ago",
+                       "%s is no instant", input->name);
+    return false;
+}
+
 static bool set_number(struct sk_exchange *x, const struct sk_input *input, bool is_number,
                        int64_t value, void *field)
 {
@@ -131,6 +151,7 @@ static const char *kind_wants(enum sk_input_kind kind)
     case SK_INPUT_TAGS:
     case SK_INPUT_TEXTS: return "a list of texts";
     case SK_INPUT_DURATION: return "a duration as text, like \"30s\"";
+    case SK_INPUT_INSTANT: return "an instant as text, like \"2026-01-02T03:04:05Z\"";
     case SK_INPUT_NUMBER: return "a whole number";
     case SK_INPUT_FLAG: return "true or false";
     }
@@ -246,6 +267,9 @@ static bool set_member(struct sk_exchange *x, const struct sk_input *input, stru
     case SK_INPUT_DURATION:
         if (type != SK_JSON_STRING) return refuse_type(x, input, value);
         return set_duration(x, input, sk_json_string(value, &x->arena), field);
+    case SK_INPUT_INSTANT:
+        if (type != SK_JSON_STRING) return refuse_type(x, input, value);
+        return set_instant(x, input, sk_json_string(value, &x->arena), field);
     case SK_INPUT_NUMBER:
         if (type != SK_JSON_NUMBER) return refuse_type(x, input, value);
         is_number = sk_json_to_i64(value, &number);
@@ -269,7 +293,7 @@ static const struct sk_input *input_named(const struct sk_input *inputs, struct 
 static void refuse_unknown(struct sk_exchange *x, const struct sk_input *inputs, const char *what,
                            struct sk_str name)
 {
-    const char *names[32] = { 0 };
+    const char *names[40] = { 0 };
     size_t count = 0;
     struct sk_buf remedy = { 0 };
     for (const struct sk_input *input = inputs; input->name != NULL; input++) {
@@ -327,23 +351,10 @@ static bool is_blank(struct sk_str text)
     return sk_str_trim(text).size == 0;
 }
 
-bool sk_inputs_read_body(struct sk_exchange *x, const struct sk_input *inputs, void *out)
+bool sk_inputs_read_object(struct sk_exchange *x, const struct sk_input *inputs,
+                           struct sk_str object, void *out)
 {
-    static const char *const types[] = { "application/json", NULL };
-    struct sk_str body = x->view.body;
-    if (is_blank(body)) return check_required(x, inputs, out);
-    if (!sk_inputs_check_type(x, types)) return false;
-    skald_error error;
-    if (sk_json_check(body, &error) != SKALD_OK) {
-        refuse_syntax(x, &error);
-        return false;
-    }
-    if (sk_json_type(body) != SK_JSON_OBJECT) {
-        sk_exchange_refuse(x, "send an object: {…}", "the body is %s",
-                           type_name(sk_json_type(body)));
-        return false;
-    }
-    struct sk_json_iter it = sk_json_walk(body);
+    struct sk_json_iter it = sk_json_walk(object);
     uint32_t seen = 0; /* by index: which of two would count is anybody's guess */
     while (sk_json_next(&it)) {
         const struct sk_input *input = input_named(inputs, it.name);
@@ -364,6 +375,25 @@ bool sk_inputs_read_body(struct sk_exchange *x, const struct sk_input *inputs, v
     return check_required(x, inputs, out);
 }
 
+bool sk_inputs_read_body(struct sk_exchange *x, const struct sk_input *inputs, void *out)
+{
+    static const char *const types[] = { "application/json", NULL };
+    struct sk_str body = x->view.body;
+    if (is_blank(body)) return check_required(x, inputs, out);
+    if (!sk_inputs_check_type(x, types)) return false;
+    skald_error error;
+    if (sk_json_check(body, &error) != SKALD_OK) {
+        refuse_syntax(x, &error);
+        return false;
+    }
+    if (sk_json_type(body) != SK_JSON_OBJECT) {
+        sk_exchange_refuse(x, "send an object: {…}", "the body is %s",
+                           type_name(sk_json_type(body)));
+        return false;
+    }
+    return sk_inputs_read_object(x, inputs, body, out);
+}
+
 /* ---- the parameters of a query --------------------------------------------------------------- */
 
 /* "?residue" alone means yes. */
@@ -374,6 +404,27 @@ static bool set_flag(struct sk_exchange *x, const struct sk_input *input, struct
     if (*field || sk_str_is(value, "false") || sk_str_is(value, "0")) return true;
     sk_exchange_refuse(x, "write true or false", "%s is neither", input->name);
     return false;
+}
+
+/* A parameter that may come several times. */
+static bool add_text(struct sk_exchange *x, const struct sk_input *input, struct sk_str value,
+                     struct sk_texts *texts)
+{
+    if (!check_text(x, input, value)) return false;
+    if (value.size == 0 || texts->count >= SK_INPUT_LIST_MAX) {
+        sk_exchange_refuse(x, "leave it out, or fill it in", "%s is empty, or comes too often",
+                           input->name);
+        return false;
+    }
+    struct sk_str *items = SK_ARENA_ARRAY(&x->arena, struct sk_str, texts->count + 1);
+    if (items == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return false;
+    }
+    if (texts->count > 0) memcpy(items, texts->items, texts->count * sizeof *items);
+    items[texts->count] = value;
+    *texts = (struct sk_texts){ items, texts->count + 1 };
+    return true;
 }
 
 static bool set_param(struct sk_exchange *x, const struct sk_input *input, struct sk_str value,
@@ -387,13 +438,14 @@ static bool set_param(struct sk_exchange *x, const struct sk_input *input, struc
     case SK_INPUT_NAME:
     case SK_INPUT_ID: *(struct sk_str *)field = value; return check_text(x, input, value);
     case SK_INPUT_DURATION: return set_duration(x, input, value, field);
+    case SK_INPUT_INSTANT: return set_instant(x, input, value, field);
+    case SK_INPUT_TEXTS: return add_text(x, input, value, field);
     case SK_INPUT_NUMBER: return set_number(x, input, is_number, number, field);
     case SK_INPUT_FLAG: return set_flag(x, input, value, field);
     case SK_INPUT_JSON:
     case SK_INPUT_OBJECT:
     case SK_INPUT_SCALARS:
-    case SK_INPUT_TAGS:
-    case SK_INPUT_TEXTS: break;
+    case SK_INPUT_TAGS: break;
     }
     return false;
 }

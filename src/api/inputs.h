@@ -20,6 +20,7 @@ enum sk_input_kind {
     SK_INPUT_TAGS,     /* struct sk_str: a list of texts, as text */
     SK_INPUT_TEXTS,    /* struct sk_texts: a list of texts */
     SK_INPUT_DURATION, /* int64_t: "30s", in ms; > 0 */
+    SK_INPUT_INSTANT,  /* int64_t: RFC 3339, or "90m" for that long ago; in ms, > 0 */
     SK_INPUT_NUMBER,   /* int64_t in [min, max] */
     SK_INPUT_FLAG      /* bool */
 };
@@ -46,7 +47,11 @@ struct sk_input {
  * remedy. */
 bool sk_inputs_read_body(struct sk_exchange *x, const struct sk_input *inputs,
                          void *out) SK_MUST_CHECK;
-/* Reads the query; only texts, numbers, durations and flags. */
+/* The same for an object inside the body. */
+bool sk_inputs_read_object(struct sk_exchange *x, const struct sk_input *inputs,
+                           struct sk_str object, void *out) SK_MUST_CHECK;
+/* Reads the query; only texts, numbers, durations, instants and flags; TEXTS may come several
+ * times. */
 bool sk_inputs_read_query(struct sk_exchange *x, const struct sk_input *inputs,
                           void *out) SK_MUST_CHECK;
 /* The media type of the body is one of the list (ending with NULL); false: 415 has been sent. */

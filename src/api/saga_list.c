@@ -1,20 +1,24 @@
 /*
- * saga_list.c: the list of sagas by filters, page by page. A cursor is "<created_at ms>_<id>" of
- * the last row seen: pages stay in step while sagas come and go.
+ * saga_list.c: the list of sagas by filters, page by page. A cursor is
+ * "<sort><order><ms>_<id>" of the last row seen: pages stay in step while sagas come and go. Who
+ * counts pages instead (page, page_size) is told the total, from an exact count.
  */
 #include "api/routes.h"
+#include "api/saga_filter.h"
 
 #include "api/shapes.h"
 
-#include <stdio.h>
-
-enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000 };
+enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, PAGE_MAX = 100000 };
 
 struct list {
-    struct sk_str cursor, states, definition, business_key, tag, attribute, space, parent;
-    int64_t limit;
-    bool only_residue;
+    struct sk_saga_filter filter;
+    struct sk_str cursor, sort, order;
+    int64_t limit, page, page_size;
+    bool wants_total;
+    struct sk_read read;
     uint32_t named_count; /* of the page's rows */
+    bool is_counted;
+    uint64_t total;
 };
 
 #define ROW(name, kind, field, help)                                   \
@@ -26,82 +30,82 @@ const struct sk_input sk_sagas_query[] = {
     { "limit", SK_INPUT_NUMBER, offsetof(struct list, limit), "rows of a page", 1, LIMIT_MAX, 0,
       false },
     ROW("cursor", SK_INPUT_TEXT, cursor, "`next` of the page before"),
-    ROW("state", SK_INPUT_TEXT, states, "one or several, with commas"),
-    ROW("definition", SK_INPUT_NAME, definition, "any version of it"),
-    ROW("business_key", SK_INPUT_TEXT, business_key, "exactly"),
-    ROW("tag", SK_INPUT_TEXT, tag, "one of its tags"),
-    ROW("attribute", SK_INPUT_TEXT, attribute, "name:value"),
-    ROW("namespace", SK_INPUT_TEXT, space, "exactly"),
-    ROW("parent", SK_INPUT_TEXT, parent, "children of this saga"),
-    ROW("residue", SK_INPUT_FLAG, only_residue, "only those where something was left standing"),
+    ROW("sort", SK_INPUT_TEXT, sort, "created, updated or ended (only those that have ended)"),
+    ROW("order", SK_INPUT_TEXT, order, "desc (the newest first) or asc"),
+    { "page", SK_INPUT_NUMBER, offsetof(struct list, page), "which page, from 1, with a total", 1,
+      PAGE_MAX, 0, false },
+    { "page_size", SK_INPUT_NUMBER, offsetof(struct list, page_size), "rows of such a page", 1,
+      LIMIT_MAX, 0, false },
+    ROW("total", SK_INPUT_FLAG, wants_total, "count them all; null if that takes too long"),
+    SK_SAGA_FILTER_ROWS(struct list),
     { 0 },
 };
 
-static bool read_states(struct sk_exchange *x, struct sk_str text, uint32_t *out_states)
+/* ---- reading the query ----------------------------------------------------------------------- */
+
+static bool read_order(struct sk_exchange *x, const struct list *list,
+                       struct sk_list_filter *filter)
 {
-    const char *names[SK_SAGA_STATES_COUNT];
-    size_t names_count = 0;
-    for (int i = SK_SAGA_PENDING; i < SK_SAGA_STATES_COUNT; i++) {
-        names[names_count++] = sk_saga_state_name((enum sk_saga_state)i);
+    if (sk_str_is(list->sort, "updated")) filter->sort = SK_SORT_UPDATED;
+    if (sk_str_is(list->sort, "ended")) filter->sort = SK_SORT_ENDED;
+    filter->is_ascending = sk_str_is(list->order, "asc");
+    if (list->sort.size > 0 && filter->sort == SK_SORT_CREATED &&
+        !sk_str_is(list->sort, "created")) {
+        sk_exchange_refuse(x, "it is created, updated or ended", "sort is none of these");
+        return false;
     }
-    while (text.size > 0) {
-        size_t end = sk_str_find(text, ',');
-        struct sk_str name = sk_str_trim(sk_str_sub(text, 0, end));
-        text = sk_str_sub(text, end + 1, text.size);
-        enum sk_saga_state state = sk_saga_state_of(name);
-        if (state != (enum sk_saga_state)0) {
-            *out_states |= UINT32_C(1) << state;
-            continue;
-        }
-        int near = sk_str_nearest(name, names, names_count);
-        char remedy[200] = "states are pending, running, completed, compensating, compensated, "
-                           "failed, cancelled, timed_out, suspended";
-        if (near >= 0) (void)snprintf(remedy, sizeof remedy, "did you mean '%s'?", names[near]);
-        name.size = name.size > 100 ? 100 : name.size;
-        sk_exchange_refuse(x, remedy, "there is no state '%.*s'", SK_STR_ARGS(name));
+    if (list->order.size > 0 && !filter->is_ascending && !sk_str_is(list->order, "desc")) {
+        sk_exchange_refuse(x, "it is asc or desc", "order is neither");
         return false;
     }
     return true;
+}
+
+static void cursor_prefix(const struct sk_list_filter *filter, char out[2])
+{
+    out[0] = "cue"[filter->sort];
+    out[1] = filter->is_ascending ? 'a' : 'd';
 }
 
 static bool read_cursor(struct sk_exchange *x, struct sk_str cursor, struct sk_list_filter *filter)
 {
     if (cursor.size == 0) return true;
-    size_t bar = sk_str_find(cursor, '_');
-    struct sk_str id = sk_str_sub(cursor, bar + 1, cursor.size);
-    if (sk_str_to_i64(sk_str_sub(cursor, 0, bar), &filter->cursor_created_at_ms) && id.size > 0) {
+    char prefix[2];
+    cursor_prefix(filter, prefix);
+    struct sk_str rest = sk_str_sub(cursor, 2, cursor.size);
+    size_t bar = sk_str_find(rest, '_');
+    struct sk_str id = sk_str_sub(rest, bar + 1, rest.size);
+    bool is_ours = cursor.size > 2 && id.size > 0 &&
+                   sk_str_to_i64(sk_str_sub(rest, 0, bar), &filter->cursor_created_at_ms);
+    if (is_ours && memcmp(cursor.data, prefix, sizeof prefix) == 0) {
         filter->cursor_id = id;
         return true;
     }
-    sk_exchange_refuse(x, "pass what `next` of the page before said",
-                       "the cursor is not one of ours");
+    sk_exchange_refuse(x, "pass what `next` of the page before said, with the same sort and order",
+                       is_ours ? "the cursor is of another order"
+                               : "the cursor is not one of ours");
     return false;
 }
 
-static bool read_tag(struct sk_exchange *x, const struct list *list, struct sk_list_filter *filter)
+static bool read_page(struct sk_exchange *x, struct list *list, struct sk_list_filter *filter)
 {
-    if (list->tag.size > 0 && list->attribute.size > 0) {
-        sk_exchange_refuse(x, "ask by one and look at the other in the answer",
-                           "tag and attribute cannot be asked together");
+    bool has_page = list->page > 0 || list->page_size > 0;
+    if (!has_page) return true;
+    if (list->cursor.size > 0) {
+        sk_exchange_refuse(x, "go on by cursor or by page", "cursor and page stand together");
         return false;
     }
-    if (list->tag.size > 0) {
-        filter->tag_key = SK_STR("tag");
-        filter->tag_value = list->tag;
-    }
-    size_t colon = sk_str_find(list->attribute, ':');
-    if (list->attribute.size > 0 && (colon == 0 || colon == list->attribute.size)) {
-        sk_exchange_refuse(x, "write it as name:value", "attribute has no name or no value");
-        return false;
-    }
-    if (list->attribute.size > 0) {
-        filter->tag_key = sk_str_sub(list->attribute, 0, colon);
-        filter->tag_value = sk_str_sub(list->attribute, colon + 1, list->attribute.size);
-    }
+    if (list->page == 0) list->page = 1;
+    if (list->page_size == 0) list->page_size = list->limit;
+    list->limit = list->page_size;
+    list->wants_total = true;
+    filter->offset = (uint32_t)((list->page - 1) * list->page_size);
     return true;
 }
 
-static void put_next(struct sk_json_writer *w, const struct sk_rows *rows)
+/* ---- the reply ------------------------------------------------------------------------------- */
+
+static void put_next(struct sk_json_writer *w, const struct list *list, const struct sk_rows *rows)
 {
     sk_json_key(w, "next");
     if (!rows->has_more || rows->heads_count == 0) {
@@ -109,12 +113,35 @@ static void put_next(struct sk_json_writer *w, const struct sk_rows *rows)
         return;
     }
     const struct sk_head *last = &rows->heads[rows->heads_count - 1];
+    const struct sk_list_filter *filter = &list->read.filter;
+    int64_t at_ms = filter->sort == SK_SORT_CREATED   ? last->created_at_ms
+                    : filter->sort == SK_SORT_UPDATED ? last->updated_at_ms
+                                                      : last->ended_at_ms;
+    char prefix[2];
     struct sk_buf cursor = { 0 };
-    sk_buf_append_i64(&cursor, last->created_at_ms);
+    cursor_prefix(filter, prefix);
+    sk_buf_append_str(&cursor, (struct sk_str){ prefix, sizeof prefix });
+    sk_buf_append_i64(&cursor, at_ms);
     sk_buf_append_char(&cursor, '_');
     sk_buf_append_str(&cursor, last->id);
     sk_json_put_str(w, sk_buf_view(&cursor));
     sk_buf_release(&cursor);
+}
+
+static void put_total(struct sk_json_writer *w, const struct list *list)
+{
+    if (!list->wants_total) return;
+    sk_json_key(w, "total");
+    if (list->is_counted) {
+        sk_json_put_u64(w, list->total);
+    } else {
+        sk_json_put_null(w);
+    }
+    if (list->page == 0) return;
+    sk_json_key(w, "page");
+    sk_json_put_i64(w, list->page);
+    sk_json_key(w, "page_size");
+    sk_json_put_i64(w, list->page_size);
 }
 
 static void reply(struct sk_exchange *x)
@@ -131,7 +158,8 @@ static void reply(struct sk_exchange *x)
                       name == NULL ? none : name->version);
     }
     sk_json_end_array(&w);
-    put_next(&w, &x->rows);
+    put_next(&w, x->state, &x->rows);
+    put_total(&w, x->state);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }
@@ -149,15 +177,35 @@ static void name_next(struct sk_exchange *x)
     reply(x);
 }
 
+/* A count that takes longer than a read may is no failure of the list. */
+static void on_count(void *context, struct sk_rows *rows)
+{
+    struct sk_exchange *x = context;
+    struct list *list = x->state;
+    list->is_counted = rows->status == SKALD_OK;
+    list->total = rows->total;
+    if (rows->status != SKALD_OK && rows->status != SKALD_E_TIMEOUT) {
+        sk_exchange_fail(x, rows->status, &rows->error);
+        return;
+    }
+    name_next(x);
+}
+
 static void on_heads(void *context, struct sk_rows *rows)
 {
     struct sk_exchange *x = context;
+    struct list *list = x->state;
     if (rows->status != SKALD_OK) {
         sk_exchange_fail(x, rows->status, &rows->error);
         return;
     }
     sk_exchange_keep_rows(x, rows);
-    name_next(x);
+    if (!list->wants_total) {
+        name_next(x);
+        return;
+    }
+    list->read.kind = SK_READ_COUNT;
+    sk_engine_read(sk_engine_of(x), &list->read, on_count, x);
 }
 
 void sk_handle_sagas(struct sk_exchange *x)
@@ -169,18 +217,13 @@ void sk_handle_sagas(struct sk_exchange *x)
     }
     list->limit = LIMIT_DEFAULT;
     x->state = list;
-    struct sk_list_filter filter = { 0 };
+    struct sk_list_filter *filter = &list->read.filter;
     if (!sk_inputs_read_query(x, sk_sagas_query, list)) return;
-    if (!read_states(x, list->states, &filter.states)) return;
-    if (!read_cursor(x, list->cursor, &filter)) return;
-    if (!read_tag(x, list, &filter)) return;
-    filter.space = list->space;
-    filter.business_key = list->business_key;
-    filter.parent = list->parent;
-    filter.definition_id = list->definition;
-    filter.only_residue = list->only_residue;
-    struct sk_read read = { .kind = SK_READ_LIST,
-                            .filter = filter,
-                            .limit = (uint32_t)list->limit };
-    sk_engine_read(sk_engine_of(x), &read, on_heads, x);
+    if (!sk_saga_filter_read(x, &list->filter, filter)) return;
+    if (!read_order(x, list, filter)) return;
+    if (!read_cursor(x, list->cursor, filter)) return;
+    if (!read_page(x, list, filter)) return;
+    list->read.kind = SK_READ_LIST;
+    list->read.limit = (uint32_t)list->limit;
+    sk_engine_read(sk_engine_of(x), &list->read, on_heads, x);
 }

@@ -112,6 +112,15 @@ static const struct sk_member saga_row[] = {
     { 0 },
 };
 
+static const struct sk_member saga_page[] = {
+    { "items", "SagaRow[]", NULL },
+    { "next", "text?", "the cursor of the next page; null at the end" },
+    { "total?", "count?", "where it was asked for; null if counting took too long" },
+    { "page?", "count", "where it was asked by pages" },
+    { "page_size?", "count", NULL },
+    { 0 },
+};
+
 static const struct sk_member saga_error[] = {
     { "step", "text?", NULL },
     { "code", "text?", NULL },
@@ -289,6 +298,7 @@ static const struct sk_member engine_stats[] = {
 const struct sk_schema sk_schemas[] = {
     { "Saga", "One run of a definition", saga },
     { "SagaRow", "A saga in a list: no payloads, no steps", saga_row },
+    { "SagaPage", "A page of a list of sagas", saga_page },
     { "SagaError", "Why a saga is undone", saga_error },
     { "Step", "A step of a saga", step },
     { "StepError", "Why a step failed", step_error },

@@ -1,34 +1,31 @@
 /* cmd_list.c: `skald list`: sagas by filters, the newest first. */
-#include "cli/client.h"
+#include "cli/saga_filter.h"
 #include "cli/table.h"
 
 struct list {
     struct cli_remote remote;
-    const char *state, *definition, *business_key, *tag, *attribute, *space, *parent, *cursor;
-    int64_t limit;
-    bool only_residue;
+    struct cli_saga_filter filter;
+    const char *cursor;
+    int64_t limit, page;
+    int sort;
+    bool is_ascending, wants_total;
 };
 
+static const char *const sorts[] = { "created", "updated", "ended", NULL };
+
 static const struct cli_option options[] = {
-    { "state", 0, CLI_TEXT, "STATE[,STATE]", "only in these states",
-      .offset = offsetof(struct list, state) },
-    { "definition", 'd', CLI_TEXT, "ID", "only of this definition",
-      .offset = offsetof(struct list, definition) },
-    { "business-key", 0, CLI_TEXT, "TEXT", "only with this key",
-      .offset = offsetof(struct list, business_key) },
-    { "tag", 't', CLI_TEXT, "TEXT", "only with this tag", .offset = offsetof(struct list, tag) },
-    { "attribute", 'a', CLI_TEXT, "NAME:VALUE", "only with this attribute",
-      .offset = offsetof(struct list, attribute) },
-    { "namespace", 'n', CLI_TEXT, "NAME", "only of this namespace",
-      .offset = offsetof(struct list, space) },
-    { "parent", 0, CLI_TEXT, "ID", "only children of this saga",
-      .offset = offsetof(struct list, parent) },
-    { "residue", 0, CLI_FLAG, NULL, "only those that left something standing",
-      .offset = offsetof(struct list, only_residue) },
+    CLI_SAGA_FILTER_OPTIONS(struct list),
+    { "sort", 0, CLI_CHOICE, "created|updated|ended",
+      "by what, the newest first (created); ended: only those that have",
+      .offset = offsetof(struct list, sort), .choices = sorts },
+    { "asc", 0, CLI_FLAG, NULL, "the oldest first", .offset = offsetof(struct list, is_ascending) },
     { "limit", 'l', CLI_INT, "N", "rows of a page (50)", .offset = offsetof(struct list, limit),
       .min = 1, .max = 1000 },
     { "cursor", 0, CLI_TEXT, "CURSOR", "where the page before ended",
       .offset = offsetof(struct list, cursor) },
+    { "page", 0, CLI_INT, "N", "this page instead, from 1, with the total",
+      .offset = offsetof(struct list, page), .min = 1, .max = 100000 },
+    { "total", 0, CLI_FLAG, NULL, "count them all", .offset = offsetof(struct list, wants_total) },
     CLI_REMOTE_OPTIONS(struct list),
     { 0 },
 };
@@ -81,6 +78,16 @@ static void print_rows(const struct cli *cli, struct sk_str answer)
     if (sk_json_type(cursor) == SK_JSON_STRING) sk_json_unescape(cursor, &next);
     if (next.size > 0) (void)fprintf(cli->err, "more: --cursor %s\n", sk_buf_text(&next));
     sk_buf_release(&next);
+    int64_t total = 0;
+    if (sk_json_to_i64(sk_json_member(answer, SK_STR("total")), &total))
+        (void)fprintf(cli->err, "total: %lld\n", (long long)total);
+}
+
+static void put_number(struct sk_buf *path, const char *name, int64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%lld", (long long)value);
+    cli_query(path, name, text);
 }
 
 static int list_main(const struct cli *cli, int argc, char **argv)
@@ -90,7 +97,6 @@ static int list_main(const struct cli *cli, int argc, char **argv)
     struct cli_client *client;
     struct sk_buf path = { 0 };
     struct cli_reply reply = { 0 };
-    char limit[24];
     int code = cli_parse(cli, &list, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {
@@ -99,18 +105,14 @@ static int list_main(const struct cli *cli, int argc, char **argv)
     }
     code = cli_client_new(cli, &list.remote, &client);
     if (code != CLI_GO_ON) return code;
-    (void)snprintf(limit, sizeof limit, "%lld", (long long)list.limit);
     sk_buf_append_text(&path, "/api/v1/sagas");
-    cli_query(&path, "limit", limit);
-    cli_query(&path, "state", list.state);
-    cli_query(&path, "definition", list.definition);
-    cli_query(&path, "business_key", list.business_key);
-    cli_query(&path, "tag", list.tag);
-    cli_query(&path, "attribute", list.attribute);
-    cli_query(&path, "namespace", list.space);
-    cli_query(&path, "parent", list.parent);
+    put_number(&path, list.page > 0 ? "page_size" : "limit", list.limit);
+    if (list.page > 0) put_number(&path, "page", list.page);
+    cli_saga_filter_query(&list.filter, &path);
     cli_query(&path, "cursor", list.cursor);
-    if (list.only_residue) cli_query(&path, "residue", "true");
+    if (list.sort > 0) cli_query(&path, "sort", sorts[list.sort]);
+    if (list.is_ascending) cli_query(&path, "order", "asc");
+    if (list.wants_total) cli_query(&path, "total", "true");
     struct cli_request request = { .method = "GET", .path = sk_buf_text(&path) };
     code = cli_client_call(client, &request, &reply);
     if (code == CLI_GO_ON && list.remote.is_json) {

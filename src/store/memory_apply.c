@@ -324,6 +324,30 @@ static void remove_named_rows(struct memory_shard *shard, const struct sk_part *
     }
 }
 
+struct sk_str sk_memory_record_name(const struct sk_record_row *row, struct sk_arena *arena)
+{
+    char *name = sk_memory_must(sk_arena_alloc(arena, row->id.size + 1));
+    name[0] = (char)row->kind;
+    if (row->id.size > 0) memcpy(name + 1, row->id.data, row->id.size);
+    return (struct sk_str){ name, row->id.size + 1 };
+}
+
+static void put_records(struct memory_shard *shard, const struct sk_part *part)
+{
+    struct sk_arena scratch;
+    sk_arena_init(&scratch);
+    for (uint32_t i = 0; i < part->records_count; i++) {
+        const struct sk_record_row *record = &part->records[i];
+        struct sk_str name = sk_memory_record_name(record, &scratch);
+        if (record->is_gone) {
+            row_remove(&shard->records, name);
+        } else {
+            row_put(&shard->records, row_new(name, (struct sk_str){ 0 }, record->body));
+        }
+    }
+    sk_arena_release(&scratch);
+}
+
 void sk_memory_apply(struct memory_data *data, struct sk_part *part, int64_t now_ms)
 {
     if (!sk_memory_check(data, part, now_ms)) return;
@@ -336,6 +360,7 @@ void sk_memory_apply(struct memory_data *data, struct sk_part *part, int64_t now
     for (uint32_t i = 0; i < part->tallies_count; i++) tally_add(shard, &part->tallies[i]);
     insert_named_rows(shard, part);
     remove_named_rows(shard, part);
+    put_records(shard, part);
     shard->position += sk_part_width(part);
     memcpy(shard->batch_id, part->batch_id, SK_BATCH_ID_SIZE);
     part->result = SK_PART_DONE;
@@ -363,6 +388,7 @@ static void shard_release(struct memory_data *data, struct memory_shard *shard)
     rows_free(&shard->consumed);
     rows_free(&shard->letters);
     rows_free(&shard->cursors);
+    rows_free(&shard->records);
     struct memory_tally *tally, *next;
     HASH_ITER(hh, shard->tallies, tally, next)
     {

@@ -49,7 +49,8 @@ struct memory_saga {
     UT_hash_handle by_id;
 };
 
-/* One shape for rows that are found by a text: start keys, messages, consumed, letters, cursors. */
+/* One shape for rows that are found by a text: start keys, messages, consumed, letters,
+ * cursors, records. */
 struct memory_row {
     struct sk_str name;
     struct sk_str target, body; /* bytes of all three follow the struct */
@@ -86,6 +87,7 @@ struct memory_shard {
     struct memory_place *events;
     size_t events_count, events_capacity, events_dead;
     struct memory_row *keys, *messages, *consumed, *letters, *cursors;
+    struct memory_row *records; /* by kind (one byte) and id */
     struct memory_tally *tallies;
 };
 
@@ -110,6 +112,8 @@ void sk_memory_data_release(struct memory_data *data);
 /* The saga, or where it would be (its index). */
 struct memory_saga *sk_memory_saga(const struct memory_shard *shard, uint64_t no,
                                    size_t *out_index);
+/* The name of a record's row. */
+struct sk_str sk_memory_record_name(const struct sk_record_row *row, struct sk_arena *arena);
 struct memory_row *sk_memory_row(struct memory_row *table, struct sk_str name);
 /* Index of the first place with position >= `position`. */
 size_t sk_memory_place(const struct memory_shard *shard, uint64_t position);

@@ -73,60 +73,62 @@ static bool is_or_any(struct sk_str wanted, struct sk_str have)
 }
 
 static bool is_of_definition(const struct memory_data *data, const struct sk_digest *digest,
-                             struct sk_str id)
+                             const struct sk_list_filter *f)
 {
-    if (id.size == 0) return true;
+    if (f->definition_id.size == 0) return true;
     struct memory_definition *definition = NULL;
     HASH_FIND(hh, data->definitions, digest, sizeof *digest, definition);
-    return definition != NULL && sk_str_equal(definition->row.id, id);
-}
-
-static bool is_before_cursor(const struct sk_list_filter *filter, int64_t at_ms, struct sk_str id)
-{
-    if (filter->cursor_created_at_ms == 0) return true;
-    if (at_ms != filter->cursor_created_at_ms) return at_ms < filter->cursor_created_at_ms;
-    return sk_str_compare(id, filter->cursor_id) < 0;
+    return definition != NULL && sk_str_equal(definition->row.id, f->definition_id) &&
+           is_or_any(f->definition_version, definition->row.version);
 }
 
 static bool is_listed(const struct memory_data *data, const struct sk_list_filter *f,
-                      const struct memory_saga *saga)
+                      const struct memory_saga *saga, bool seen)
 {
-    const struct sk_head *head = &saga->head;
-    if (saga->texts == NULL || head->is_lock) return false;
-    if (f->states != 0 && (f->states >> head->state & 1u) == 0) return false;
-    if (f->only_residue && !head->has_residue) return false;
-    if (f->created_from_ms != 0 && head->created_at_ms < f->created_from_ms) return false;
-    if (f->created_to_ms != 0 && head->created_at_ms >= f->created_to_ms) return false;
-    if (!is_before_cursor(f, head->created_at_ms, head->id)) return false;
-    if (f->tag_key.size > 0 && !has_tag(saga, f->tag_key, f->tag_value)) return false;
-    return is_or_any(f->space, head->space) && is_or_any(f->business_key, head->business_key) &&
-           is_or_any(f->parent, head->parent) &&
-           is_of_definition(data, &head->definition, f->definition_id);
+    if (saga->texts == NULL || !sk_list_matches(f, &saga->head, seen)) return false;
+    for (uint32_t i = 0; i < f->tags_count; i++)
+        if (!has_tag(saga, f->tags[i].key, f->tags[i].value)) return false;
+    return is_of_definition(data, &saga->head.definition, f);
 }
 
-static int compare_heads_newest(const void *a, const void *b)
+static int compare_heads(const void *a, const void *b, void *context)
 {
-    const struct sk_head *x = *(const struct sk_head *const *)a;
-    const struct sk_head *y = *(const struct sk_head *const *)b;
-    if (x->created_at_ms != y->created_at_ms) return x->created_at_ms > y->created_at_ms ? -1 : 1;
-    return sk_str_compare(y->id, x->id);
+    return sk_list_compare(context, *(const struct sk_head *const *)a,
+                           *(const struct sk_head *const *)b);
+}
+
+static void find_listed(const struct memory_data *data, const struct sk_list_filter *filter,
+                        bool seen, struct found *found)
+{
+    for (uint32_t s = 0; s < data->shards_count; s++) {
+        const struct memory_shard *shard = &data->shards[s];
+        for (size_t i = 0; i < shard->sagas_count; i++)
+            if (is_listed(data, filter, shard->sagas[i], seen))
+                found_add(found, &shard->sagas[i]->head);
+    }
 }
 
 static void read_list(const struct memory_data *data, const struct sk_read *read,
                       struct sk_rows *rows)
 {
     struct found found = { 0 };
-    for (uint32_t s = 0; s < data->shards_count; s++) {
-        const struct memory_shard *shard = &data->shards[s];
-        for (size_t i = 0; i < shard->sagas_count; i++)
-            if (is_listed(data, &read->filter, shard->sagas[i]))
-                found_add(&found, &shard->sagas[i]->head);
-    }
-    found_sort(&found, compare_heads_newest);
-    for (size_t i = 0; i < found.count && !rows->has_more; i++) {
+    struct sk_list_filter filter = read->filter;
+    find_listed(data, &filter, true, &found);
+    if (found.count > 1)
+        qsort_r(found.items, found.count, sizeof *found.items, compare_heads, &filter);
+    for (size_t i = filter.offset; i < found.count && !rows->has_more; i++) {
         rows->has_more = sk_rows_is_full(rows, rows->heads_count, read, sk_read_limit(read));
         if (!rows->has_more) add_head(rows, found.items[i]);
     }
+    sk_free(found.items);
+}
+
+static void read_count(const struct memory_data *data, const struct sk_read *read,
+                       struct sk_rows *rows)
+{
+    struct found found = { 0 };
+    find_listed(data, &read->filter, false, &found);
+    rows->total = found.count;
     sk_free(found.items);
 }
 
@@ -242,6 +244,45 @@ static void read_cursor(const struct memory_data *data, const struct sk_read *re
     sk_free(found.items);
 }
 
+static void find_records(const struct memory_shard *shard, const struct sk_read *read,
+                         struct found *found)
+{
+    for (const struct memory_row *row = shard->records; row != NULL; row = row->hh.next) {
+        struct sk_str id = sk_str_sub(row->name, 1, row->name.size);
+        if (row->name.data[0] != (char)read->record_kind) continue;
+        if (!is_or_any(read->key, id) || sk_str_compare(id, read->id) <= 0) continue;
+        found_add(found, row);
+    }
+}
+
+static uint32_t shard_of_row(const struct memory_data *data, const struct memory_row *row)
+{
+    uint32_t s = 0;
+    while (sk_memory_row(data->shards[s].records, row->name) != row) s += 1;
+    return s;
+}
+
+static void read_records(const struct memory_data *data, const struct sk_read *read,
+                         struct sk_rows *rows)
+{
+    struct found found = { 0 };
+    for (uint32_t s = 0; s < data->shards_count; s++)
+        if (read->shard == SK_SHARD_ALL || read->shard == s)
+            find_records(&data->shards[s], read, &found);
+    found_sort(&found, compare_rows_by_name);
+    for (size_t i = 0; i < found.count && !rows->has_more; i++) {
+        rows->has_more = sk_rows_is_full(rows, rows->records_count, read, sk_read_limit(read));
+        struct sk_record_row *out = rows->has_more ? NULL : SK_ROWS_ADD(rows, records);
+        if (out == NULL) break;
+        const struct memory_row *row = found.items[i];
+        out->kind = read->record_kind;
+        out->id = sk_arena_copy(&rows->arena, sk_str_sub(row->name, 1, row->name.size));
+        out->body = sk_arena_copy(&rows->arena, row->body);
+        out->shard = shard_of_row(data, row);
+    }
+    sk_free(found.items);
+}
+
 static void read_start_key(const struct memory_data *data, const struct sk_read *read,
                            struct sk_rows *rows)
 {
@@ -262,6 +303,13 @@ static int compare_letters_newest(const void *a, const void *b)
     const struct memory_row *y = *(const struct memory_row *const *)b;
     if (x->at_ms != y->at_ms) return x->at_ms > y->at_ms ? -1 : 1;
     return sk_str_compare(y->name, x->name);
+}
+
+static bool is_before_cursor(const struct sk_list_filter *filter, int64_t at_ms, struct sk_str id)
+{
+    if (filter->cursor_created_at_ms == 0) return true;
+    if (at_ms != filter->cursor_created_at_ms) return at_ms < filter->cursor_created_at_ms;
+    return sk_str_compare(id, filter->cursor_id) < 0;
 }
 
 static void read_letters(const struct memory_data *data, const struct sk_read *read,
@@ -388,7 +436,7 @@ static void read_meta(const struct memory_data *data, const struct sk_read *read
                       struct sk_rows *rows)
 {
     (void)read;
-    rows->meta = (struct sk_meta){ "siphash24", data->shards_count, 1, data->incarnation };
+    rows->meta = (struct sk_meta){ "siphash24", data->shards_count, 2, data->incarnation };
 }
 
 static read_kind *const kinds[] = {
@@ -398,6 +446,7 @@ static read_kind *const kinds[] = {
     [SK_READ_EVENTS] = read_events,
     [SK_READ_ACTIVE] = read_active,
     [SK_READ_LIST] = read_list,
+    [SK_READ_COUNT] = read_count,
     [SK_READ_POSITIONS] = read_positions,
     [SK_READ_MESSAGES] = read_messages,
     [SK_READ_CONSUMED] = read_consumed,
@@ -406,6 +455,7 @@ static read_kind *const kinds[] = {
     [SK_READ_START_KEY] = read_start_key,
     [SK_READ_DEAD_LETTERS] = read_letters,
     [SK_READ_CURSOR] = read_cursor,
+    [SK_READ_RECORDS] = read_records,
 };
 
 void sk_memory_read(const struct memory_data *data, const struct sk_read *read,

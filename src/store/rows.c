@@ -34,6 +34,24 @@ void *sk_rows_add(struct sk_arena *arena, void **array, uint32_t *count, size_t 
     return (char *)*array + have * size;
 }
 
+static void copy_filter(struct sk_arena *arena, const struct sk_list_filter *from,
+                        struct sk_list_filter *to)
+{
+    to->space = sk_arena_copy(arena, from->space);
+    to->business_key = sk_arena_copy(arena, from->business_key);
+    to->parent = sk_arena_copy(arena, from->parent);
+    to->definition_id = sk_arena_copy(arena, from->definition_id);
+    to->definition_version = sk_arena_copy(arena, from->definition_version);
+    to->cursor_id = sk_arena_copy(arena, from->cursor_id);
+    if (from->tags_count == 0) return;
+    struct sk_list_tag *tags = SK_ARENA_ARRAY(arena, struct sk_list_tag, from->tags_count);
+    for (uint32_t i = 0; tags != NULL && i < from->tags_count; i++) {
+        tags[i].key = sk_arena_copy(arena, from->tags[i].key);
+        tags[i].value = sk_arena_copy(arena, from->tags[i].value);
+    }
+    to->tags = tags;
+}
+
 void sk_read_copy(struct sk_arena *arena, const struct sk_read *from, struct sk_read *to)
 {
     *to = *from;
@@ -45,14 +63,7 @@ void sk_read_copy(struct sk_arena *arena, const struct sk_read *from, struct sk_
         if (digest != NULL) *digest = *from->digest;
         to->digest = digest;
     }
-    const struct sk_list_filter *f = &from->filter;
-    to->filter.space = sk_arena_copy(arena, f->space);
-    to->filter.business_key = sk_arena_copy(arena, f->business_key);
-    to->filter.parent = sk_arena_copy(arena, f->parent);
-    to->filter.definition_id = sk_arena_copy(arena, f->definition_id);
-    to->filter.tag_key = sk_arena_copy(arena, f->tag_key);
-    to->filter.tag_value = sk_arena_copy(arena, f->tag_value);
-    to->filter.cursor_id = sk_arena_copy(arena, f->cursor_id);
+    copy_filter(arena, &from->filter, &to->filter);
 }
 
 void sk_definition_row_copy(struct sk_arena *arena, const struct sk_definition_row *from,
@@ -78,6 +89,54 @@ void sk_shard_row_copy(struct sk_arena *arena, const struct sk_shard_row *from,
 {
     *to = *from;
     to->owner = sk_arena_copy(arena, from->owner);
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+static int order_of(int64_t at_a, struct sk_str id_a, int64_t at_b, struct sk_str id_b)
+{
+    if (at_a != at_b) return at_a < at_b ? -1 : 1;
+    return sk_str_compare(id_a, id_b);
+}
+
+int sk_list_compare(const struct sk_list_filter *filter, const struct sk_head *a,
+                    const struct sk_head *b)
+{
+    int order = order_of(sk_list_time(filter, a), a->id, sk_list_time(filter, b), b->id);
+    return filter->is_ascending ? order : -order;
+}
+
+static bool is_within(int64_t at_ms, int64_t from_ms, int64_t to_ms)
+{
+    return (from_ms == 0 || at_ms >= from_ms) && (to_ms == 0 || at_ms < to_ms);
+}
+
+static bool is_or_any(struct sk_str wanted, struct sk_str have)
+{
+    return wanted.size == 0 || sk_str_equal(wanted, have);
+}
+
+bool sk_list_matches(const struct sk_list_filter *f, const struct sk_head *head, bool seen)
+{
+    if (head->is_lock) return false;
+    if (f->states != 0 && (f->states >> head->state & 1u) == 0) return false;
+    if (f->reasons != 0 && (f->reasons >> head->reason & 1u) == 0) return false;
+    if (f->only_residue && !head->has_residue) return false;
+    if (f->only_closed && sk_head_is_active(head)) return false;
+    bool needs_end = f->sort == SK_SORT_ENDED || f->ended_from_ms != 0 || f->ended_to_ms != 0;
+    if (needs_end && head->ended_at_ms == 0) return false;
+    if (!is_within(head->created_at_ms, f->created_from_ms, f->created_to_ms) ||
+        !is_within(head->updated_at_ms, f->updated_from_ms, f->updated_to_ms) ||
+        !is_within(head->ended_at_ms, f->ended_from_ms, f->ended_to_ms)) {
+        return false;
+    }
+    if (seen && f->cursor_created_at_ms != 0) {
+        int order =
+            order_of(sk_list_time(f, head), head->id, f->cursor_created_at_ms, f->cursor_id);
+        if (f->is_ascending ? order <= 0 : order >= 0) return false;
+    }
+    return is_or_any(f->space, head->space) && is_or_any(f->business_key, head->business_key) &&
+           is_or_any(f->parent, head->parent);
 }
 
 void sk_part_end(struct sk_part *part, enum sk_part_result result, const char *format, ...)

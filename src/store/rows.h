@@ -15,12 +15,15 @@
  *   R6  `removed` takes the saga's head, events, tags, start keys and dead letters; messages stay.
  *   R7  Orders and how to go on (limit cuts; has_more tells):
  *         EVENTS seq, `after`; ACTIVE no, `after`; POSITIONS position, `after`
- *         LIST newest (created_at, id) first, filter.cursor_*; locks are not listed
+ *         LIST by (time, id) as filter.sort and is_ascending say, the newest first without them;
+ *         filter.cursor_*, then offset; locks are not listed; a saga that has not ended has no
+ *         ended_at and is left out by each condition on it
  *         MESSAGES in the order they were written, `id` = the last one seen (gone: from the start)
  *         CONSUMED by id, `id` = the last one seen
  *         DEFINITIONS all: by (id, version), (`key`, `version`) = the last one seen; by digest or
  *         by id: one DEAD_LETTERS newest (at, id) first, filter.cursor_*; `id` = only that one;
  *                      shard SK_SHARD_ALL = of every shard
+ *         RECORDS by id, `id` = the last one seen, `key` = only that one
  *         CURSOR by name, of `shard`, `key` = only that one; TALLIES by (definition, state), zeros
  *         left out
  *   R8  An answer is also cut, with has_more, after bytes_max (SK_READ_BYTES_MAX at most) bytes,
@@ -58,6 +61,19 @@ uint32_t sk_read_limit(const struct sk_read *read);
  * row. */
 bool sk_rows_is_full(const struct sk_rows *rows, uint32_t count, const struct sk_read *read,
                      uint32_t limit);
+
+/* What the list of this filter is sorted by. */
+static inline int64_t sk_list_time(const struct sk_list_filter *filter, const struct sk_head *head)
+{
+    if (filter->sort == SK_SORT_UPDATED) return head->updated_at_ms;
+    return filter->sort == SK_SORT_ENDED ? head->ended_at_ms : head->created_at_ms;
+}
+/* < 0: a stands before b. */
+int sk_list_compare(const struct sk_list_filter *filter, const struct sk_head *a,
+                    const struct sk_head *b);
+/* All conditions but those on definition and tags, which are no part of a head; `seen` = also the
+ * cursor. */
+bool sk_list_matches(const struct sk_list_filter *filter, const struct sk_head *head, bool seen);
 
 /* Room for one more element in an array that lives in an arena and grows by doubling. Returns the
  * new element, zeroed, or NULL with the arena failed. */

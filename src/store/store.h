@@ -99,6 +99,18 @@ struct sk_cursor_row {
     struct sk_str name;
     uint64_t position;
 };
+/* What the engine keeps beside sagas: small, few, found by kind and id. */
+enum sk_record_kind {
+    SK_RECORD_SCHEDULE = 1,
+    SK_RECORD_BULK = 2,
+};
+struct sk_record_row {
+    enum sk_record_kind kind;
+    struct sk_str id;
+    struct sk_str body; /* bytes */
+    bool is_gone;       /* in a part: deleted, not put */
+    uint32_t shard;     /* reads only */
+};
 struct sk_trim_row {
     uint64_t no;
     uint64_t below_seq;
@@ -159,6 +171,8 @@ struct sk_part {
     uint32_t letters_gone_count;
     const struct sk_cursor_row *cursors;
     uint32_t cursors_count;
+    const struct sk_record_row *records;
+    uint32_t records_count; /* put, replaced or deleted, in their order */
     const struct sk_trim_row *trims;
     uint32_t trims_count;
     const uint64_t *removed;
@@ -184,7 +198,8 @@ enum sk_read_kind {
     /* heads of `shard` that are not ended or have open > 0, no > after; with only_due: wake_at <=
      * due_at */
     SK_READ_ACTIVE,
-    SK_READ_LIST,        /* heads by filter, newest first, keyset by (created_at, id) */
+    SK_READ_LIST,        /* heads by filter, in its order, keyset by (time, id) */
+    SK_READ_COUNT,       /* how many there are by that filter, without its cursor: total */
     SK_READ_POSITIONS,   /* events of `shard`, position > after, and whose they are */
     SK_READ_MESSAGES,    /* out rows of `shard` */
     SK_READ_CONSUMED,    /* of `shard` */
@@ -192,18 +207,41 @@ enum sk_read_kind {
     SK_READ_TALLIES,     /* summed over shards */
     SK_READ_START_KEY,   /* of (shard, key), not expired at due_at */
     SK_READ_DEAD_LETTERS,
-    SK_READ_CURSOR
+    SK_READ_CURSOR,
+    SK_READ_RECORDS /* of `record_kind`, of `shard` or SK_SHARD_ALL */
 };
+
+/* The time by which a list is sorted; then by id, in the same direction. */
+enum sk_list_sort {
+    SK_SORT_CREATED,
+    SK_SORT_UPDATED,
+    SK_SORT_ENDED, /* only those that have ended */
+};
+
+struct sk_list_tag {
+    struct sk_str key, value;
+};
+enum { SK_LIST_TAGS_MAX = 8 };
 
 struct sk_list_filter {
     uint32_t states;                           /* bit per state; 0 = all */
+    uint32_t reasons;                          /* bit per reason; 0 = all */
     struct sk_str space, business_key, parent; /* empty = any */
-    struct sk_str definition_id;               /* any version of it */
-    struct sk_str tag_key, tag_value;
-    int64_t created_from_ms, created_to_ms; /* 0 = open */
+    struct sk_str definition_id;               /* any version of it … */
+    struct sk_str definition_version;          /* … or this one; only with an id */
+    const struct sk_list_tag *tags;            /* all must be there */
+    uint32_t tags_count;                       /* at most SK_LIST_TAGS_MAX */
+    /* from <= time < to; 0 = open */
+    int64_t created_from_ms, created_to_ms;
+    int64_t updated_from_ms, updated_to_ms;
+    int64_t ended_from_ms, ended_to_ms;
     bool only_residue;
-    int64_t cursor_created_at_ms; /* of the last row seen; 0 = from the start */
+    bool only_closed; /* ended with nothing open: what may be removed one day */
+    enum sk_list_sort sort;
+    bool is_ascending;            /* else the newest first */
+    int64_t cursor_created_at_ms; /* the sorted time of the last row seen; 0 = from the start */
     struct sk_str cursor_id;
+    uint32_t offset; /* rows to pass over: the reader walks them all */
 };
 
 struct sk_read {
@@ -215,6 +253,7 @@ struct sk_read {
     int64_t due_at_ms;
     bool only_due;
     struct sk_list_filter filter;
+    enum sk_record_kind record_kind;
     uint32_t limit;   /* 0 = 1000 */
     size_t bytes_max; /* then the answer is cut, but not before one row; 0 = the store's own */
 };
@@ -252,7 +291,10 @@ struct sk_rows {
     uint32_t letters_count;
     struct sk_cursor_row *cursors;
     uint32_t cursors_count;
-    bool has_more; /* cut at limit */
+    struct sk_record_row *records;
+    uint32_t records_count;
+    uint64_t total; /* of SK_READ_COUNT */
+    bool has_more;  /* cut at limit */
 };
 typedef void sk_read_done(void *context, struct sk_rows *rows);
 

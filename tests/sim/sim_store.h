@@ -53,6 +53,8 @@ struct sim_shard {
     uint32_t letters_count, letters_capacity;
     struct sk_cursor_row *cursors;
     uint32_t cursors_count, cursors_capacity;
+    struct sk_record_row *records;
+    uint32_t records_count, records_capacity;
 };
 
 struct sim_definition {

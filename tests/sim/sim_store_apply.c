@@ -248,6 +248,28 @@ static void put_cursors(struct sim_store *store, struct sim_shard *shard,
     }
 }
 
+static void put_record(struct sim_world *world, struct sim_shard *shard,
+                       const struct sk_record_row *record)
+{
+    uint32_t i = 0;
+    while (i < shard->records_count && (shard->records[i].kind != record->kind ||
+                                        !sk_str_equal(shard->records[i].id, record->id))) {
+        i += 1;
+    }
+    bool is_there = i < shard->records_count;
+    if (record->is_gone) {
+        if (is_there) shard->records[i] = shard->records[--shard->records_count];
+        return;
+    }
+    struct sk_record_row *kept =
+        is_there ? &shard->records[i]
+                 : SIM_PUSH(world, shard->records, shard->records_count, shard->records_capacity);
+    *kept = *record;
+    kept->id = keep(world, record->id);
+    kept->body = keep(world, record->body);
+    kept->shard = shard->row.shard;
+}
+
 static void remove_rows(struct sim_shard *shard, const struct sk_part *part)
 {
     for (uint32_t i = 0; i < part->removed_count; i++) {
@@ -284,6 +306,9 @@ void sim_store_apply(struct sim_store *store, struct sim_node *node, const struc
     put_letters(store, shard, part);
     put_cursors(store, shard, part);
     trim(shard, part);
+    for (uint32_t i = 0; i < part->records_count; i++) {
+        put_record(store->world, shard, &part->records[i]);
+    }
     shard->row.position = part->first_position + (part->events_count > 0 ? part->events_count : 1);
     memcpy(shard->row.batch_id, part->batch_id, SK_BATCH_ID_SIZE);
     store->counts.parts += 1;

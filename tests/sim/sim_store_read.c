@@ -149,6 +149,34 @@ static void read_definitions(const struct sim_store *store, const struct sk_read
     }
 }
 
+static int by_record_id(const void *a, const void *b)
+{
+    const struct sk_record_row *x = a, *y = b;
+    return sk_str_compare(x->id, y->id);
+}
+
+static void read_records(const struct sim_store *store, const struct sk_read *read,
+                         struct sk_rows *rows)
+{
+    for (uint32_t s = 0; s < store->meta.shards_count; s++) {
+        const struct sim_shard *shard = &store->shards[s];
+        for (uint32_t i = 0; i < shard->records_count; i++) {
+            const struct sk_record_row *row = &shard->records[i];
+            if (read->shard != UINT32_MAX && read->shard != s) continue;
+            if (row->kind != read->record_kind) continue;
+            if (read->key.size > 0 && !sk_str_equal(read->key, row->id)) continue;
+            if (sk_str_compare(row->id, read->id) <= 0) continue;
+            *(struct sk_record_row *)ADD(rows, records) = *row;
+        }
+    }
+    if (rows->records_count > 1)
+        qsort(rows->records, rows->records_count, sizeof *rows->records, by_record_id);
+    uint32_t limit = read->limit == 0 ? LIMIT_DEFAULT : read->limit;
+    if (rows->records_count <= limit) return;
+    rows->records_count = limit;
+    rows->has_more = true;
+}
+
 static void read_small(const struct sim_store *store, const struct sim_shard *shard,
                        const struct sk_read *read, struct sk_rows *rows)
 {
@@ -187,12 +215,14 @@ static void answer(const struct sim_store *store, const struct sk_read *read, st
     case SK_READ_MESSAGES: read_messages(shard, read, rows); break;
     case SK_READ_CONSUMED: read_consumed(shard, read, rows); break;
     case SK_READ_DEFINITIONS: read_definitions(store, read, rows); break;
+    case SK_READ_RECORDS: read_records(store, read, rows); break;
     case SK_READ_META:
     case SK_READ_SHARDS:
     case SK_READ_START_KEY:
     case SK_READ_DEAD_LETTERS:
     case SK_READ_CURSOR: read_small(store, shard, read, rows); break;
     case SK_READ_LIST: /* for people; no node of the simulator asks */
+    case SK_READ_COUNT:
     case SK_READ_TALLIES: break;
     }
 }

@@ -39,6 +39,12 @@
     X(an_answer_is_cut_by_bytes)         \
     X(reads_see_whole_parts)
 
+#define SUITE_LIST(X)                     \
+    X(lists_sort_and_page_in_every_order) \
+    X(lists_mean_what_they_say)           \
+    X(lists_by_version)                   \
+    X(lists_pass_over_an_offset)
+
 #define SUITE_ROWS(X)                    \
     X(messages_live_until_delivered)     \
     X(messages_page_in_order_of_writing) \
@@ -47,6 +53,7 @@
     X(tallies_add_up)                    \
     X(dead_letters)                      \
     X(cursors)                           \
+    X(records)                           \
     X(definitions_are_insert_only)       \
     X(definitions_page)                  \
     X(take_raises_the_epoch)             \
@@ -58,6 +65,7 @@
 #define X(name) void name(void **state);
 SUITE_WRITE(X)
 SUITE_READ(X)
+SUITE_LIST(X)
 SUITE_ROWS(X)
 #undef X
 

@@ -210,6 +210,9 @@ static void put_listed(struct world *world)
     }
 }
 
+static const struct sk_list_tag red = { { "tag", 3 }, { "red", 3 } };
+static const struct sk_list_tag blue = { { "tag", 3 }, { "blue", 4 } };
+
 static void expect_list(struct world *world, const struct sk_list_filter *filter,
                         const char *wanted)
 {
@@ -240,8 +243,8 @@ void lists_filter(void **state)
     EXPECT_LIST(world, "failed", .parent = SK_STR("completed"));
     EXPECT_LIST(world, "residue completed running", .definition_id = SK_STR("order"));
     EXPECT_LIST(world, "", .definition_id = SK_STR("none"));
-    EXPECT_LIST(world, "failed running", .tag_key = SK_STR("tag"), .tag_value = SK_STR("red"));
-    EXPECT_LIST(world, "", .tag_key = SK_STR("tag"), .tag_value = SK_STR("blue"));
+    EXPECT_LIST(world, "failed running", .tags = &red, .tags_count = 1);
+    EXPECT_LIST(world, "", .tags = &blue, .tags_count = 1);
     EXPECT_LIST(world, "residue", .only_residue = true);
     EXPECT_LIST(world, "residue failed", .created_from_ms = 102);
     EXPECT_LIST(world, "completed running", .created_to_ms = 102);
@@ -261,7 +264,7 @@ void lists_filter_by_every_pair(void **state)
         if ((pair & 2) != 0) f.space = SK_STR("other");
         if ((pair & 4) != 0) f.business_key = SK_STR("bk");
         if ((pair & 8) != 0) f.definition_id = SK_STR("order");
-        if ((pair & 16) != 0) f.tag_key = SK_STR("tag"), f.tag_value = SK_STR("red");
+        if ((pair & 16) != 0) f.tags = &red, f.tags_count = 1;
         if ((pair & 32) != 0) f.created_from_ms = 100;
         if ((pair & 64) != 0) f.created_to_ms = 101;
         if ((pair & 128) != 0) f.cursor_created_at_ms = 100, f.cursor_id = SK_STR("s");

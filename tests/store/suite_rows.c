@@ -270,6 +270,58 @@ static void expect_latest(struct world *world, const char *version)
     assert_true(rows->definitions[0].is_latest);
 }
 
+void records(void **state)
+{
+    struct world *world = *state;
+    struct sk_record_row rows[] = {
+        { .kind = SK_RECORD_SCHEDULE, .id = SK_STR("b"), .body = SK_STR("one") },
+        { .kind = SK_RECORD_BULK, .id = SK_STR("b"), .body = SK_STR("other") },
+        { .kind = SK_RECORD_SCHEDULE, .id = SK_STR("c"), .body = SK_STR("x") },
+        { .kind = SK_RECORD_SCHEDULE, .id = SK_STR("b"), .body = SK_STR("two") },
+    };
+    struct sk_part part = world_part(world, 1);
+    part.records = rows;
+    part.records_count = 4;
+    world_must(world, &part);
+    struct sk_record_row more = { .kind = SK_RECORD_SCHEDULE, .id = SK_STR("a") };
+    part = world_part(world, 2);
+    part.records = &more;
+    part.records_count = 1;
+    world_must(world, &part);
+
+    struct sk_read read = { .kind = SK_READ_RECORDS,
+                            .record_kind = SK_RECORD_SCHEDULE,
+                            .shard = SK_SHARD_ALL,
+                            .limit = 2 };
+    const struct sk_rows *have = world_read(world, &read);
+    assert_int_equal(have->records_count, 2);
+    assert_true(have->has_more);
+    assert_str(have->records[0].id, "a");
+    assert_int_equal(have->records[0].shard, 2);
+    assert_int_equal(have->records[0].body.size, 0);
+    assert_str(have->records[1].body, "two");
+    read.id = SK_STR("b");
+    have = world_read(world, &read);
+    assert_int_equal(have->records_count, 1);
+    assert_str(have->records[0].id, "c");
+    read = (struct sk_read){ .kind = SK_READ_RECORDS, .record_kind = SK_RECORD_BULK, .shard = 1 };
+    assert_str(world_read(world, &read)->records[0].body, "other");
+    read.key = SK_STR("c");
+    assert_int_equal(world_read(world, &read)->records_count, 0);
+    read.record_kind = SK_RECORD_SCHEDULE;
+    assert_int_equal(world_read(world, &read)->records_count, 1);
+
+    rows[0].is_gone = true;
+    part = world_part(world, 1);
+    part.records = rows;
+    part.records_count = 1;
+    world_must(world, &part);
+    read.key = SK_STR("b");
+    assert_int_equal(world_read(world, &read)->records_count, 0);
+    read.record_kind = SK_RECORD_BULK;
+    assert_int_equal(world_read(world, &read)->records_count, 1);
+}
+
 void definitions_are_insert_only(void **state)
 {
     struct world *world = *state;

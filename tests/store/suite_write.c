@@ -29,7 +29,7 @@ void a_new_store_is_empty(void **state)
     assert_int_equal(rows->status, SKALD_OK);
     assert_string_equal(rows->meta.hash, "siphash24");
     assert_int_equal(rows->meta.shards_count, WORLD_SHARDS);
-    assert_int_equal(rows->meta.schema, 1);
+    assert_int_equal(rows->meta.schema, 2);
     assert_true(rows->meta.incarnation != 0);
     for (uint32_t i = 0; i < WORLD_SHARDS; i++) {
         struct sk_shard_row row = shard_row(world, i);
@@ -392,7 +392,8 @@ void nul_bytes_in_payloads(void **state)
     assert_int_equal(world_read(world, &list)->heads_count, 1);
     list.filter.business_key.size = 2;
     assert_int_equal(world_read(world, &list)->heads_count, 0);
-    list.filter = (struct sk_list_filter){ .tag_key = SK_STR("tag"), .tag_value = bytes };
+    list.filter = (struct sk_list_filter){ .tags = &(struct sk_list_tag){ SK_STR("tag"), bytes },
+                                           .tags_count = 1 };
     assert_int_equal(world_read(world, &list)->heads_count, 1);
 }
 
@@ -451,7 +452,8 @@ void removal_takes_all_rows(void **state)
     assert_int_equal(events_of_saga(world, 0, 1)->events_count, 0);
     assert_int_equal(events_of_saga(world, 0, 2)->events_count, 1);
     struct sk_read read = { .kind = SK_READ_LIST,
-                            .filter = { .tag_key = SK_STR("tag"), .tag_value = SK_STR("v") } };
+                            .filter = { .tags = &(struct sk_list_tag){ SK_STR("tag"), SK_STR("v") },
+                                        .tags_count = 1 } };
     assert_int_equal(world_read(world, &read)->heads_count, 1);
     read = (struct sk_read){ .kind = SK_READ_START_KEY, .key = SK_STR("gone") };
     assert_int_equal(world_read(world, &read)->keys_count, 0);

@@ -152,6 +152,7 @@ static void copy_rows(struct sk_arena *arena, const struct sk_rows *from, struct
     COPY(keys);
     COPY(letters);
     COPY(cursors);
+    COPY(records);
 #undef COPY
     for (uint32_t i = 0; i < to->shards_count; i++)
         to->shards[i].owner = sk_arena_copy(arena, to->shards[i].owner);
@@ -178,6 +179,10 @@ static void copy_rows(struct sk_arena *arena, const struct sk_rows *from, struct
     }
     for (uint32_t i = 0; i < to->cursors_count; i++)
         to->cursors[i].name = sk_arena_copy(arena, to->cursors[i].name);
+    for (uint32_t i = 0; i < to->records_count; i++) {
+        to->records[i].id = sk_arena_copy(arena, to->records[i].id);
+        to->records[i].body = sk_arena_copy(arena, to->records[i].body);
+    }
 }
 
 static void on_rows(void *context, struct sk_rows *rows)

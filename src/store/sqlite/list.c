@@ -1,25 +1,42 @@
 /*
- * list.c: SK_READ_LIST as SQL. The filter decides which index leads; the rest is tested row by row,
- * and the reader's time limit bounds how many rows that may be.
+ * list.c: SK_READ_LIST and SK_READ_COUNT as SQL. A list is the union of one or more ARMS, each
+ * along one index; all other conditions are tested row by row, and the reader's time limit bounds
+ * how many rows that may be. Arms that stand in the list's own order are merged and end with the
+ * page; the others (*) are sorted first, so they lead only where they find few.
  *
- *   tag           saga_tag, by (key, value), then sorted
- *   business_key  saga_business_key
- *   parent        saga_parent
- *   only active   saga_active, then sorted: what is active also fits into the engine's memory
- *   only failed   saga_failed
- *   residue       saga_residue
- *   else          saga_created
+ *   tags *              saga_tag, by (key, value) of the first
+ *   business_key        saga_business_key     (* unless sorted by created)
+ *   parent              saga_parent           (* unless sorted by created)
+ *   only active *       saga_active: what is active also fits into the engine's memory
+ *   by created, with
+ *     states            saga_active * and one arm of saga_state for each ended state; if
+ *                       `completed` is among them, after all that follows
+ *     one reason        saga_reason           (* with several)
+ *     residue           saga_residue
+ *     definition        saga_family
+ *     namespace         saga_space
+ *     ended, updated *  saga_ended, saga_updated, if they begin somewhere
+ *     else              saga_created
+ *   by updated, ended   saga_active * and saga_updated or saga_ended
  */
 #include "store/sqlite/parts.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
 
-#define STATE_FAILED_BIT (1u << 6)
+#define STATE_COMPLETED_BIT (1u << 3)
+#define STATES_ALL 0x3feu /* 1 to 9 */
 
-enum { PARAMETERS_MAX = 16 };
+enum { PARAMETERS_MAX = 40, ARMS_MAX = 8 };
+
+struct arm {
+    const char *index; /* "saga_created"; NULL: by key */
+    const char *condition;
+    uint32_t states; /* 0 = as the filter says */
+};
 
 struct query {
+    struct sk_buf where; /* what all arms share */
     struct sk_buf sql;
     struct {
         bool is_text;
@@ -27,7 +44,11 @@ struct query {
         int64_t number;
     } parameters[PARAMETERS_MAX];
     int parameters_count;
+    struct arm arms[ARMS_MAX];
+    int arms_count;
 };
+
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 static void add_text(struct query *query, const char *condition, struct sk_str text)
 {
@@ -35,7 +56,7 @@ static void add_text(struct query *query, const char *condition, struct sk_str t
     int i = query->parameters_count++;
     query->parameters[i].is_text = true;
     query->parameters[i].text = text;
-    sk_buf_printf(&query->sql, "%s ?%d", condition, i + 1);
+    sk_buf_printf(&query->where, "%s ?%d", condition, i + 1);
 }
 
 static void add_number(struct query *query, const char *condition, int64_t number)
@@ -43,68 +64,211 @@ static void add_number(struct query *query, const char *condition, int64_t numbe
     SK_ASSERT(query->parameters_count < PARAMETERS_MAX);
     int i = query->parameters_count++;
     query->parameters[i].number = number;
-    sk_buf_printf(&query->sql, "%s ?%d", condition, i + 1);
+    sk_buf_printf(&query->where, "%s ?%d", condition, i + 1);
 }
 
-static const char *leading_index(const struct sk_list_filter *filter)
+static void add_range(struct query *query, const char *from, int64_t from_ms, const char *to,
+                      int64_t to_ms)
 {
-    if (filter->tag_key.size > 0) return " NOT INDEXED"; /* by the rows of the tag */
-    if (filter->business_key.size > 0) return " INDEXED BY saga_business_key";
-    if (filter->parent.size > 0) return " INDEXED BY saga_parent";
-    if (filter->states == STATE_FAILED_BIT) return " INDEXED BY saga_failed";
-    if (filter->states != 0 && (filter->states & SK_STATES_ENDED) == 0)
-        return " INDEXED BY saga_active";
-    return filter->only_residue ? " INDEXED BY saga_residue" : " INDEXED BY saga_created";
+    if (from_ms != 0) add_number(query, from, from_ms);
+    if (to_ms != 0) add_number(query, to, to_ms);
 }
 
-static void add_states(struct query *query, uint32_t states)
+static void add_bits(struct sk_buf *sql, const char *condition, uint32_t bits)
 {
-    if (states == 0) return;
-    if ((states & SK_STATES_ENDED) == 0) /* said so that the planner may use saga_active */
-        sk_buf_append_text(&query->sql, " AND active = 1");
-    if (states == STATE_FAILED_BIT) {
-        sk_buf_append_text(&query->sql, " AND state = 6");
-        return;
-    }
-    sk_buf_append_text(&query->sql, " AND state IN (");
-    const char *comma = "";
-    for (uint32_t state = 0; state < 32; state++) {
-        if ((states >> state & 1u) == 0) continue;
-        sk_buf_printf(&query->sql, "%s%u", comma, state);
+    bool is_one = (bits & (bits - 1)) == 0;
+    sk_buf_append_text(sql, condition);
+    sk_buf_append_text(sql, is_one ? " =" : " IN (");
+    const char *comma = is_one ? " " : "";
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        if ((bits >> bit & 1u) == 0) continue;
+        sk_buf_printf(sql, "%s%u", comma, bit);
         comma = ", ";
     }
-    sk_buf_append_char(&query->sql, ')');
+    if (!is_one) sk_buf_append_char(sql, ')');
 }
 
-static void add_filter(struct query *query, const struct sk_list_filter *f)
+static void add_tags(struct query *query, const struct sk_list_filter *f)
+{
+    for (uint32_t i = 0; i < f->tags_count; i++) {
+        add_text(query,
+                 i == 0 ? " AND saga.key IN (SELECT saga FROM saga_tag WHERE key ="
+                        : " AND EXISTS (SELECT 1 FROM saga_tag t WHERE t.saga = saga.key AND"
+                          " t.key =",
+                 f->tags[i].key);
+        add_text(query, " AND value =", f->tags[i].value);
+        sk_buf_append_char(&query->where, ')');
+    }
+}
+
+static void add_definition(struct query *query, const struct sk_list_filter *f)
+{
+    if (f->definition_id.size == 0) return;
+    add_text(query,
+             " AND family = coalesce((SELECT family FROM definition WHERE id =", f->definition_id);
+    sk_buf_append_text(&query->where, " LIMIT 1), -1)");
+    if (f->definition_version.size == 0) return;
+    add_text(query,
+             " AND definition = (SELECT digest FROM definition WHERE id =", f->definition_id);
+    add_text(query, " AND version =", f->definition_version);
+    sk_buf_append_char(&query->where, ')');
+}
+
+static const char *const columns[] = {
+    [SK_SORT_CREATED] = "created_at",
+    [SK_SORT_UPDATED] = "updated_at",
+    [SK_SORT_ENDED] = "ended_at",
+};
+
+static void add_cursor(struct query *query, const struct sk_list_filter *f)
+{
+    if (f->cursor_created_at_ms == 0) return;
+    sk_buf_printf(&query->where, " AND (%s, id) %c (", columns[f->sort],
+                  f->is_ascending ? '>' : '<');
+    add_number(query, "", f->cursor_created_at_ms);
+    add_text(query, ",", f->cursor_id);
+    sk_buf_append_char(&query->where, ')');
+}
+
+static void add_filter(struct query *query, const struct sk_list_filter *f, bool is_count)
 {
     if (f->business_key.size > 0) {
-        sk_buf_append_text(&query->sql, " AND business_key <> ''");
+        sk_buf_append_text(&query->where, " AND business_key <> ''");
         add_text(query, " AND business_key =", f->business_key);
     }
     if (f->parent.size > 0) {
-        sk_buf_append_text(&query->sql, " AND parent <> ''");
+        sk_buf_append_text(&query->where, " AND parent <> ''");
         add_text(query, " AND parent =", f->parent);
     }
-    if (f->space.size > 0) add_text(query, " AND namespace =", f->space);
-    if (f->created_from_ms != 0) add_number(query, " AND created_at >=", f->created_from_ms);
-    if (f->created_to_ms != 0) add_number(query, " AND created_at <", f->created_to_ms);
-    if (f->only_residue) sk_buf_append_text(&query->sql, " AND residue = 1");
-    if (f->definition_id.size > 0) {
-        add_text(query,
-                 " AND definition IN (SELECT digest FROM definition WHERE id =", f->definition_id);
-        sk_buf_append_char(&query->sql, ')');
+    if (f->space.size > 0) {
+        sk_buf_append_text(&query->where, " AND namespace <> ''");
+        add_text(query, " AND namespace =", f->space);
     }
-    if (f->tag_key.size > 0) {
-        add_text(query, " AND saga.key IN (SELECT saga FROM saga_tag WHERE key =", f->tag_key);
-        add_text(query, " AND value =", f->tag_value);
-        sk_buf_append_char(&query->sql, ')');
+    if (f->reasons != 0) {
+        bool has_none = (f->reasons & 1u) != 0; /* then no partial index holds them all */
+        if (!has_none) sk_buf_append_text(&query->where, " AND reason <> 0");
+        add_bits(&query->where, " AND reason", f->reasons);
     }
-    if (f->cursor_created_at_ms != 0) {
-        add_number(query, " AND (created_at, id) < (", f->cursor_created_at_ms);
-        add_text(query, ",", f->cursor_id);
-        sk_buf_append_char(&query->sql, ')');
+    add_range(query, " AND created_at >=", f->created_from_ms, " AND created_at <",
+              f->created_to_ms);
+    add_range(query, " AND updated_at >=", f->updated_from_ms, " AND updated_at <",
+              f->updated_to_ms);
+    add_range(query, " AND ended_at >=", f->ended_from_ms, " AND ended_at <", f->ended_to_ms);
+    if (f->sort == SK_SORT_ENDED || f->ended_from_ms != 0 || f->ended_to_ms != 0)
+        sk_buf_append_text(&query->where, " AND ended_at <> 0");
+    if (f->only_residue) sk_buf_append_text(&query->where, " AND residue = 1");
+    if (f->only_closed) sk_buf_append_text(&query->where, " AND active = 0");
+    add_definition(query, f);
+    add_tags(query, f);
+    if (!is_count) add_cursor(query, f);
+}
+
+/* ---- arms ------------------------------------------------------------------------------------ */
+
+static void add_arm(struct query *query, const char *index, const char *condition, uint32_t states)
+{
+    SK_ASSERT(query->arms_count < ARMS_MAX);
+    query->arms[query->arms_count++] = (struct arm){ index, condition, states };
+}
+
+/* What is active, and beside it what stands in `index` as closed. */
+static void add_halves(struct query *query, const struct sk_list_filter *f, const char *index)
+{
+    if (!f->only_closed) add_arm(query, "saga_active", " AND active = 1", 0);
+    add_arm(query, index, " AND active = 0", 0);
+}
+
+static void add_state_arms(struct query *query, const struct sk_list_filter *f)
+{
+    if (!f->only_closed) add_arm(query, "saga_active", " AND active = 1", f->states);
+    for (uint32_t state = 0; state < 32; state++) {
+        uint32_t bit = UINT32_C(1) << state;
+        if ((f->states & SK_STATES_ENDED & bit) != 0)
+            add_arm(query, "saga_state", " AND active = 0", bit);
     }
+}
+
+static void choose_by_created(struct query *query, const struct sk_list_filter *f)
+{
+    bool has_states = f->states != 0 && (f->states & STATES_ALL) != STATES_ALL;
+    if (has_states && (f->states & STATE_COMPLETED_BIT) == 0) {
+        add_state_arms(query, f);
+    } else if (f->reasons != 0 && (f->reasons & 1u) == 0) {
+        add_arm(query, "saga_reason", "", 0);
+    } else if (f->only_residue) {
+        add_arm(query, "saga_residue", "", 0);
+    } else if (f->definition_id.size > 0) {
+        add_arm(query, "saga_family", "", 0);
+    } else if (f->space.size > 0) {
+        add_arm(query, "saga_space", "", 0);
+    } else if (f->ended_from_ms != 0) {
+        add_halves(query, f, "saga_ended");
+    } else if (f->updated_from_ms != 0) {
+        add_halves(query, f, "saga_updated");
+    } else if (has_states) {
+        add_state_arms(query, f);
+    } else {
+        add_arm(query, "saga_created", "", 0);
+    }
+}
+
+static void choose_arms(struct query *query, const struct sk_list_filter *f)
+{
+    bool is_active = f->states != 0 && (f->states & SK_STATES_ENDED) == 0;
+    if (f->tags_count > 0) {
+        add_arm(query, NULL, "", 0);
+    } else if (f->business_key.size > 0) {
+        add_arm(query, "saga_business_key", "", 0);
+    } else if (f->parent.size > 0) {
+        add_arm(query, "saga_parent", "", 0);
+    } else if (is_active) {
+        add_arm(query, "saga_active", " AND active = 1", 0);
+    } else if (f->sort == SK_SORT_CREATED) {
+        choose_by_created(query, f);
+    } else {
+        add_halves(query, f, f->sort == SK_SORT_UPDATED ? "saga_updated" : "saga_ended");
+    }
+}
+
+static void put_arm(struct query *query, const struct arm *arm, uint32_t states, const char *what)
+{
+    sk_buf_printf(&query->sql, "SELECT %s FROM saga", what);
+    if (arm->index == NULL) {
+        sk_buf_append_text(&query->sql, " NOT INDEXED");
+    } else {
+        sk_buf_printf(&query->sql, " INDEXED BY %s", arm->index);
+    }
+    sk_buf_append_text(&query->sql, " WHERE is_lock = 0");
+    sk_buf_append_text(&query->sql, arm->condition);
+    if (arm->states != 0) states = arm->states;
+    if (states != 0) add_bits(&query->sql, " AND state", states);
+    sk_buf_append_str(&query->sql, sk_buf_view(&query->where));
+}
+
+static void put_arms(struct query *query, const struct sk_list_filter *f, const char *what)
+{
+    for (int i = 0; i < query->arms_count; i++) {
+        if (i > 0) sk_buf_append_text(&query->sql, " UNION ALL ");
+        put_arm(query, &query->arms[i], f->states, what);
+    }
+}
+
+/* ---- the statement --------------------------------------------------------------------------- */
+
+static void put_list(struct query *query, const struct sk_read *read)
+{
+    const struct sk_list_filter *f = &read->filter;
+    const char *direction = f->is_ascending ? "" : " DESC";
+    put_arms(query, f, SK_SQLITE_HEAD_COLUMNS);
+    sk_buf_printf(&query->sql, " ORDER BY %s%s, id%s LIMIT %llu OFFSET %u", columns[f->sort],
+                  direction, direction, (unsigned long long)sk_read_limit(read) + 1, f->offset);
+}
+
+static void put_count(struct query *query, const struct sk_read *read)
+{
+    sk_buf_append_text(&query->sql, "SELECT sum(n) FROM (");
+    put_arms(query, &read->filter, "count(*) AS n");
+    sk_buf_append_char(&query->sql, ')');
 }
 
 static void bind_parameters(const struct query *query, sqlite3_stmt *statement)
@@ -120,18 +284,23 @@ static void bind_parameters(const struct query *query, sqlite3_stmt *statement)
 
 int sk_sqlite_list_prepare(sqlite3 *db, const struct sk_read *read, sqlite3_stmt **out_statement)
 {
+    SK_ASSERT(read->filter.tags_count <= SK_LIST_TAGS_MAX);
+    bool is_count = read->kind == SK_READ_COUNT;
     struct query query = { .parameters_count = 0 };
+    sk_buf_init(&query.where, 0);
     sk_buf_init(&query.sql, 0);
-    sk_buf_printf(&query.sql, "SELECT " SK_SQLITE_HEAD_COLUMNS " FROM saga%s WHERE is_lock = 0",
-                  leading_index(&read->filter));
-    add_states(&query, read->filter.states);
-    add_filter(&query, &read->filter);
-    sk_buf_printf(&query.sql, " ORDER BY created_at DESC, id DESC LIMIT %llu",
-                  (unsigned long long)sk_read_limit(read) + 1);
+    add_filter(&query, &read->filter, is_count);
+    choose_arms(&query, &read->filter);
+    if (is_count) {
+        put_count(&query, read);
+    } else {
+        put_list(&query, read);
+    }
     int code = SQLITE_NOMEM;
-    if (!query.sql.failed)
+    if (!query.sql.failed && !query.where.failed)
         code = sqlite3_prepare_v2(db, sk_buf_text(&query.sql), -1, out_statement, NULL);
     if (code == SQLITE_OK) bind_parameters(&query, *out_statement);
+    sk_buf_release(&query.where);
     sk_buf_release(&query.sql);
     return code;
 }

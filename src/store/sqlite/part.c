@@ -31,8 +31,9 @@ static const char *const sql_texts[SQL_COUNT] = {
                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [SQL_HEAD] = "INSERT INTO saga (key, state, reason, residue, open, priority, wake_at, deadline,"
                  " seq, updated_at, ended_at, active, id, namespace, definition, is_lock,"
-                 " business_key, parent, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-                 " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+                 " business_key, parent, created_at, family) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+                 " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
+                 " coalesce((SELECT family FROM definition WHERE digest = ?15), 0))"
                  " ON CONFLICT (key) DO UPDATE SET " HEAD_CHANGES ", active = ?12",
     [SQL_HEAD_MOVE] = "UPDATE saga SET " HEAD_CHANGES " WHERE key = ?1 AND active = ?12",
     [SQL_KEY] = "INSERT INTO start_key (shard, key, saga, digest, expires_at)"
@@ -51,6 +52,8 @@ static const char *const sql_texts[SQL_COUNT] = {
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_LETTER_GONE] = "DELETE FROM dead_letter WHERE shard = ?1 AND id = ?2",
     [SQL_CURSOR] = "INSERT OR REPLACE INTO cursor (shard, name, position) VALUES (?1, ?2, ?3)",
+    [SQL_RECORD] = "INSERT OR REPLACE INTO record (shard, kind, id, body) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_RECORD_GONE] = "DELETE FROM record WHERE shard = ?1 AND kind = ?2 AND id = ?3",
     [SQL_TRIM] = "DELETE FROM event WHERE saga = ?1 AND seq < ?2",
     [SQL_REMOVE_KEYS] = "DELETE FROM start_key WHERE shard = ?2"
                         " AND saga = (SELECT id FROM saga WHERE key = ?1)",
@@ -60,8 +63,10 @@ static const char *const sql_texts[SQL_COUNT] = {
     [SQL_REMOVE_SAGA] = "DELETE FROM saga WHERE key = ?1",
     [SQL_DEFINITION_FIND] = "SELECT digest = ?1 AND id = ?2 AND version = ?3 FROM definition"
                             " WHERE digest = ?1 OR (id = ?2 AND version = ?3)",
-    [SQL_DEFINITION_ADD] = "INSERT INTO definition (digest, id, version, source, created_at)"
-                           " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_DEFINITION_ADD] = "INSERT INTO definition (digest, id, version, source, created_at,"
+                           " family) VALUES (?1, ?2, ?3, ?4, ?5,"
+                           " coalesce((SELECT family FROM definition WHERE id = ?2 LIMIT 1),"
+                           " (SELECT coalesce(max(rowid), 0) + 1 FROM definition)))",
     [SQL_LATEST_ADD] = "INSERT OR IGNORE INTO latest (id, digest) VALUES (?1, ?2)",
     [SQL_LATEST_SET] = "INSERT OR REPLACE INTO latest (id, digest) VALUES (?1, ?2)",
 };
@@ -252,6 +257,21 @@ static int put_letters_and_cursors(struct sk_sqlite_writer *writer, const struct
     return code;
 }
 
+static int put_records(struct sk_sqlite_writer *writer, const struct sk_part *part)
+{
+    int code = SQLITE_OK;
+    for (uint32_t i = 0; i < part->records_count && code == SQLITE_OK; i++) {
+        const struct sk_record_row *row = &part->records[i];
+        sqlite3_stmt *s = writer->sql[row->is_gone ? SQL_RECORD_GONE : SQL_RECORD];
+        sqlite3_bind_int64(s, 1, part->shard);
+        sqlite3_bind_int(s, 2, (int)row->kind);
+        sk_sqlite_bind_text(s, 3, row->id);
+        if (!row->is_gone) sk_sqlite_bind_bytes(s, 4, row->body);
+        code = sk_sqlite_run(s);
+    }
+    return code;
+}
+
 /* ---- deletes --------------------------------------------------------------------------------- */
 
 static int drop_named(struct sk_sqlite_writer *writer, enum sk_sqlite_sql sql, uint32_t shard,
@@ -315,6 +335,7 @@ static int write_rows(struct sk_sqlite_writer *writer, const struct sk_part *par
     if (code == SQLITE_OK) code = put_messages(writer, part);
     if (code == SQLITE_OK) code = put_letters_and_cursors(writer, part);
     if (code == SQLITE_OK) code = drop_gone(writer, part);
+    if (code == SQLITE_OK) code = put_records(writer, part);
     return code;
 }
 

@@ -89,6 +89,8 @@ enum sk_sqlite_sql {
     SQL_LETTER,
     SQL_LETTER_GONE,
     SQL_CURSOR,
+    SQL_RECORD,
+    SQL_RECORD_GONE,
     SQL_TRIM,
     SQL_REMOVE_KEYS,
     SQL_REMOVE_LETTERS,
@@ -121,7 +123,7 @@ int sk_sqlite_write_request(struct sk_sqlite_writer *writer, struct sk_sqlite_re
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-enum { READ_KINDS = SK_READ_CURSOR + 1, READ_VARIANTS = 4 };
+enum { READ_KINDS = SK_READ_RECORDS + 1, READ_VARIANTS = 4 };
 
 struct sk_sqlite_reader {
     struct sk_sqlite_store *store;

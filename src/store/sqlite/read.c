@@ -14,6 +14,8 @@
     "d.digest, d.id, d.version, d.source, d.created_at, l.digest IS d.digest FROM definition d" \
     " LEFT JOIN latest l ON l.id = d.id"
 #define NEWEST " ORDER BY at DESC, id DESC LIMIT ?1"
+#define RECORDS "SELECT kind, id, body, shard FROM record WHERE kind = ?2 AND id > ?3"
+#define ORDER_RECORDS " ORDER BY id LIMIT ?1"
 #define LETTERS "SELECT id, no, seq, at, body FROM dead_letter WHERE (at, id) < (?2, ?3)"
 
 /* ?1 limit + 1; the others as bind_read says. */
@@ -57,6 +59,9 @@ static const char *const sql_texts[READ_KINDS][READ_VARIANTS] = {
                          " ORDER BY name LIMIT ?1",
                          "SELECT name, position FROM cursor WHERE shard = ?2 AND name = ?3"
                          " LIMIT ?1" },
+    [SK_READ_RECORDS] = { RECORDS ORDER_RECORDS, RECORDS " AND shard = ?4" ORDER_RECORDS,
+                          RECORDS " AND id = ?5" ORDER_RECORDS,
+                          RECORDS " AND shard = ?4 AND id = ?5" ORDER_RECORDS },
 };
 
 /* ---- questions ------------------------------------------------------------------------------- */
@@ -68,6 +73,8 @@ static size_t variant_of(const struct sk_read *read)
         if (read->id.size == 0) return 0;
         return read->version.size > 0 ? 2 : 3;
     }
+    if (read->kind == SK_READ_RECORDS)
+        return (read->shard == SK_SHARD_ALL ? 0u : 1u) + (read->key.size > 0 ? 2u : 0u);
     if (read->kind == SK_READ_DEAD_LETTERS)
         return (read->shard == SK_SHARD_ALL ? 0u : 1u) + (read->id.size > 0 ? 2u : 0u);
     return read->kind == SK_READ_CURSOR && read->key.size > 0 ? 1 : 0;
@@ -106,7 +113,8 @@ static void bind_read(sqlite3_stmt *s, const struct sk_read *read)
     case SK_READ_META:
     case SK_READ_SHARDS:
     case SK_READ_TALLIES:
-    case SK_READ_LIST: break;
+    case SK_READ_LIST:
+    case SK_READ_COUNT: break;
     case SK_READ_HEAD: sk_sqlite_bind_text(s, 2, read->id); break;
     case SK_READ_EVENTS:
         sqlite3_bind_int64(s, 2, sk_sqlite_key(read->shard, read->no));
@@ -137,10 +145,21 @@ static void bind_read(sqlite3_stmt *s, const struct sk_read *read)
         sqlite3_bind_int64(s, 2, read->shard);
         if (read->key.size > 0) sk_sqlite_bind_text(s, 3, read->key);
         break;
+    case SK_READ_RECORDS:
+        sqlite3_bind_int(s, 2, (int)read->record_kind);
+        sk_sqlite_bind_text(s, 3, read->id);
+        if (read->shard != SK_SHARD_ALL) sqlite3_bind_int64(s, 4, read->shard);
+        if (read->key.size > 0) sk_sqlite_bind_text(s, 5, read->key);
+        break;
     }
 }
 
 /* ---- answers: each adds the statement's present row, if there is memory for it --------------- */
+
+static void add_count(sqlite3_stmt *s, struct sk_rows *rows)
+{
+    rows->total = (uint64_t)sqlite3_column_int64(s, 0);
+}
 
 static void add_meta(sqlite3_stmt *s, struct sk_rows *rows)
 {
@@ -289,6 +308,16 @@ static void add_cursor(sqlite3_stmt *s, struct sk_rows *rows)
     row->position = (uint64_t)sqlite3_column_int64(s, 1);
 }
 
+static void add_record(sqlite3_stmt *s, struct sk_rows *rows)
+{
+    struct sk_record_row *row = SK_ROWS_ADD(rows, records);
+    if (row == NULL) return;
+    row->kind = (enum sk_record_kind)sqlite3_column_int(s, 0);
+    row->id = sk_sqlite_column_str(s, 1, &rows->arena);
+    row->body = sk_sqlite_column_str(s, 2, &rows->arena);
+    row->shard = (uint32_t)sqlite3_column_int64(s, 3);
+}
+
 static void (*const add_row[READ_KINDS])(sqlite3_stmt *, struct sk_rows *) = {
     [SK_READ_META] = add_meta,           [SK_READ_SHARDS] = add_shard,
     [SK_READ_HEAD] = add_head,           [SK_READ_EVENTS] = add_event,
@@ -297,14 +326,21 @@ static void (*const add_row[READ_KINDS])(sqlite3_stmt *, struct sk_rows *) = {
     [SK_READ_CONSUMED] = add_consumed,   [SK_READ_DEFINITIONS] = add_definition,
     [SK_READ_TALLIES] = add_tally,       [SK_READ_START_KEY] = add_key,
     [SK_READ_DEAD_LETTERS] = add_letter, [SK_READ_CURSOR] = add_cursor,
+    [SK_READ_COUNT] = add_count,         [SK_READ_RECORDS] = add_record,
 };
 
 /* ---- one read -------------------------------------------------------------------------------- */
 
+/* Its statement is made by the filter, and not kept. */
+static bool is_made_anew(const struct sk_read *read)
+{
+    return read->kind == SK_READ_LIST || read->kind == SK_READ_COUNT;
+}
+
 static int prepare(struct sk_sqlite_reader *reader, const struct sk_read *read,
                    sqlite3_stmt **out_statement)
 {
-    if (read->kind == SK_READ_LIST) return sk_sqlite_list_prepare(reader->db, read, out_statement);
+    if (is_made_anew(read)) return sk_sqlite_list_prepare(reader->db, read, out_statement);
     size_t variant = variant_of(read);
     sqlite3_stmt **kept = &reader->sql[read->kind][variant];
     int code = SQLITE_OK;
@@ -359,7 +395,7 @@ void sk_sqlite_read_run(struct sk_sqlite_reader *reader, const struct sk_read *r
     int code = prepare(reader, read, &statement);
     if (code == SQLITE_OK) code = collect(statement, read, rows);
     if (code != SQLITE_OK) set_error(reader, code, rows);
-    if (read->kind == SK_READ_LIST) {
+    if (is_made_anew(read)) {
         sqlite3_finalize(statement);
     } else {
         sqlite3_reset(statement);

@@ -71,7 +71,32 @@ static const char schema_1[] =
     " state INTEGER NOT NULL, n INTEGER NOT NULL,"
     " PRIMARY KEY (shard, definition, state)) WITHOUT ROWID;";
 
-const char *const sk_sqlite_migrations[] = { schema_1 };
+/*
+ * Lists along one index each (list.c), removal (retention) and records. `family` is one number for
+ * all versions of a definition, so that a saga's row need not hold the name. What changes in a
+ * saga's life stands only in indexes of what is closed (active = 0) or has a reason: those are
+ * written when it ends, or on the way of undoing.
+ */
+static const char schema_2[] =
+    "ALTER TABLE definition ADD COLUMN family INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE definition SET family ="
+    " (SELECT min(d.rowid) FROM definition d WHERE d.id = definition.id);"
+    "ALTER TABLE saga ADD COLUMN family INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE saga SET family ="
+    " coalesce((SELECT family FROM definition d WHERE d.digest = saga.definition), 0);"
+    "DROP INDEX saga_failed;"
+    "CREATE INDEX saga_family ON saga (family, created_at, id) WHERE is_lock = 0;"
+    "CREATE INDEX saga_space ON saga (namespace, created_at, id)"
+    " WHERE is_lock = 0 AND namespace <> '';"
+    "CREATE INDEX saga_reason ON saga (reason, created_at, id)"
+    " WHERE is_lock = 0 AND reason <> 0;"
+    "CREATE INDEX saga_state ON saga (state, created_at, id) WHERE is_lock = 0 AND active = 0;"
+    "CREATE INDEX saga_updated ON saga (updated_at, id) WHERE is_lock = 0 AND active = 0;"
+    "CREATE INDEX saga_ended ON saga (ended_at, id) WHERE is_lock = 0 AND active = 0;"
+    "CREATE TABLE record (shard INTEGER NOT NULL, kind INTEGER NOT NULL, id TEXT NOT NULL,"
+    " body BLOB NOT NULL, PRIMARY KEY (shard, kind, id)) WITHOUT ROWID;";
+
+const char *const sk_sqlite_migrations[] = { schema_1, schema_2 };
 const uint32_t sk_sqlite_migrations_count =
     sizeof sk_sqlite_migrations / sizeof sk_sqlite_migrations[0];
 static_assert(sizeof sk_sqlite_migrations / sizeof sk_sqlite_migrations[0] == SK_SQLITE_SCHEMA,

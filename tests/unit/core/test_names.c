@@ -1,6 +1,10 @@
 /* test_names.c: the names of states, reasons, waits, kinds and commands, as people see them. */
 #include "play.h"
 
+#include "core/state_words.h"
+
+#include <stdio.h>
+
 static void test_saga_states(void **state)
 {
     (void)state;
@@ -28,6 +32,41 @@ static void test_saga_states(void **state)
     assert_false(sk_saga_state_is_end(SK_SAGA_STATES_COUNT));
     assert_int_equal(sk_saga_state_of(SK_STR("")), 0);
     assert_int_equal(sk_saga_state_of(SK_STR("Running")), 0);
+}
+
+static void expect_word(const char *word, enum sk_saga_state state)
+{
+    uint32_t wanted = state == (enum sk_saga_state)0 ? 0 : UINT32_C(1) << state;
+    assert_int_equal(sk_state_word_find(sk_str_of(word)), wanted);
+}
+
+/* Nine of Swit, eleven of RTE, ours, the guide's: each means one state, with and without source. */
+static void test_words_of_other_systems(void **state)
+{
+    (void)state;
+    uint32_t swit = 0, rte = 0;
+    for (uint32_t i = 0; i < sk_state_words_count; i++) {
+        const struct sk_state_word *row = &sk_state_words[i];
+        char word[64];
+        snprintf(word, sizeof word, "%s:%s", row->source, row->word);
+        expect_word(word, row->state);
+        assert_int_not_equal(sk_state_word_find(sk_str_of(row->word)), 0);
+        swit += strcmp(row->source, "swit") == 0 ? 1 : 0;
+        rte += strcmp(row->source, "rte") == 0 ? 1 : 0;
+    }
+    assert_int_equal(swit, 9);
+    assert_int_equal(rte, 11);
+    expect_word("FAILED", SK_SAGA_FAILED);
+    expect_word("rte:failed", SK_SAGA_COMPENSATING);
+    expect_word("swit:step-completed", SK_SAGA_RUNNING);
+    expect_word("TimedOut", SK_SAGA_TIMED_OUT);
+    expect_word("TIMEOUT", SK_SAGA_TIMED_OUT);
+    expect_word("skald:timed_out", SK_SAGA_TIMED_OUT);
+    expect_word("swit:LOCKED", (enum sk_saga_state)0);
+    expect_word("other:failed", (enum sk_saga_state)0);
+    expect_word("fail", (enum sk_saga_state)0);
+    expect_word("", (enum sk_saga_state)0);
+    expect_word("rte:", (enum sk_saga_state)0);
 }
 
 static void assert_names(const char *(*name)(int), int count, const char *const *wanted)
@@ -89,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_saga_states),
+        cmocka_unit_test(test_words_of_other_systems),
         cmocka_unit_test(test_other_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
