@@ -407,6 +407,11 @@ void sk_openapi_input(struct sk_json_writer *w, const struct sk_input *input)
         put_pattern(w, "^([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h|d)"
                        "(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h|d))*$");
         break;
+    case SK_INPUT_INSTANT:
+        put_json_type(w, "string", false);
+        put_pattern(w, "^([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
+                       "([Zz]|[+-][0-9]{2}:[0-9]{2})|([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h|d))+)$");
+        break;
     case SK_INPUT_NUMBER:
         put_json_type(w, "integer", false);
         sk_json_key(w, "minimum");
