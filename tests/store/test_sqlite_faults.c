@@ -369,7 +369,7 @@ static void a_slow_read_is_stopped(void **state)
     }
     free(heads);
     free(ids);
-    struct sk_read read = { .kind = SK_READ_LIST, .filter = { .space = SK_STR("none") } };
+    struct sk_read read = { .kind = SK_READ_LIST, .filter = { .updated_to_ms = 1 } };
     const struct sk_rows *rows = world_read(world, &read);
     assert_int_equal(rows->status, SKALD_E_TIMEOUT);
     assert_non_null(strstr(rows->error.message, "1 ms"));

@@ -123,7 +123,7 @@ static void a_newer_one(void **state)
     close_store(world);
     run_sql(world->path, "PRAGMA user_version = 7; UPDATE meta SET schema = 7");
     must_refuse_untouched(world, SKALD_E_VERSION, "version 7");
-    must_refuse_untouched(world, SKALD_E_VERSION, "up to 1");
+    must_refuse_untouched(world, SKALD_E_VERSION, "up to 2");
 }
 
 /* The header is still old, the log knows better. */
@@ -239,20 +239,23 @@ static void migrations_go_forward_whole_or_not_at_all(void **state)
     sqlite3 *db = NULL;
     skald_error error = { 0 };
     assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
-    const char *const good[] = { sk_sqlite_migrations[0], "CREATE TABLE later (a)",
-                                 "ALTER TABLE later ADD COLUMN b" };
-    const char *const bad[] = { sk_sqlite_migrations[0], "CREATE TABLE later (a)", "NONSENSE" };
-    assert_int_not_equal(sk_sqlite_migrate(db, bad, 3, &error), SKALD_OK);
-    assert_int_equal(number(db, "PRAGMA user_version"), 1);
+    enum { NOW = SK_SQLITE_SCHEMA };
+    const char *good[NOW + 2], *bad[NOW + 2];
+    for (int i = 0; i < NOW; i++) good[i] = bad[i] = sk_sqlite_migrations[i];
+    good[NOW] = bad[NOW] = "CREATE TABLE later (a)";
+    good[NOW + 1] = "ALTER TABLE later ADD COLUMN b";
+    bad[NOW + 1] = "NONSENSE";
+    assert_int_not_equal(sk_sqlite_migrate(db, bad, NOW + 2, &error), SKALD_OK);
+    assert_int_equal(number(db, "PRAGMA user_version"), NOW);
     assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'later'"), 0);
-    assert_int_equal(sk_sqlite_migrate(db, good, 2, &error), SKALD_OK);
-    assert_int_equal(number(db, "SELECT schema FROM meta"), 2);
-    assert_int_equal(sk_sqlite_migrate(db, good, 3, &error), SKALD_OK);
-    assert_int_equal(number(db, "PRAGMA user_version"), 3);
+    assert_int_equal(sk_sqlite_migrate(db, good, NOW + 1, &error), SKALD_OK);
+    assert_int_equal(number(db, "SELECT schema FROM meta"), NOW + 1);
+    assert_int_equal(sk_sqlite_migrate(db, good, NOW + 2, &error), SKALD_OK);
+    assert_int_equal(number(db, "PRAGMA user_version"), NOW + 2);
     assert_int_equal(number(db, "SELECT count(*) FROM later WHERE b IS NULL"), 0);
-    assert_int_equal(sk_sqlite_migrate(db, good, 2, &error), SKALD_E_VERSION);
+    assert_int_equal(sk_sqlite_migrate(db, good, NOW + 1, &error), SKALD_E_VERSION);
     sqlite3_close(db);
-    must_refuse_untouched(world, SKALD_E_VERSION, "version 3");
+    must_refuse_untouched(world, SKALD_E_VERSION, "version 4");
 }
 
 static void shards_are_fixed_at_creation(void **state)
