@@ -74,6 +74,11 @@ extern const struct sk_input sk_sagas_query[];
 void sk_handle_events(struct sk_exchange *x);
 extern const struct sk_input sk_events_query[];
 
+/* explain.c */
+void sk_handle_explain(struct sk_exchange *x);
+void sk_handle_preview(struct sk_exchange *x);
+extern const struct sk_input sk_preview_query[];
+
 /* commands.c: which command is the last segment of the path. */
 void sk_handle_command(struct sk_exchange *x);
 void sk_handle_signal(struct sk_exchange *x);

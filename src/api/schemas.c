@@ -1,7 +1,8 @@
 /* schemas.c: see schemas.h. The order of members is that of shapes.c. */
 #include "api/schemas.h"
 
-#include "core/saga.h"
+#include "core/explain.h"
+#include "core/preview.h"
 
 /* ---- enumerations: from the core's own tables ------------------------------------------------ */
 
@@ -43,6 +44,22 @@ static const char *undo_state(size_t i)
     return i >= sizeof names / sizeof names[0] ? NULL : names[i];
 }
 
+static const char *explain_kind(size_t i)
+{
+    return i >= SK_EXPLAIN_KINDS_COUNT ? NULL : sk_explain_kind_name((enum sk_explain_kind)i);
+}
+
+static const char *explain_operation(size_t i)
+{
+    static const char *const names[] = { "action", "compensation", "verify", "poll", "wait" };
+    return i >= sizeof names / sizeof names[0] ? NULL : names[i];
+}
+
+static const char *preview_what(size_t i)
+{
+    return i >= SK_PREVIEW_WHATS_COUNT ? NULL : sk_preview_what_name((enum sk_preview_what)i);
+}
+
 static const char *severity(size_t i)
 {
     static const char *const names[] = { "error", "warning", "advice" };
@@ -50,9 +67,12 @@ static const char *severity(size_t i)
 }
 
 const struct sk_schema_enum sk_schema_enums[] = {
-    { "saga-state", saga_state }, { "step-state", step_state }, { "step-type", step_type },
-    { "reason", reason },         { "wait-for", wait_for },     { "event-type", event_type },
-    { "undo-state", undo_state }, { "severity", severity },
+    { "saga-state", saga_state },     { "step-state", step_state },
+    { "step-type", step_type },       { "reason", reason },
+    { "wait-for", wait_for },         { "event-type", event_type },
+    { "undo-state", undo_state },     { "severity", severity },
+    { "explain-kind", explain_kind }, { "explain-operation", explain_operation },
+    { "preview-what", preview_what },
 };
 const size_t sk_schema_enums_count = sizeof sk_schema_enums / sizeof sk_schema_enums[0];
 
@@ -69,6 +89,7 @@ static const struct sk_member saga[] = {
     { "reason", "@reason?", "why it is undone, or ended as it did" },
     { "requested?", "@reason", "what was asked for and waits for the pivot" },
     { "residue", "text[]", "steps of which something was left standing" },
+    { "left?", "Left", "of a saga completed by force: what it left" },
     { "open", "count", "work that outlives the end" },
     { "business_key", "text?", NULL },
     { "tags", "text[]", NULL },
@@ -195,6 +216,74 @@ static const struct sk_member event[] = {
     { 0 },
 };
 
+static const struct sk_member left[] = {
+    { "done", "text[]", "steps that happened and stay" },
+    { "maybe", "text[]", "steps that may have happened" },
+    { "in_flight", "text[]", "steps whose answer, or whose undo's, was still to come" },
+    { 0 },
+};
+
+#define WAITED_FOR                                                                            \
+    { "waits_for", "@explain-kind", NULL }, { "step", "text?", "null: the saga as a whole" }, \
+        { "item", "int?", "of a foreach, from 0" },                                           \
+        { "operation", "@explain-operation?", "which of the step's calls" },                  \
+        { "attempt", "count?", NULL }, { "max_attempts", "count?", "null: without limit" },   \
+        { "until", "time?", "when something happens by itself" },                             \
+        { "waits", "text", "what is awaited, in words" },                                     \
+    {                                                                                         \
+        "then", "text?", "what happens then, in words"                                        \
+    }
+
+static const struct sk_member explanation[] = {
+    { "saga", "text", NULL },
+    { "state", "@saga-state", NULL },
+    { "seq", "count", "of its last event" },
+    { "sentence", "text", "all of it in one sentence" },
+    WAITED_FOR,
+    { "waiting", "Waiting[]",
+      "everything that is awaited; the first 8 and the most telling one "
+      "say what happens then" },
+    { "waiting_total", "count", "more than the list when it was cut at 100" },
+    { 0 },
+};
+
+static const struct sk_member waiting[] = {
+    WAITED_FOR,
+    { 0 },
+};
+
+static const struct sk_member cancel_preview[] = {
+    { "accepted", "bool", NULL },
+    { "detail", "text?", "why not: what the command would be refused with" },
+    { "pending", "bool", "it would be recorded, and decided once the pivot is settled" },
+    { "ends", "@saga-state?", "as what the saga would end" },
+    { "awaited", "PreviewAwaited[]", "what is in flight and awaited first" },
+    { "undone", "PreviewUndone[]", "in order, if all that is awaited succeeds" },
+    { "truncated", "bool", "there is more than 1000 rows" },
+    { 0 },
+};
+
+static const struct sk_member preview_awaited[] = {
+    { "step", "text", NULL },
+    { "item", "int?", NULL },
+    { "maybe", "bool", "an earlier attempt may have happened" },
+    { "until", "time?", "its deadline" },
+    { 0 },
+};
+
+static const struct sk_member preview_undone[] = {
+    { "step", "text", NULL },
+    { "item", "int?", NULL },
+    { "maybe", "bool", "it may have happened" },
+    { "in_flight", "bool", "only if the attempt that is awaited succeeds" },
+    { "what", "@preview-what",
+      "undo; child: its saga is undone; ask: its participant is asked; "
+      "nothing: no compensation; residue: left standing; unsettled, "
+      "repair: a person must look" },
+    { "turn", "count", "rows of one turn are undone at the same time" },
+    { 0 },
+};
+
 /* ---- definitions ----------------------------------------------------------------------------- */
 
 static const struct sk_member definition[] = {
@@ -299,6 +388,12 @@ const struct sk_schema sk_schemas[] = {
     { "Saga", "One run of a definition", saga },
     { "SagaRow", "A saga in a list: no payloads, no steps", saga_row },
     { "SagaPage", "A page of a list of sagas", saga_page },
+    { "Left", "What a force-complete left", left },
+    { "Explanation", "What a saga waits for", explanation },
+    { "Waiting", "One thing that is awaited", waiting },
+    { "CancelPreview", "What a cancel would do", cancel_preview },
+    { "PreviewAwaited", "An attempt that a cancel awaits", preview_awaited },
+    { "PreviewUndone", "A step or item that a cancel undoes", preview_undone },
     { "SagaError", "Why a saga is undone", saga_error },
     { "Step", "A step of a saga", step },
     { "StepError", "Why a step failed", step_error },

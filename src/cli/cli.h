@@ -54,6 +54,7 @@ extern const struct cli_command cli_start;
 extern const struct cli_command cli_list;
 extern const struct cli_command cli_show;
 extern const struct cli_command cli_events;
+extern const struct cli_command cli_explain;
 extern const struct cli_command cli_cancel;
 extern const struct cli_command cli_force_cancel;
 extern const struct cli_command cli_force_complete;

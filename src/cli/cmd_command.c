@@ -4,6 +4,7 @@
  * the tables of options.
  */
 #include "cli/client.h"
+#include "cli/preview.h"
 #include "cli/tree.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@ struct command {
     struct cli_remote remote;
     const char *by, *reason, *step, *input, *output, *data, *id, *token, *outcome, *code, *message;
     int64_t item;
-    bool past_pivot;
+    bool past_pivot, preview;
 };
 
 #define WHO_OPTIONS                                                  \
@@ -38,8 +39,22 @@ static const struct cli_option who_options[] = {
     CLI_REMOTE_OPTIONS(struct command),
     { 0 },
 };
+#define PREVIEW_OPTION                                                 \
+    {                                                                  \
+        "preview", 'p', CLI_FLAG, NULL,                                \
+            "only show what would be undone, in which order; changes " \
+            "nothing",                                                 \
+            .offset = offsetof(struct command, preview)                \
+    }
+static const struct cli_option cancel_options[] = {
+    WHO_OPTIONS,
+    PREVIEW_OPTION,
+    CLI_REMOTE_OPTIONS(struct command),
+    { 0 },
+};
 static const struct cli_option force_cancel_options[] = {
     WHO_OPTIONS,
+    PREVIEW_OPTION,
     { "past-pivot", 0, CLI_FLAG, NULL, "also after the pivot",
       .offset = offsetof(struct command, past_pivot) },
     CLI_REMOTE_OPTIONS(struct command),
@@ -180,6 +195,12 @@ static int operator_main(const struct cli *cli, int argc, char **argv)
         return cli_fail(cli, CLI_WRONG_USE, cli->command->example, "%s wants the id of a saga",
                         name);
     }
+    if (command.preview) {
+        struct cli_preview preview = { .id = args.items[0],
+                                       .force = strcmp(name, "force-cancel") == 0,
+                                       .past_pivot = command.past_pivot };
+        return cli_preview_show(cli, &command.remote, &preview);
+    }
     if (command.by == NULL || command.by[0] == 0 || command.reason == NULL) {
         return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
                         "%s wants to know who asks and why: --by NAME --reason TEXT", name);
@@ -203,7 +224,7 @@ static int operator_main(const struct cli *cli, int argc, char **argv)
         .options = (options_),                                                               \
     }
 
-OPERATOR(cli_cancel, "cancel", "Undo what was done and end a saga", who_options);
+OPERATOR(cli_cancel, "cancel", "Undo what was done and end a saga", cancel_options);
 OPERATOR(cli_force_cancel, "force-cancel", "Cancel without awaiting what is in flight",
          force_cancel_options);
 OPERATOR(cli_force_complete, "force-complete", "End a saga as completed, whatever is open",

@@ -44,6 +44,8 @@ struct sk_str cli_tree_json(const struct cli_tree *tree);
 void cli_saga_path(struct sk_buf *out, const char *id, const char *tail);
 /* One line for people: code, message, what it waits for; nothing from events that say no more. */
 void cli_event_detail(struct sk_str event, struct sk_buf *out);
+/* What GET …/explain answers: the sentence and, of several things, a table. */
+void cli_explanation_print(const struct cli *cli, struct sk_str answer);
 /* "12 ms", "3.4 s", "2 min 5 s" */
 void cli_duration_text(int64_t ms, char out[32]);
 

@@ -27,6 +27,11 @@ int64_t sk_engine_now(const struct sk_engine *engine)
     return engine->runtime->ops->now_ms(engine->runtime);
 }
 
+const struct sk_rules *sk_engine_rules(const struct sk_engine *engine)
+{
+    return &engine->options.rules;
+}
+
 int64_t sk_engine_now_us(const struct sk_engine *engine)
 {
     return engine->runtime->ops->monotonic_us(engine->runtime);

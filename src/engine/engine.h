@@ -140,6 +140,9 @@ void sk_engine_observe(struct sk_engine *engine, struct sk_observer *observer);
 void sk_engine_unobserve(struct sk_observer *observer);
 /* The store's own figures; incarnation 0 until it is open. */
 struct sk_meta sk_engine_meta(const struct sk_engine *engine);
+/* For looking ahead (core/explain.h, core/preview.h): the engine's time and rules. */
+int64_t sk_engine_now(const struct sk_engine *engine);
+const struct sk_rules *sk_engine_rules(const struct sk_engine *engine);
 uint32_t sk_engine_shard_of(const struct sk_engine *engine, struct sk_str saga_id);
 
 struct sk_engine_stats {

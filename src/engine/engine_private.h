@@ -6,7 +6,6 @@
 
 /* ---- engine.c -------------------------------------------------------------------------------- */
 
-int64_t sk_engine_now(const struct sk_engine *engine);
 int64_t sk_engine_now_us(const struct sk_engine *engine);
 uint64_t sk_engine_entropy(struct sk_engine *engine);
 struct sk_shell *sk_shell_ref(struct sk_shell *shell);
