@@ -301,6 +301,10 @@ static void put_ended(const struct sk_saga *saga, struct sk_buf *out)
     case SK_SAGA_STATES_COUNT: break;
     }
     put_steps(saga, "; left standing: ", is_residue, out);
+    uint32_t hooks = sk_hooks_open(saga);
+    if (hooks == 0) return;
+    sk_buf_append_text(out, "; hooks that have not ended: ");
+    sk_buf_append_u64(out, hooks);
 }
 
 static void put_suspended(const struct sk_saga *saga, struct sk_buf *out)

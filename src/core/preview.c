@@ -143,6 +143,7 @@ struct flying {
 static void keep_effect(void *context, const struct sk_effect *effect)
 {
     struct flying *flying = context;
+    if (effect->operation == SK_OPERATION_HOOK) return; /* nothing waits for one */
     if (flying->count < SK_PREVIEW_ROWS_MAX) flying->effects[flying->count++] = *effect;
 }
 

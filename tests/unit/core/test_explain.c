@@ -356,6 +356,15 @@ static struct skt_play *async_after_end(void)
     skt_answer(play, B, SK_OUTCOME_SUCCEEDED);
     return play;
 }
+static struct skt_play *hook_after_end(void)
+{
+    struct skt_play *play =
+        play_of("",
+                SKT_STEP("a", ", on_success: { actions: [ { service: { name: shop, path: /h } } "
+                              "] }"));
+    skt_answer(play, A, SK_OUTCOME_SUCCEEDED);
+    return play;
+}
 static struct skt_play *two_at_once(void)
 {
     struct skt_play *play =
@@ -535,6 +544,7 @@ static const struct {
         "The saga has completed; still open: attempt 1 of 4 of step a is on the wire; if no "
         "answer has come by 2026-01-01T00:00:10.000Z (in 10s), attempt 2 follows after a "
         "pause."),
+    ROW(hook_after_end, "ended", "The saga has completed; hooks that have not ended: 1."),
     ROW(two_at_once, "backoff",
         "Step b pauses after attempt 1 of 3 (code) until 2026-01-01T00:00:05.000Z (in 5s); "
         "then attempt 2 starts; beside it 2 things more are awaited."),
