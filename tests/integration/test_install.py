@@ -64,8 +64,10 @@ class Installed(unittest.TestCase):
     def check_program(self, program):
         done = run(program, "visa", env=self.environment)
         self.assertEqual(done, "reserve  lamp\ncharge   visa for r-17\norder    completed\n")
-        done = run(program, "declined", f"sqlite:{self.folder}/orders.db", env=self.environment)
+        done = run(program, "declined", f"sqlite:{program}.db", env=self.environment)
         self.assertIn("release  r-17\norder    compensated\n", done)
+        again = run(program, "declined", f"sqlite:{program}.db", env=self.environment)
+        self.assertEqual(again, "order    compensated\n")  # the same id: nothing is done twice
 
     def test_exports(self):
         names = [line.split()[-1].split("@")[0] for line in
