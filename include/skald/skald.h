@@ -25,5 +25,6 @@
 #include <skald/reply.h>
 #include <skald/saga.h>
 #include <skald/status.h>
+#include <skald/subscribe.h>
 
 #endif

@@ -104,16 +104,21 @@ static void *loop_main(void *context)
     return NULL;
 }
 
-/* Signals are the embedding program's: this thread takes none. */
-static enum skald_status start_loop(skald_engine *engine, skald_error *error)
+int sk_library_thread(pthread_t *thread, void *(*fn)(void *context), void *context)
 {
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    (void)pthread_mutex_lock(&engine->lock);
-    int rc = pthread_create(&engine->thread, NULL, loop_main, engine);
-    (void)pthread_mutex_unlock(&engine->lock);
+    int rc = pthread_create(thread, NULL, fn, context);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+static enum skald_status start_loop(skald_engine *engine, skald_error *error)
+{
+    (void)pthread_mutex_lock(&engine->lock);
+    int rc = sk_library_thread(&engine->thread, loop_main, engine);
+    (void)pthread_mutex_unlock(&engine->lock);
     if (rc == 0) return SKALD_OK;
     return sk_error_set(error, SKALD_E_AGAIN, "the system gives no further thread");
 }
@@ -205,6 +210,7 @@ enum skald_status skald_open(const skald_options *given, skald_engine **out_engi
     if (engine == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     engine->grace_ms = options.grace_ms == 0 ? GRACE_MS : options.grace_ms;
     sk_list_init(&engine->handlers);
+    sk_list_init(&engine->subscriptions);
     (void)pthread_mutex_init(&engine->lock, NULL);
     (void)pthread_cond_init(&engine->changed, NULL);
     status = make_node(engine, &options, error);
@@ -318,6 +324,7 @@ enum skald_status skald_close(skald_engine *engine)
     sk_api_free(engine->api);
     engine->api = NULL;
     set_state(engine, SK_LIBRARY_DOWN);
+    sk_library_subscriptions_free(engine);
     await_users(engine);
     enum skald_status status = engine->stop_status;
     free_engine(engine);

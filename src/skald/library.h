@@ -7,6 +7,7 @@
  *   library_request.c     questions and who waits for them
  *   library_reply.c       what was answered
  *   library_function.c    step functions
+ *   library_subscribe.c   events, each subscription on a thread of its own
  *   library_definition.c, library_saga.c   the named operations
  */
 #ifndef SK_SKALD_LIBRARY_H
@@ -41,8 +42,9 @@ struct skald_engine {
     pthread_cond_t changed;
     enum sk_library_state state;
     skald_error failure;
-    uint32_t users_count;    /* calls under way, of any thread */
-    struct sk_list handlers; /* library_function.c */
+    uint32_t users_count;         /* calls under way, of any thread */
+    struct sk_list handlers;      /* library_function.c */
+    struct sk_list subscriptions; /* library_subscribe.c */
 };
 
 struct sk_runtime *sk_library_runtime(skald_engine *engine);
@@ -91,7 +93,12 @@ enum skald_status sk_ask_send(struct sk_ask *ask, skald_engine *engine, skald_re
 /* Releases without asking; returns the status. */
 enum skald_status sk_ask_drop(struct sk_ask *ask, enum skald_status status);
 
+/* A thread that takes no signals: they are the embedding program's. 0, or an errno. */
+int sk_library_thread(pthread_t *thread, void *(*fn)(void *context), void *context) SK_MUST_CHECK;
+
 /* library_function.c */
 void sk_library_handlers_free(skald_engine *engine);
+/* library_subscribe.c: once the loop has ended; what waits is still delivered. */
+void sk_library_subscriptions_free(skald_engine *engine);
 
 #endif

@@ -457,6 +457,112 @@ static void test_close_ends_waits(void **state)
     assert_int_equal(status, SKALD_E_CLOSED);
 }
 
+/* ---- subscriptions --------------------------------------------------------------------------- */
+
+struct listener {
+    skald_subscription *subscription;
+    atomic_int count, out_of_order, foreign;
+    uint64_t lost, seq;
+    sem_t gate, entered, heard;
+    bool waits, leaves;
+};
+
+static void listen(const skald_event *event, void *user)
+{
+    struct listener *listener = user;
+    sem_post(&listener->entered);
+    if (listener->waits) sem_wait(&listener->gate);
+    if (event->seq <= listener->seq) atomic_fetch_add(&listener->out_of_order, 1);
+    listener->seq = event->seq;
+    listener->lost += event->lost;
+    if (event->saga == NULL || strcmp(event->saga, "w-1") != 0) {
+        atomic_fetch_add(&listener->foreign, 1);
+    }
+    atomic_fetch_add(&listener->count, 1);
+    if (listener->leaves) skald_unsubscribe(listener->subscription);
+    sem_post(&listener->heard);
+}
+
+static void subscribe(struct world *world, struct listener *listener, const char *types,
+                      uint32_t queue_max)
+{
+    skald_error error = { .message = "" };
+    skald_subscribe_options options = SKALD_OPTIONS(skald_subscribe_options, .types = types,
+                                                    .saga = "w-1", .queue_max = queue_max);
+    sem_init(&listener->gate, 0, 0);
+    sem_init(&listener->entered, 0, 0);
+    sem_init(&listener->heard, 0, 0);
+    assert_int_equal(skald_subscribe(world->engine, &options, listen, listener,
+                                     &listener->subscription, &error),
+                     SKALD_OK);
+}
+
+static void test_subscriptions(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    struct listener all = { 0 }, ends = { 0 }, slow = { .waits = true }, once = { .leaves = true };
+    open_world(&world);
+    subscribe(&world, &all, NULL, 0);
+    subscribe(&world, &ends, "saga.completed, step.f*", 0);
+    subscribe(&world, &slow, "*", 1);
+    subscribe(&world, &once, "saga.*", 0);
+    define(&world, waits);
+    start(&world, "waits", "w-1");
+    start(&world, "waits", "w-2");
+    sem_wait(&once.heard); /* and is gone */
+    assert_int_equal(skald_signal(world.engine, "w-1", "go", NULL, NULL, NULL, &error), SKALD_OK);
+    skald_reply *saga = wait_for(&world, "w-1", SKALD_STATE_COMPLETED);
+    int64_t events = 0;
+    assert_true(skald_reply_integer(saga, "seq", &events));
+    skald_reply_free(saga);
+    for (int64_t i = 0; i < events; i++) sem_wait(&all.heard);
+    sem_wait(&ends.heard);
+    skald_unsubscribe(all.subscription);
+    for (int i = 0; i < 4; i++) sem_post(&slow.gate);
+    close_world(&world); /* what waits is delivered */
+    assert_int_equal(all.count, events);
+    assert_int_equal(all.out_of_order, 0);
+    assert_int_equal(all.foreign, 0);
+    assert_int_equal(all.lost, 0);
+    assert_int_equal(ends.count, 1);
+    assert_int_equal(once.count, 1);
+    assert_in_range(slow.count, 1, 2); /* one in its hands, one in the queue; the rest is lost */
+}
+
+static void send(struct world *world, const char *id)
+{
+    skald_error error = { .message = "" };
+    assert_int_equal(skald_signal(world->engine, "w-1", "note", id, NULL, NULL, &error), SKALD_OK);
+    assert_int_equal(skald_get(world->engine, "w-1", NULL, &error), SKALD_OK); /* a turn later */
+}
+
+static void test_lost_is_told(void **state)
+{
+    (void)state;
+    struct world world;
+    struct listener slow = { .waits = true };
+    open_world(&world);
+    subscribe(&world, &slow, "signal.received", 1);
+    define(&world, waits);
+    start(&world, "waits", "w-1");
+    send(&world, "1");
+    sem_wait(&slow.entered); /* has the first in its hands */
+    send(&world, "2");       /* waits in the queue */
+    send(&world, "3");
+    send(&world, "4");
+    for (int i = 0; i < 3; i++) sem_post(&slow.gate);
+    for (int i = 0; i < 2; i++) sem_wait(&slow.heard);
+    assert_int_equal(slow.lost, 0);
+    send(&world, "5");
+    sem_wait(&slow.heard);
+    assert_int_equal(slow.lost, 2);
+    assert_int_equal(slow.out_of_order, 0);
+    close_world(&world);
+    assert_int_equal(slow.count, 3);
+}
+
 /* ---- several engines, several lives ---------------------------------------------------------- */
 
 static void test_sagas_survive(void **state)
@@ -498,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_commands),         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_mistakes),         cmocka_unit_test(test_async),
         cmocka_unit_test(test_close_ends_waits), cmocka_unit_test(test_sagas_survive),
+        cmocka_unit_test(test_subscriptions),    cmocka_unit_test(test_lost_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
