@@ -490,11 +490,26 @@ static void advance_once(struct sk_turn *turn)
     }
 }
 
+void sk_suspend_when_long(struct sk_turn *turn)
+{
+    const struct sk_saga *saga = turn->saga;
+    uint64_t max = turn->rules->history_max;
+    bool is_forward = saga->state == SK_SAGA_PENDING || saga->state == SK_SAGA_RUNNING;
+    if (turn->failed || max == 0 || !is_forward || saga->is_suspended) return;
+    if (saga->seq / max == turn->seq_before / max) return;
+    turn->seq_before = saga->seq; /* once a turn */
+    struct sk_str message = SK_STR("the saga's history has reached limits.history_max: cancel it, "
+                                   "or resume it for as many events again");
+    sk_turn_alert(turn, SK_STEP_NONE, -1, SK_ALERT_CRITICAL, 0, "history_limit", message);
+    suspend_for(turn, "history_limit", message);
+}
+
 void sk_advance(struct sk_turn *turn)
 {
     uint64_t seq = 0;
     while (!turn->failed && !turn->saga->is_suspended && seq != turn->saga->seq) {
         seq = turn->saga->seq;
         advance_once(turn);
+        sk_suspend_when_long(turn);
     }
 }

@@ -91,11 +91,15 @@ struct sk_turn {
     uint32_t attempt; /* `.attempt` of the limit being rendered, 0 = none */
     struct sk_arena scratch;
     struct sk_buf text;       /* reused */
+    uint64_t seq_before;      /* the saga's when the command came */
     bool failed;              /* out of memory */
     bool is_too_large;        /* see sk_turn_is_too_large */
     struct sk_str error_seen; /* `.error` of what is being rendered; empty = the saga's first */
 };
 
+/* rules->history_max: a saga that goes forward is suspended each time it has grown by so many
+ * events more (the operator's resume grants the next ones). Undoing is never held back. */
+void sk_suspend_when_long(struct sk_turn *turn);
 /* An event of this unit with the columns filled in; item -1 for a step without foreach. */
 struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type type, uint32_t step,
                               int32_t item);

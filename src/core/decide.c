@@ -224,9 +224,10 @@ static enum skald_status receive_signal(struct sk_turn *turn, const struct sk_co
         return sk_error_set(turn->error, SKALD_E_STATE,
                             "the saga is %s and takes no signals any more",
                             sk_saga_state_name(saga->state));
-    if (saga->signals_stored >= SK_SIGNALS_MAX)
+    uint32_t max = turn->rules->signals_max > 0 ? turn->rules->signals_max : SK_SIGNALS_MAX;
+    if (saga->signals_stored >= max)
         return sk_error_set(turn->error, SKALD_E_LIMIT,
-                            "%d signals of this saga are waiting already", SK_SIGNALS_MAX);
+                            "%u signals of this saga are waiting already", max);
     struct sk_event event = sk_turn_event(turn, SK_EVENT_SIGNAL_RECEIVED, SK_STEP_NONE, -1);
     event.text = command->name;
     event.extra = command->id;
@@ -285,7 +286,8 @@ enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *
                             .decision = decision,
                             .error = error,
                             .now_ms = now_ms > saga->at_ms ? now_ms : saga->at_ms,
-                            .entropy = command->entropy };
+                            .entropy = command->entropy,
+                            .seq_before = saga->seq };
     if (saga->seq == 0 && command->kind != SK_COMMAND_START)
         return sk_error_set(error, SKALD_E_NOT_FOUND, "no such saga");
     sk_arena_init(&turn.scratch);
@@ -296,6 +298,7 @@ enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *
         sk_advance(&turn);
         if (!turn.failed) sk_hooks_advance(&turn);
         snapshot_when_due(&turn);
+        sk_suspend_when_long(&turn);
     }
     sk_arena_release(&turn.scratch);
     if (!turn.failed && !turn.scratch.failed) return status;

@@ -104,7 +104,9 @@ struct sk_rules {
     int64_t hook_pause_ms;      /* before the second attempt of a hook, then doubled; 0 = 1 s */
     int64_t hook_timeout_ms;    /* one attempt, unless its action says; 0 = 30 s */
     int64_t attempt_timeout_ms; /* when a template gives no usable duration: 10 s */
-    bool starts_nothing;        /* closing: what arrives is recorded, nothing new begins */
+    uint64_t history_max; /* events; one more so many and the saga is suspended; 0 = no bound */
+    uint32_t signals_max; /* stored and not consumed; 0 = SK_SIGNALS_MAX */
+    bool starts_nothing;  /* closing: what arrives is recorded, nothing new begins */
 };
 
 /*

@@ -248,8 +248,8 @@ void sk_engine_command(struct sk_engine *engine, struct sk_str saga_id,
     if (!is_operators(command->kind) || !is_json) {
         sk_waiter_fail(waiter, SKALD_E_ARGUMENT,
                        is_json ? "not a command for operators" : "the body is not JSON");
-    } else if (command->body.size > SK_PAYLOAD_SIZE_MAX) {
-        sk_waiter_fail(waiter, SKALD_E_TOO_LARGE, "the body is larger than 4 MiB");
+    } else if (command->body.size > engine->options.input_size_max) {
+        sk_waiter_fail(waiter, SKALD_E_TOO_LARGE, "the body is larger than limits.input_max");
     } else {
         bool is_signal = command->kind == SK_COMMAND_SIGNAL;
         struct sk_machine *machine = addressee(engine, saga_id, is_signal, waiter);
@@ -272,8 +272,8 @@ void sk_engine_complete(struct sk_engine *engine, struct sk_str saga_id, struct 
                (outcome->output.size > 0 && sk_json_check(outcome->output, NULL) != SKALD_OK)) {
         sk_waiter_fail(waiter, SKALD_E_ARGUMENT,
                        "the outcome must be succeeded or failed, with JSON");
-    } else if (outcome->output.size > SK_PAYLOAD_SIZE_MAX) {
-        sk_waiter_fail(waiter, SKALD_E_TOO_LARGE, "the output is larger than 4 MiB");
+    } else if (outcome->output.size > engine->options.output_size_max) {
+        sk_waiter_fail(waiter, SKALD_E_TOO_LARGE, "the output is larger than limits.output_max");
     } else {
         struct sk_outcome answered = *outcome;
         answered.is_answered = true;

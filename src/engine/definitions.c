@@ -306,8 +306,12 @@ static void on_compiled(void *context)
 void sk_engine_define(struct sk_engine *engine, struct sk_str source, struct sk_str file_name,
                       sk_define_reply_fn *done, void *context)
 {
-    struct defining *defining = sk_alloc(sizeof *defining);
-    enum skald_status status = SKALD_E_MEMORY;
+    struct defining *defining = NULL;
+    enum skald_status status = SKALD_E_TOO_LARGE;
+    if (source.size <= engine->options.definition_size_max) {
+        defining = sk_alloc(sizeof *defining);
+        status = SKALD_E_MEMORY;
+    }
     if (defining != NULL) {
         sk_list_init(&defining->owned.node);
         defining->shell = sk_shell_ref(engine->shell);
@@ -328,14 +332,20 @@ void sk_engine_define(struct sk_engine *engine, struct sk_str source, struct sk_
     }
     if (status == SKALD_OK) return;
     skald_error error;
-    (void)sk_error_set(&error, SKALD_E_MEMORY, "out of memory");
+    if (status == SKALD_E_TOO_LARGE) {
+        (void)sk_error_set(&error, status,
+                           "the definition has %zu bytes; limits.definition_max allows %zu",
+                           source.size, engine->options.definition_size_max);
+    } else {
+        (void)sk_error_set(&error, SKALD_E_MEMORY, "out of memory");
+    }
     if (defining != NULL) {
         finish(defining, SKALD_E_MEMORY, &error);
     } else {
         struct sk_diagnostics none;
         sk_diagnostics_init(&none);
         done(context, &(struct sk_define_reply){
-                          .status = SKALD_E_MEMORY, .error = &error, .diagnostics = &none });
+                          .status = error.status, .error = &error, .diagnostics = &none });
     }
 }
 

@@ -59,6 +59,13 @@ static void give_outcome(struct sk_machine *machine, const struct sk_effect *eff
     sk_command_give(machine, &command, NULL);
 }
 
+/* It happened, or not: what cannot be kept tells nothing. */
+static const struct sk_outcome unusable = {
+    .class_ = SK_OUTCOME_UNKNOWN,
+    .code = { "output_too_large", 16 },
+    .message = { "the output is larger than limits.output_max", 43 },
+};
+
 static void on_outcome(void *context, uint64_t ticket, const struct sk_outcome *outcome)
 {
     struct sk_engine *engine = context;
@@ -68,7 +75,8 @@ static void on_outcome(void *context, uint64_t ticket, const struct sk_outcome *
     struct sk_machine *machine = flight->machine;
     struct sk_effect effect = flight->effect;
     forget_flight(engine, flight);
-    give_outcome(machine, &effect, outcome);
+    bool is_too_large = outcome->output.size > engine->options.output_size_max;
+    give_outcome(machine, &effect, is_too_large ? &unusable : outcome);
     sk_machine_settle(machine);
     sk_engine_turn(engine);
 }

@@ -147,6 +147,11 @@ static uint32_t or_default_u32(uint32_t value, uint32_t fallback)
     return value != 0 ? value : fallback;
 }
 
+static size_t size_or_most(size_t value, size_t most)
+{
+    return value == 0 || value > most ? most : value;
+}
+
 static void set_defaults(struct sk_engine_options *options)
 {
     struct sk_rules *rules = &options->rules;
@@ -163,6 +168,10 @@ static void set_defaults(struct sk_engine_options *options)
     options->sagas_max = or_default_u32(options->sagas_max, 100000);
     options->pending_max = or_default_u32(options->pending_max, 100000);
     options->batch_events_max = or_default_u32(options->batch_events_max, 8192);
+    options->jobs_max = or_default_u32(options->jobs_max, SK_JOBS_MAX);
+    options->input_size_max = size_or_most(options->input_size_max, SK_PAYLOAD_SIZE_MAX);
+    options->output_size_max = size_or_most(options->output_size_max, SK_PAYLOAD_SIZE_MAX);
+    options->definition_size_max = size_or_most(options->definition_size_max, SK_YAML_SIZE_MAX);
     options->cache_sagas_max = or_default_u32(options->cache_sagas_max, 10000);
 }
 

@@ -37,8 +37,12 @@ struct sk_engine_options {
     uint32_t sagas_max;        /* max_concurrent_sagas: with work in flight or due; 100000 */
     uint32_t pending_max;      /* accepted and waiting; 100000 */
     uint32_t batch_events_max; /* 8192 */
-    uint32_t cache_sagas_max;  /* parked and ended sagas kept in memory; 10000 */
-    bool no_take;              /* wait to be told by sk_engine_own; simulator and clusters */
+    uint32_t jobs_max;         /* commands waiting for one saga; 10000; beyond it SKALD_E_AGAIN */
+    size_t input_size_max;  /* of a start: input, context, attributes; signals; edits: 4 MiB … */
+    size_t output_size_max; /* … of a step; a larger one makes its outcome unknown */
+    size_t definition_size_max; /* 10 MiB */
+    uint32_t cache_sagas_max;   /* parked and ended sagas kept in memory; 10000 */
+    bool no_take;               /* wait to be told by sk_engine_own; simulator and clusters */
     /* Every durable event, in order per saga, for observers; may be NULL. The saga may already be
      * ahead of the event: only what its start fixed may be shown. */
     void (*on_event)(void *context, const struct sk_saga *saga, const struct sk_event *event);

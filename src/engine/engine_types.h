@@ -31,6 +31,7 @@
 enum {
     SK_LOADS_MAX = 64,         /* machines being read at once */
     SK_JOBS_MAX = 10000,       /* commands waiting for one machine */
+    SK_JOBS_RESERVE = 1000,    /* more of operators: a saga can always still be cancelled */
     SK_ALARMS_PER_TURN = 1024, /* then the loop breathes */
     SK_PAUSE_MS = 100,         /* first pause of a degraded shard or a failed read … */
     SK_PAUSE_MS_MAX = 5000,    /* … doubled up to this */

@@ -55,9 +55,15 @@ void sk_job_free(struct sk_job *job)
     sk_free(job);
 }
 
+static uint32_t room_for(const struct sk_machine *machine, const struct sk_job *job)
+{
+    bool is_operators = job->kind == SK_JOB_COMMAND && job->command.kind >= SK_COMMAND_CANCEL;
+    return machine->engine->options.jobs_max + (is_operators ? SK_JOBS_RESERVE : 0u);
+}
+
 void sk_job_push(struct sk_machine *machine, struct sk_job *job)
 {
-    if (job->waiter != NULL && machine->jobs_count >= SK_JOBS_MAX) {
+    if (job->waiter != NULL && machine->jobs_count >= room_for(machine, job)) {
         sk_waiter_fail(job->waiter, SKALD_E_AGAIN, "too many commands wait for this saga");
         if (job->starting != NULL) sk_starting_free(job->starting);
         sk_job_free(job);

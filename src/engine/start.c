@@ -207,8 +207,7 @@ static const char *refusal(const struct sk_engine *engine, const struct sk_shard
     if (!sk_shard_is_serving(shard)) return "the saga's shard is not served by this node now";
     if (shard->state == SK_SHARD_DEGRADED) return "the store is away; try again later";
     if (!sk_slot_is_free(engine) && engine->admissions.count >= engine->options.pending_max) {
-        *out_status = SKALD_E_LIMIT;
-        return "too many sagas wait for a slot";
+        return "as many sagas wait for a slot as limits.pending_max allows";
     }
     return NULL;
 }

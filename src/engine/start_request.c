@@ -9,12 +9,14 @@
  */
 #include "engine/starting.h"
 
-static enum skald_status check_json(struct sk_str text, enum sk_json_type type, const char *what,
-                                    skald_error *error)
+static enum skald_status check_json(struct sk_str text, size_t size_max, enum sk_json_type type,
+                                    const char *what, skald_error *error)
 {
     if (text.size == 0) return SKALD_OK;
-    if (text.size > SK_PAYLOAD_SIZE_MAX) {
-        return sk_error_set(error, SKALD_E_TOO_LARGE, "%s is larger than 4 MiB", what);
+    if (text.size > size_max) {
+        return sk_error_set(error, SKALD_E_TOO_LARGE,
+                            "%s has %zu bytes; limits.input_max allows %zu", what, text.size,
+                            size_max);
     }
     if (sk_json_check(text, error) != SKALD_OK) {
         (void)sk_error_wrap(error, "%s", what);
@@ -27,9 +29,9 @@ static enum skald_status check_json(struct sk_str text, enum sk_json_type type, 
     return SKALD_OK;
 }
 
-static enum skald_status check_tags(struct sk_str tags, skald_error *error)
+static enum skald_status check_tags(struct sk_str tags, size_t size_max, skald_error *error)
 {
-    enum skald_status status = check_json(tags, SK_JSON_ARRAY, "tags", error);
+    enum skald_status status = check_json(tags, size_max, SK_JSON_ARRAY, "tags", error);
     if (status != SKALD_OK || tags.size == 0) return status;
     struct sk_json_iter it = sk_json_walk(tags);
     while (sk_json_next(&it)) {
@@ -39,7 +41,8 @@ static enum skald_status check_tags(struct sk_str tags, skald_error *error)
     return SKALD_OK;
 }
 
-static enum skald_status check(const struct sk_start_request *request, skald_error *error)
+static enum skald_status check(const struct sk_start_request *request, size_t size_max,
+                               skald_error *error)
 {
     enum skald_status status = SKALD_OK;
     if (!sk_id_is_name(request->definition)) {
@@ -58,20 +61,22 @@ static enum skald_status check(const struct sk_start_request *request, skald_err
     if (request->timeout_ms < 0)
         return sk_error_set(error, SKALD_E_ARGUMENT, "timeout is negative");
     if (request->lock_keys_count > SK_LOCK_KEYS_MAX) {
-        return sk_error_set(error, SKALD_E_LIMIT, "more than %d lock keys", SK_LOCK_KEYS_MAX);
+        return sk_error_set(error, SKALD_E_ARGUMENT, "more than %d lock keys", SK_LOCK_KEYS_MAX);
     }
     for (uint32_t i = 0; i < request->lock_keys_count; i++) {
         if (request->lock_keys[i].size == 0 || request->lock_keys[i].size > 255) {
             return sk_error_set(error, SKALD_E_ARGUMENT, "a lock key has 1 to 255 bytes");
         }
     }
-    if ((status = check_json(request->input, SK_JSON_NONE, "input", error)) != SKALD_OK)
+    if ((status = check_json(request->input, size_max, SK_JSON_NONE, "input", error)) != SKALD_OK)
         return status;
-    if ((status = check_json(request->context, SK_JSON_OBJECT, "context", error)) != SKALD_OK)
+    if ((status = check_json(request->context, size_max, SK_JSON_OBJECT, "context", error)) !=
+        SKALD_OK)
         return status;
-    if ((status = check_json(request->attributes, SK_JSON_OBJECT, "attributes", error)) != SKALD_OK)
+    if ((status = check_json(request->attributes, size_max, SK_JSON_OBJECT, "attributes", error)) !=
+        SKALD_OK)
         return status;
-    return check_tags(request->tags, error);
+    return check_tags(request->tags, size_max, error);
 }
 
 static void put_json(struct sk_json_writer *w, const char *name, struct sk_str json)
@@ -129,7 +134,8 @@ static void make_key(struct sk_starting *starting, const struct sk_start_request
 enum skald_status sk_starting_fill(struct sk_starting *starting,
                                    const struct sk_start_request *request, skald_error *error)
 {
-    enum skald_status status = check(request, error);
+    size_t size_max = starting->engine->options.input_size_max;
+    enum skald_status status = check(request, size_max, error);
     if (status != SKALD_OK) return status;
     struct sk_arena *arena = &starting->arena;
     starting->definition = sk_arena_copy(arena, request->definition);

@@ -37,6 +37,7 @@
  * against another is checked in sk_settings_finish (settings_read.c).
  */
 #include "skald/settings.h"
+#include "base/limits.h"
 
 #include <limits.h>
 
@@ -95,6 +96,22 @@ static const struct sk_setting rows[] = {
       .help = "sagas with work in flight or due; more are accepted and wait as pending" },
     { "limits.pending_max", SK_SETTING_INT, "100000", 1, 100000000, AT(node.engine.pending_max),
       .help = "sagas accepted and waiting; beyond it a start is 503" },
+    { "limits.history_max", SK_SETTING_INT, "100000", 100, 1000000000,
+      AT(node.engine.rules.history_max), .zero = "no bound",
+      .help = "events of one saga; at each multiple it is suspended (history_limit)" },
+    { "limits.signals_max", SK_SETTING_INT, "1000", 1, SK_SIGNALS_MAX,
+      AT(node.engine.rules.signals_max),
+      .help = "signals of one saga that wait to be taken; 429 beyond" },
+    { "limits.commands_max", SK_SETTING_INT, "10000", 1, 1000000, AT(node.engine.jobs_max),
+      .help = "commands waiting for one saga; 503 beyond, but operators' still find room" },
+    { "limits.input_max", SK_SETTING_SIZE, "4MiB", 64, SK_PAYLOAD_SIZE_MAX,
+      AT(node.engine.input_size_max),
+      .help = "of a start (input, context), a signal or an edit; 413 beyond" },
+    { "limits.output_max", SK_SETTING_SIZE, "4MiB", 64, SK_PAYLOAD_SIZE_MAX,
+      AT(node.engine.output_size_max),
+      .help = "output of a step; a larger one makes the outcome unknown, a completion 413" },
+    { "limits.definition_max", SK_SETTING_SIZE, "10MiB", 1024, SK_YAML_SIZE_MAX,
+      AT(node.engine.definition_size_max), .help = "source of a definition; 413 beyond" },
     { "limits.cache_max", SK_SETTING_INT, "10000", 1, 100000000, AT(node.engine.cache_sagas_max),
       .help = "parked and ended sagas kept in memory" },
     { "limits.batch_max", SK_SETTING_INT, "8192", 16, 1000000, AT(node.engine.batch_events_max),

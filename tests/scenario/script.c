@@ -266,12 +266,27 @@ static bool do_refused(struct script *script, const struct sk_script_line *line)
     return true;
 }
 
+/* limit history 20 */
+static bool do_limit(struct script *script, const struct sk_script_line *line)
+{
+    uint64_t value = 0;
+    if (line->count != 3 || !sk_str_to_u64(line->words[2], &value) || value > UINT32_MAX)
+        return script_fail(script, "limit history 20, or limit signals 2");
+    if (sk_str_is(line->words[1], "history")) {
+        script->world.rules.history_max = value;
+        return true;
+    }
+    script->world.rules.signals_max = (uint32_t)value;
+    return sk_str_is(line->words[1], "signals") || script_fail(script, "no such limit");
+}
+
 static bool do_line(struct script *script, const struct sk_script_line *line)
 {
     struct sk_str verb = line->words[0];
     int64_t ms = 0;
     skald_error error;
     if (sk_str_is(verb, "start")) return do_start(script, line);
+    if (sk_str_is(verb, "limit")) return do_limit(script, line);
     if (script->current == NULL) return script_fail(script, "start a saga first");
     if (sk_str_is(verb, "expect")) return script_expect(script, line);
     if (sk_str_is(verb, "reply")) return do_reply(script, line);

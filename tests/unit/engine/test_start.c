@@ -150,7 +150,7 @@ static void slots_and_pending(void **state)
     assert_int_equal(SK_SAGA_RUNNING, world_start(&world, "order", "s-1", "{}").state);
     assert_int_equal(SK_SAGA_PENDING, world_start(&world, "order", "s-2", "{}").state);
     struct answer answer = world_start(&world, "order", "s-3", "{}");
-    assert_int_equal(SKALD_E_LIMIT, answer.status);
+    assert_int_equal(SKALD_E_AGAIN, answer.status);
     assert_true(answer.retry_after_ms > 0);
     for (uint32_t i = 0; i < 3; i++) {
         world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
