@@ -293,9 +293,10 @@ static bool expect_preview(struct script *script, const struct sk_script_line *l
 {
     const struct sk_saga *saga = &script->current->saga;
     struct sk_preview preview;
+    uint32_t count = sk_str_is(line->words[2], "none") ? 0 : line->count - 2;
     bool ok = sk_saga_preview(saga, SK_COMMAND_CANCEL, false, script->world.now_ms,
                               &script->world.rules, &preview) &&
-              preview.status == SKALD_OK && preview.rows_count == line->count - 2;
+              preview.status == SKALD_OK && preview.rows_count == count;
     for (uint32_t i = 0; ok && i < preview.rows_count; i++) {
         struct call_name name;
         ok = script_call(script, line->words[i + 2], &name) && name.step == preview.rows[i].step &&
