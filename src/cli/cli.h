@@ -74,5 +74,6 @@ extern const struct cli_command cli_config;
 extern const struct cli_command cli_openapi;
 extern const struct cli_command cli_version;
 extern const struct cli_command cli_test;
+extern const struct cli_command cli_format;
 
 #endif

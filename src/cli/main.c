@@ -36,6 +36,7 @@ static const struct cli_command *const commands[] = {
     &cli_config,
     &cli_openapi,
     &cli_test,
+    &cli_format,
     &cli_version,
 };
 /* clang-format on */
