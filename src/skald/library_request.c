@@ -129,11 +129,15 @@ static void on_answer(void *context, const struct sk_local_answer *answer)
     settle(question);
 }
 
+/* An answer may have come when sk_api_ask returns (L2): the question is then not ours any more. */
 static void ask_on_loop(void *context)
 {
     struct question *question = context;
-    question->status = sk_api_ask(question->engine->api, &question->local, on_answer, question);
-    if (question->status != SKALD_OK) settle(question);
+    enum skald_status status =
+        sk_api_ask(question->engine->api, &question->local, on_answer, question);
+    if (status == SKALD_OK) return;
+    question->status = status;
+    settle(question);
 }
 
 /* ---- the asker's side ------------------------------------------------------------------------ */

@@ -457,6 +457,160 @@ static void test_close_ends_waits(void **state)
     assert_int_equal(status, SKALD_E_CLOSED);
 }
 
+/* ---- definitions built in C ------------------------------------------------------------------ */
+
+static const char built[] = "saga:\n"
+                            "  id: built\n"
+                            "  name: Built\n"
+                            "  version: \"1\"\n"
+                            "  description: \"made by hand\"\n"
+                            "  order: sequential\n"
+                            "  timeout: \"60000ms\"\n"
+                            "  output: \"{{ .output.charge }}\"\n"
+                            "  tags:\n"
+                            "    - a\n"
+                            "global_retry_policy:\n"
+                            "  type: exponential_backoff\n"
+                            "  max_attempts: 3\n"
+                            "  initial_delay: \"1ms\"\n"
+                            "  max_delay: \"10ms\"\n"
+                            "  multiplier: 2\n"
+                            "steps:\n"
+                            "  - id: reserve\n"
+                            "    name: Reserve\n"
+                            "    type: function\n"
+                            "    action:\n"
+                            "      function:\n"
+                            "        name: reserve\n"
+                            "        parameters:\n"
+                            "          of: \"{{ .input.user.email }}\"\n"
+                            "    retry_policy:\n"
+                            "      type: fixed_delay\n"
+                            "      max_attempts: 4\n"
+                            "      initial_delay: \"1ms\"\n"
+                            "      jitter: none\n"
+                            "      retryable_errors:\n"
+                            "        - deadlock\n"
+                            "    compensation:\n"
+                            "      type: automatic\n"
+                            "  - id: charge\n"
+                            "    name: charge\n"
+                            "    type: function\n"
+                            "    action:\n"
+                            "      function:\n"
+                            "        name: charge\n"
+                            "    condition:\n"
+                            "      expression: \"$input.amount > 1\"\n"
+                            "    timeout: \"5000ms\"\n"
+                            "    compensation:\n"
+                            "      type: skip\n";
+
+static skald_definition *build(void)
+{
+    static const char *const errors[] = { "deadlock", NULL };
+    skald_error error = { .message = "" };
+    skald_definition *d = skald_definition_new("built", "Built", "1");
+    skald_retry_policy all = skald_retry_exponential(2, 1, 2, 10);
+    skald_retry_policy own = skald_retry_fixed(3, 1);
+    own.retryable_errors = errors;
+    own.has_no_jitter = true;
+    skald_definition_set_retry(d, &all);
+    assert_int_equal(skald_definition_set(d,
+                                          &SKALD_OPTIONS(skald_definition_options,
+                                                         .description = "made by hand",
+                                                         .timeout_ms = 60000,
+                                                         .output_json = "\"{{ .output.charge }}\"",
+                                                         .more_json = "{\"tags\": [\"a\"]}"),
+                                          &error),
+                     SKALD_OK);
+    assert_int_equal(skald_definition_add_step(
+                         d, "reserve",
+                         &SKALD_OPTIONS(skald_step_options, .name = "Reserve",
+                                        .function = "reserve",
+                                        .parameters_json = "{\"of\": \"{{ .input.user.email }}\"}",
+                                        .retry = own, .undo = SKALD_UNDO_AUTOMATIC),
+                         &error),
+                     SKALD_OK);
+    assert_int_equal(
+        skald_definition_add_step(d, "charge",
+                                  &SKALD_OPTIONS(skald_step_options, .function = "charge",
+                                                 .condition = "$input.amount > 1",
+                                                 .timeout_ms = 5000, .undo = SKALD_UNDO_SKIP),
+                                  &error),
+        SKALD_OK);
+    return d;
+}
+
+static void test_built_in_c(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    open_world(&world);
+    skald_definition *d = build();
+    assert_string_equal(skald_definition_yaml(d), built);
+    assert_int_equal(skald_define(world.engine, d, NULL, &error), SKALD_OK);
+    start(&world, "built", "b-1");
+    skald_reply *saga = wait_for(&world, "b-1", SKALD_STATE_COMPLETED);
+    assert_true(skald_reply_flag(saga, "output.paid"));
+    skald_reply_free(saga);
+    skald_definition_free(d);
+    close_world(&world);
+}
+
+/* Every field once: what it becomes is YAML that the rules accept. */
+static void test_built_with_everything(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    skald_reply *reply = NULL;
+    open_world(&world);
+    static const char *const on_a[] = { "a", NULL };
+    skald_definition *d = skald_definition_new("all", NULL, NULL);
+    skald_retry_policy linear = skald_retry_linear(0, 1, 2, 3), none = skald_retry_none();
+    assert_int_equal(skald_definition_set(d,
+                                          &SKALD_OPTIONS(skald_definition_options, .is_graph = true,
+                                                         .is_forward = true),
+                                          &error),
+                     SKALD_OK);
+    skald_step_options a =
+        SKALD_OPTIONS(skald_step_options, .function = "reserve", .undo = SKALD_UNDO_FUNCTION,
+                      .undo_function = "charge", .undo_parameters_json = "{\"x\": 1}",
+                      .undo_timeout_ms = 100, .undo_retry = linear, .verify_function = "ask",
+                      .is_idempotent = true, .step_timeout_ms = 20000, .pending_timeout_ms = 10000,
+                      .retry = linear);
+    skald_step_options b =
+        SKALD_OPTIONS(skald_step_options, .function = "charge", .dependencies = on_a,
+                      .foreach_items = "{{ .input.list }}", .foreach_var = "one",
+                      .foreach_parallel = 2, .continue_on_error = true);
+    skald_step_options c = SKALD_OPTIONS(skald_step_options, .type = "wait", .dependencies = on_a,
+                                         .more_json = "{\"wait\": {\"for\": \"1s\"}}");
+    skald_step_options e = SKALD_OPTIONS(skald_step_options, .function = "ask", .is_async = true,
+                                         .dependencies = on_a, .retry = none);
+    e.verify_function = "ask";
+    assert_int_equal(skald_definition_add_step(d, "a", &a, &error), SKALD_OK);
+    assert_int_equal(skald_definition_add_step(d, "b", &b, &error), SKALD_OK);
+    assert_int_equal(skald_definition_add_step(d, "c", &c, &error), SKALD_OK);
+    assert_int_equal(skald_definition_add_step(d, "e", &e, &error), SKALD_OK);
+    if (skald_define(world.engine, d, &reply, &error) != SKALD_OK) {
+        fail_msg("%s\n%s\n%s", error.message, skald_reply_json(reply, NULL),
+                 skald_definition_yaml(d));
+    }
+    skald_reply_free(reply);
+
+    a.more_json = "[1]";
+    assert_int_equal(skald_definition_add_step(d, "f", &a, &error), SKALD_E_ARGUMENT);
+    a.more_json = "{";
+    assert_int_equal(skald_definition_add_step(d, "f", &a, &error), SKALD_E_SYNTAX);
+    assert_int_equal(skald_definition_add_step(d, "f", NULL, &error), SKALD_E_ARGUMENT);
+    assert_int_equal(skald_definition_add_step(d, "c", &c, &error), SKALD_OK);
+    assert_int_equal(skald_define(world.engine, d, NULL, &error), SKALD_E_INVALID); /* c twice */
+    skald_definition_free(d);
+    skald_definition_free(NULL);
+    close_world(&world);
+}
+
 /* ---- subscriptions --------------------------------------------------------------------------- */
 
 struct listener {
@@ -604,6 +758,7 @@ int main(void)
         cmocka_unit_test(test_commands),         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_mistakes),         cmocka_unit_test(test_async),
         cmocka_unit_test(test_close_ends_waits), cmocka_unit_test(test_sagas_survive),
+        cmocka_unit_test(test_built_in_c),       cmocka_unit_test(test_built_with_everything),
         cmocka_unit_test(test_subscriptions),    cmocka_unit_test(test_lost_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
