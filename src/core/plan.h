@@ -55,6 +55,9 @@ struct sk_action {
     struct sk_str service; /* service or handler name: http, grpc, function, custom(type) */
     const struct sk_template
         *endpoint;                  /* http, grpc; NULL = from the configuration, by service name */
+    /* The endpoint as it stands at the start of every target, when it is a constant that the action
+     * did not write itself: the configuration may put its own in its place. */
+    struct sk_str shared_endpoint;
     struct sk_str method;           /* http verb, upper case; grpc method */
     const struct sk_template *path; /* http; NULL = "" */
     const struct sk_pair *headers;
@@ -168,6 +171,23 @@ struct sk_step {
     uint32_t level;             /* 0 = no dependencies */
 };
 
+/* How hard a participant may be driven. 0 = not said; the server's own settings win over what a
+ * definition says. Read by the invokers, never by the core. */
+enum sk_breaker_wish { SK_BREAKER_UNSAID, SK_BREAKER_ON, SK_BREAKER_OFF };
+struct sk_limits {
+    uint32_t in_flight_max; /* requests at once */
+    double rate_per_s;      /* requests a second, on the long run */
+    uint32_t burst;         /* of them at once after a pause */
+    enum sk_breaker_wish breaker;
+    uint32_t breaker_threshold; /* failures in a row that open it */
+    int64_t breaker_timeout_ms; /* open for so long, then half open */
+    uint32_t breaker_probes;    /* requests at once while half open, and successes that close it */
+};
+struct sk_service {
+    struct sk_str name;
+    struct sk_limits limits;
+};
+
 enum sk_mode { SK_MODE_ORCHESTRATION, SK_MODE_CHOREOGRAPHY, SK_MODE_HYBRID };
 enum { SK_STEP_NONE = 0x7fffffff };
 
@@ -188,6 +208,8 @@ struct sk_plan {
     const struct sk_document *output;           /* NULL = the map of step outputs */
     struct sk_str input_schema, tags, metadata; /* JSON, empty = none; tags an array of strings */
     struct sk_hooks on_success, on_failure;
+    const struct sk_service *services; /* those of which the definition says limits */
+    uint32_t services_count;
     struct sk_step *steps;
     uint32_t steps_count;
 

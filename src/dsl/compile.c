@@ -66,6 +66,7 @@ static enum skald_status read_plan(struct sk_compiler *c)
 {
     sk_keys_check(c->root, c->options->is_strict, c->diagnostics);
     sk_collect_services(c);
+    sk_read_services(c);
     sk_read_saga(c);
     sk_read_graph(c);
     sk_read_saga_texts(c);

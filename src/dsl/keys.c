@@ -290,13 +290,33 @@ static const struct sk_key global_compensation_keys[] = {
 static const struct sk_key_map global_compensation_map =
     MAP_OF("global compensation", global_compensation_keys, false);
 
+static const struct sk_key rate_keys[] = {
+    { "requests", SK_KEY_COUNT, .is_required = true, .min = 1, .max = BIG,
+      .help = "so many requests" },
+    { "per", SK_KEY_DURATION, .min = 1, .max = 24 * HOUR, .help = "in this time, 1s" },
+    { "burst", SK_KEY_COUNT, .min = 1, .max = BIG, .help = "at once after a pause" },
+};
+static const struct sk_key_map rate_map = MAP_OF("rate limit", rate_keys, false);
+
+static const struct sk_key breaker_keys[] = {
+    { "enabled", SK_KEY_BOOL, .help = "false: never opens" },
+    { "threshold", SK_KEY_COUNT, .min = 1, .max = BIG,
+      .help = "failures in a row that open it, 5" },
+    { "timeout", SK_KEY_DURATION, .min = 1, .max = 24 * HOUR, .help = "open for so long, 30s" },
+    { "half_open_requests", SK_KEY_COUNT, .min = 1, .max = 1000,
+      .help = "probes at once, and successes that close it, 3" },
+};
+static const struct sk_key_map breaker_map = MAP_OF("circuit breaker", breaker_keys, false);
+
 static const struct sk_key participant_keys[] = {
     { "endpoint", SK_KEY_TEMPLATE, .may_hold_secret = true, .help = "URL, or host:port for grpc" },
     { "headers", SK_KEY_PAIRS, .may_hold_secret = true, .help = "sent with every request" },
     { "timeout", SK_KEY_TIMEOUT, .min = 100, .max = DURATION_MAX, .help = "one attempt" },
     { "max_in_flight", SK_KEY_COUNT, .min = 1, .max = BIG, .help = "requests at once" },
-    { "rate_limit", SK_KEY_ANY, .help = "requests per second" },
-    { "circuit_breaker", SK_KEY_ANY, .help = "when to stop asking" },
+    { "rate_limit", SK_KEY_TEXT_MAP, .map = &rate_map, .max = 40,
+      .help = "requests a second, or as in 600/m" },
+    { "circuit_breaker", SK_KEY_TEXT_MAP, .map = &breaker_map, .max = 40,
+      .help = "when to stop asking; false = never" },
 };
 static const struct sk_key_map participant_map = MAP_OF("service", participant_keys, false);
 

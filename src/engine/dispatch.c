@@ -148,6 +148,7 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
         .deadline_ms = effect->deadline_ms,
         .timeout_ms = effect->deadline_ms > 0 ? effect->deadline_ms - now_ms
                                               : engine->options.rules.attempt_timeout_ms,
+        .send_until_us = sk_shard_send_until_us(machine->shard),
         .target = request->target,
         .method = request->method,
         .headers = request->headers,

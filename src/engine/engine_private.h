@@ -248,6 +248,8 @@ void sk_shard_drop(struct sk_shard *shard);
 bool sk_shard_is_held(const struct sk_shard *shard);    /* LOADING, SERVING, DEGRADED */
 bool sk_shard_is_serving(const struct sk_shard *shard); /* SERVING, DEGRADED */
 bool sk_shard_may_send(const struct sk_shard *shard);
+/* Monotonic µs from which on it may not, as the lease now is; 0 = for ever. */
+int64_t sk_shard_send_until_us(const struct sk_shard *shard);
 void sk_shard_give_back(struct sk_shard *shard);
 struct sk_shard *sk_shard_of(struct sk_engine *engine, struct sk_str id);
 void sk_recovery_start(struct sk_shard *shard);

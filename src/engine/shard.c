@@ -28,11 +28,16 @@ bool sk_shard_is_serving(const struct sk_shard *shard)
            (shard->state == SK_SHARD_DEGRADED && !shard->was_loading);
 }
 
+int64_t sk_shard_send_until_us(const struct sk_shard *shard)
+{
+    if (shard->lease_until_us == INT64_MAX) return 0;
+    return shard->lease_until_us - shard->engine->options.lease_margin_ms * 1000;
+}
+
 bool sk_shard_may_send(const struct sk_shard *shard)
 {
     if (shard->lease_until_us == INT64_MAX) return true;
-    int64_t margin_us = shard->engine->options.lease_margin_ms * 1000;
-    return sk_engine_now_us(shard->engine) < shard->lease_until_us - margin_us;
+    return sk_engine_now_us(shard->engine) < sk_shard_send_until_us(shard);
 }
 
 struct sk_shard *sk_shard_of(struct sk_engine *engine, struct sk_str id)

@@ -215,6 +215,9 @@ static enum skald_status start(struct sk_invoker *port, const struct sk_invocati
     int64_t timeout_ms = invocation->timeout_ms > 0 ? invocation->timeout_ms : 1;
     struct sk_runtime *runtime = invoker->options.runtime;
     transfer->launch_until_us = runtime->ops->monotonic_us(runtime) + timeout_ms * 1000 / 2;
+    if (invocation->send_until_us != 0 && invocation->send_until_us < transfer->launch_until_us) {
+        transfer->launch_until_us = invocation->send_until_us;
+    }
     bool is_barred = transfer->place == SK_HTTP_BARRED;
     if (status == SKALD_OK && !set_timer(transfer, is_barred ? 0 : timeout_ms)) {
         status = SKALD_E_MEMORY;

@@ -24,6 +24,7 @@ struct sk_invocation {
     struct sk_str traceparent; /* empty = none */
     int64_t deadline_ms;       /* engine time; sent as Skald-Deadline */
     int64_t timeout_ms;        /* measured monotonically from now */
+    int64_t send_until_us;     /* monotonic: not sent any more from then on; 0 = no such limit */
     struct sk_str target;      /* http: endpoint + path + query, secrets unresolved; function: name;
                                     message: topic */
     struct sk_str method;

@@ -124,6 +124,22 @@ static void put_action(struct dumper *d, const char *name, const struct sk_actio
     d->depth -= 1;
 }
 
+static void put_service(struct dumper *d, const struct sk_service *service)
+{
+    static const char *const breakers[] = { "", "on", "off" };
+    const struct sk_limits *limits = &service->limits;
+    put_str(d, "limits of", service->name);
+    d->depth += 1;
+    put_int(d, "in_flight_max", limits->in_flight_max);
+    put_int(d, "rate per 1000 s", (int64_t)(limits->rate_per_s * 1000 + 0.5));
+    put_int(d, "burst", limits->burst);
+    put_str(d, "breaker", sk_str_of(breakers[limits->breaker]));
+    put_int(d, "breaker_threshold", limits->breaker_threshold);
+    put_int(d, "breaker_timeout_ms", limits->breaker_timeout_ms);
+    put_int(d, "breaker_probes", limits->breaker_probes);
+    d->depth -= 1;
+}
+
 static void put_retry(struct dumper *d, const char *name, const struct sk_retry_policy *policy)
 {
     static const char *const types[] = { "fixed", "exponential", "linear", "none" };
@@ -265,6 +281,7 @@ void skt_dump_plan(const struct sk_plan *plan, struct sk_buf *out)
     put_int(&d, "holds_locks_on_failed", plan->holds_locks_on_failed);
     put_document(&d, "output", plan->output);
     put_str(&d, "input_schema", plan->input_schema);
+    for (uint32_t i = 0; i < plan->services_count; i++) put_service(&d, &plan->services[i]);
     put_str(&d, "tags", plan->tags);
     put_str(&d, "metadata", plan->metadata);
     put_hooks(&d, "on_success", &plan->on_success);
