@@ -21,6 +21,7 @@ struct sk_api_options {
     struct event_base *base;
     struct sk_engine *engine;
     struct sk_runtime *runtime;
+    struct sk_limiter *limiter; /* the circuit breakers; NULL = there are none */
     const char *host;           /* 127.0.0.1 */
     uint16_t port;              /* 0 = any free one */
     size_t body_size_max;       /* of a request: 4 MiB and a little */

@@ -29,6 +29,8 @@ const struct sk_path_param sk_path_params[] = {
       "id of a definition: A-Z a-z 0-9 - _, 100 bytes at most", "order" },
     { "{step}", sk_id_is_name, NAME_PATTERN, "id of a step: A-Z a-z 0-9 - _, 100 bytes at most",
       "pay" },
+    { "{service}", sk_service_is_sound, "^[!-~]{1,200}$",
+      "name of a service as the list of circuit breakers shows it", "books" },
 };
 const size_t sk_path_params_count = sizeof sk_path_params / sizeof sk_path_params[0];
 
@@ -160,6 +162,25 @@ const struct sk_route sk_routes[] = {
       .reply = "Saga",
       .takes_key = true,
       .example = "{\"token\": \"v1.…\", \"outcome\": \"succeeded\", \"output\": {\"id\": 7}}" },
+    /* ---- participants ---- */
+    { .method = SK_HTTP_GET,
+      .path = V1 "/circuit-breakers",
+      .handle = sk_handle_breakers,
+      .tag = "participants",
+      .name = "listCircuitBreakers",
+      .help = "Services called so far: breaker, calls in flight, calls waiting",
+      .statuses = "200",
+      .reply = "list:CircuitBreaker" },
+    { .method = SK_HTTP_POST,
+      .path = V1 "/circuit-breakers/{service}/reset",
+      .handle = sk_handle_breaker_reset,
+      .tag = "participants",
+      .name = "resetCircuitBreaker",
+      .help = "Close a circuit breaker by hand",
+      .body = sk_breaker_body,
+      .example = ASKED_BY "}",
+      .statuses = "200 404",
+      .reply = "CircuitBreaker" },
     /* ---- the server ---- */
     { .method = SK_HTTP_GET,
       .path = V1 "/stats",

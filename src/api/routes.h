@@ -85,6 +85,12 @@ void sk_handle_signal(struct sk_exchange *x);
 void sk_handle_complete(struct sk_exchange *x);
 extern const struct sk_input sk_command_body[], sk_signal_body[], sk_complete_body[];
 
+/* breakers.c */
+void sk_handle_breakers(struct sk_exchange *x);
+void sk_handle_breaker_reset(struct sk_exchange *x);
+bool sk_service_is_sound(struct sk_str name);
+extern const struct sk_input sk_breaker_body[];
+
 /* server_info.c */
 void sk_handle_stats(struct sk_exchange *x);
 void sk_handle_healthz(struct sk_exchange *x);

@@ -66,13 +66,19 @@ static const char *severity(size_t i)
     return i >= sizeof names / sizeof names[0] ? NULL : names[i];
 }
 
+static const char *breaker_state(size_t i)
+{
+    static const char *const names[] = { "closed", "open", "half_open" };
+    return i >= sizeof names / sizeof names[0] ? NULL : names[i];
+}
+
 const struct sk_schema_enum sk_schema_enums[] = {
     { "saga-state", saga_state },     { "step-state", step_state },
     { "step-type", step_type },       { "reason", reason },
     { "wait-for", wait_for },         { "event-type", event_type },
     { "undo-state", undo_state },     { "severity", severity },
     { "explain-kind", explain_kind }, { "explain-operation", explain_operation },
-    { "preview-what", preview_what },
+    { "preview-what", preview_what }, { "breaker-state", breaker_state },
 };
 const size_t sk_schema_enums_count = sizeof sk_schema_enums / sizeof sk_schema_enums[0];
 
@@ -317,6 +323,35 @@ static const struct sk_member diagnostic[] = {
     { 0 },
 };
 
+/* ---- participants ---------------------------------------------------------------------------- */
+
+static const struct sk_member circuit_breaker[] = {
+    { "service", "text", "its name; of an action without a service the target's host" },
+    { "state", "@breaker-state", NULL },
+    { "failures", "count", "in a row" },
+    { "successes", "count", "while half open" },
+    { "opened_count", "count", "since the start of this process" },
+    { "changed_at", "time?", NULL },
+    { "retry_at", "time?", "while open: when it becomes half open" },
+    { "in_flight", "count", "calls on the wire" },
+    { "waiting", "count", "calls in line" },
+    { "sent", "count", "since the start of this process" },
+    { "refused", "count", "told to come again, nothing sent" },
+    { "limits", "Limits", "in force" },
+    { 0 },
+};
+
+static const struct sk_member limits[] = {
+    { "max_in_flight", "count?", "null = no limit" },
+    { "rate_per_s", "number?", "null = no limit" },
+    { "burst", "count?", NULL },
+    { "circuit_breaker", "bool", "false: it never opens" },
+    { "threshold", "count", NULL },
+    { "timeout_ms", "count", NULL },
+    { "half_open_requests", "count", NULL },
+    { 0 },
+};
+
 /* ---- the server ------------------------------------------------------------------------------ */
 
 static const struct sk_member problem[] = {
@@ -404,6 +439,8 @@ const struct sk_schema sk_schemas[] = {
     { "Defined", "What became of a definition", defined },
     { "Diagnostic", "A mistake in a definition", diagnostic },
     { "Problem", "What went wrong (RFC 9457)", problem },
+    { "CircuitBreaker", "How a participant is doing", circuit_breaker },
+    { "Limits", "How hard a participant is driven", limits },
     { "Status", "How the server is", status },
     { "Version", "What the server is", version },
     { "Stats", "Figures", stats },

@@ -70,6 +70,7 @@ extern const struct cli_command cli_visualize;
 extern const struct cli_command cli_schema;
 extern const struct cli_command cli_demo;
 extern const struct cli_command cli_bench;
+extern const struct cli_command cli_breakers;
 extern const struct cli_command cli_config;
 extern const struct cli_command cli_openapi;
 extern const struct cli_command cli_version;

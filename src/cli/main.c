@@ -33,6 +33,7 @@ static const struct cli_command *const commands[] = {
     &cli_schema,
     &cli_demo,
     &cli_bench,
+    &cli_breakers,
     &cli_config,
     &cli_openapi,
     &cli_test,

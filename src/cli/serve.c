@@ -313,6 +313,7 @@ static int open_api(struct server *server)
         .base = sk_libevent_runtime_base(runtime),
         .engine = sk_node_engine(server->node),
         .runtime = sk_libevent_runtime_port(runtime),
+        .limiter = sk_node_limiter(server->node),
         .host = server->host,
         .port = server->port,
         .body_size_max = (size_t)server->settings.body_size_max,

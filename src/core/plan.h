@@ -54,10 +54,11 @@ struct sk_action {
     enum sk_step_kind kind;
     struct sk_str service; /* service or handler name: http, grpc, function, custom(type) */
     const struct sk_template
-        *endpoint;                  /* http, grpc; NULL = from the configuration, by service name */
-    /* The endpoint as it stands at the start of every target, when it is a constant that the action
-     * did not write itself: the configuration may put its own in its place. */
-    struct sk_str shared_endpoint;
+        *endpoint;                /* http, grpc; NULL = from the configuration, by service name */
+    struct sk_str fixed_endpoint; /* its text, where it is a constant: every target begins so */
+    /* It was not written by the action itself but comes from elsewhere in the definition: the
+     * configuration may put its own in its place. */
+    bool is_endpoint_shared;
     struct sk_str method;           /* http verb, upper case; grpc method */
     const struct sk_template *path; /* http; NULL = "" */
     const struct sk_pair *headers;

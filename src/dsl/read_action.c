@@ -232,9 +232,9 @@ static void read_service(struct sk_compiler *c, const struct sk_dsl_node *node,
     if (endpoint == NULL) endpoint = sk_known_endpoint(c, action->service);
     action->endpoint = sk_read_template(c, endpoint, place);
     check_endpoint(c, endpoint, action->endpoint, is_grpc);
-    bool is_shared = sk_dsl_get(node, "endpoint") == NULL && endpoint != NULL;
-    if (is_shared && action->endpoint != NULL && sk_template_is_constant(action->endpoint)) {
-        action->shared_endpoint = sk_arena_copy(c->arena, endpoint->text);
+    action->is_endpoint_shared = endpoint != NULL && sk_dsl_get(node, "endpoint") == NULL;
+    if (action->endpoint != NULL && sk_template_is_constant(action->endpoint)) {
+        action->fixed_endpoint = sk_arena_copy(c->arena, endpoint->text);
     }
     action->method = is_grpc ? sk_read_text(c, node, "method") : read_verb(c, node);
     if (is_grpc && action->method.size == 0) {

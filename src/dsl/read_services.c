@@ -10,9 +10,8 @@
 static void refuse_rate(struct sk_compiler *c, const struct sk_dsl_node *node)
 {
     sk_complain(c, SK_SEVERITY_ERROR, "bad_rate", node,
-                "a number of requests a second, or as in 100/s, 600/m, 5000/h",
-                "%.*s is no rate", (int)(node->text.size < 40 ? node->text.size : 40),
-                node->text.data);
+                "a number of requests a second, or as in 100/s, 600/m, 5000/h", "%.*s is no rate",
+                (int)(node->text.size < 40 ? node->text.size : 40), node->text.data);
 }
 
 /* "10", 2.5, "600/m" */

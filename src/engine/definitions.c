@@ -121,47 +121,63 @@ static bool has_kind(const struct sk_engine *engine, enum sk_step_kind kind)
     return kind == SK_KIND_WAIT || kind == SK_KIND_SAGA || engine->options.invokers[kind] != NULL;
 }
 
-/* Services are configured nowhere but in the definition. */
-static bool has_no_endpoint(const struct sk_action *action)
+/* The server knows services too, and hosts that must not be called. `step` NULL: of the saga. */
+static enum skald_status check_service(const struct sk_engine *engine, const struct sk_step *step,
+                                       const struct sk_action *action, skald_error *error)
 {
-    return action != NULL && action->kind == SK_KIND_HTTP && action->endpoint == NULL;
-}
-
-static enum skald_status check_hook_endpoints(const struct sk_hooks *hooks, skald_error *error)
-{
-    for (uint32_t i = 0; i < hooks->count; i++) {
-        if (!has_no_endpoint(hooks->items[i].action)) continue;
-        return sk_error_set(error, SKALD_E_INVALID,
-                            "a hook: nobody knows where the service %.*s is: give the action an "
-                            "`endpoint`, or name it under `services`",
-                            SK_STR_ARGS(hooks->items[i].action->service));
+    const struct sk_engine_options *options = &engine->options;
+    enum skald_status status = SKALD_OK;
+    if (action == NULL || action->kind != SK_KIND_HTTP) return SKALD_OK;
+    if (options->check_service == NULL && action->endpoint == NULL) {
+        status = sk_error_set(error, SKALD_E_INVALID,
+                              "nobody knows where the service %.*s is: give the action an "
+                              "`endpoint`, or name it under `services`",
+                              SK_STR_ARGS(action->service));
+    } else if (options->check_service != NULL &&
+               (action->endpoint == NULL || action->fixed_endpoint.size > 0)) {
+        status = options->check_service(options->service_context, action->service,
+                                        action->fixed_endpoint, error);
     }
-    return SKALD_OK;
-}
-
-static enum skald_status check_all_hooks(const struct sk_plan *plan, skald_error *error)
-{
-    enum skald_status status = check_hook_endpoints(&plan->on_success, error);
-    if (status == SKALD_OK) status = check_hook_endpoints(&plan->on_failure, error);
-    for (uint32_t s = 0; status == SKALD_OK && s < plan->steps_count; s++) {
-        status = check_hook_endpoints(&plan->steps[s].on_success, error);
-        if (status == SKALD_OK) status = check_hook_endpoints(&plan->steps[s].on_failure, error);
+    if (status != SKALD_OK && step != NULL) {
+        (void)sk_error_wrap(error, "step %.*s", SK_STR_ARGS(step->id));
     }
     return status;
 }
 
-static enum skald_status check_endpoints(const struct sk_plan *plan, skald_error *error)
+static enum skald_status check_hooks(const struct sk_engine *engine, const struct sk_step *step,
+                                     const struct sk_hooks *hooks, skald_error *error)
+{
+    enum skald_status status = SKALD_OK;
+    for (uint32_t i = 0; status == SKALD_OK && i < hooks->count; i++) {
+        status = check_service(engine, step, hooks->items[i].action, error);
+        if (status != SKALD_OK) (void)sk_error_wrap(error, "a hook");
+    }
+    return status;
+}
+
+static enum skald_status check_all_hooks(const struct sk_engine *engine, const struct sk_plan *plan,
+                                         skald_error *error)
+{
+    enum skald_status status = check_hooks(engine, NULL, &plan->on_success, error);
+    if (status == SKALD_OK) status = check_hooks(engine, NULL, &plan->on_failure, error);
+    for (uint32_t s = 0; status == SKALD_OK && s < plan->steps_count; s++) {
+        const struct sk_step *step = &plan->steps[s];
+        status = check_hooks(engine, step, &step->on_success, error);
+        if (status == SKALD_OK) status = check_hooks(engine, step, &step->on_failure, error);
+    }
+    return status;
+}
+
+static enum skald_status check_services(const struct sk_engine *engine, const struct sk_plan *plan,
+                                        skald_error *error)
 {
     for (uint32_t s = 0; s < plan->steps_count; s++) {
         const struct sk_step *step = &plan->steps[s];
         const struct sk_action *actions[] = { step->action, step->compensation.action, step->verify,
                                               step->wait.poll };
         for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
-            if (!has_no_endpoint(actions[i])) continue;
-            return sk_error_set(error, SKALD_E_INVALID,
-                                "step %.*s: nobody knows where the service %.*s is: give the "
-                                "action an `endpoint`, or name it under `services`",
-                                SK_STR_ARGS(step->id), SK_STR_ARGS(actions[i]->service));
+            enum skald_status status = check_service(engine, step, actions[i], error);
+            if (status != SKALD_OK) return status;
         }
     }
     return SKALD_OK;
@@ -182,8 +198,8 @@ static enum skald_status check_build(const struct sk_engine *engine, const struc
                             "steps of type %s are not part of this build",
                             sk_step_kind_name((enum sk_step_kind)kind));
     }
-    enum skald_status status = check_endpoints(plan, error);
-    return status == SKALD_OK ? check_all_hooks(plan, error) : status;
+    enum skald_status status = check_services(engine, plan, error);
+    return status == SKALD_OK ? check_all_hooks(engine, plan, error) : status;
 }
 
 /* ---- children -------------------------------------------------------------------------------- */

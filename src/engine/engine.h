@@ -42,6 +42,12 @@ struct sk_engine_options {
     size_t output_size_max; /* … of a step; a larger one makes its outcome unknown */
     size_t definition_size_max; /* 10 MiB */
     uint32_t cache_sagas_max;   /* parked and ended sagas kept in memory; 10000 */
+    /* May an action call this service at this endpoint (empty: it names none, or one that is known
+     * only at run time)? Asked at define; SKALD_OK, or why not. NULL: whoever names an endpoint
+     * may. */
+    enum skald_status (*check_service)(void *context, struct sk_str service, struct sk_str endpoint,
+                                       skald_error *error);
+    void *service_context;
     bool no_take;               /* wait to be told by sk_engine_own; simulator and clusters */
     /* Every durable event, in order per saga, for observers; may be NULL. The saga may already be
      * ahead of the event: only what its start fixed may be shown. */

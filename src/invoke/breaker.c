@@ -26,8 +26,12 @@ enum sk_lane sk_lane_of(enum sk_operation operation)
 /* Without a status: those that say something about the participant, not about ourselves. */
 static bool is_lost(struct sk_str code)
 {
-    static const char *const codes[] = { "connection_refused", "connection_timeout", "network",
-                                         "timeout",            "body_too_large",     "bad_body" };
+    static const char *const codes[] = { "connection_refused",
+                                         "connection_timeout",
+                                         "network",
+                                         "timeout",
+                                         "body_too_large",
+                                         "bad_body" };
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         if (sk_str_is(code, codes[i])) return true;
     }

@@ -18,11 +18,7 @@
 #include "core/outcome.h"
 #include "core/plan.h"
 
-enum {
-    SK_BREAKER_THRESHOLD = 5,
-    SK_BREAKER_TIMEOUT_MS = 30000,
-    SK_BREAKER_PROBES = 3
-};
+enum { SK_BREAKER_THRESHOLD = 5, SK_BREAKER_TIMEOUT_MS = 30000, SK_BREAKER_PROBES = 3 };
 
 enum sk_breaker_state { SK_BREAKER_CLOSED, SK_BREAKER_OPEN, SK_BREAKER_HALF_OPEN };
 

@@ -46,7 +46,7 @@ static struct sk_http_transfer *transfer_new(struct sk_http_invoker *invoker)
         if (transfer == NULL) return NULL;
         sk_list_init(&transfer->link);
         sk_arena_init(&transfer->arena);
-        sk_buf_init(&transfer->received, SK_PAYLOAD_SIZE_MAX);
+        sk_buf_init(&transfer->received, invoker->options.answer_size_max);
     }
     transfer->invoker = invoker;
     transfer->host = NULL;
@@ -104,9 +104,12 @@ static void end(struct sk_http_transfer *transfer)
 
 /* ---- how an exchange ended ---------------------------------------------------------------- */
 
+/* What was said to a proxy, or to agree on TLS, is no part of the request: `sendings` counts from
+ * behind it. */
 static bool is_sent(const struct sk_http_transfer *transfer)
 {
     long request_size = 0;
+    if (transfer->sendings == 0) return false;
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &request_size);
     return request_size > 0;
 }
@@ -125,14 +128,42 @@ static enum sk_http_failure failure_of(const struct sk_http_transfer *transfer, 
     return SK_HTTP_NETWORK;
 }
 
+/* "host:3128", without the name and password that may stand before it. */
+static const char *proxy_name(const char *proxy)
+{
+    const char *at = strrchr(proxy, '@');
+    const char *scheme = strstr(proxy, "://");
+    if (at != NULL) return at + 1;
+    return scheme != NULL ? scheme + 3 : proxy;
+}
+
+/* What to look at when no connection came about. */
+static void add_remedy(struct sk_http_transfer *transfer, CURLcode result)
+{
+    char *message = transfer->message;
+    size_t used = strlen(message), size = sizeof transfer->message - used;
+    const char *proxy = sk_http_proxy_of(&transfer->invoker->options, transfer->service);
+    if (result == CURLE_PEER_FAILED_VERIFICATION) {
+        bool is_authority = strstr(message, "issuer") != NULL || strstr(message, "self") != NULL;
+        (void)snprintf(message + used, size, "; nothing was sent%s",
+                       is_authority ? "; is the authority that signed it in tls.ca_file?" : "");
+    } else if (result == CURLE_SSL_CERTPROBLEM) {
+        (void)snprintf(message + used, size, "; see tls.cert_file and tls.key_file of the service");
+    } else if (result == CURLE_SSL_CACERT_BADFILE) {
+        (void)snprintf(message + used, size, "; see tls.ca_file of the service");
+    } else if (proxy[0] != 0) {
+        (void)snprintf(message + used, size, " (by the proxy %s)", proxy_name(proxy));
+    }
+}
+
 /* In words of what happened, where libcurl's are those of its inside. */
 static void explain(struct sk_http_transfer *transfer, CURLcode result)
 {
     char *message = transfer->message;
     size_t size = sizeof transfer->message;
     if (transfer->answer.failure == SK_HTTP_TOO_LARGE) {
-        (void)snprintf(message, size, "the answer's body is larger than %d bytes",
-                       SK_PAYLOAD_SIZE_MAX);
+        (void)snprintf(message, size, "the answer's body is larger than %zu bytes",
+                       transfer->invoker->options.answer_size_max);
     } else if (result == CURLE_OK && transfer->answer.failure == SK_HTTP_NETWORK) {
         (void)snprintf(message, size, "the connection ended inside the answer's headers");
     } else if (result == CURLE_OUT_OF_MEMORY && transfer->answer.is_sent) {
@@ -141,6 +172,7 @@ static void explain(struct sk_http_transfer *transfer, CURLcode result)
     } else if (result != CURLE_OK && message[0] == '\0') {
         (void)snprintf(message, size, "%s", curl_easy_strerror(result));
     }
+    if (!transfer->answer.is_sent && result != CURLE_OK) add_remedy(transfer, result);
 }
 
 void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result)
@@ -213,6 +245,10 @@ static enum skald_status start(struct sk_invoker *port, const struct sk_invocati
         host = transfer->host;
     }
     int64_t timeout_ms = invocation->timeout_ms > 0 ? invocation->timeout_ms : 1;
+    const struct sk_service_options *service = transfer->service;
+    if (service != NULL && service->timeout_ms > 0 && service->timeout_ms < timeout_ms) {
+        timeout_ms = service->timeout_ms;
+    }
     struct sk_runtime *runtime = invoker->options.runtime;
     transfer->launch_until_us = runtime->ops->monotonic_us(runtime) + timeout_ms * 1000 / 2;
     if (invocation->send_until_us != 0 && invocation->send_until_us < transfer->launch_until_us) {
@@ -281,8 +317,7 @@ static void invoker_free(struct sk_invoker *port)
         sk_list_remove(&transfer->link);
         transfer_free(transfer);
     }
-    sk_free(invoker->ca_file);
-    sk_free(invoker->proxy);
+    sk_arena_release(&invoker->texts);
     if (invoker->has_global) curl_global_cleanup();
     sk_free(invoker);
 }
@@ -291,14 +326,26 @@ static const struct sk_invoker_ops http_ops = { .start = start,
                                                 .cancel = cancel,
                                                 .free = invoker_free };
 
-static enum skald_status keep_text(const char *text, char **out)
+static void keep(struct sk_arena *arena, const char **text)
 {
-    if (text == NULL) return SKALD_OK;
-    size_t size = strlen(text) + 1;
-    *out = sk_alloc(size);
-    if (*out == NULL) return SKALD_E_MEMORY;
-    memcpy(*out, text, size);
-    return SKALD_OK;
+    if (*text != NULL) *text = sk_arena_text(arena, sk_str_of(*text));
+}
+
+static bool keep_texts(struct sk_http_invoker *invoker)
+{
+    struct sk_arena *arena = &invoker->texts;
+    struct sk_http_options *options = &invoker->options;
+    struct sk_tls_options *tls = &options->tls;
+    const char **texts[] = { &tls->ca_file,      &tls->ca_path,   &tls->cert_file,   &tls->key_file,
+                             &tls->key_password, &options->proxy, &options->no_proxy };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) keep(arena, texts[i]);
+    const char **hosts = SK_ARENA_ARRAY(arena, const char *, options->hosts_allowed_count);
+    for (uint32_t i = 0; hosts != NULL && i < options->hosts_allowed_count; i++) {
+        hosts[i] = options->hosts_allowed[i];
+        keep(arena, &hosts[i]);
+    }
+    options->hosts_allowed = hosts;
+    return !arena->failed;
 }
 
 static enum skald_status make_parts(struct sk_http_invoker *invoker)
@@ -309,9 +356,11 @@ static enum skald_status make_parts(struct sk_http_invoker *invoker)
     }
     if (options->connections_max == 0) options->connections_max = SK_HTTP_CONNECTIONS_MAX;
     if (options->connect_timeout_ms == 0) options->connect_timeout_ms = SK_HTTP_CONNECT_TIMEOUT_MS;
-    enum skald_status status = keep_text(options->ca_file, &invoker->ca_file);
-    if (status == SKALD_OK) status = keep_text(options->proxy, &invoker->proxy);
-    if (status != SKALD_OK) return status;
+    if (options->idle_timeout_ms == 0) options->idle_timeout_ms = SK_HTTP_IDLE_S_MAX * 1000;
+    if (options->answer_size_max == 0 || options->answer_size_max > SK_PAYLOAD_SIZE_MAX) {
+        options->answer_size_max = SK_PAYLOAD_SIZE_MAX;
+    }
+    if (!keep_texts(invoker)) return SKALD_E_MEMORY;
     invoker->has_global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     if (!invoker->has_global) return SKALD_E_UNSUPPORTED;
     return sk_http_multi_init(invoker);
@@ -331,6 +380,7 @@ enum skald_status sk_http_invoker_new(const struct sk_http_options *options,
     invoker->options = *options;
     sk_http_pool_init(&invoker->pool);
     sk_list_init(&invoker->spare);
+    sk_arena_init(&invoker->texts);
     enum skald_status status = make_parts(invoker);
     if (status != SKALD_OK) {
         invoker_free(&invoker->port);
@@ -339,4 +389,33 @@ enum skald_status sk_http_invoker_new(const struct sk_http_options *options,
     }
     *out = &invoker->port;
     return SKALD_OK;
+}
+
+enum skald_status sk_http_check(const struct sk_invoker *port, struct sk_str service,
+                                struct sk_str endpoint, skald_error *error)
+{
+    const struct sk_http_options *options =
+        &((const struct sk_http_invoker *)(const void *)port)->options;
+    const struct sk_service_options *known = sk_services_find(options->services, service);
+    struct sk_arena arena;
+    char host[256];
+    if (endpoint.size == 0 && known != NULL) endpoint = sk_str_of(known->endpoint);
+    if (endpoint.size == 0) {
+        return sk_error_set(error, SKALD_E_INVALID,
+                            "nobody knows where the service %.*s is: give the action an "
+                            "`endpoint`, name it under `services`, or set services.%.*s.endpoint "
+                            "in the server's configuration",
+                            SK_STR_ARGS(service), SK_STR_ARGS(service));
+    }
+    bool has_secret = memmem(endpoint.data, endpoint.size, "${secret:", 9) != NULL;
+    if (options->hosts_allowed_count == 0 || has_secret) return SKALD_OK;
+    sk_arena_init(&arena);
+    const char *url = sk_arena_text(&arena, endpoint);
+    bool is_allowed = url != NULL && sk_http_host_allowed(options, url, host, sizeof host);
+    sk_arena_release(&arena);
+    if (is_allowed) return SKALD_OK;
+    return sk_error_set(error, SKALD_E_INVALID,
+                        "service %.*s: this server does not call %s: its configuration lists the "
+                        "hosts that it may call (hosts.allow)",
+                        SK_STR_ARGS(service), host);
 }

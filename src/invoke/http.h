@@ -1,7 +1,7 @@
 /*
  * http.h: the invoker for participants that speak HTTP (step types service and http): libcurl on
- * the runtime's loop. HTTP/1.1 with kept-alive connections; TLS is always verified; redirects
- * are not followed; the environment's proxies are not used.
+ * the runtime's loop. HTTP/2 where TLS offers it, else HTTP/1.1, with kept-alive connections; TLS
+ * is always verified; redirects are not followed; the environment's proxies are not used.
  *
  * What is sent with every request: Idempotency-Key, Skald-Saga-Id, Skald-Step-Id,
  * Skald-Operation, Skald-Attempt, Skald-Deadline, Skald-Token, traceparent, User-Agent,
@@ -10,6 +10,10 @@
  * Transfer-Encoding, Connection, Expect …) are not taken from it. `${secret:NAME}` is resolved
  * at send time in the target and in header values, in a query percent-encoded.
  *
+ * What the configuration says of a service (services.h) is put in when a request is made: its
+ * endpoint, headers, time limit, TLS, proxy. With a list of allowed hosts nothing is sent to any
+ * other: such an attempt ends `failed` with the code host_not_allowed.
+ *
  * What an answer means: http_outcome.h.
  */
 #ifndef SK_INVOKE_HTTP_H
@@ -17,6 +21,7 @@
 
 #include "base/buf.h"
 #include "invoke/invoke.h"
+#include "invoke/services.h"
 #include "runtime/runtime.h"
 
 struct event_base;
@@ -41,9 +46,17 @@ struct sk_http_options {
     uint32_t connections_per_host; /* 0 = SK_HTTP_CONNECTIONS_PER_HOST; more wait in line */
     uint32_t connections_max;      /* 0 = SK_HTTP_CONNECTIONS_MAX */
     int64_t connect_timeout_ms;    /* DNS, TCP and TLS; 0 = SK_HTTP_CONNECT_TIMEOUT_MS */
-    const char *ca_file;           /* PEM, in place of the system's; NULL = the system's */
-    const char *proxy;             /* "http://proxy:3128"; NULL = none */
-    sk_http_secret *secret;        /* NULL = there are no secrets */
+    int64_t idle_timeout_ms;       /* of a kept connection; 0 = SK_HTTP_IDLE_S_MAX */
+    size_t answer_size_max;        /* of an answer's body; 0 = SK_PAYLOAD_SIZE_MAX, never more */
+    struct sk_tls_options tls;     /* for services that have none of their own */
+    const char *proxy;             /* "http://user:password@proxy:3128"; NULL = none */
+    const char *no_proxy;          /* hosts called directly: "localhost,.internal"; NULL = none */
+    enum sk_http2 http2;
+    /* "api.example.com", "*.example.com", "10.0.*", "localhost:8080"; none = every host */
+    const char *const *hosts_allowed;
+    uint32_t hosts_allowed_count;
+    const struct sk_services *services; /* NULL = none; outlives the invoker */
+    sk_http_secret *secret;             /* NULL = there are no secrets */
     void *secret_context;
 };
 
@@ -51,5 +64,9 @@ struct sk_http_options {
  * invoker is freed by its ops; `free` must not be called from inside a `done`. */
 enum skald_status sk_http_invoker_new(const struct sk_http_options *options,
                                       struct sk_invoker **out, skald_error *error) SK_MUST_CHECK;
+/* For the check of definitions: may the service be called at this endpoint (empty: the action names
+ * none)? SKALD_E_INVALID says why not and what to do. */
+enum skald_status sk_http_check(const struct sk_invoker *invoker, struct sk_str service,
+                                struct sk_str endpoint, skald_error *error) SK_MUST_CHECK;
 
 #endif

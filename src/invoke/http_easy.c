@@ -34,20 +34,21 @@ static bool name_is(struct sk_str name, const char *lower)
 
 /* Judged here because libcurl takes a length beyond 63 bits for none, and then any end of the
  * connection for the end of the body. What is no number libcurl refuses. */
-static bool is_too_long(struct sk_str length)
+static bool is_too_long(struct sk_str length, size_t size_max)
 {
     uint64_t size = 0;
     for (size_t i = 0; i < length.size; i++) {
         if (length.data[i] < '0' || length.data[i] > '9') return false;
     }
-    return length.size > 0 && (!sk_str_to_u64(length, &size) || size > SK_PAYLOAD_SIZE_MAX);
+    return length.size > 0 && (!sk_str_to_u64(length, &size) || size > size_max);
 }
 
 static void take_header(struct sk_http_transfer *transfer, struct sk_str name, struct sk_str value)
 {
     struct sk_http_answer *answer = &transfer->answer;
     if (name_is(name, "content-length")) {
-        if (is_too_long(value) && !sk_str_is(transfer->method, "HEAD"))
+        size_t size_max = transfer->invoker->options.answer_size_max;
+        if (is_too_long(value, size_max) && !sk_str_is(transfer->method, "HEAD"))
             transfer->received.failed = true;
     } else if (name_is(name, "skald-pending")) {
         answer->is_pending = name_is(value, "true");
@@ -90,15 +91,90 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 #define SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
-static bool set_tls_and_proxy(CURL *easy, const struct sk_http_invoker *invoker)
+/* ---- what a service may have of its own --------------------------------------------------- */
+
+const struct sk_service_options *sk_http_profile_of(const struct sk_service_options *service)
 {
-    return SET(easy, CURLOPT_SSL_VERIFYPEER, 1L) && SET(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
-           SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-           (invoker->ca_file == NULL || SET(easy, CURLOPT_CAINFO, invoker->ca_file)) &&
-           SET(easy, CURLOPT_PROXY, invoker->proxy == NULL ? "" : invoker->proxy);
+    if (service == NULL) return NULL;
+    const struct sk_tls_options *tls = &service->tls;
+    bool has_own = tls->ca_file != NULL || tls->ca_path != NULL || tls->cert_file != NULL ||
+                   service->proxy != NULL || service->no_proxy != NULL ||
+                   service->http2 != SK_HTTP2_DEFAULT;
+    return has_own ? service : NULL;
 }
 
-static bool set_protocol(CURL *easy)
+const char *sk_http_proxy_of(const struct sk_http_options *options,
+                             const struct sk_service_options *service)
+{
+    const char *proxy = service != NULL ? service->proxy : NULL;
+    if (proxy == NULL) proxy = options->proxy;
+    return proxy == NULL || strcmp(proxy, "direct") == 0 ? "" : proxy;
+}
+
+static bool set_authorities(CURL *easy, const struct sk_tls_options *own,
+                            const struct sk_tls_options *shared)
+{
+    /* a service's own authorities stand in place of the server's, they do not come on top */
+    const struct sk_tls_options *tls =
+        own != NULL && (own->ca_file != NULL || own->ca_path != NULL) ? own : shared;
+    bool is_set = true;
+    if (tls->ca_file != NULL) is_set = SET(easy, CURLOPT_CAINFO, tls->ca_file);
+    if (tls->ca_path != NULL) is_set = is_set && SET(easy, CURLOPT_CAPATH, tls->ca_path);
+    if (tls->ca_file != NULL && tls->ca_path == NULL)
+        is_set = is_set && SET(easy, CURLOPT_CAPATH, NULL);
+    if (tls->ca_path != NULL && tls->ca_file == NULL)
+        is_set = is_set && SET(easy, CURLOPT_CAINFO, NULL);
+    return is_set;
+}
+
+static bool set_certificate(CURL *easy, const struct sk_tls_options *own,
+                            const struct sk_tls_options *shared)
+{
+    const struct sk_tls_options *tls = own != NULL && own->cert_file != NULL ? own : shared;
+    if (tls->cert_file == NULL) return true;
+    const char *key_file = tls->key_file != NULL ? tls->key_file : tls->cert_file;
+    bool is_set = SET(easy, CURLOPT_SSLCERT, tls->cert_file) && SET(easy, CURLOPT_SSLKEY, key_file);
+    return is_set && (tls->key_password == NULL || SET(easy, CURLOPT_KEYPASSWD, tls->key_password));
+}
+
+static bool set_tls(CURL *easy, const struct sk_http_options *options,
+                    const struct sk_service_options *profile)
+{
+    const struct sk_tls_options *own = profile == NULL ? NULL : &profile->tls;
+    return SET(easy, CURLOPT_SSL_VERIFYPEER, 1L) && SET(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
+           SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+           set_authorities(easy, own, &options->tls) && set_certificate(easy, own, &options->tls);
+}
+
+/* What a proxy says about itself is none of the participant's answer. Whatever the environment
+ * names is not used: empty texts, not none. */
+static bool set_proxy(CURL *easy, const struct sk_http_options *options,
+                      const struct sk_service_options *profile)
+{
+    const char *no_proxy = profile != NULL ? profile->no_proxy : NULL;
+    if (no_proxy == NULL) no_proxy = options->no_proxy;
+    return SET(easy, CURLOPT_PROXY, sk_http_proxy_of(options, profile)) &&
+           SET(easy, CURLOPT_NOPROXY, no_proxy == NULL ? "" : no_proxy) &&
+           SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
+static long version_of(const struct sk_http_options *options,
+                       const struct sk_service_options *profile)
+{
+    enum sk_http2 http2 = profile != NULL ? profile->http2 : SK_HTTP2_DEFAULT;
+    if (http2 == SK_HTTP2_DEFAULT) http2 = options->http2;
+    switch (http2) {
+    case SK_HTTP2_OFF: return CURL_HTTP_VERSION_1_1;
+    case SK_HTTP2_DIRECT: return CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    case SK_HTTP2_DEFAULT:
+    case SK_HTTP2_AUTO: break;
+    }
+    bool has_http2 = (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0;
+    return has_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+}
+
+static bool set_protocol(CURL *easy, const struct sk_http_options *options,
+                         const struct sk_service_options *profile)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
     bool is_set = SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -109,10 +185,10 @@ static bool set_protocol(CURL *easy)
     /* Else the end of an exchange during its DNS lookup would wait for the resolver's thread. */
     is_set = is_set && SET(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-    return is_set && SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+    return is_set && SET(easy, CURLOPT_HTTP_VERSION, version_of(options, profile)) &&
            SET(easy, CURLOPT_FOLLOWLOCATION, 0L) && SET(easy, CURLOPT_PATH_AS_IS, 1L) &&
            SET(easy, CURLOPT_NOSIGNAL, 1L) && SET(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
-           SET(easy, CURLOPT_MAXAGE_CONN, (long)SK_HTTP_IDLE_S_MAX);
+           SET(easy, CURLOPT_MAXAGE_CONN, (long)((options->idle_timeout_ms + 999) / 1000));
 }
 
 static bool set_sockets(CURL *easy, struct sk_http_invoker *invoker)
@@ -124,12 +200,14 @@ static bool set_sockets(CURL *easy, struct sk_http_invoker *invoker)
            SET(easy, CURLOPT_CLOSESOCKETDATA, invoker);
 }
 
-CURL *sk_http_easy_new(struct sk_http_invoker *invoker)
+CURL *sk_http_easy_new(struct sk_http_invoker *invoker, const struct sk_service_options *profile)
 {
+    const struct sk_http_options *options = &invoker->options;
     CURL *easy = curl_easy_init();
     if (easy == NULL) return NULL;
-    bool is_set = set_protocol(easy) && set_tls_and_proxy(easy, invoker) &&
-                  set_sockets(easy, invoker) && SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+    bool is_set = set_protocol(easy, options, profile) && set_tls(easy, options, profile) &&
+                  set_proxy(easy, options, profile) && set_sockets(easy, invoker) &&
+                  SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
                   SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
                   SET(easy, CURLOPT_PREREQFUNCTION, on_sending);
     if (is_set) return easy;

@@ -112,14 +112,16 @@ static const char *failure_code(enum sk_http_failure failure)
     case SK_HTTP_NO_SECRET: return "secret_unknown";
     case SK_HTTP_BAD_HEADER: return "invalid_header";
     case SK_HTTP_BAD_URL: return "invalid_url";
+    case SK_HTTP_BAD_HOST: return "host_not_allowed";
     }
     return "network";
 }
 
 static void lost(const struct sk_http_answer *answer, struct sk_outcome *out)
 {
-    bool is_refused_by_us =
-        answer->failure == SK_HTTP_BAD_HEADER || answer->failure == SK_HTTP_BAD_URL;
+    bool is_refused_by_us = answer->failure == SK_HTTP_BAD_HEADER ||
+                            answer->failure == SK_HTTP_BAD_URL ||
+                            answer->failure == SK_HTTP_BAD_HOST;
     out->class_ = answer->is_sent    ? SK_OUTCOME_UNKNOWN
                   : is_refused_by_us ? SK_OUTCOME_FAILED
                                      : SK_OUTCOME_RETRYABLE;

@@ -31,7 +31,8 @@ enum sk_http_failure {
     /* Nothing left this process, because the request cannot be made: */
     SK_HTTP_NO_SECRET,  /* secret_unknown: retryable, for secrets come and go */
     SK_HTTP_BAD_HEADER, /* invalid_header: failed */
-    SK_HTTP_BAD_URL     /* invalid_url: failed */
+    SK_HTTP_BAD_URL,    /* invalid_url: failed */
+    SK_HTTP_BAD_HOST    /* host_not_allowed: failed */
 };
 
 /* What was asked. */

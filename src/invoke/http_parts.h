@@ -3,6 +3,7 @@
  *
  *   http.c          the invoker: start, cancel, free; the life of a transfer
  *   http_request.c  invocation → URL and headers, secrets, refusal of injected bytes
+ *   http_hosts.c    which hosts may be called
  *   http_pool.c     hosts, their easy handles, the line of those that wait for a connection
  *   http_multi.c    libcurl's sockets and timer on the loop
  *   http_outcome.c  answer → outcome
@@ -32,14 +33,16 @@ struct sk_http_invoker;
 
 enum sk_http_place { SK_HTTP_BARRED, SK_HTTP_WAITING, SK_HTTP_FLYING };
 
-/* A scheme and authority ("https://api:8443"), lower case. */
+/* A scheme and authority ("https://api:8443"), lower case; apart for each service that has TLS
+ * or proxy settings of its own. */
 struct sk_http_host {
     UT_hash_handle hh;
     struct sk_list idle_link; /* in pool.idle_hosts while nothing flies or waits */
     struct sk_list waiting;   /* of transfers, first come first served */
     struct sk_list late;      /* stood in line too long: their time-out ends them */
     uint32_t flying_count;
-    CURL **easies; /* not in use; the last one used is the first taken */
+    const struct sk_service_options *profile; /* NULL: the server's settings */
+    CURL **easies;                            /* not in use; the last one used is the first taken */
     uint32_t easies_count;
     size_t key_size;
     char key[];
@@ -64,6 +67,7 @@ struct sk_http_transfer {
 
     struct sk_http_question question;
     struct sk_str url, method, body;
+    const struct sk_service_options *service; /* as configured; NULL = not at all */
     struct curl_slist *headers;
     struct sk_http_host *host;
     CURL *easy;              /* FLYING only */
@@ -79,7 +83,7 @@ struct sk_http_transfer {
 struct sk_http_invoker {
     struct sk_invoker port; /* first */
     struct sk_http_options options;
-    char *ca_file, *proxy;
+    struct sk_arena texts; /* of the options */
     bool has_global;
     CURLM *multi;
     struct event multi_timer;
@@ -102,6 +106,11 @@ enum skald_status sk_http_request_build(struct sk_http_transfer *transfer,
 /* The part of a URL that names the host; empty when it is no http(s) URL. */
 struct sk_str sk_http_authority(struct sk_str url);
 
+/* http_hosts.c: may this URL be called? `url` is NUL-terminated. Writes its host as it was
+ * understood into `out_host` for a message. */
+bool sk_http_host_allowed(const struct sk_http_options *options, const char *url, char *out_host,
+                          size_t size);
+
 /* http_pool.c */
 void sk_http_pool_init(struct sk_http_pool *pool);
 void sk_http_pool_release(struct sk_http_pool *pool);
@@ -113,8 +122,13 @@ void sk_http_pool_launch(struct sk_http_invoker *invoker, struct sk_http_host *h
 /* Takes the transfer out of line or off its connection; its handle goes back to the pool. */
 void sk_http_pool_leave(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer);
 
-/* http_easy.c: one easy handle. */
-CURL *sk_http_easy_new(struct sk_http_invoker *invoker);
+/* http_easy.c: one easy handle, for a service with settings of its own (profile) or any other. */
+CURL *sk_http_easy_new(struct sk_http_invoker *invoker, const struct sk_service_options *profile);
+/* The service itself, if its connections differ from those of others. */
+const struct sk_service_options *sk_http_profile_of(const struct sk_service_options *service);
+/* The proxy for it; "" = none. */
+const char *sk_http_proxy_of(const struct sk_http_options *options,
+                             const struct sk_service_options *service);
 /* Loads the transfer's request into its handle. */
 bool sk_http_easy_load(struct sk_http_transfer *transfer);
 

@@ -38,7 +38,8 @@ void sk_http_pool_release(struct sk_http_pool *pool)
     SK_ASSERT(pool->hosts_count == 0);
 }
 
-static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_str key)
+static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_str key,
+                                     const struct sk_service_options *profile)
 {
     struct sk_http_pool *pool = &invoker->pool;
     if (pool->hosts_count >= SK_HTTP_HOSTS_MAX && !sk_list_is_empty(&pool->idle_hosts)) {
@@ -53,6 +54,7 @@ static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_
     }
     sk_list_init(&host->waiting);
     sk_list_init(&host->late);
+    host->profile = profile;
     host->key_size = key.size;
     memcpy(host->key, key.data, key.size);
     HASH_ADD(hh, pool->hosts, key, key.size, host);
@@ -66,18 +68,33 @@ static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_
     return host;
 }
 
+/* "https://api:8443", and behind a line break the service that has settings of its own. */
+static struct sk_str key_of(struct sk_http_transfer *transfer,
+                            const struct sk_service_options *profile)
+{
+    struct sk_str authority = sk_http_authority(transfer->url);
+    struct sk_str name = profile == NULL ? SK_STR("") : sk_str_of(profile->name);
+    char *key = sk_arena_alloc(&transfer->arena, authority.size + 1 + name.size);
+    if (key == NULL) return (struct sk_str){ 0 };
+    for (size_t i = 0; i < authority.size; i++) {
+        char c = authority.data[i];
+        key[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    if (name.size == 0) return (struct sk_str){ key, authority.size };
+    key[authority.size] = '\n';
+    memcpy(key + authority.size + 1, name.data, name.size);
+    return (struct sk_str){ key, authority.size + 1 + name.size };
+}
+
 enum skald_status sk_http_pool_enter(struct sk_http_invoker *invoker,
                                      struct sk_http_transfer *transfer)
 {
-    struct sk_str authority = sk_http_authority(transfer->url);
-    char *key = sk_arena_text(&transfer->arena, authority);
-    if (key == NULL) return SKALD_E_MEMORY;
-    for (size_t i = 0; i < authority.size; i++) {
-        if (key[i] >= 'A' && key[i] <= 'Z') key[i] = (char)(key[i] - 'A' + 'a');
-    }
+    const struct sk_service_options *profile = sk_http_profile_of(transfer->service);
+    struct sk_str key = key_of(transfer, profile);
+    if (key.data == NULL) return SKALD_E_MEMORY;
     struct sk_http_host *host = NULL;
-    HASH_FIND(hh, invoker->pool.hosts, key, authority.size, host);
-    if (host == NULL) host = add_host(invoker, (struct sk_str){ key, authority.size });
+    HASH_FIND(hh, invoker->pool.hosts, key.data, key.size, host);
+    if (host == NULL) host = add_host(invoker, key, profile);
     if (host == NULL) return SKALD_E_MEMORY;
     sk_list_remove(&host->idle_link);
     sk_list_push(&host->waiting, &transfer->link);
@@ -99,8 +116,8 @@ static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *hos
         sk_list_push(&host->late, &transfer->link);
         return true;
     }
-    CURL *easy =
-        host->easies_count > 0 ? host->easies[--host->easies_count] : sk_http_easy_new(invoker);
+    CURL *easy = host->easies_count > 0 ? host->easies[--host->easies_count]
+                                        : sk_http_easy_new(invoker, host->profile);
     if (easy == NULL) return false;
     transfer->easy = easy;
     if (!sk_http_easy_load(transfer) || curl_multi_add_handle(invoker->multi, easy) != CURLM_OK) {

@@ -195,29 +195,58 @@ static bool is_ours(const struct build *b, struct sk_str name)
     return name.size >= 6 && strncasecmp(name.data, "skald-", 6) == 0;
 }
 
+/* The next line of "name: value\n…"; false at the end. */
+static bool next_line(struct sk_str *rest, struct sk_str *out_line)
+{
+    if (rest->size == 0) return false;
+    size_t end = sk_str_find(*rest, '\n');
+    *out_line = sk_str_sub(*rest, 0, end);
+    *rest = end < rest->size ? sk_str_sub(*rest, end + 1, rest->size - end - 1) : SK_STR("");
+    return true;
+}
+
+static void add_line(struct build *b, struct sk_str line)
+{
+    size_t colon = sk_str_find(line, ':');
+    if (colon == line.size) {
+        refuse(b, SK_HTTP_BAD_HEADER, "not fit for a header", SK_STR("a line without a colon"));
+        return;
+    }
+    struct sk_str name = sk_str_sub(line, 0, colon);
+    struct sk_str value = sk_str_sub(line, colon + 1, line.size - colon - 1);
+    while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
+        value = sk_str_sub(value, 1, value.size - 1);
+    }
+    if (is_ours(b, name)) return;
+    b->has_content_type = b->has_content_type || same_name(name, "content-type");
+    b->has_accept = b->has_accept || same_name(name, "accept");
+    b->has_user_agent = b->has_user_agent || same_name(name, "user-agent");
+    add_header(b, name, value);
+}
+
+static bool is_defined(const struct build *b, struct sk_str name)
+{
+    struct sk_str rest = b->invocation->headers, line = { 0 };
+    while (next_line(&rest, &line)) {
+        struct sk_str other = sk_str_sub(line, 0, sk_str_find(line, ':'));
+        if (other.size == name.size && strncasecmp(other.data, name.data, name.size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The definition's, and those of the configuration that it does not set itself. */
 static void add_defined(struct build *b)
 {
-    struct sk_str rest = b->invocation->headers;
-    while (rest.size > 0) {
-        size_t end = sk_str_find(rest, '\n');
-        struct sk_str line = sk_str_sub(rest, 0, end);
-        rest = end < rest.size ? sk_str_sub(rest, end + 1, rest.size - end - 1) : SK_STR("");
-        if (line.size == 0) continue;
-        size_t colon = sk_str_find(line, ':');
-        if (colon == line.size) {
-            refuse(b, SK_HTTP_BAD_HEADER, "not fit for a header", SK_STR("a line without a colon"));
-            return;
-        }
-        struct sk_str name = sk_str_sub(line, 0, colon);
-        struct sk_str value = sk_str_sub(line, colon + 1, line.size - colon - 1);
-        while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
-            value = sk_str_sub(value, 1, value.size - 1);
-        }
-        if (is_ours(b, name)) continue;
-        b->has_content_type = b->has_content_type || same_name(name, "content-type");
-        b->has_accept = b->has_accept || same_name(name, "accept");
-        b->has_user_agent = b->has_user_agent || same_name(name, "user-agent");
-        add_header(b, name, value);
+    struct sk_str rest = b->invocation->headers, line = { 0 };
+    const struct sk_service_options *service = b->transfer->service;
+    while (next_line(&rest, &line)) {
+        if (line.size > 0) add_line(b, line);
+    }
+    for (uint32_t i = 0; service != NULL && i < service->headers_count; i++) {
+        line = sk_str_of(service->headers[i]);
+        if (!is_defined(b, sk_str_sub(line, 0, sk_str_find(line, ':')))) add_line(b, line);
     }
 }
 
@@ -275,11 +304,33 @@ struct sk_str sk_http_authority(struct sk_str url)
     return (struct sk_str){ 0 };
 }
 
+/* The target, with the configured endpoint before it where the action names none, or in place of
+ * the one that the definition gives for all its actions. */
+static void append_target(struct build *b)
+{
+    const struct sk_service_options *service = b->transfer->service;
+    const struct sk_action *action = b->invocation->action;
+    struct sk_str target = b->invocation->target;
+    if (service != NULL && service->endpoint != NULL) {
+        bool is_shared = action->is_endpoint_shared && action->fixed_endpoint.size > 0 &&
+                         sk_str_starts(target, action->fixed_endpoint);
+        if (is_shared) {
+            size_t from = action->fixed_endpoint.size;
+            target = sk_str_sub(target, from, target.size - from);
+        }
+        if (is_shared || action->endpoint == NULL) {
+            append_resolved(b, sk_str_of(service->endpoint), true);
+        }
+    }
+    append_resolved(b, target, true);
+}
+
 static void build_url(struct build *b)
 {
     struct sk_http_transfer *transfer = b->transfer;
+    char host[256];
     sk_buf_clear(&b->text);
-    append_resolved(b, b->invocation->target, true);
+    append_target(b);
     if (b->text.failed || b->failure != SK_HTTP_WHOLE) return;
     struct sk_str url = sk_buf_view(&b->text);
     const struct sk_action *action = b->invocation->action;
@@ -295,6 +346,11 @@ static void build_url(struct build *b)
         return;
     }
     transfer->url = sk_arena_copy(&transfer->arena, url);
+    const struct sk_http_options *options = &transfer->invoker->options;
+    if (options->hosts_allowed_count == 0 || transfer->url.data == NULL) return;
+    if (sk_http_host_allowed(options, transfer->url.data, host, sizeof host)) return;
+    refuse(b, SK_HTTP_BAD_HOST, "not among the hosts that may be called (hosts.allow)",
+           sk_str_of(host));
 }
 
 static const uint16_t *copy_statuses(struct sk_arena *arena, const uint16_t *list, uint32_t count)
@@ -326,6 +382,10 @@ enum skald_status sk_http_request_build(struct sk_http_transfer *transfer,
                                         enum sk_http_failure *out_failure)
 {
     struct build b = { .transfer = transfer, .invocation = invocation, .failure = SK_HTTP_WHOLE };
+    const struct sk_action *action = invocation->action;
+    transfer->service =
+        action == NULL ? NULL
+                       : sk_services_find(transfer->invoker->options.services, action->service);
     transfer->headers = NULL;
     transfer->message[0] = '\0';
     b.tail = &transfer->headers;

@@ -253,8 +253,8 @@ static void copy_invocation(struct sk_call *call, const struct sk_invocation *fr
 {
     struct sk_invocation *to = &call->invocation;
     *to = *from;
-    struct sk_str *texts[] = { &to->saga_id, &to->step_id, &to->key,     &to->token, &to->method,
-                               &to->target,  &to->headers, &to->body,    &to->traceparent };
+    struct sk_str *texts[] = { &to->saga_id, &to->step_id, &to->key,  &to->token,      &to->method,
+                               &to->target,  &to->headers, &to->body, &to->traceparent };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (texts[i]->size > 0) *texts[i] = sk_arena_copy(&call->arena, *texts[i]);
     }
@@ -424,8 +424,7 @@ static struct sk_limiter_view view_of(const struct sk_served *service)
 }
 
 void sk_limiter_each(const struct sk_limiter *limiter,
-                     void (*each)(void *context, const struct sk_limiter_view *view),
-                     void *context)
+                     void (*each)(void *context, const struct sk_limiter_view *view), void *context)
 {
     for (struct sk_list *at = limiter->order.next; at != &limiter->order; at = at->next) {
         struct sk_limiter_view view = view_of(sk_container_of(at, struct sk_served, node));

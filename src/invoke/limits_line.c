@@ -1,4 +1,5 @@
-/* limits_line.c: one lane of a service's line: sagas take turns, each one's calls in their order. */
+/* limits_line.c: one lane of a service's line: sagas take turns, each one's calls in their
+ * order. */
 #include "invoke/limits_parts.h"
 
 void sk_line_init(struct sk_line *line)

@@ -27,13 +27,14 @@ struct sk_tls_options {
  * exception: an `endpoint` that an action writes itself is its own. */
 struct sk_service_options {
     const char *name;
-    const char *endpoint;       /* http://… or https://…, may hold ${secret:NAME} */
-    const char *const *headers; /* "Name: value"; added where the definition sends none of the name */
+    const char *endpoint; /* http://… or https://…, may hold ${secret:NAME} */
+    const char *const
+        *headers; /* "Name: value"; added where the definition sends none of the name */
     uint32_t headers_count;
     int64_t timeout_ms; /* an attempt is given up by this time, if it is not sooner by itself */
     struct sk_limits limits;
     struct sk_tls_options tls;
-    const char *proxy;    /* "http://host:3128"; "" = none for this service */
+    const char *proxy;    /* "http://host:3128"; "direct" = none for this service */
     const char *no_proxy; /* "localhost,.internal" */
     enum sk_http2 http2;
 };

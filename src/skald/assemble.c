@@ -23,9 +23,12 @@ struct sk_node {
     struct sk_libevent_runtime *runtime;
     struct sk_store *store;
     struct sk_invoker *invokers[SK_KINDS_COUNT]; /* by kind; owned */
+    const struct sk_node_options *options;       /* while it is made */
+    struct sk_services *services;
+    struct sk_limiter *limiter;
+    const struct sk_invoker *http; /* without the limiter around it */
     struct sk_engine *engine;
     uint8_t token_key[SK_TOKEN_KEY_SIZE];
-    struct sk_http_options http;
     const char *secrets_folder;
     void (*on_notice)(void *context, struct sk_str what, struct sk_str json);
     void *notice_context;
@@ -119,12 +122,22 @@ static bool secret_of(void *context, struct sk_str name, struct sk_buf *out)
 static enum skald_status make_http(struct sk_node *node, struct sk_invoker **out,
                                    skald_error *error)
 {
-    struct sk_http_options options = node->http;
+    struct sk_http_options options = node->options->http;
     options.runtime = port_of(node);
     options.base = sk_libevent_runtime_base(node->runtime);
+    options.services = node->services;
     options.secret = secret_of;
     options.secret_context = node;
-    return sk_http_invoker_new(&options, out, error);
+    enum skald_status status = sk_http_invoker_new(&options, out, error);
+    node->http = *out;
+    return status;
+}
+
+static enum skald_status check_service(void *context, struct sk_str service, struct sk_str endpoint,
+                                       skald_error *error)
+{
+    const struct sk_node *node = context;
+    return sk_http_check(node->http, service, endpoint, error);
 }
 #endif
 
@@ -138,22 +151,68 @@ static const struct invoker_row {
     const char *name;
     enum sk_step_kind kind;
     enum skald_status (*make)(struct sk_node *node, struct sk_invoker **out, skald_error *error);
+    bool is_limited; /* calls somebody else's process: the limiter goes around it */
 } invokers[] = {
 #ifdef SK_WITH_HTTP
-    { "http", SK_KIND_HTTP, make_http },
+    { "http", SK_KIND_HTTP, make_http, true },
 #endif
-    { "function", SK_KIND_FUNCTION, make_function },
+    { "function", SK_KIND_FUNCTION, make_function, false },
 };
 
 enum { INVOKERS_COUNT = sizeof invokers / sizeof invokers[0] };
 
-static enum skald_status make_invokers(struct sk_node *node, skald_error *error)
+static enum skald_status make_invoker(struct sk_node *node, const struct invoker_row *row,
+                                      skald_error *error)
 {
-    for (size_t i = 0; i < INVOKERS_COUNT; i++) {
-        enum skald_status status = invokers[i].make(node, &node->invokers[invokers[i].kind], error);
+    struct sk_invoker **place = &node->invokers[row->kind];
+    enum skald_status status = row->make(node, place, error);
+    if (status != SKALD_OK || !row->is_limited) return status;
+    if (sk_limiter_wrap(node->limiter, *place, place) == SKALD_OK) return SKALD_OK;
+    return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+}
+
+static void on_circuit(void *context, struct sk_str what, struct sk_str json)
+{
+    struct sk_node *node = context;
+    struct sk_runtime *runtime = port_of(node);
+    bool is_bad = sk_str_is(what, "circuit.opened");
+    struct sk_log_line line = {
+        .level = is_bad ? SK_LOG_WARN : SK_LOG_INFO,
+        .event = what,
+        .duration_ms = -1,
+        .message = is_bad ? SK_STR("a participant fails again and again; it is left alone a while")
+                          : SK_STR(""),
+        .data = json,
+    };
+    runtime->ops->log(runtime, &line);
+    if (node->on_notice != NULL) node->on_notice(node->notice_context, what, json);
+}
+
+static enum skald_status make_services(struct sk_node *node, skald_error *error)
+{
+    const struct sk_node_options *given = node->options;
+    node->services = sk_services_new();
+    if (node->services == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < given->services_count; i++) {
+        enum skald_status status = sk_services_add(node->services, &given->services[i], error);
         if (status != SKALD_OK) return status;
     }
-    return SKALD_OK;
+    struct sk_limiter_options options = { .runtime = port_of(node),
+                                          .services = node->services,
+                                          .defaults = given->limits,
+                                          .queue_max = given->queue_max,
+                                          .on_notice = on_circuit,
+                                          .notice_context = node };
+    return sk_limiter_new(&options, &node->limiter, error);
+}
+
+static enum skald_status make_invokers(struct sk_node *node, skald_error *error)
+{
+    enum skald_status status = make_services(node, error);
+    for (size_t i = 0; i < INVOKERS_COUNT && status == SKALD_OK; i++) {
+        status = make_invoker(node, &invokers[i], error);
+    }
+    return status;
 }
 
 /* ---- the node -------------------------------------------------------------------------------- */
@@ -187,6 +246,10 @@ static enum skald_status make_engine(struct sk_node *node, const struct sk_engin
     options.node = sk_node_name(node);
     memcpy(options.token_key, node->token_key, sizeof options.token_key);
     memcpy(options.invokers, node->invokers, sizeof options.invokers);
+#ifdef SK_WITH_HTTP
+    options.check_service = check_service;
+    options.service_context = node;
+#endif
     options.on_event = on_event;
     options.on_notice = on_notice;
     options.observer_context = node;
@@ -198,7 +261,7 @@ enum skald_status sk_node_new(const struct sk_node_options *options, struct sk_n
 {
     struct sk_node *node = sk_alloc(sizeof *node);
     if (node == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
-    *node = (struct sk_node){ .http = options->http,
+    *node = (struct sk_node){ .options = options,
                               .secrets_folder = options->secrets_folder,
                               .on_notice = options->on_notice,
                               .notice_context = options->notice_context };
@@ -211,6 +274,7 @@ enum skald_status sk_node_new(const struct sk_node_options *options, struct sk_n
     if (status != SKALD_OK) goto out;
     status = make_engine(node, &options->engine, error);
     if (status != SKALD_OK) goto out;
+    node->options = NULL;
     *out_node = node;
     return SKALD_OK;
 out:
@@ -226,6 +290,11 @@ void sk_node_close(struct sk_node *node)
         if (node->invokers[i] != NULL) node->invokers[i]->ops->free(node->invokers[i]);
         node->invokers[i] = NULL;
     }
+    node->http = NULL;
+    sk_limiter_free(node->limiter);
+    node->limiter = NULL;
+    sk_services_free(node->services);
+    node->services = NULL;
     if (node->store != NULL) node->store->ops->free(node->store);
     node->store = NULL;
 }
@@ -256,6 +325,11 @@ struct sk_str sk_node_name(const struct sk_node *node)
 struct sk_invoker *sk_node_functions(struct sk_node *node)
 {
     return node->invokers[SK_KIND_FUNCTION];
+}
+
+struct sk_limiter *sk_node_limiter(struct sk_node *node)
+{
+    return node->limiter;
 }
 
 static void add_name(char *out, size_t size, const char *name)

@@ -12,6 +12,8 @@
 
 #include "engine/engine.h"
 #include "invoke/http.h"
+#include "invoke/limits.h"
+#include "invoke/services.h"
 #include "runtime/libevent_runtime.h"
 
 struct sk_node;
@@ -21,7 +23,12 @@ struct sk_node_options {
     const char *name;      /* the shards' owner; NULL = the host's name */
     struct sk_libevent_options runtime;
     const char *secrets_folder;  /* of `${secret:NAME}`; NULL = none; outlives the node */
-    struct sk_http_options http; /* defaults where zero; runtime and base are set by the node */
+    struct sk_http_options http; /* defaults where zero; runtime, base, services and secret are set
+                                    by the node */
+    const struct sk_service_options *services; /* what the configuration says of services; copied */
+    uint32_t services_count;
+    struct sk_limits limits; /* of services of which nobody says more; a breaker unless OFF */
+    uint32_t queue_max;      /* calls waiting, per service: SK_LIMITS_QUEUE_MAX */
     /* Defaults where zero; runtime, store, invokers, node, token_key and the observers are set by
      * the node: every durable event becomes a line of the log. */
     struct sk_engine_options engine;
@@ -47,6 +54,10 @@ struct sk_libevent_runtime *sk_node_runtime(struct sk_node *node);
 struct sk_str sk_node_name(const struct sk_node *node);
 /* The invoker of in-process functions, for sk_function_register. */
 struct sk_invoker *sk_node_functions(struct sk_node *node);
+
+/* Requests at once, rates and circuit breakers of the services called; NULL: this build calls none.
+ * Valid until sk_node_close. */
+struct sk_limiter *sk_node_limiter(struct sk_node *node);
 
 /* What is in this build, as "sqlite, memory"; cut at size. */
 void sk_node_stores(char *out, size_t size);

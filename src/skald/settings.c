@@ -57,6 +57,69 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 static const char *const log_formats[] = { "auto", "json", "text", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 
+/* ---- one service ------------------------------------------------------------------------------ */
+
+static const char *const http2_words[] = { "server", "auto", "off", "direct", NULL };
+static const char *const breaker_words[] = { "definition", "on", "off", NULL };
+
+static const struct sk_setting service_rows[] = {
+    { "endpoint", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.endpoint),
+      .may_hold_secret = true,
+      .help = "where it is; in place of the one that a definition gives under `services`" },
+    { "headers", SK_SETTING_PAIRS, NULL, IN(struct sk_service_settings, headers),
+      .may_hold_secret = true, .must_be_secret = true,
+      .help = "sent with every request, unless the definition sends one of that name" },
+    { "timeout", SK_SETTING_DURATION, "0s", 0, DAY,
+      IN(struct sk_service_settings, options.timeout_ms), .zero = "as the definition says",
+      .help = "an attempt is given up by then, if it is not sooner by itself" },
+    { "max_in_flight", SK_SETTING_INT, "0", 0, 1000000,
+      IN(struct sk_service_settings, options.limits.in_flight_max),
+      .zero = "as the definition says", .help = "requests at once; more wait in line" },
+    { "rate_limit", SK_SETTING_NUMBER, "0", 0, 1000000,
+      IN(struct sk_service_settings, options.limits.rate_per_s), .zero = "as the definition says",
+      .help = "requests a second on the long run" },
+    { "burst", SK_SETTING_INT, "0", 0, 1000000,
+      IN(struct sk_service_settings, options.limits.burst), .zero = "a second's worth",
+      .help = "requests at once after a pause, with rate_limit" },
+    { "circuit_breaker.enabled", SK_SETTING_WORD, "definition",
+      IN(struct sk_service_settings, options.limits.breaker), .words = breaker_words,
+      .help = "whether it opens at all" },
+    { "circuit_breaker.threshold", SK_SETTING_INT, "0", 0, 1000000,
+      IN(struct sk_service_settings, options.limits.breaker_threshold),
+      .zero = "as the definition says", .help = "failures in a row that open it" },
+    { "circuit_breaker.timeout", SK_SETTING_DURATION, "0s", 0, DAY,
+      IN(struct sk_service_settings, options.limits.breaker_timeout_ms),
+      .zero = "as the definition says", .help = "open for so long, then half open" },
+    { "circuit_breaker.half_open_requests", SK_SETTING_INT, "0", 0, 1000,
+      IN(struct sk_service_settings, options.limits.breaker_probes),
+      .zero = "as the definition says",
+      .help = "probes at once while half open, and successes that close it" },
+    { "tls.ca_file", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.tls.ca_file),
+      .help = "certificates (PEM) of the authorities it is trusted by" },
+    { "tls.ca_path", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.tls.ca_path),
+      .help = "a folder of such certificates, named by their hash (openssl rehash)" },
+    { "tls.cert_file", SK_SETTING_TEXT, NULL,
+      IN(struct sk_service_settings, options.tls.cert_file),
+      .help = "our own certificate (PEM), for a service that asks for one" },
+    { "tls.key_file", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.tls.key_file),
+      .help = "its key (PEM), where it does not stand in cert_file" },
+    { "tls.key_password", SK_SETTING_TEXT, NULL,
+      IN(struct sk_service_settings, options.tls.key_password), .may_hold_secret = true,
+      .must_be_secret = true, .help = "of the key, where it has one" },
+    { "proxy", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.proxy),
+      .may_hold_secret = true, .help = "such as http://proxy:3128; `direct` = none, whatever "
+                                       "http.proxy says" },
+    { "no_proxy", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.no_proxy),
+      .help = "hosts called directly, in place of http.no_proxy" },
+    { "http2", SK_SETTING_WORD, "server", IN(struct sk_service_settings, options.http2),
+      .words = http2_words,
+      .help = "auto = where TLS offers it; direct = without asking, also without TLS" },
+};
+static const struct sk_setting_table service_table =
+    TABLE("service", service_rows, struct sk_service_settings);
+
+/* ---- all --------------------------------------------------------------------------------------- */
+
 static const struct sk_setting rows[] = {
     /* ---- the server ---- */
     { "listen", SK_SETTING_TEXT, "127.0.0.1:8080", AT(listen), .flag = "listen", .letter = 'l',
@@ -183,10 +246,48 @@ static const struct sk_setting rows[] = {
       .help = "kept alive over all hosts" },
     { "http.connect_timeout", SK_SETTING_DURATION, "5s", 10, HOUR, AT(node.http.connect_timeout_ms),
       .help = "for DNS, TCP and TLS" },
-    { "http.ca_file", SK_SETTING_TEXT, NULL, AT(node.http.ca_file),
+    { "http.idle_timeout", SK_SETTING_DURATION, "50s", SECOND, HOUR,
+      AT(node.http.idle_timeout_ms), .help = "a kept connection idle for longer is not used again" },
+    { "http.answer_max", SK_SETTING_SIZE, "4MiB", 1024, 4 << 20, AT(node.http.answer_size_max),
+      .help = "largest body of a participant's answer" },
+    { "http.http2", SK_SETTING_WORD, "auto", AT(node.http.http2), .words = http2_words,
+      .help = "auto = where TLS offers it; direct = without asking, also without TLS" },
+    { "http.ca_file", SK_SETTING_TEXT, NULL, AT(node.http.tls.ca_file),
       .help = "certificates (PEM) in place of the system's" },
-    { "http.proxy", SK_SETTING_TEXT, NULL, AT(node.http.proxy),
+    { "http.ca_path", SK_SETTING_TEXT, NULL, AT(node.http.tls.ca_path),
+      .help = "a folder of such certificates, named by their hash (openssl rehash)" },
+    { "http.cert_file", SK_SETTING_TEXT, NULL, AT(node.http.tls.cert_file),
+      .help = "our own certificate (PEM), for services that ask for one" },
+    { "http.key_file", SK_SETTING_TEXT, NULL, AT(node.http.tls.key_file),
+      .help = "its key (PEM), where it does not stand in cert_file" },
+    { "http.key_password", SK_SETTING_TEXT, NULL, AT(node.http.tls.key_password),
+      .may_hold_secret = true, .must_be_secret = true, .help = "of the key, where it has one" },
+    { "http.proxy", SK_SETTING_TEXT, NULL, AT(node.http.proxy), .may_hold_secret = true,
       .help = "such as http://proxy:3128; none when empty" },
+    { "http.no_proxy", SK_SETTING_TEXT, NULL, AT(node.http.no_proxy),
+      .help = "hosts called directly: localhost,.internal" },
+    { "hosts.allow", SK_SETTING_LIST, NULL, AT(hosts_allow), .value = "PATTERN",
+      .help = "hosts that may be called: api.example.com, *.internal, localhost:8080; all when "
+              "empty" },
+
+    /* ---- how hard participants are driven ---- */
+    { "limits.in_flight_max", SK_SETTING_INT, "0", 0, 1000000, AT(node.limits.in_flight_max),
+      .zero = "no limit", .help = "requests at once to one service that says nothing else" },
+    { "limits.rate_limit", SK_SETTING_NUMBER, "0", 0, 1000000, AT(node.limits.rate_per_s),
+      .zero = "no limit", .help = "requests a second to one service that says nothing else" },
+    { "limits.queue_max", SK_SETTING_INT, "10000", 1, 1000000, AT(node.queue_max),
+      .help = "requests waiting for one service, undoing apart; beyond it they are retried later" },
+    { "circuit_breaker.enabled", SK_SETTING_WORD, "on", AT(node.limits.breaker),
+      .words = breaker_words, .help = "for services that say nothing else" },
+    { "circuit_breaker.threshold", SK_SETTING_INT, "5", 1, 1000000,
+      AT(node.limits.breaker_threshold), .help = "failures in a row that open it" },
+    { "circuit_breaker.timeout", SK_SETTING_DURATION, "30s", 1, DAY,
+      AT(node.limits.breaker_timeout_ms), .help = "open for so long, then half open" },
+    { "circuit_breaker.half_open_requests", SK_SETTING_INT, "3", 1, 1000,
+      AT(node.limits.breaker_probes),
+      .help = "probes at once while half open, and successes that close it" },
+    { "services", SK_SETTING_MAP, AT(services), .table = &service_table,
+      .help = "participants by name: what they say here wins over definitions" },
 };
 
 const struct sk_setting_table sk_settings_table = TABLE("", rows, struct sk_settings);

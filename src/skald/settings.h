@@ -82,6 +82,13 @@ struct sk_setting_table {
 
 extern const struct sk_setting_table sk_settings_table;
 
+/* One entry of `services`. */
+struct sk_service_settings {
+    struct sk_setting_entry entry;
+    struct sk_service_options options; /* name and headers are put in by sk_settings_finish */
+    struct sk_setting_pairs headers;
+};
+
 struct sk_settings {
     struct sk_node_options node; /* store, name, log, engine, participants */
     /* the HTTP server */
@@ -89,6 +96,8 @@ struct sk_settings {
     int64_t body_size_max, connections_max, idle_timeout_ms, request_timeout_ms, wait_ms_max;
     int64_t grace_ms;
     struct sk_setting_list definitions; /* files */
+    struct sk_setting_list hosts_allow;
+    struct sk_setting_map services; /* of struct sk_service_settings: settings_services.c */
     /* private to settings_*.c */
     struct sk_arena arena;
     struct sk_setting_given *given; /* what was said, newest first */

@@ -426,5 +426,6 @@ enum skald_status sk_settings_finish(struct sk_settings *settings,
                     "raise max_delay, or 0 for none", "%s.max_delay is less than %s.initial_delay",
                     groups[i], groups[i]);
     }
+    if (!sk_settings_take_services(settings, diagnostics)) return SKALD_E_MEMORY;
     return diagnostics->errors_count > 0 ? SKALD_E_INVALID : SKALD_OK;
 }

@@ -119,6 +119,7 @@ class Participants(Case):
         url = self.rude.url
         return f"""
 saga: {{ id: {name}, name: {name}, version: '1', description: a rude participant }}
+services: {{ p-first: {{ circuit_breaker: false }}, p-rude: {{ circuit_breaker: false }} }}
 steps:
   - {{ id: first, name: first, type: http, action: {action('first', url, '/first')},
       compensation: {undo % action('first', url, f'/un-first-{name}')} }}

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* ---- a runtime whose time stands still --------------------------------------------------------- */
+/* ---- a runtime whose time stands still ------------------------------------------------------- */
 
 struct sk_runtime_timer {
     struct sk_list node;
@@ -99,7 +99,7 @@ static void advance(int64_t ms)
     world.now_ms = until_ms;
 }
 
-/* ---- an invoker that remembers ----------------------------------------------------------------- */
+/* ---- an invoker that remembers --------------------------------------------------------------- */
 
 struct flight {
     uint64_t ticket;
@@ -116,13 +116,14 @@ static enum skald_status inner_status;
 static struct sk_buf said; /* "1 2 3:circuit_open/30000 " — sent, or ended:code/retry_after */
 static struct sk_buf told; /* notices */
 
-static enum skald_status inner_start(struct sk_invoker *port, const struct sk_invocation *invocation,
-                                     sk_invoke_done *done, void *context)
+static enum skald_status inner_start(struct sk_invoker *port,
+                                     const struct sk_invocation *invocation, sk_invoke_done *done,
+                                     void *context)
 {
     (void)port;
     if (inner_status != SKALD_OK) return inner_status;
-    flights[flights_count++] = (struct flight){ invocation->ticket, done, context,
-                                                invocation->timeout_ms, false };
+    flights[flights_count++] =
+        (struct flight){ invocation->ticket, done, context, invocation->timeout_ms, false };
     sk_buf_printf(&said, "%d ", (int)invocation->ticket);
     return SKALD_OK;
 }
@@ -183,7 +184,7 @@ static void expect_in(struct sk_buf *buf, const char *text, int line)
 #define EXPECT(text) expect_in(&said, text, __LINE__)
 #define EXPECT_TOLD(text) expect_in(&told, text, __LINE__)
 
-/* ---- the limiter ------------------------------------------------------------------------------- */
+/* ---- the limiter ----------------------------------------------------------------------------- */
 
 static struct sk_limiter *limiter;
 static struct sk_invoker *invoker;
@@ -246,7 +247,7 @@ static void act(uint64_t ticket, const char *saga)
     ask(ticket, saga, SK_OPERATION_ACTION);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_sagas_take_turns(void **state)
 {
@@ -513,9 +514,9 @@ static void test_whose_limits_apply(void **state)
     assert_int_equal(invoker->ops->start(invoker, &invocation, on_end, NULL), SKALD_OK);
     struct sk_limiter_view view;
     assert_true(sk_limiter_find(limiter, SK_STR("shop"), &view));
-    assert_int_equal(view.limits.in_flight_max, 2);     /* the configuration */
-    assert_int_equal((int)view.limits.rate_per_s, 5);   /* the definition */
-    assert_int_equal(view.limits.burst, 5);             /* a second's worth */
+    assert_int_equal(view.limits.in_flight_max, 2);   /* the configuration */
+    assert_int_equal((int)view.limits.rate_per_s, 5); /* the definition */
+    assert_int_equal(view.limits.burst, 5);           /* a second's worth */
     assert_int_equal(view.limits.breaker, SK_BREAKER_OFF);
     assert_int_equal(view.limits.breaker_threshold, 3); /* the server's default */
     assert_int_equal(view.in_flight, 2);
@@ -608,7 +609,8 @@ static const struct {
     { { .name = "-a" }, "lower-case letters" },
     { { .name = "a", .endpoint = "ftp://x" }, "no endpoint" },
     { { .name = "a", .endpoint = "http://x y" }, "no endpoint" },
-    { { .name = "a", .headers_count = 1, .headers = &(const char *){ "no colon" } }, "Name: value" },
+    { { .name = "a", .headers_count = 1, .headers = &(const char *){ "no colon" } },
+      "Name: value" },
     { { .name = "a", .headers_count = 1, .headers = &(const char *){ "X: a\nB: c" } },
       "Name: value" },
     { { .name = "a", .tls = { .key_file = "k.pem" } }, "no cert_file" },
