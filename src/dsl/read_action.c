@@ -233,7 +233,7 @@ static void read_service(struct sk_compiler *c, const struct sk_dsl_node *node,
     action->endpoint = sk_read_template(c, endpoint, place);
     check_endpoint(c, endpoint, action->endpoint, is_grpc);
     action->is_endpoint_shared = endpoint != NULL && sk_dsl_get(node, "endpoint") == NULL;
-    if (action->endpoint != NULL && sk_template_is_constant(action->endpoint)) {
+    if (endpoint != NULL && action->endpoint != NULL && sk_template_is_constant(action->endpoint)) {
         action->fixed_endpoint = sk_arena_copy(c->arena, endpoint->text);
     }
     action->method = is_grpc ? sk_read_text(c, node, "method") : read_verb(c, node);

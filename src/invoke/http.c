@@ -391,11 +391,11 @@ enum skald_status sk_http_invoker_new(const struct sk_http_options *options,
     return SKALD_OK;
 }
 
-enum skald_status sk_http_check(const struct sk_invoker *port, struct sk_str service,
+enum skald_status sk_http_check(const struct sk_invoker *invoker, struct sk_str service,
                                 struct sk_str endpoint, skald_error *error)
 {
     const struct sk_http_options *options =
-        &((const struct sk_http_invoker *)(const void *)port)->options;
+        &((const struct sk_http_invoker *)(const void *)invoker)->options;
     const struct sk_service_options *known = sk_services_find(options->services, service);
     struct sk_arena arena;
     char host[256];

@@ -57,7 +57,7 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 static const char *const log_formats[] = { "auto", "json", "text", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 
-/* ---- one service ------------------------------------------------------------------------------ */
+/* ---- one service ----------------------------------------------------------------------------- */
 
 static const char *const http2_words[] = { "server", "auto", "off", "direct", NULL };
 static const char *const breaker_words[] = { "definition", "on", "off", NULL };
@@ -98,8 +98,7 @@ static const struct sk_setting service_rows[] = {
       .help = "certificates (PEM) of the authorities it is trusted by" },
     { "tls.ca_path", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.tls.ca_path),
       .help = "a folder of such certificates, named by their hash (openssl rehash)" },
-    { "tls.cert_file", SK_SETTING_TEXT, NULL,
-      IN(struct sk_service_settings, options.tls.cert_file),
+    { "tls.cert_file", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.tls.cert_file),
       .help = "our own certificate (PEM), for a service that asks for one" },
     { "tls.key_file", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.tls.key_file),
       .help = "its key (PEM), where it does not stand in cert_file" },
@@ -107,8 +106,9 @@ static const struct sk_setting service_rows[] = {
       IN(struct sk_service_settings, options.tls.key_password), .may_hold_secret = true,
       .must_be_secret = true, .help = "of the key, where it has one" },
     { "proxy", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.proxy),
-      .may_hold_secret = true, .help = "such as http://proxy:3128; `direct` = none, whatever "
-                                       "http.proxy says" },
+      .may_hold_secret = true,
+      .help = "such as http://proxy:3128; `direct` = none, whatever "
+              "http.proxy says" },
     { "no_proxy", SK_SETTING_TEXT, NULL, IN(struct sk_service_settings, options.no_proxy),
       .help = "hosts called directly, in place of http.no_proxy" },
     { "http2", SK_SETTING_WORD, "server", IN(struct sk_service_settings, options.http2),
@@ -118,7 +118,7 @@ static const struct sk_setting service_rows[] = {
 static const struct sk_setting_table service_table =
     TABLE("service", service_rows, struct sk_service_settings);
 
-/* ---- all --------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static const struct sk_setting rows[] = {
     /* ---- the server ---- */
@@ -246,8 +246,8 @@ static const struct sk_setting rows[] = {
       .help = "kept alive over all hosts" },
     { "http.connect_timeout", SK_SETTING_DURATION, "5s", 10, HOUR, AT(node.http.connect_timeout_ms),
       .help = "for DNS, TCP and TLS" },
-    { "http.idle_timeout", SK_SETTING_DURATION, "50s", SECOND, HOUR,
-      AT(node.http.idle_timeout_ms), .help = "a kept connection idle for longer is not used again" },
+    { "http.idle_timeout", SK_SETTING_DURATION, "50s", SECOND, HOUR, AT(node.http.idle_timeout_ms),
+      .help = "a kept connection idle for longer is not used again" },
     { "http.answer_max", SK_SETTING_SIZE, "4MiB", 1024, 4 << 20, AT(node.http.answer_size_max),
       .help = "largest body of a participant's answer" },
     { "http.http2", SK_SETTING_WORD, "auto", AT(node.http.http2), .words = http2_words,

@@ -30,8 +30,8 @@ void sk_settings_take_map(struct sk_setting_reader *reader, const struct sk_sett
 void sk_setting_complain(struct sk_setting_reader *reader, enum sk_severity severity,
                          const char *code, const struct sk_dsl_node *node, const char *remedy,
                          const char *format, ...) SK_PRINTF(6, 7);
-/* settings_services.c: `services` and `hosts.allow` into the options of the node, checked. False: out
- * of memory. */
+/* settings_services.c: `services` and `hosts.allow` into the options of the node, checked. False:
+ * out of memory. */
 bool sk_settings_take_services(struct sk_settings *settings, struct sk_diagnostics *diagnostics);
 /* An integer field of 4 or 8 bytes. */
 int64_t sk_setting_load(const struct sk_setting *row, const char *base);
