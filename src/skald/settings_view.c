@@ -78,6 +78,8 @@ static void warn_unknown(struct sk_diagnostics *diagnostics, struct sk_str name)
                                       sk_str_starts(name, sk_str_sub(group, 0, size + 1)));
         names[count] = copy + PREFIX_SIZE;
     }
+    /* what Kubernetes sets for a service called skald */
+    if (sk_str_starts(name, SK_STR("SKALD_SERVICE_"))) return;
     int near = sk_str_nearest(sk_str_sub(name, PREFIX_SIZE, name.size), names, count);
     if (near < 0 && !is_of_group) return;
     (void)snprintf(remedy, sizeof remedy, near < 0 ? "%s" : "did you mean SKALD_%s?",
