@@ -48,7 +48,7 @@ struct sk_engine_options {
     enum skald_status (*check_service)(void *context, struct sk_str service, struct sk_str endpoint,
                                        skald_error *error);
     void *service_context;
-    bool no_take;               /* wait to be told by sk_engine_own; simulator and clusters */
+    bool no_take; /* wait to be told by sk_engine_own; simulator and clusters */
     /* Every durable event, in order per saga, for observers; may be NULL. The saga may already be
      * ahead of the event: only what its start fixed may be shown. */
     void (*on_event)(void *context, const struct sk_saga *saga, const struct sk_event *event);
