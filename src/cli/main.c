@@ -97,6 +97,7 @@ static int flushed(const struct cli *cli, int code)
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is told as a full disk */
     struct cli cli = { .out = stdout, .err = stderr, .is_terminal = isatty(STDOUT_FILENO) == 1 };
     const char *name = argc > 1 ? argv[1] : "";
     if (name[0] == 0) {

@@ -19,7 +19,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { DRAIN_EVERY_MS = 10, DRAIN_TIMES = 100, HOST_SIZE_MAX = 256 };
+enum {
+    DRAIN_EVERY_MS = 10,
+    DRAIN_TIMES = 100,
+    HOST_SIZE_MAX = 256,
+    DESCRIPTORS_OWN = 40 /* store, log, loop, definitions */
+};
 
 struct options {
     struct cli_settings_args settings;
@@ -371,13 +376,28 @@ static void close_all(struct server *server)
     free(server->definitions);
 }
 
-/* As many descriptors as the system allows: connections, participants, the store. */
-static void raise_descriptors(void)
+/* As many descriptors as the system allows, and never more connections than there are: one that
+ * finds no descriptor would be refused in the middle of a saga, one too many waits in a queue. */
+static void share_descriptors(struct server *server)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT32_MAX) return;
+
+    int64_t share = ((int64_t)limit.rlim_cur - DESCRIPTORS_OWN) / 2;
+    if (share < 1) share = 1;
+    int64_t *in = &server->settings.connections_max;
+    uint32_t *out = &server->settings.node.http.connections_max;
+    bool is_short = *in > share || *out > share;
+    if (*in > share) *in = share;
+    if (*out > share) *out = (uint32_t)share;
+    if (!is_short) return;
+    (void)fprintf(server->cli->err,
+                  "skald: %lld descriptors allow %lld connections in and as many out; `ulimit -n` "
+                  "raises that\n",
+                  (long long)limit.rlim_cur, (long long)share);
 }
 
 static int serve_main(const struct cli *cli, int argc, char **argv)
@@ -396,7 +416,7 @@ static int serve_main(const struct cli *cli, int argc, char **argv)
     }
     if (code == CLI_GO_ON) code = read_listen(&server);
     if (code == CLI_GO_ON) code = read_definitions(&server);
-    if (code == CLI_GO_ON) raise_descriptors();
+    if (code == CLI_GO_ON) share_descriptors(&server);
     if (code == CLI_GO_ON) code = open_node(&server);
     if (code == CLI_GO_ON) code = open_api(&server);
     if (code == CLI_GO_ON) code = run(&server);

@@ -55,6 +55,8 @@ void sk_waiter_attach(struct sk_waiter *waiter, struct sk_machine *machine, uint
 void sk_waiters_check(struct sk_machine *machine);
 void sk_waiters_fail_all(struct sk_machine *machine, enum skald_status status, const char *message,
                          bool also_durable);
+/* The store is away: whoever has waited long for what it does not take is told so. */
+void sk_waiters_lose_patience(struct sk_shard *shard);
 void sk_waiters_flush(struct sk_engine *engine);
 void sk_waiters_release(struct sk_engine *engine);
 /* The machine goes away: whoever is about to be answered of it is told so. */

@@ -35,6 +35,7 @@ enum {
     SK_ALARMS_PER_TURN = 1024, /* then the loop breathes */
     SK_PAUSE_MS = 100,         /* first pause of a degraded shard or a failed read … */
     SK_PAUSE_MS_MAX = 5000,    /* … doubled up to this */
+    SK_PATIENCE_MS = 10000,    /* who asked something of a degraded shard is told after so long */
     SK_REOPENS_MAX = 5,        /* then the engine stops serving */
     SK_STOP_EXTRA_MS = 10000,  /* after the grace: for what is decided to become durable */
     SK_RETRY_AFTER_MS = 1000,  /* told with SKALD_E_AGAIN */
@@ -77,6 +78,7 @@ struct sk_waiter {
     void *context;
     uint64_t need_seq; /* answered when this is durable */
     uint64_t order;
+    int64_t asked_at_ms;
     bool is_read, is_watch; /* get; wait */
     bool is_replayed, is_pending_direction;
     bool has_failed;

@@ -177,6 +177,7 @@ static void degrade(struct sk_shard *shard, const char *why)
     if (shard->pause_ms > SK_PAUSE_MS_MAX) shard->pause_ms = SK_PAUSE_MS_MAX;
     shard->retry_at_ms = sk_engine_now(engine) + shard->pause_ms;
     sk_alarm_set(engine, &shard->alarm, shard->retry_at_ms);
+    sk_waiters_lose_patience(shard);
 }
 
 /* ---- not known ------------------------------------------------------------------------------- */

@@ -7,6 +7,8 @@
  *       being ready and being answered it takes none either (sk_command_can_run).
  *   W2  Every waiter is answered exactly once, and freed then.
  *   W3  A refusal ("not possible now") depends on events too, so it waits for them like a success.
+ *   W4  While its shard is degraded nobody waits longer than SK_PATIENCE_MS: the answer is then
+ *       that nothing is known yet. A watcher is not in a hurry.
  *
  *       created --attach--> machine->waiters --durable and clean--> engine->ready --flush-->
  *       answered
@@ -30,6 +32,7 @@ struct sk_waiter *sk_waiter_new(struct sk_engine *engine, sk_engine_done *done, 
     waiter->done = done;
     waiter->context = context;
     waiter->order = ++engine->next_order;
+    waiter->asked_at_ms = sk_engine_now(engine);
     return waiter;
 }
 
@@ -128,6 +131,29 @@ void sk_waiters_fail_all(struct sk_machine *machine, enum skald_status status, c
             if (is_safe && !also_durable) continue;
             sk_waiter_fail(waiter, status, message);
         }
+    }
+}
+
+static void lose_patience(struct sk_machine *machine, int64_t asked_before_ms)
+{
+    struct sk_list *next = NULL;
+    for (struct sk_list *at = machine->waiters.next; at != &machine->waiters; at = next) {
+        next = at->next;
+        struct sk_waiter *waiter = sk_container_of(at, struct sk_waiter, node);
+        if (waiter->asked_at_ms > asked_before_ms) continue;
+        sk_waiter_fail(waiter, SKALD_E_AGAIN,
+                       "the store takes nothing at present; what was asked for may still become "
+                       "durable: ask again with the same id or key");
+    }
+    sk_waiters_check(machine);
+}
+
+void sk_waiters_lose_patience(struct sk_shard *shard)
+{
+    int64_t asked_before_ms = sk_engine_now(shard->engine) - SK_PATIENCE_MS;
+    for (struct sk_list *at = shard->machines.next; at != &shard->machines; at = at->next) {
+        struct sk_machine *machine = sk_container_of(at, struct sk_machine, in_shard);
+        if (!sk_list_is_empty(&machine->waiters)) lose_patience(machine, asked_before_ms);
     }
 }
 

@@ -30,15 +30,15 @@ class Answer:
 
 
 class Server:
-    """`skald serve` on a free port; `with` stops it."""
+    """`skald serve` on a free port; `with` stops it. `under`: a command that runs it."""
 
-    def __init__(self, folder, *options, store=None, wait=True):
+    def __init__(self, folder, *options, store=None, wait=True, under=()):
         self.folder = pathlib.Path(folder)
         self.store = store or f"sqlite:{self.folder / 'test.db'}"
         self.ready_file = self.folder / f"ready-{time.monotonic_ns()}"
         self.log = open(self.folder / "server.log", "ab")
         self.process = subprocess.Popen(
-            [SKALD, "serve", "--store", self.store, "--listen", "127.0.0.1:0", "--ready-file",
+            [*under, SKALD, "serve", "--store", self.store, "--listen", "127.0.0.1:0", "--ready-file",
              str(self.ready_file), "--log-format", "json", "--log-level", "debug", *options],
             stdout=subprocess.PIPE, stderr=self.log)
         self.url, self.host, self.port = None, "127.0.0.1", None

@@ -16,7 +16,7 @@ static int64_t now_ms(struct sk_runtime *runtime)
 
 static int64_t monotonic_us(struct sk_runtime *runtime)
 {
-    return runtime_of(runtime)->now_ms * 1000;
+    return (runtime_of(runtime)->now_ms - runtime_of(runtime)->moved_ms) * 1000;
 }
 
 static void random_bytes(struct sk_runtime *runtime, void *out, size_t size)
@@ -135,6 +135,12 @@ void world_advance(struct world *world, int64_t ms)
         world_run(world);
     }
     world->runtime.now_ms = until_ms;
+}
+
+void world_move_clock(struct world *world, int64_t ms)
+{
+    world->runtime.now_ms += ms;
+    world->runtime.moved_ms += ms;
 }
 
 /* ---- store --------------------------------------------------------------------------------- */

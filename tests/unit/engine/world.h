@@ -35,6 +35,7 @@ struct sk_runtime_timer {
 struct world_runtime {
     struct sk_runtime base;
     int64_t now_ms;
+    int64_t moved_ms; /* by how much the wall clock was moved; the monotonic one does not know */
     uint64_t random_state;
     struct post *first, **last;
     struct sk_runtime_timer *timers;
@@ -132,6 +133,8 @@ void world_release(struct world *world);
 void world_run(struct world *world);
 /* Moves the clock, timer by timer. */
 void world_advance(struct world *world, int64_t ms);
+/* Somebody sets the wall clock; no time passes. */
+void world_move_clock(struct world *world, int64_t ms);
 void world_define(struct world *world, const char *yaml);
 /* Runs until a read of the store tells; the head's state, 0 = none. */
 enum sk_saga_state world_stored_state(struct world *world, const char *id);
