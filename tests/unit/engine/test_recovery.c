@@ -176,7 +176,9 @@ static void deadline_passed_before_durable(void **state)
     struct sk_start_request request = { .definition = SK_STR("order"), .id = SK_STR("l-1") };
     sk_engine_start(world.engine, &request, world_on_answer, &answer);
     world_advance(&world, 60000);
-    assert_int_equal(SKALD_OK, answer.status);
+    assert_int_equal(SKALD_E_AGAIN, answer.status); /* the store was away for too long */
+    assert_int_equal(1, answer.count);
+    assert_true(world_start(&world, "order", "l-1", "").is_replayed); /* so it is asked again */
     assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "l-1").state);
     assert_int_equal(2, world.invoker.calls[0].attempt); /* the first was never sent */
     assert_int_equal(3, world.invoker.calls_count);
