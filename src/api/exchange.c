@@ -22,7 +22,10 @@ void sk_exchange_free(struct sk_exchange *x)
 struct sk_json_writer sk_exchange_writer(struct sk_exchange *x)
 {
     sk_buf_clear(&x->out);
-    return sk_json_writer_of(&x->out);
+    struct sk_json_writer w = sk_json_writer_of(&x->out);
+    const struct sk_mask *mask = sk_engine_mask(sk_engine_of(x));
+    if (mask->names_count > 0) w.mask = mask;
+    return w;
 }
 
 static void send(struct sk_exchange *x, int status, const char *type, struct sk_str body)

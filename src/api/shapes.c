@@ -1,6 +1,7 @@
 /* shapes.c: see shapes.h. */
 #include "api/shapes.h"
 
+#include "base/mask.h"
 #include "base/time.h"
 
 #include <stdio.h>
@@ -314,6 +315,15 @@ void sk_shape_head(struct sk_json_writer *w, const struct sk_head *head, struct 
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
+/* The request's line and headers are text, not JSON. */
+static void mask_request(const struct sk_mask *mask, struct sk_event *event, struct sk_buf *held)
+{
+    const char *name = sk_event_field_name(event->type, SK_FIELD_EXTRA);
+    if (name == NULL || strcmp(name, "request") != 0) return;
+    sk_mask_request(mask, event->extra, held);
+    event->extra = sk_buf_view(held);
+}
+
 void sk_shape_event(struct sk_json_writer *w, const struct sk_plan *plan,
                     const struct sk_event_row *row)
 {
@@ -337,10 +347,13 @@ void sk_shape_event(struct sk_json_writer *w, const struct sk_plan *plan,
     put_number(w, "round", row->round);
     sk_json_key(w, "data");
     struct sk_buf data = { 0 };
+    struct sk_buf request = { 0 };
+    if (is_sound && w->mask != NULL) mask_request(w->mask, &event, &request);
     if (is_sound) sk_event_json(&event, &data);
     sk_json_put_raw(w, sk_buf_view(&data));
-    if (data.failed) w->out->failed = true;
+    if (data.failed || request.failed) w->out->failed = true;
     sk_buf_release(&data);
+    sk_buf_release(&request);
     sk_json_end_object(w);
 }
 

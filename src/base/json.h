@@ -10,6 +10,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+struct sk_mask;
+
 enum sk_json_type {
     SK_JSON_NONE, /* empty span: missing */
     SK_JSON_NULL,
@@ -71,6 +73,7 @@ void sk_json_canonical(struct sk_str span, struct sk_buf *out);
 struct sk_json_writer {
     struct sk_buf *out;
     bool need_comma;
+    const struct sk_mask *mask; /* of sk_json_put_raw; NULL = none */
 };
 struct sk_json_writer sk_json_writer_of(struct sk_buf *out);
 void sk_json_begin_object(struct sk_json_writer *w);
@@ -86,7 +89,7 @@ void sk_json_put_u64(struct sk_json_writer *w, uint64_t value);
 void sk_json_put_double(struct sk_json_writer *w, double value); /* shortest that reads back */
 void sk_json_put_bool(struct sk_json_writer *w, bool value);
 void sk_json_put_null(struct sk_json_writer *w);
-/* Validated text; empty = null. */
+/* Validated text; empty = null. With w->mask: masked (mask.h), for these are the payloads. */
 void sk_json_put_raw(struct sk_json_writer *w, struct sk_str span);
 /* Appends `text` as a JSON string with quotes. */
 void sk_json_quote(struct sk_buf *out, struct sk_str text);

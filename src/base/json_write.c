@@ -2,6 +2,7 @@
  * json_write.c: the writer: values one after the other, with commas and colons put between them.
  */
 #include "base/json_private.h"
+#include "base/mask.h"
 
 struct sk_json_writer sk_json_writer_of(struct sk_buf *out)
 {
@@ -107,5 +108,9 @@ void sk_json_put_raw(struct sk_json_writer *w, struct sk_str span)
 {
     begin_value(w);
     span = sk_json_trim(span);
-    sk_buf_append_str(w->out, span.size > 0 ? span : SK_STR("null"));
+    if (w->mask != NULL && span.size > 0) {
+        sk_json_mask(w->mask, span, w->out);
+    } else {
+        sk_buf_append_str(w->out, span.size > 0 ? span : SK_STR("null"));
+    }
 }

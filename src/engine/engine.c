@@ -264,6 +264,11 @@ void sk_engine_free(struct sk_engine *engine)
 
 /* ---- asked from outside ---------------------------------------------------------------------- */
 
+const struct sk_mask *sk_engine_mask(const struct sk_engine *engine)
+{
+    return &engine->options.mask;
+}
+
 bool sk_engine_is_ready(const struct sk_engine *engine)
 {
     return engine->phase == SK_PHASE_OPEN;

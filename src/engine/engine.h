@@ -11,6 +11,7 @@
 #define SK_ENGINE_ENGINE_H
 
 #include "base/list.h"
+#include "base/mask.h"
 #include "core/decide.h"
 #include "dsl/dsl.h"
 #include "invoke/invoke.h"
@@ -41,6 +42,7 @@ struct sk_engine_options {
     size_t input_size_max;  /* of a start: input, context, attributes; signals; edits: 4 MiB … */
     size_t output_size_max; /* … of a step; a larger one makes its outcome unknown */
     size_t definition_size_max; /* 10 MiB */
+    struct sk_mask mask;        /* names of values that are shown as ***; outlives the engine */
     uint32_t cache_sagas_max;   /* parked and ended sagas kept in memory; 10000 */
     /* May an action call this service at this endpoint (empty: it names none, or one that is known
      * only at run time)? Asked at define; SKALD_OK, or why not. NULL: whoever names an endpoint
@@ -93,6 +95,8 @@ void sk_engine_stop(struct sk_engine *engine, int64_t grace_ms, sk_engine_opened
                     void *context);
 /* At once, as a crash would: nothing is flushed. NULL is fine. */
 void sk_engine_free(struct sk_engine *engine);
+/* What is to be masked wherever it is shown or sent to others than the participants. */
+const struct sk_mask *sk_engine_mask(const struct sk_engine *engine);
 bool sk_engine_is_ready(const struct sk_engine *engine);
 
 /* Definitions: `done` with status and, on SKALD_E_INVALID, the diagnostics as JSON in the error's

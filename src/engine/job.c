@@ -81,6 +81,22 @@ static struct sk_job *pop(struct sk_machine *machine)
     return job;
 }
 
+/* Who edits an input has seen *** where it is masked: there it stays as it was. */
+static void fill_masked(struct sk_machine *machine, struct sk_command *command, struct sk_buf *out)
+{
+    const struct sk_mask *mask = &machine->engine->options.mask;
+    const struct sk_saga *saga = &machine->as.saga;
+    if (mask->names_count == 0 || command->body.size == 0 || machine->is_lock) return;
+    if (saga->plan == NULL || command->step >= saga->plan->steps_count) return;
+    const struct sk_step_run *run = &saga->steps[command->step];
+    uint32_t index = command->item < 0 ? 0 : (uint32_t)command->item;
+    if (index >= run->units_count) return;
+    const struct sk_unit *unit = &run->units[index];
+    bool is_undo = saga->state == SK_SAGA_COMPENSATING && unit->undo.body.size > 0;
+    sk_json_unmask(mask, command->body, is_undo ? unit->undo.body : unit->action.body, out);
+    command->body = sk_buf_view(out);
+}
+
 static void run_command(struct sk_machine *machine, struct sk_job *job)
 {
     if (machine->state == SK_MACHINE_ABSENT) {
@@ -98,7 +114,14 @@ static void run_command(struct sk_machine *machine, struct sk_job *job)
         }
         job->command.step = step;
     }
-    (void)sk_command_decide(machine, &job->command, job->waiter);
+    struct sk_buf whole = { 0 };
+    if (job->command.kind == SK_COMMAND_RETRY) fill_masked(machine, &job->command, &whole);
+    if (whole.failed) {
+        sk_waiter_fail(job->waiter, SKALD_E_MEMORY, "out of memory");
+    } else {
+        (void)sk_command_decide(machine, &job->command, job->waiter);
+    }
+    sk_buf_release(&whole);
 }
 
 static void run(struct sk_machine *machine, struct sk_job *job)

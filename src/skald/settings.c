@@ -130,6 +130,9 @@ static const struct sk_setting rows[] = {
       .letter = 's', .value = "URL", .help = "where sagas are kept: sqlite:PATH, memory:" },
     { "definitions", SK_SETTING_LIST, NULL, AT(definitions), .flag = "define", .letter = 'd',
       .value = "FILE", .help = "files of definitions that are defined before serving" },
+    { "sensitive", SK_SETTING_LIST, NULL, AT(sensitive),
+      .help = "names of JSON members, headers and query parameters whose values are shown as ***: "
+              "password, or a path such as customer.card.number" },
     { "secrets.folder", SK_SETTING_TEXT, NULL, AT(node.secrets_folder),
       .help = "folder of which each file is the ${secret:NAME} of its name; SKALD_SECRET_NAME in "
               "the environment comes first" },

@@ -412,7 +412,8 @@ enum skald_status sk_settings_finish(struct sk_settings *settings,
                                      struct sk_diagnostics *diagnostics)
 {
     static const struct sk_mark nowhere = { .file = { "settings", 8 } };
-    const struct sk_engine_options *engine = &settings->node.engine;
+    struct sk_engine_options *engine = &settings->node.engine;
+    engine->mask = (struct sk_mask){ settings->sensitive.items, settings->sensitive.count };
     if (engine->lease_margin_ms >= engine->lease_ms) {
         sk_diagnose(diagnostics, SK_SEVERITY_ERROR, "setting_range", &nowhere,
                     "lower lease.margin, or raise lease.duration",
