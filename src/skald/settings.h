@@ -97,8 +97,8 @@ struct sk_settings {
     int64_t grace_ms;
     struct sk_setting_list definitions; /* files */
     struct sk_setting_list hosts_allow;
-    struct sk_setting_map services; /* of struct sk_service_settings: settings_services.c */
-    struct sk_setting_list sensitive;   /* names; node.engine.mask points there */
+    struct sk_setting_map services;   /* of struct sk_service_settings: settings_services.c */
+    struct sk_setting_list sensitive; /* names; node.engine.mask points there */
     /* private to settings_*.c */
     struct sk_arena arena;
     struct sk_setting_given *given; /* what was said, newest first */
