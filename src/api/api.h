@@ -15,6 +15,7 @@
 
 struct event_base;
 struct sk_api;
+struct sk_json_writer;
 
 /* Zero means "default" throughout. */
 struct sk_api_options {
@@ -29,7 +30,10 @@ struct sk_api_options {
     int64_t idle_timeout_ms;    /* of a connection without a request: 75 s */
     int64_t request_timeout_ms; /* for a request to come in whole: 60 s */
     int64_t wait_ms_max;        /* longest ?wait=: 60 s */
-    bool is_local;              /* no server at all: only local.h asks */
+    /* Writes an object: notifications by type; NULL = nothing to tell. */
+    void (*put_channels)(void *context, struct sk_json_writer *w);
+    void *channels_context;
+    bool is_local; /* no server at all: only local.h asks */
 };
 
 /* Listens at once, unless it is local; until the engine is ready everything but health and version

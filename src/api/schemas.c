@@ -383,6 +383,7 @@ static const struct sk_member stats[] = {
     { "by_state", "count{}", "sagas by state, exactly" },
     { "definitions", "DefinitionStats[]", NULL },
     { "engine", "EngineStats", "figures of this node since it started" },
+    { "channels", "any", "notifications by type: configured, sent, failed, in_flight, waiting" },
     { 0 },
 };
 
@@ -405,6 +406,10 @@ static const struct sk_member engine_stats[] = {
     { "batches", "count", NULL },
     { "invocations", "count", NULL },
     { "redriven", "count", "attempts repeated after a crash" },
+    { "hooks_started", "count", NULL },
+    { "hooks_completed", "count", NULL },
+    { "hooks_failed", "count", "for good" },
+    { "hooks_retried", "count", NULL },
     { "shards_owned", "count", NULL },
     { "shards_degraded", "count", NULL },
     { "sweep_scanned", "count", NULL },

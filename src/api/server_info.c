@@ -156,6 +156,11 @@ static void name_next(struct sk_exchange *x)
     put_definitions(&w, x);
     sk_json_key(&w, "engine");
     sk_shape_stats(&w, &stats);
+    sk_json_key(&w, "channels");
+    if (x->api->options.put_channels != NULL)
+        x->api->options.put_channels(x->api->options.channels_context, &w);
+    else
+        sk_json_put_null(&w);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }

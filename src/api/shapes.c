@@ -397,6 +397,10 @@ void sk_shape_stats(struct sk_json_writer *w, const struct sk_engine_stats *s)
     put_number(w, "batches", s->batches);
     put_number(w, "invocations", s->invocations);
     put_number(w, "redriven", s->redriven);
+    put_number(w, "hooks_started", s->hooks_started);
+    put_number(w, "hooks_completed", s->hooks_completed);
+    put_number(w, "hooks_failed", s->hooks_failed);
+    put_number(w, "hooks_retried", s->hooks_retried);
     put_number(w, "shards_owned", s->shards_owned);
     put_number(w, "shards_degraded", s->shards_degraded);
     put_number(w, "sweep_scanned", s->sweep_scanned);

@@ -311,6 +311,11 @@ static bool is_loopback(const char *host)
            strcmp(host, "localhost") == 0;
 }
 
+static void put_channels(void *context, struct sk_json_writer *w)
+{
+    sk_node_channels(context, w);
+}
+
 static int open_api(struct server *server)
 {
     struct sk_libevent_runtime *runtime = sk_node_runtime(server->node);
@@ -326,6 +331,8 @@ static int open_api(struct server *server)
         .idle_timeout_ms = server->settings.idle_timeout_ms,
         .request_timeout_ms = server->settings.request_timeout_ms,
         .wait_ms_max = server->settings.wait_ms_max,
+        .put_channels = put_channels,
+        .channels_context = server->node,
     };
     skald_error error = { .message = "" };
     enum skald_status status = sk_api_new(&options, &server->api, &error);

@@ -27,6 +27,7 @@ struct sk_node {
     struct sk_services *services;
     struct sk_limiter *limiter;
     const struct sk_invoker *http; /* without the limiter around it */
+    struct sk_invoker *notifier;                 /* uses the HTTP invoker */
     struct sk_engine *engine;
     uint8_t token_key[SK_TOKEN_KEY_SIZE];
     const char *secrets_folder;
@@ -112,13 +113,13 @@ static enum skald_status open_store(struct sk_node *node, const char *url, skald
 
 /* ---- invokers -------------------------------------------------------------------------------- */
 
-#ifdef SK_WITH_HTTP
 static bool secret_of(void *context, struct sk_str name, struct sk_buf *out)
 {
     const struct sk_node *node = context;
     return sk_secret_read(node->secrets_folder, name, out);
 }
 
+#ifdef SK_WITH_HTTP
 static enum skald_status make_http(struct sk_node *node, struct sk_invoker **out,
                                    skald_error *error)
 {
@@ -160,6 +161,19 @@ static const struct invoker_row {
 };
 
 enum { INVOKERS_COUNT = sizeof invokers / sizeof invokers[0] };
+
+static enum skald_status make_notifier(struct sk_node *node, const struct sk_node_options *given,
+                                       skald_error *error)
+{
+    struct sk_channel_options options = { .runtime = port_of(node),
+                                          .base = sk_libevent_runtime_base(node->runtime),
+                                          .http = node->invokers[SK_KIND_HTTP],
+                                          .channels = given->channels,
+                                          .channels_count = given->channels_count,
+                                          .secret = secret_of,
+                                          .secret_context = node };
+    return sk_channel_invoker_new(&options, &node->notifier, error);
+}
 
 static enum skald_status make_invoker(struct sk_node *node, const struct invoker_row *row,
                                       skald_error *error)
@@ -250,6 +264,7 @@ static enum skald_status make_engine(struct sk_node *node, const struct sk_engin
     options.check_service = check_service;
     options.service_context = node;
 #endif
+    options.notifier = node->notifier;
     options.on_event = on_event;
     options.on_notice = on_notice;
     options.observer_context = node;
@@ -272,6 +287,8 @@ enum skald_status sk_node_new(const struct sk_node_options *options, struct sk_n
     if (status != SKALD_OK) goto out;
     status = make_invokers(node, error);
     if (status != SKALD_OK) goto out;
+    status = make_notifier(node, options, error);
+    if (status != SKALD_OK) goto out;
     status = make_engine(node, &options->engine, error);
     if (status != SKALD_OK) goto out;
     node->options = NULL;
@@ -286,6 +303,8 @@ void sk_node_close(struct sk_node *node)
 {
     sk_engine_free(node->engine);
     node->engine = NULL;
+    if (node->notifier != NULL) node->notifier->ops->free(node->notifier);
+    node->notifier = NULL;
     for (size_t i = 0; i < SK_KINDS_COUNT; i++) {
         if (node->invokers[i] != NULL) node->invokers[i]->ops->free(node->invokers[i]);
         node->invokers[i] = NULL;
@@ -320,6 +339,29 @@ struct sk_libevent_runtime *sk_node_runtime(struct sk_node *node)
 struct sk_str sk_node_name(const struct sk_node *node)
 {
     return sk_str_of(node->name);
+}
+
+void sk_node_channels(struct sk_node *node, struct sk_json_writer *w)
+{
+    struct sk_channel_figures rows[SK_CHANNEL_TYPES_COUNT];
+    uint32_t count = node->notifier == NULL ? 0 : sk_channel_figures(node->notifier, rows);
+    sk_json_begin_object(w);
+    for (uint32_t i = 0; i < count; i++) {
+        sk_json_key(w, rows[i].type);
+        sk_json_begin_object(w);
+        sk_json_key(w, "configured");
+        sk_json_put_bool(w, rows[i].is_configured);
+        sk_json_key(w, "sent");
+        sk_json_put_u64(w, rows[i].sent);
+        sk_json_key(w, "failed");
+        sk_json_put_u64(w, rows[i].failed);
+        sk_json_key(w, "in_flight");
+        sk_json_put_u64(w, rows[i].in_flight);
+        sk_json_key(w, "waiting");
+        sk_json_put_u64(w, rows[i].waiting);
+        sk_json_end_object(w);
+    }
+    sk_json_end_object(w);
 }
 
 struct sk_invoker *sk_node_functions(struct sk_node *node)

@@ -10,7 +10,9 @@
 #ifndef SK_SKALD_ASSEMBLE_H
 #define SK_SKALD_ASSEMBLE_H
 
+#include "base/json.h"
 #include "engine/engine.h"
+#include "invoke/channel.h"
 #include "invoke/http.h"
 #include "invoke/limits.h"
 #include "invoke/services.h"
@@ -29,6 +31,8 @@ struct sk_node_options {
     uint32_t services_count;
     struct sk_limits limits; /* of services of which nobody says more; a breaker unless OFF */
     uint32_t queue_max;      /* calls waiting, per service: SK_LIMITS_QUEUE_MAX */
+    const struct sk_channel *channels; /* how notifications are sent; outlive the node */
+    uint32_t channels_count;
     /* Defaults where zero; runtime, store, invokers, node, token_key and the observers are set by
      * the node: every durable event becomes a line of the log. */
     struct sk_engine_options engine;
@@ -58,6 +62,8 @@ struct sk_invoker *sk_node_functions(struct sk_node *node);
 /* Requests at once, rates and circuit breakers of the services called; NULL: this build calls none.
  * Valid until sk_node_close. */
 struct sk_limiter *sk_node_limiter(struct sk_node *node);
+/* Appends an object: by type of notification how many were sent, failed, wait. */
+void sk_node_channels(struct sk_node *node, struct sk_json_writer *w);
 
 /* What is in this build, as "sqlite, memory"; cut at size. */
 void sk_node_stores(char *out, size_t size);

@@ -37,7 +37,9 @@
  * against another is checked in sk_settings_finish (settings_read.c).
  */
 #include "skald/settings.h"
+
 #include "base/limits.h"
+#include "skald/channels.h"
 
 #include <limits.h>
 
@@ -117,6 +119,25 @@ static const struct sk_setting service_rows[] = {
 };
 static const struct sk_setting_table service_table =
     TABLE("service", service_rows, struct sk_service_settings);
+
+/* ---- how notifications of one type are sent --------------------------------------------------- */
+
+static const struct sk_setting channel_rows[] = {
+    { "url", SK_SETTING_TEXT, NULL, IN(struct sk_channel_settings, url), .may_hold_secret = true,
+      .help = "where the notification is sent, with {{ target }} and the like filled in" },
+    { "method", SK_SETTING_TEXT, "POST", IN(struct sk_channel_settings, method),
+      .help = "of that request" },
+    { "headers", SK_SETTING_PAIRS, NULL, IN(struct sk_channel_settings, headers),
+      .may_hold_secret = true, .must_be_secret = true, .help = "of that request" },
+    { "body", SK_SETTING_TEXT, NULL, IN(struct sk_channel_settings, body), .may_hold_secret = true,
+      .help = "JSON with {{ message }} and the like filled in; the whole notification when empty" },
+    { "command", SK_SETTING_LIST, NULL, IN(struct sk_channel_settings, command),
+      .help = "in place of a url: program and arguments, the JSON on its standard input" },
+    { "timeout", SK_SETTING_DURATION, "0s", 0, DAY, IN(struct sk_channel_settings, timeout_ms),
+      .zero = "that of the hook", .help = "of one sending" },
+};
+static const struct sk_setting_table channel_table =
+    TABLE("channel", channel_rows, struct sk_channel_settings);
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
@@ -291,6 +312,16 @@ static const struct sk_setting rows[] = {
       .help = "probes at once while half open, and successes that close it" },
     { "services", SK_SETTING_MAP, AT(services), .table = &service_table,
       .help = "participants by name: what they say here wins over definitions" },
+
+    /* ---- hooks and notifications ---- */
+    { "hooks.max_attempts", SK_SETTING_INT, "5", 1, 1000, AT(node.engine.rules.hook_attempts_max),
+      .help = "attempts of a hook or notification in all" },
+    { "hooks.initial_delay", SK_SETTING_DURATION, "1s", 1, HOUR,
+      AT(node.engine.rules.hook_pause_ms), .help = "before the second, then doubled up to 1m" },
+    { "hooks.timeout", SK_SETTING_DURATION, "30s", 100, DAY, AT(node.engine.rules.hook_timeout_ms),
+      .help = "one attempt of a hook whose action says nothing" },
+    { "channels", SK_SETTING_MAP, NULL, AT(channels), .table = &channel_table,
+      .help = "how notifications of a type (email, slack, webhook, sms, pagerduty) are sent" },
 };
 
 const struct sk_setting_table sk_settings_table = TABLE("", rows, struct sk_settings);

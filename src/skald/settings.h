@@ -99,6 +99,7 @@ struct sk_settings {
     struct sk_setting_list hosts_allow;
     struct sk_setting_map services;   /* of struct sk_service_settings: settings_services.c */
     struct sk_setting_list sensitive; /* names; node.engine.mask points there */
+    struct sk_setting_map channels;   /* struct sk_channel_settings */
     /* private to settings_*.c */
     struct sk_arena arena;
     struct sk_setting_given *given; /* what was said, newest first */

@@ -4,6 +4,7 @@
  */
 #include "base/limits.h"
 #include "runtime/files.h"
+#include "skald/channels.h"
 #include "skald/definition_file.h"
 #include "skald/settings_private.h"
 
@@ -428,5 +429,6 @@ enum skald_status sk_settings_finish(struct sk_settings *settings,
                     groups[i], groups[i]);
     }
     if (!sk_settings_take_services(settings, diagnostics)) return SKALD_E_MEMORY;
+    if (sk_channels_finish(settings, diagnostics) != SKALD_OK) return SKALD_E_MEMORY;
     return diagnostics->errors_count > 0 ? SKALD_E_INVALID : SKALD_OK;
 }
