@@ -120,7 +120,7 @@ static const struct sk_setting service_rows[] = {
 static const struct sk_setting_table service_table =
     TABLE("service", service_rows, struct sk_service_settings);
 
-/* ---- how notifications of one type are sent --------------------------------------------------- */
+/* ---- how notifications of one type are sent ------------------------------------------------- */
 
 static const struct sk_setting channel_rows[] = {
     { "url", SK_SETTING_TEXT, NULL, IN(struct sk_channel_settings, url), .may_hold_secret = true,
