@@ -27,7 +27,7 @@ struct sk_node {
     struct sk_services *services;
     struct sk_limiter *limiter;
     const struct sk_invoker *http; /* without the limiter around it */
-    struct sk_invoker *notifier;                 /* uses the HTTP invoker */
+    struct sk_invoker *notifier;   /* uses the HTTP invoker */
     struct sk_engine *engine;
     uint8_t token_key[SK_TOKEN_KEY_SIZE];
     const char *secrets_folder;
