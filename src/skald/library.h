@@ -97,6 +97,14 @@ enum skald_status sk_ask_drop(struct sk_ask *ask, enum skald_status status);
 int sk_library_thread(pthread_t *thread, void *(*fn)(void *context), void *context) SK_MUST_CHECK;
 
 /* library_function.c */
+struct sk_library_handler {
+    struct sk_list node; /* among its owner's */
+    skald_function_options options;
+};
+/* Makes it known to an invoker of functions. The handler must live as long as the invoker. */
+enum skald_status sk_library_handler_register(struct sk_library_handler *handler,
+                                              struct sk_invoker *invoker, const char *name,
+                                              skald_error *error) SK_MUST_CHECK;
 void sk_library_handlers_free(skald_engine *engine);
 /* library_subscribe.c: once the loop has ended; what waits is still delivered. */
 void sk_library_subscriptions_free(skald_engine *engine);

@@ -11,11 +11,6 @@
 
 #include "invoke/function.h"
 
-struct handler {
-    struct sk_list node; /* among the engine's */
-    skald_function_options options;
-};
-
 struct skald_call {
     struct sk_function_call *inner;
     const struct sk_function_request *request;
@@ -34,28 +29,43 @@ static void run(struct sk_function_call *inner, skald_function *function, void *
 
 static void run_action(struct sk_function_call *inner, void *context)
 {
-    const struct handler *handler = context;
+    const struct sk_library_handler *handler = context;
     run(inner, handler->options.action, handler->options.user);
 }
 
 static void run_compensation(struct sk_function_call *inner, void *context)
 {
-    const struct handler *handler = context;
+    const struct sk_library_handler *handler = context;
     run(inner, handler->options.compensation, handler->options.user);
 }
 
 static void run_verify(struct sk_function_call *inner, void *context)
 {
-    const struct handler *handler = context;
+    const struct sk_library_handler *handler = context;
     run(inner, handler->options.verify, handler->options.user);
 }
 
 /* ---- registering ----------------------------------------------------------------------------- */
 
+enum skald_status sk_library_handler_register(struct sk_library_handler *handler,
+                                              struct sk_invoker *invoker, const char *name,
+                                              skald_error *error)
+{
+    const skald_function_options *options = &handler->options;
+    struct sk_function_handlers handlers = {
+        .action = options->action != NULL ? run_action : NULL,
+        .compensation = options->compensation != NULL ? run_compensation : NULL,
+        .verify = options->verify != NULL ? run_verify : NULL,
+        .context = handler,
+        .is_blocking = !options->is_non_blocking,
+    };
+    return sk_function_register(invoker, sk_str_of(name), &handlers, error);
+}
+
 struct registration {
     skald_engine *engine;
     const char *name;
-    struct handler *handler;
+    struct sk_library_handler *handler;
     skald_error *error;
     enum skald_status status;
 };
@@ -63,16 +73,8 @@ struct registration {
 static void register_on_loop(void *context)
 {
     struct registration *r = context;
-    const skald_function_options *options = &r->handler->options;
-    struct sk_function_handlers handlers = {
-        .action = options->action != NULL ? run_action : NULL,
-        .compensation = options->compensation != NULL ? run_compensation : NULL,
-        .verify = options->verify != NULL ? run_verify : NULL,
-        .context = r->handler,
-        .is_blocking = !options->is_non_blocking,
-    };
-    r->status = sk_function_register(sk_node_functions(r->engine->node), sk_str_of(r->name),
-                                     &handlers, r->error);
+    r->status = sk_library_handler_register(r->handler, sk_node_functions(r->engine->node), r->name,
+                                            r->error);
     if (r->status == SKALD_OK) sk_list_push(&r->engine->handlers, &r->handler->node);
 }
 
@@ -82,7 +84,7 @@ enum skald_status skald_register_with(skald_engine *engine, const char *name,
     skald_function_options options;
     enum skald_status status = sk_options_take(given, sizeof options, &options, error);
     if (status != SKALD_OK) return status;
-    struct handler *handler = sk_alloc(sizeof *handler);
+    struct sk_library_handler *handler = sk_alloc(sizeof *handler);
     if (handler == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     handler->options = options;
     struct registration r = { .engine = engine, .name = name, .handler = handler, .error = error };
@@ -107,7 +109,8 @@ enum skald_status skald_register(skald_engine *engine, const char *name, skald_f
 void sk_library_handlers_free(skald_engine *engine)
 {
     while (!sk_list_is_empty(&engine->handlers)) {
-        struct handler *handler = sk_container_of(engine->handlers.next, struct handler, node);
+        struct sk_library_handler *handler =
+            sk_container_of(engine->handlers.next, struct sk_library_handler, node);
         sk_list_remove(&handler->node);
         sk_free(handler);
     }

@@ -444,7 +444,7 @@ static bool run_definition(struct scenario *s, struct sk_str *rest)
     return scenario_wrong(s, "a definition ends with a line `end`");
 }
 
-static bool run_text(struct scenario *s, struct sk_str text, uint32_t line_before)
+bool scenario_run(struct scenario *s, struct sk_str text, uint32_t line_before)
 {
     bool ok = true;
     s->number = line_before;
@@ -493,6 +493,40 @@ static bool next_section(struct sk_str *rest, uint32_t *number, struct section *
     return false;
 }
 
+struct scenario *scenario_new(const char *file, const struct sk_testkit_options *options)
+{
+    struct scenario *s = sk_alloc(sizeof *s);
+    skald_error error;
+    if (s == NULL) return NULL;
+    s->file = file;
+    sk_arena_init(&s->arena);
+    if (sk_testkit_new(options, &s->kit, &error) != SKALD_OK) {
+        (void)scenario_wrong(s, "%s", error.message);
+    } else {
+        s->start_ms = sk_testkit_now(s->kit);
+    }
+    return s;
+}
+
+void scenario_free(struct scenario *s)
+{
+    if (s == NULL) return;
+    sk_testkit_free(s->kit);
+    sk_arena_release(&s->arena);
+    sk_buf_release(&s->message);
+    sk_buf_release(&s->expected);
+    sk_buf_release(&s->actual);
+    sk_free(s);
+}
+
+void scenario_reset(struct scenario *s)
+{
+    s->has_failed = s->is_wrong = false;
+    sk_buf_clear(&s->message);
+    sk_buf_clear(&s->expected);
+    sk_buf_clear(&s->actual);
+}
+
 static void tell(struct scenario *s, const struct playing *playing, const struct section *section)
 {
     struct sk_buf timeline;
@@ -519,28 +553,15 @@ static void tell(struct scenario *s, const struct playing *playing, const struct
 
 static void play_section(const struct playing *playing, const struct section *section)
 {
-    struct scenario *s = sk_alloc(sizeof *s);
     struct sk_testkit_options options = { .seed = 1 };
-    skald_error error;
+    struct scenario *s = scenario_new(playing->path, &options);
     if (s == NULL) return;
-    s->file = playing->path;
-    sk_arena_init(&s->arena);
-    if (sk_testkit_new(&options, &s->kit, &error) != SKALD_OK) {
-        (void)scenario_wrong(s, "%s", error.message);
-    } else {
-        s->start_ms = sk_testkit_now(s->kit);
-        bool ok = run_text(s, playing->preamble.text, 0) &&
-                  run_text(s, section->text, section->line_before);
-        if (ok && s->expectations == 0)
-            (void)scenario_wrong(s, "a scenario that expects nothing cannot fail");
-    }
+    bool ok = !s->has_failed && scenario_run(s, playing->preamble.text, 0) &&
+              scenario_run(s, section->text, section->line_before);
+    if (ok && s->expectations == 0)
+        (void)scenario_wrong(s, "a scenario that expects nothing cannot fail");
     tell(s, playing, section);
-    sk_testkit_free(s->kit);
-    sk_arena_release(&s->arena);
-    sk_buf_release(&s->message);
-    sk_buf_release(&s->expected);
-    sk_buf_release(&s->actual);
-    sk_free(s);
+    scenario_free(s);
 }
 
 static void play_all(struct playing *playing, struct sk_str rest)

@@ -42,6 +42,13 @@ bool scenario_json(struct scenario *s, const struct sk_script_line *line, struct
 bool scenario_define_file(struct scenario *s, struct sk_str name);
 bool scenario_define_text(struct scenario *s, struct sk_str source);
 bool scenario_needs_saga(struct scenario *s);
+/* A world of its own; NULL: out of memory. What is wrong already is in has_failed. */
+struct scenario *scenario_new(const char *file, const struct sk_testkit_options *options);
+void scenario_free(struct scenario *s); /* NULL is fine */
+/* Plays a text whose first line has the number line_before + 1. False: the failure is in `s`. */
+bool scenario_run(struct scenario *s, struct sk_str text, uint32_t line_before);
+/* Forgets the failure. */
+void scenario_reset(struct scenario *s);
 bool scenario_expect(struct scenario *s, const struct sk_script_line *line);
 
 #endif

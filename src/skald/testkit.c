@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/time.h"
+#include "invoke/function.h"
 #include "store/memory.h"
 
 #include <stdlib.h>
@@ -154,9 +155,15 @@ static enum skald_status open_engine(struct sk_testkit *kit, skald_error *error)
         if (is_mocked((enum sk_step_kind)kind)) options.invokers[kind] = &kit->mock.port;
     }
     options.on_event = on_event;
+    options.notifier = &kit->mock.port;
     options.on_notice = NULL;
     options.observer_context = kit;
     enum skald_status status = sk_engine_new(&options, &kit->engine, error);
+    if (status != SKALD_OK) return status;
+    struct sk_api_options api = { .engine = kit->engine,
+                                  .runtime = options.runtime,
+                                  .is_local = true };
+    status = sk_api_new(&api, &kit->api, error);
     if (status != SKALD_OK) return status;
     sk_engine_open(kit->engine, on_opened, &opening);
     sk_testkit_settle(kit);
@@ -180,6 +187,10 @@ enum skald_status sk_testkit_new(const struct sk_testkit_options *options,
     sk_mock_init(&kit->mock, kit);
     enum skald_status status =
         sk_memory_store_new(sk_virtual_runtime_port(kit->runtime), 0, &kit->store, error);
+    if (status == SKALD_OK) {
+        status =
+            sk_function_invoker_new(sk_virtual_runtime_port(kit->runtime), &kit->functions, error);
+    }
     if (status == SKALD_OK) status = open_engine(kit, error);
     if (status != SKALD_OK) {
         sk_testkit_free(kit);
@@ -189,11 +200,20 @@ enum skald_status sk_testkit_new(const struct sk_testkit_options *options,
     return SKALD_OK;
 }
 
+static void close_engine(struct sk_testkit *kit)
+{
+    sk_engine_free(kit->engine);
+    kit->engine = NULL;
+    sk_api_free(kit->api);
+    kit->api = NULL;
+}
+
 void sk_testkit_free(struct sk_testkit *kit)
 {
     if (kit == NULL) return;
-    sk_engine_free(kit->engine);
+    close_engine(kit);
     sk_mock_release(&kit->mock);
+    if (kit->functions != NULL) kit->functions->ops->free(kit->functions);
     if (kit->store != NULL) kit->store->ops->free(kit->store);
     sk_virtual_runtime_free(kit->runtime);
     sk_free(kit->events);
@@ -205,8 +225,7 @@ void sk_testkit_free(struct sk_testkit *kit)
 enum skald_status sk_testkit_crash(struct sk_testkit *kit, skald_error *error)
 {
     sk_testkit_settle(kit);
-    sk_engine_free(kit->engine);
-    kit->engine = NULL;
+    close_engine(kit);
     sk_testkit_settle(kit);
     return open_engine(kit, error);
 }
@@ -323,6 +342,34 @@ enum skald_status sk_testkit_look(struct sk_testkit *kit, struct sk_str saga,
     struct answer answer = { .kit = kit, .look = fn, .look_context = context };
     sk_engine_get(kit->engine, saga, on_reply, &answer);
     return await(&answer, error);
+}
+
+struct sk_invoker *sk_testkit_functions(struct sk_testkit *kit)
+{
+    return kit->functions;
+}
+
+struct asked {
+    sk_local_done *done;
+    void *context;
+    bool is_told;
+};
+
+static void on_local(void *context, const struct sk_local_answer *answer)
+{
+    struct asked *asked = context;
+    asked->is_told = true;
+    asked->done(asked->context, answer);
+}
+
+/* A request that waits (?wait=) gets the time that it waits for. */
+void sk_testkit_ask(struct sk_testkit *kit, const struct sk_local_question *question,
+                    sk_local_done *done, void *context)
+{
+    struct asked asked = { .done = done, .context = context };
+    if (sk_api_ask(kit->api, question, on_local, &asked) != SKALD_OK) (void)must(NULL);
+    sk_testkit_settle(kit);
+    while (!asked.is_told) (void)sk_testkit_step(kit, INT64_MAX / 4);
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */

@@ -17,6 +17,7 @@
 #ifndef SK_SKALD_TESTKIT_H
 #define SK_SKALD_TESTKIT_H
 
+#include "api/local.h"
 #include "engine/engine.h"
 
 struct sk_testkit;
@@ -104,9 +105,15 @@ const struct sk_testkit_call *sk_testkit_call_at(const struct sk_testkit *kit, u
 /* The first call on the wire that no reply fits, or NULL. */
 const struct sk_testkit_call *sk_testkit_unanswered(const struct sk_testkit *kit);
 
+/* Functions of this process that answer where no reply was told: sk_function_register. */
+struct sk_invoker *sk_testkit_functions(struct sk_testkit *kit);
+
 /* ---- looking --------------------------------------------------------------------------------- */
 
 int64_t sk_testkit_now(const struct sk_testkit *kit);
+/* Any operation of the HTTP API; `done` comes before it returns. */
+void sk_testkit_ask(struct sk_testkit *kit, const struct sk_local_question *question,
+                    sk_local_done *done, void *context);
 typedef void sk_testkit_look_fn(void *context, const struct sk_saga *saga);
 /* The saga as it is, borrowed for the call. SKALD_E_NOT_FOUND. */
 enum skald_status sk_testkit_look(struct sk_testkit *kit, struct sk_str saga,

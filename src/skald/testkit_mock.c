@@ -9,6 +9,7 @@
 #include "skald/testkit_private.h"
 
 #include "base/assert.h"
+#include "invoke/function.h"
 
 static struct mock *mock_of(struct sk_invoker *invoker)
 {
@@ -35,12 +36,15 @@ static int nearness(const struct sk_testkit_reply *rule)
     return (rule->saga.size > 0) + 2 * (rule->item >= 0) + 4 * (rule->step.size > 0);
 }
 
-static struct sk_testkit_reply *find_reply(struct mock *mock, const struct sk_testkit_call *call)
+/* A function of this process comes before what was told for every step. */
+static struct sk_testkit_reply *find_reply(struct mock *mock, const struct mock_call *waiting)
 {
+    const struct sk_testkit_call *call = &waiting->seen;
     struct sk_testkit_reply *standing = NULL;
     for (uint32_t i = 0; i < mock->replies_count; i++) {
         struct sk_testkit_reply *rule = &mock->replies[i].rule;
         if (!fits(rule, call)) continue;
+        if (rule->step.size == 0 && waiting->has_function) continue;
         if (rule->times != SK_REPLY_ALWAYS) return rule;
         if (standing == NULL || nearness(rule) >= nearness(standing)) standing = rule;
     }
@@ -53,7 +57,7 @@ static const struct mock_call *find_before(const struct mock *mock, const struct
     const struct sk_testkit_call *c = &call->seen;
     for (uint32_t i = mock->calls_count; i > 0; i--) {
         const struct mock_call *before = mock->calls[i - 1];
-        if (before == call || !before->seen.has_reply) continue;
+        if (before == call || !before->seen.has_reply || before->is_function) continue;
         if (before->seen.operation == c->operation && before->seen.attempt == c->attempt &&
             before->seen.round == c->round && sk_str_equal(before->seen.key, c->key))
             return before;
@@ -101,12 +105,43 @@ static void take_reply(struct mock_call *call, const struct sk_testkit_reply *ru
     call->is_silent = rule->is_silent;
 }
 
-static void choose(struct mock *mock, struct mock_call *call)
+/* False: no reply fits. */
+static bool choose(struct mock *mock, struct mock_call *call)
 {
-    struct sk_testkit_reply *rule = find_reply(mock, &call->seen);
-    if (rule == NULL) return;
+    struct sk_testkit_reply *rule = find_reply(mock, call);
+    if (rule == NULL) return false;
     take_reply(call, rule);
     if (rule->times != SK_REPLY_ALWAYS) rule->times -= 1;
+    return true;
+}
+
+static void on_function(void *context, uint64_t ticket, const struct sk_outcome *outcome)
+{
+    struct mock_call *call = context;
+    struct sk_testkit *kit = call->kit;
+    (void)ticket;
+    call->seen.outcome = *outcome;
+    call->seen.outcome.output = sk_testkit_copy(kit, outcome->output);
+    call->seen.outcome.code = sk_testkit_copy(kit, outcome->code);
+    call->seen.outcome.message = sk_testkit_copy(kit, outcome->message);
+    end_call(call, SK_TESTKIT_ANSWERED);
+    call->done(call->done_context, call->ticket, &call->seen.outcome);
+}
+
+/* What answers where no reply was told: the function of this name; a hook is answered anyway, for
+ * nobody waits for it. */
+static void fall_back(struct mock_call *call, const struct sk_invocation *invocation)
+{
+    struct sk_invoker *functions = call->kit->functions;
+    if (call->has_function &&
+        functions->ops->start(functions, invocation, on_function, call) == SKALD_OK) {
+        call->is_function = true;
+        call->seen.has_reply = true;
+    } else if (invocation->operation == SK_OPERATION_HOOK) {
+        call->seen.has_reply = true;
+        call->seen.outcome =
+            (struct sk_outcome){ .class_ = SK_OUTCOME_SUCCEEDED, .is_answered = true };
+    }
 }
 
 /* ---- the port -------------------------------------------------------------------------------- */
@@ -125,7 +160,8 @@ static void note_call(struct mock_call *call, const struct sk_invocation *invoca
         .method = sk_testkit_copy(kit, invocation->method),
         .headers = sk_testkit_copy(kit, invocation->headers),
         .body = sk_testkit_copy(kit, invocation->body),
-        .service = sk_testkit_copy(kit, invocation->action->service),
+        .service = invocation->action == NULL ? (struct sk_str){ NULL, 0 }
+                                              : sk_testkit_copy(kit, invocation->action->service),
         .item = invocation->item,
         .operation = invocation->operation,
         .attempt = invocation->attempt,
@@ -149,6 +185,9 @@ static enum skald_status mock_start(struct sk_invoker *invoker,
     call->timer = runtime_of(call)->ops->timer_new(runtime_of(call), on_time, call);
     if (call->timer == NULL) return SKALD_E_MEMORY;
     note_call(call, invocation);
+    call->has_function = invocation->action != NULL &&
+                         invocation->action->kind == SK_KIND_FUNCTION &&
+                         sk_function_is_known(mock->kit->functions, invocation->target);
     const struct mock_call *before = find_before(mock, call);
     mock->calls = sk_testkit_grow(mock->calls, mock->calls_count, &mock->calls_capacity,
                                   sizeof(struct mock_call *));
@@ -158,10 +197,10 @@ static enum skald_status mock_start(struct sk_invoker *invoker,
         call->seen.outcome = before->seen.outcome;
         call->after_ms = before->after_ms;
         call->is_silent = before->is_silent;
-    } else {
-        choose(mock, call);
+    } else if (!choose(mock, call)) {
+        fall_back(call, invocation);
     }
-    arm(call);
+    if (!call->is_function) arm(call);
     return SKALD_OK;
 }
 
@@ -170,7 +209,9 @@ static void mock_cancel(struct sk_invoker *invoker, uint64_t ticket)
     struct mock *mock = mock_of(invoker);
     for (uint32_t i = 0; i < mock->calls_count; i++) {
         struct mock_call *call = mock->calls[i];
-        if (call->timer != NULL && call->ticket == ticket) end_call(call, SK_TESTKIT_LOST);
+        if (call->timer == NULL || call->ticket != ticket) continue;
+        if (call->is_function) call->kit->functions->ops->cancel(call->kit->functions, ticket);
+        end_call(call, SK_TESTKIT_LOST);
     }
 }
 
@@ -214,8 +255,7 @@ void sk_testkit_reply(struct sk_testkit *kit, const struct sk_testkit_reply *rep
     for (uint32_t i = 0; i < mock->calls_count; i++) {
         struct mock_call *call = mock->calls[i];
         if (call->timer == NULL || call->seen.has_reply || !fits(rule, &call->seen)) continue;
-        choose(mock, call);
-        arm(call);
+        if (choose(mock, call)) arm(call);
     }
     sk_testkit_settle(kit);
 }

@@ -16,6 +16,8 @@ struct mock_call {
     bool is_silent;
     struct sk_runtime_timer *timer; /* while on the wire */
     bool is_late;                   /* the timer means: nobody answered */
+    bool has_function;              /* of this process */
+    bool is_function;               /* it works on the call */
 };
 
 struct mock_reply {
@@ -36,6 +38,8 @@ struct sk_testkit {
     struct sk_virtual_runtime *runtime;
     struct sk_store *store;
     struct sk_engine *engine;
+    struct sk_api *api; /* the local door to the engine */
+    struct sk_invoker *functions;
     struct sk_arena arena; /* what was seen */
     struct mock mock;
     struct sk_testkit_event *events;
