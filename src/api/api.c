@@ -1,6 +1,8 @@
 /* api.c: takes requests in, finds their route, and ends what is left at the end. */
 #include "api/local.h"
+#include "api/ring.h"
 #include "api/routes.h"
+#include "api/stream.h"
 
 #include "base/limits.h"
 
@@ -14,7 +16,10 @@ enum {
     CONNECTIONS_MAX = 1024,
     IDLE_TIMEOUT_MS = 75 * 1000,
     REQUEST_TIMEOUT_MS = 60 * 1000,
-    WAIT_MS_MAX = 60 * 1000
+    WAIT_MS_MAX = 60 * 1000,
+    STREAMS_MAX = 256,
+    HEARTBEAT_MS = 15 * 1000,
+    OBSERVATIONS_MAX = 1024
 };
 
 static bool refuse_if_ambiguous(struct sk_exchange *x)
@@ -86,6 +91,26 @@ static void put_defaults(struct sk_api_options *o)
     if (o->idle_timeout_ms == 0) o->idle_timeout_ms = IDLE_TIMEOUT_MS;
     if (o->request_timeout_ms == 0) o->request_timeout_ms = REQUEST_TIMEOUT_MS;
     if (o->wait_ms_max == 0) o->wait_ms_max = WAIT_MS_MAX;
+    if (o->streams_max == 0) o->streams_max = STREAMS_MAX;
+    if (o->heartbeat_ms == 0) o->heartbeat_ms = HEARTBEAT_MS;
+    if (o->observations_max == 0) o->observations_max = OBSERVATIONS_MAX;
+}
+
+static enum skald_status listen_on(struct sk_api *api, skald_error *error)
+{
+    struct sk_http_server_options server = {
+        .base = api->options.base,
+        .body_size_max = api->options.body_size_max * BODY_READ_TIMES,
+        .headers_size_max = HEADERS_SIZE_MAX,
+        .connections_max = api->options.connections_max,
+        .idle_timeout_ms = api->options.idle_timeout_ms,
+        .request_timeout_ms = api->options.request_timeout_ms,
+        .on_request = on_request,
+        .context = api,
+    };
+    enum skald_status status = sk_streams_new(api, &api->streams);
+    if (status != SKALD_OK) return status;
+    return sk_http_server_new(&server, api->options.host, api->options.port, &api->server, error);
 }
 
 enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api **out_api,
@@ -97,24 +122,11 @@ enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api
     put_defaults(&api->options);
     sk_list_init(&api->exchanges);
     sk_list_init(&api->locals);
-    if (api->options.is_local) {
-        *out_api = api;
-        return SKALD_OK;
-    }
-    struct sk_http_server_options server = {
-        .base = api->options.base,
-        .body_size_max = api->options.body_size_max * BODY_READ_TIMES,
-        .headers_size_max = HEADERS_SIZE_MAX,
-        .connections_max = api->options.connections_max,
-        .idle_timeout_ms = api->options.idle_timeout_ms,
-        .request_timeout_ms = api->options.request_timeout_ms,
-        .on_request = on_request,
-        .context = api,
-    };
-    enum skald_status status =
-        sk_http_server_new(&server, api->options.host, api->options.port, &api->server, error);
+    enum skald_status status = sk_ring_new(api, &api->ring);
+    if (status == SKALD_OK && !api->options.is_local) status = listen_on(api, error);
     if (status != SKALD_OK) {
-        sk_free(api);
+        if (status == SKALD_E_MEMORY) (void)sk_error_set(error, status, "out of memory");
+        sk_api_free(api);
         return status;
     }
     *out_api = api;
@@ -128,6 +140,7 @@ uint16_t sk_api_port(const struct sk_api *api)
 
 void sk_api_stop(struct sk_api *api)
 {
+    if (api->streams != NULL) sk_streams_stop(api);
     if (api->server != NULL) sk_http_server_stop(api->server);
 }
 
@@ -143,6 +156,8 @@ void sk_api_free(struct sk_api *api)
         sk_exchange_free(sk_container_of(api->exchanges.next, struct sk_exchange, node));
     }
     sk_locals_free(api);
+    sk_streams_free(api->streams);
+    sk_ring_free(api->ring);
     sk_http_server_free(api->server);
     sk_names_free(api);
     sk_buf_release(&api->openapi);

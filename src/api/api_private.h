@@ -6,6 +6,8 @@
 #include "api/exchange.h"
 
 struct sk_name_row;
+struct sk_streams;
+struct sk_ring;
 
 struct sk_api {
     struct sk_api_options options; /* with the defaults put in */
@@ -14,6 +16,8 @@ struct sk_api {
     struct sk_list locals;         /* local.c: those that came from this process */
     struct sk_name_row *names;     /* names.c */
     struct sk_buf openapi;         /* made when it is asked for first */
+    struct sk_streams *streams;    /* stream.c */
+    struct sk_ring *ring;          /* ring.c: what belongs to no saga */
 };
 
 static inline struct sk_engine *sk_engine_of(struct sk_exchange *x)
@@ -26,7 +30,10 @@ static inline struct sk_engine *sk_engine_of(struct sk_exchange *x)
  * for never changes, so it is looked up once.
  */
 struct sk_definition_name {
-    struct sk_str id, version; /* empty: the store does not know it */
+    struct sk_str id, version;  /* empty: the store does not know it */
+    const struct sk_str *steps; /* ids by index, once learned; none if the plan cannot be had */
+    uint32_t steps_count;
+    bool has_steps;
 };
 /* NULL while it is not known yet. */
 const struct sk_definition_name *sk_name_find(const struct sk_api *api,
@@ -34,6 +41,9 @@ const struct sk_definition_name *sk_name_find(const struct sk_api *api,
 /* Makes `digest` known and calls `then`; at once if it is known already. */
 void sk_name_learn(struct sk_exchange *x, const struct sk_digest *digest,
                    void (*then)(struct sk_exchange *x));
+/* The same, and the ids of its steps. */
+void sk_name_learn_steps(struct sk_exchange *x, const struct sk_digest *digest,
+                         void (*then)(struct sk_exchange *x));
 void sk_names_free(struct sk_api *api);
 
 /* api.c: a request is here; it is answered now or later. */

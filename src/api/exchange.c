@@ -1,5 +1,6 @@
 /* exchange.c: see exchange.h. */
 #include "api/api_private.h"
+#include "api/stream.h"
 
 #include "base/id.h"
 
@@ -11,6 +12,7 @@ enum { KEY_SIZE_MAX = 200 };
 void sk_exchange_free(struct sk_exchange *x)
 {
     sk_list_remove(&x->node);
+    sk_stream_release(x);
     sk_buf_release(&x->out);
     sk_arena_release(&x->rows.arena);
     sk_arena_release(&x->arena);
@@ -19,17 +21,26 @@ void sk_exchange_free(struct sk_exchange *x)
 
 /* ---- replies --------------------------------------------------------------------------------- */
 
-struct sk_json_writer sk_exchange_writer(struct sk_exchange *x)
+struct sk_json_writer sk_exchange_writer_on(const struct sk_exchange *x, struct sk_buf *out)
 {
-    sk_buf_clear(&x->out);
-    struct sk_json_writer w = sk_json_writer_of(&x->out);
-    const struct sk_mask *mask = sk_engine_mask(sk_engine_of(x));
+    struct sk_json_writer w = sk_json_writer_of(out);
+    const struct sk_mask *mask = sk_engine_mask(x->api->options.engine);
     if (mask->names_count > 0) w.mask = mask;
     return w;
 }
 
+struct sk_json_writer sk_exchange_writer(struct sk_exchange *x)
+{
+    sk_buf_clear(&x->out);
+    return sk_exchange_writer_on(x, &x->out);
+}
+
 static void send(struct sk_exchange *x, int status, const char *type, struct sk_str body)
 {
+    if (x->stream != NULL) { /* too late for a status: only a failure comes here */
+        sk_stream_fail(x, body);
+        return;
+    }
     sk_http_reply_header(x->http, "Content-Type", type);
     sk_http_reply_header(x->http, "Cache-Control", "no-store");
     sk_http_reply_header(x->http, "X-Content-Type-Options", "nosniff");
@@ -39,7 +50,7 @@ static void send(struct sk_exchange *x, int status, const char *type, struct sk_
 
 static void send_no_memory(struct sk_exchange *x)
 {
-    sk_http_reply_header(x->http, "Retry-After", "1");
+    if (x->stream == NULL) sk_http_reply_header(x->http, "Retry-After", "1");
     send(x, 503, "application/problem+json",
          SK_STR("{\"type\":\"urn:skald:problem:out-of-memory\",\"title\":\"out of memory\","
                 "\"status\":503,\"detail\":\"the server is short of memory\","
@@ -62,7 +73,7 @@ void sk_exchange_reply(struct sk_exchange *x, int status)
 
 static void add_retry_after(struct sk_exchange *x, const struct sk_problem *problem)
 {
-    if (problem->status != 503 && problem->status != 429) return;
+    if (x->stream != NULL || (problem->status != 503 && problem->status != 429)) return;
     int64_t seconds = (problem->retry_after_ms + 999) / 1000;
     char text[24];
     (void)snprintf(text, sizeof text, "%lld", (long long)(seconds < 1 ? 1 : seconds));

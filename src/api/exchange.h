@@ -16,6 +16,7 @@
 
 struct sk_api;
 struct sk_route;
+struct sk_stream;
 
 enum { SK_PARAMS_MAX = 3 };
 
@@ -30,10 +31,14 @@ struct sk_exchange {
     struct sk_buf out;                   /* the reply's body */
     struct sk_str params[SK_PARAMS_MAX]; /* of the path, decoded and checked */
     void *state;                         /* the handler's own, in the arena */
+    void *learning;                      /* names.c */
+    struct sk_stream *stream;            /* stream.c: the reply has begun and goes on */
 };
 
 /* A JSON writer on `out`, emptied. */
 struct sk_json_writer sk_exchange_writer(struct sk_exchange *x);
+/* The same on another buffer, as it stands: what is sensitive is masked. */
+struct sk_json_writer sk_exchange_writer_on(const struct sk_exchange *x, struct sk_buf *out);
 /* Answers with `out` as JSON. */
 void sk_exchange_reply(struct sk_exchange *x, int status);
 /* The same with another type: text/html, text/plain. */

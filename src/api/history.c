@@ -2,8 +2,9 @@
 #include "api/routes.h"
 
 #include "api/shapes.h"
+#include "api/stream.h"
 
-enum { LIMIT_DEFAULT = 200, LIMIT_MAX = 1000 };
+enum { LIMIT_DEFAULT = 200, LIMIT_MAX = 1000, PAGE_BYTES_MAX = 32 * 1024 * 1024 };
 
 struct history {
     int64_t after, limit;
@@ -80,7 +81,8 @@ static void on_head(void *context, struct sk_rows *rows)
                             .shard = rows->heads[0].shard,
                             .no = rows->heads[0].no,
                             .after = (uint64_t)history->after,
-                            .limit = (uint32_t)history->limit };
+                            .limit = (uint32_t)history->limit,
+                            .bytes_max = PAGE_BYTES_MAX };
     sk_engine_read(sk_engine_of(x), &read, on_events, x);
 }
 
@@ -94,6 +96,10 @@ void sk_handle_events(struct sk_exchange *x)
     history->limit = LIMIT_DEFAULT;
     x->state = history;
     if (!sk_inputs_read_query(x, sk_events_query, history)) return;
+    if (sk_stream_is_wanted(x)) {
+        sk_saga_stream(x, (uint64_t)history->after);
+        return;
+    }
     struct sk_read read = { .kind = SK_READ_HEAD,
                             .shard = sk_engine_shard_of(sk_engine_of(x), x->params[0]),
                             .id = x->params[0],

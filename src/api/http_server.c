@@ -1,7 +1,7 @@
 /* http_server.c: evhttp behind http_server.h. */
 #include "api/http_server.h"
 
-#include "api/http_watch.h"
+#include "api/http_parts.h"
 #include "base/arena.h"
 #include "base/list.h"
 
@@ -146,6 +146,21 @@ static void on_evhttp_request(struct evhttp_request *evhttp, void *context)
     *remote = (struct remote){ .request = { &remote_ops }, .evhttp = evhttp };
     sk_list_push(&server->requests, &remote->node);
     server->options.on_request(server->options.context, &remote->request);
+}
+
+struct evhttp_request *sk_http_request_evhttp(struct sk_http_request *request)
+{
+    return evhttp_of(request);
+}
+
+void sk_http_request_forget(struct sk_http_request *request)
+{
+    forget(sk_container_of(request, struct remote, request));
+}
+
+struct sk_http_watches *sk_http_server_watches(struct sk_http_server *server)
+{
+    return server->watches;
 }
 
 /* ---- the server ------------------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 /* http_watch.c: see http_watch.h. */
 #include "api/http_watch.h"
 
+#include "api/http_page.h"
 #include "base/arena.h"
 #include "base/assert.h"
 
@@ -27,9 +28,11 @@ struct watch {
     struct bufferevent *bev; /* a reference; the key */
     struct sk_http_watches *all;
     enum phase phase;
-    bool has_closecb;
-    int64_t since_ms; /* of READING */
-    size_t size;      /* received and not answered */
+    bool has_closecb, is_replacing;
+    int64_t since_ms;               /* of READING */
+    size_t size;                    /* received and not answered */
+    void (*on_gone)(void *context); /* of a stream; NULL = none */
+    void *gone_context;
     UT_hash_handle hh;
 };
 
@@ -81,6 +84,16 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
     watch->since_ms = now_ms();
 }
 
+/* What is written for a request that never reached us is evhttp's own. */
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *context)
+{
+    struct watch *watch = context;
+    if (info->n_added == 0 || watch->phase == PHASE_HANDLING || watch->is_replacing) return;
+    watch->is_replacing = true;
+    sk_http_page_replace(output);
+    watch->is_replacing = false;
+}
+
 static void watch_drop(struct watch *watch)
 {
     struct sk_http_watches *all = watch->all;
@@ -89,6 +102,7 @@ static void watch_drop(struct watch *watch)
     all->size -= watch->size;
     if (watch->phase == PHASE_HANDLING) all->busy_count -= 1;
     (void)evbuffer_remove_cb(bufferevent_get_input(watch->bev), on_input, watch);
+    (void)evbuffer_remove_cb(bufferevent_get_output(watch->bev), on_output, watch);
     (void)bufferevent_decref(watch->bev);
     sk_free(watch);
     if (all->is_full && all->count < all->options.connections_max) {
@@ -125,7 +139,11 @@ static void on_look(evutil_socket_t unused, short what, void *context)
 static void on_close(struct evhttp_connection *connection, void *context)
 {
     (void)connection;
-    watch_drop(context);
+    struct watch *watch = context;
+    void (*on_gone)(void *context) = watch->on_gone;
+    watch->on_gone = NULL;
+    if (on_gone != NULL) on_gone(watch->gone_context);
+    watch_drop(watch);
 }
 
 static void on_written(struct evhttp_request *request, void *context)
@@ -153,7 +171,9 @@ struct bufferevent *sk_http_watches_connection(struct sk_http_watches *all)
     }
     watch->all = all;
     struct evbuffer *input = bufferevent_get_input(watch->bev);
-    if (evbuffer_add_cb(input, on_input, watch) == NULL) {
+    struct evbuffer *output = bufferevent_get_output(watch->bev);
+    if (evbuffer_add_cb(input, on_input, watch) == NULL ||
+        evbuffer_add_cb(output, on_output, watch) == NULL) {
         bufferevent_free(watch->bev);
         sk_free(watch);
         return NULL;
@@ -169,12 +189,43 @@ struct bufferevent *sk_http_watches_connection(struct sk_http_watches *all)
     return bev;
 }
 
-void sk_http_watches_request(struct sk_http_watches *all, struct evhttp_request *request)
+static struct watch *watch_of(struct sk_http_watches *all, struct evhttp_request *request)
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(request);
     struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
     struct watch *watch = NULL;
     HASH_FIND_PTR(all->by_bev, &bev, watch);
+    return watch;
+}
+
+bool sk_http_watches_knows(struct sk_http_watches *all, struct evhttp_request *request)
+{
+    return watch_of(all, request) != NULL;
+}
+
+void sk_http_watches_stream(struct sk_http_watches *all, struct evhttp_request *request,
+                            int64_t stall_ms, void (*on_gone)(void *context), void *context)
+{
+    struct watch *watch = watch_of(all, request);
+    if (watch == NULL) return;
+    struct timeval stall = { .tv_sec = stall_ms / 1000, .tv_usec = stall_ms % 1000 * 1000 };
+    (void)bufferevent_set_timeouts(watch->bev, NULL, &stall);
+    /* Nobody reads what it sends meanwhile. */
+    bufferevent_setwatermark(watch->bev, EV_READ, 0, SMALL_SIZE);
+    watch->on_gone = on_gone;
+    watch->gone_context = context;
+}
+
+void sk_http_watches_cut(struct sk_http_watches *all, struct evhttp_request *request)
+{
+    struct watch *watch = watch_of(all, request);
+    if (watch != NULL) cut(watch);
+}
+
+void sk_http_watches_request(struct sk_http_watches *all, struct evhttp_request *request)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+    struct watch *watch = watch_of(all, request);
     if (watch == NULL) return; /* made without a watch: out of memory */
     watch->phase = PHASE_HANDLING;
     all->busy_count += 1;

@@ -39,6 +39,15 @@ void sk_http_watches_free(struct sk_http_watches *all);
 struct bufferevent *sk_http_watches_connection(struct sk_http_watches *all);
 /* Requests of which the reply has not been written out yet. */
 uint32_t sk_http_watches_busy(const struct sk_http_watches *all);
+/* false: its connection was made when memory was short, and is not watched. */
+bool sk_http_watches_knows(struct sk_http_watches *all, struct evhttp_request *request);
+/* Its reply goes on without an end: no time-out but stall_ms for what is to be sent; `on_gone`
+ * (NULL: the end has been written) tells that the connection is closing. Once; and only while the
+ * request has a connection. */
+void sk_http_watches_stream(struct sk_http_watches *all, struct evhttp_request *request,
+                            int64_t stall_ms, void (*on_gone)(void *context), void *context);
+/* Shuts the connection down; what evhttp does then is as if the client had gone. */
+void sk_http_watches_cut(struct sk_http_watches *all, struct evhttp_request *request);
 /* A request has come in whole. */
 void sk_http_watches_request(struct sk_http_watches *all, struct evhttp_request *request);
 

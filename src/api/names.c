@@ -18,6 +18,7 @@ struct learning {
     struct sk_exchange *x;
     struct sk_digest digest;
     void (*then)(struct sk_exchange *x);
+    void (*then_steps)(struct sk_exchange *x);
 };
 
 const struct sk_definition_name *sk_name_find(const struct sk_api *api,
@@ -73,6 +74,55 @@ void sk_name_learn(struct sk_exchange *x, const struct sk_digest *digest,
     *learning = (struct learning){ .x = x, .digest = *digest, .then = then };
     struct sk_read read = { .kind = SK_READ_DEFINITIONS, .digest = &learning->digest, .limit = 1 };
     sk_engine_read(sk_engine_of(x), &read, on_read, learning);
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static void keep_steps(struct sk_name_row *row, const struct sk_plan *plan)
+{
+    uint32_t count = plan->steps_count;
+    struct sk_str *steps = SK_ARENA_ARRAY(&row->arena, struct sk_str, count + 1);
+    for (uint32_t i = 0; steps != NULL && i < count; i++) {
+        steps[i] = sk_arena_copy(&row->arena, plan->steps[i].id);
+    }
+    if (row->arena.failed) return;
+    row->name.steps = steps;
+    row->name.steps_count = count;
+}
+
+/* A plan that cannot be had (a step type that is not in this build) costs the names only. */
+static void on_plan(void *context, enum skald_status status, const struct sk_plan *plan,
+                    const skald_error *error)
+{
+    (void)error;
+    struct learning *learning = context;
+    struct sk_name_row *row = NULL;
+    HASH_FIND(hh, learning->x->api->names, learning->digest.bytes, SK_DIGEST_SIZE, row);
+    if (row != NULL && !row->name.has_steps) {
+        row->name.has_steps = true;
+        if (status == SKALD_OK) keep_steps(row, plan);
+    }
+    learning->then_steps(learning->x);
+}
+
+static void learn_steps(struct sk_exchange *x)
+{
+    struct learning *learning = x->learning;
+    sk_engine_plan(sk_engine_of(x), &learning->digest, (struct sk_str){ 0 }, (struct sk_str){ 0 },
+                   on_plan, learning);
+}
+
+void sk_name_learn_steps(struct sk_exchange *x, const struct sk_digest *digest,
+                         void (*then)(struct sk_exchange *x))
+{
+    struct learning *learning = SK_ARENA_NEW(&x->arena, struct learning);
+    if (learning == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return;
+    }
+    *learning = (struct learning){ .x = x, .digest = *digest, .then_steps = then };
+    x->learning = learning;
+    sk_name_learn(x, digest, learn_steps);
 }
 
 void sk_names_free(struct sk_api *api)

@@ -15,11 +15,14 @@ static const struct {
     { 404, "not-found", "Not Found" },
     { 405, "method-not-allowed", "Method Not Allowed" },
     { 409, "conflict", "Conflict" },
+    { 410, "gone", "Gone" },
     { 413, "too-large", "Content Too Large" },
     { 415, "unsupported-media-type", "Unsupported Media Type" },
+    { 417, "expectation-failed", "Expectation Failed" },
     { 422, "invalid-definition", "Unprocessable Content" },
     { 429, "limit-reached", "Too Many Requests" },
     { 500, "internal", "Internal Server Error" },
+    { 501, "not-implemented", "Not Implemented" },
     { 503, "not-now", "Service Unavailable" },
 };
 

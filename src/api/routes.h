@@ -78,6 +78,16 @@ extern const struct sk_input sk_events_query[];
 void sk_handle_explain(struct sk_exchange *x);
 void sk_handle_preview(struct sk_exchange *x);
 extern const struct sk_input sk_preview_query[];
+/* saga_stream.c: the same as a stream, from above this seq, or the Last-Event-ID. */
+void sk_saga_stream(struct sk_exchange *x, uint64_t after);
+
+/* events.c */
+void sk_handle_feed(struct sk_exchange *x);
+extern const struct sk_input sk_feed_query[];
+
+/* observations.c */
+void sk_handle_observations(struct sk_exchange *x);
+extern const struct sk_input sk_observations_query[];
 
 /* commands.c: which command is the last segment of the path. */
 void sk_handle_command(struct sk_exchange *x);

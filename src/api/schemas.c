@@ -290,6 +290,46 @@ static const struct sk_member preview_undone[] = {
     { 0 },
 };
 
+static const struct sk_member feed_event[] = {
+    { "saga", "text?", NULL },
+    { "definition", "text?", NULL },
+    { "version", "text?", NULL },
+    { "seq", "count", "its number in the saga, from 1" },
+    { "at", "time?", NULL },
+    { "type", "@event-type", NULL },
+    { "step", "text?", NULL },
+    { "item", "int?", "of a foreach, from 0" },
+    { "attempt", "count", "0 = does not apply" },
+    { "round", "count", NULL },
+    { "data", "object?", "what the type adds" },
+    { 0 },
+};
+
+static const struct sk_member event_page[] = {
+    { "items", "FeedEvent[]", "in order for each saga, sorted by time" },
+    { "next", "text?", "cursor of the next page; null = there is no more now" },
+    { "cursor", "text", "where to go on, also when there is no more now" },
+    { 0 },
+};
+
+static const struct sk_member observation[] = {
+    { "number", "count", "from 1, in this process" },
+    { "at", "time?", NULL },
+    { "type", "text?", "store.degraded, alert.critical …" },
+    { "level", "text?", "debug, info, warning or error" },
+    { "saga", "text?", "which it is about, if any" },
+    { "message", "text?", NULL },
+    { "data", "any", NULL },
+    { 0 },
+};
+
+static const struct sk_member observation_page[] = {
+    { "items", "Observation[]", "oldest first" },
+    { "next", "text?", "cursor of the next page; null = there is no more now" },
+    { "cursor", "text", "where to go on, also when there is no more now" },
+    { 0 },
+};
+
 /* ---- definitions ----------------------------------------------------------------------------- */
 
 static const struct sk_member definition[] = {
@@ -384,6 +424,7 @@ static const struct sk_member stats[] = {
     { "definitions", "DefinitionStats[]", NULL },
     { "engine", "EngineStats", "figures of this node since it started" },
     { "channels", "any", "notifications by type: configured, sent, failed, in_flight, waiting" },
+    { "streams", "count", "streams of events that are open" },
     { 0 },
 };
 
@@ -440,6 +481,10 @@ const struct sk_schema sk_schemas[] = {
     { "Item", "An item of a foreach", item },
     { "Compensation", "The undoing of a step", compensation },
     { "Event", "One fact of a saga's history", event },
+    { "FeedEvent", "An event, and whose it is", feed_event },
+    { "EventPage", "Events of all sagas", event_page },
+    { "Observation", "Something this node observed", observation },
+    { "ObservationPage", "Observations", observation_page },
     { "Definition", "A definition", definition },
     { "Defined", "What became of a definition", defined },
     { "Diagnostic", "A mistake in a definition", diagnostic },

@@ -3,6 +3,7 @@
 
 #include "api/openapi.h"
 #include "api/shapes.h"
+#include "api/stream.h"
 
 #include <stdlib.h>
 
@@ -161,6 +162,8 @@ static void name_next(struct sk_exchange *x)
         x->api->options.put_channels(x->api->options.channels_context, &w);
     else
         sk_json_put_null(&w);
+    sk_json_key(&w, "streams");
+    sk_json_put_u64(&w, x->api->streams == NULL ? 0 : sk_streams_count(x->api));
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }

@@ -324,19 +324,16 @@ static void mask_request(const struct sk_mask *mask, struct sk_event *event, str
     event->extra = sk_buf_view(held);
 }
 
-void sk_shape_event(struct sk_json_writer *w, const struct sk_plan *plan,
-                    const struct sk_event_row *row)
+static void put_event(struct sk_json_writer *w, struct sk_str step, const struct sk_event_row *row)
 {
     struct sk_event event = { .seq = row->seq, .at_ms = row->at_ms };
     bool is_known = sk_event_type_known(row->type);
     bool is_sound = is_known && sk_event_decode(row->data, &event);
-    sk_json_begin_object(w);
     put_number(w, "seq", row->seq);
     sk_shape_time(w, "at", row->at_ms);
     event.type = (enum sk_event_type)row->type;
     sk_shape_text(w, "type", sk_str_of(is_known ? sk_event_type_name(event.type) : "unknown"));
-    bool has_step = plan != NULL && row->step < plan->steps_count;
-    sk_shape_text(w, "step", has_step ? plan->steps[row->step].id : (struct sk_str){ 0 });
+    sk_shape_text(w, "step", step);
     sk_json_key(w, "item");
     if (row->item >= 0) {
         sk_json_put_i64(w, row->item);
@@ -354,6 +351,25 @@ void sk_shape_event(struct sk_json_writer *w, const struct sk_plan *plan,
     if (data.failed || request.failed) w->out->failed = true;
     sk_buf_release(&data);
     sk_buf_release(&request);
+}
+
+void sk_shape_event(struct sk_json_writer *w, const struct sk_plan *plan,
+                    const struct sk_event_row *row)
+{
+    bool has_step = plan != NULL && row->step < plan->steps_count;
+    sk_json_begin_object(w);
+    put_event(w, has_step ? plan->steps[row->step].id : (struct sk_str){ 0 }, row);
+    sk_json_end_object(w);
+}
+
+void sk_shape_feed_event(struct sk_json_writer *w, const struct sk_event_names *names,
+                         const struct sk_event_row *row)
+{
+    sk_json_begin_object(w);
+    sk_shape_text(w, "saga", names->saga);
+    sk_shape_text(w, "definition", names->definition);
+    sk_shape_text(w, "version", names->version);
+    put_event(w, names->step, row);
     sk_json_end_object(w);
 }
 

@@ -21,6 +21,12 @@ void sk_shape_head(struct sk_json_writer *w, const struct sk_head *head, struct 
 /* `plan` may be NULL: then the step is null and its index still there. */
 void sk_shape_event(struct sk_json_writer *w, const struct sk_plan *plan,
                     const struct sk_event_row *row);
+/* The same in a list of many sagas: whose it is stands in it too. */
+struct sk_event_names {
+    struct sk_str saga, definition, version, step; /* empty = null */
+};
+void sk_shape_feed_event(struct sk_json_writer *w, const struct sk_event_names *names,
+                         const struct sk_event_row *row);
 void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_row *row,
                          bool with_source);
 void sk_shape_stats(struct sk_json_writer *w, const struct sk_engine_stats *stats);

@@ -333,6 +333,9 @@ static int open_api(struct server *server)
         .wait_ms_max = server->settings.wait_ms_max,
         .put_channels = put_channels,
         .channels_context = server->node,
+        .streams_max = (uint32_t)server->settings.streams_max,
+        .heartbeat_ms = server->settings.heartbeat_ms,
+        .observations_max = (uint32_t)server->settings.observations_max,
     };
     skald_error error = { .message = "" };
     enum skald_status status = sk_api_new(&options, &server->api, &error);

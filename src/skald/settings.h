@@ -94,6 +94,7 @@ struct sk_settings {
     /* the HTTP server */
     const char *listen;
     int64_t body_size_max, connections_max, idle_timeout_ms, request_timeout_ms, wait_ms_max;
+    int64_t streams_max, heartbeat_ms, observations_max;
     int64_t grace_ms;
     struct sk_setting_list definitions; /* files */
     struct sk_setting_list hosts_allow;

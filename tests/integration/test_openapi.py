@@ -5,7 +5,10 @@ what is documented is there, and every answer, good or bad, is as the document s
 A new route is walked by itself, with the examples of its own row. If its example cannot succeed as
 it stands, RECIPES says what is to be done first.
 """
+import http.client
+import json
 import re
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -313,6 +316,24 @@ class TheServer(Case):
                 self.assertLess(reply.status, 300, f"{operation}: {reply.body}")
                 self.assertEqual(reply.headers.get("Skald-Replayed") == "true", is_again, operation)
                 self.assert_documented(operation, reply)
+
+    def test_what_is_no_request_gets_a_problem_too(self):
+        """What never reaches a route, because it cannot be read as HTTP."""
+        long = b"a" * 50_000
+        for raw, status in ((b"garbage\r\n\r\n", 400), (b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+                            (b"GET / HTTP/1.1\r\nX: " + long + b"\r\n\r\n", 400),
+                            (b"GET /" + long + b" HTTP/1.1\r\n\r\n", 400),
+                            (b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n", 400),
+                            (b"POST / HTTP/1.1\r\nExpect: tea\r\nContent-Length: 5\r\n\r\n", 417)):
+            with socket.create_connection((self.server.host, self.server.port)) as client:
+                client.sendall(raw)
+                reply = http.client.HTTPResponse(client)
+                reply.begin()
+                self.assertEqual((reply.status, reply.headers["Content-Type"]), (status, PROBLEM))
+                problem = json.loads(reply.read())
+                schema = {"$ref": "#/components/schemas/Problem"}
+                self.assertEqual(self.document.errors(schema, problem), [])
+                self.assertEqual(problem["status"], status)
 
     def test_head_is_get_without_the_body(self):
         for operation in self.document.operations:

@@ -1,0 +1,28 @@
+/*
+ * ring.h: what this node observed and belongs to no saga (store.degraded, recovery.progress,
+ * circuit.opened …), and alerts of sagas: the last ones, in memory. An observation is gone when
+ * newer ones need its place, or with the process; what matters for ever stands in the history of a
+ * saga, the log or a metric.
+ */
+#ifndef SK_API_RING_H
+#define SK_API_RING_H
+
+#include "api/api_private.h"
+
+struct sk_observation {
+    uint64_t number; /* from 1, in this process */
+    int64_t at_ms;
+    enum sk_log_level level;
+    struct sk_str type, saga, message, data; /* data: JSON; empty = none */
+};
+
+enum skald_status sk_ring_new(struct sk_api *api, struct sk_ring **out_ring);
+void sk_ring_free(struct sk_ring *ring); /* NULL is fine */
+/* The first with a number above `after`; NULL = none. Valid until the loop comes round. */
+const struct sk_observation *sk_ring_next(const struct sk_ring *ring, uint64_t after);
+/* The number of the newest; 0 = none. */
+uint64_t sk_ring_last(const struct sk_ring *ring);
+/* Tells this process's numbers from another's. */
+int64_t sk_ring_born_ms(const struct sk_ring *ring);
+
+#endif
