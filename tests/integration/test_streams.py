@@ -295,6 +295,23 @@ class Clients(Case):
         with open(f"/proc/{self.server.process.pid}/statm") as file:
             return int(file.read().split()[1]) * resource.getpagesize()
 
+    def test_what_is_sensitive_is_masked(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                Server(folder, "--set", "sensitive=password") as server:
+            server.define(WAITER)
+            server.start(definition="waiter", id="a", input={"password": "hunter2", "name": "ada"})
+            server.post("/api/v1/sagas/a/signals", {"name": "approved", "data": {"password": "hunter2"}})
+            server.ended("a")
+            with Stream(server, "/api/v1/sagas/a/events") as one, \
+                    Stream(server, f"{ALL}?cursor=start") as all_of_them:
+                shown = [event.data for event in one.all()]
+                shown += [e.data for e in all_of_them.until(
+                    lambda e: e.json["type"] == "saga.completed")]
+            shown.append(server.get(ALL).body.decode())
+            self.assertIn("ada", "".join(shown))
+            self.assertIn("***", "".join(shown))
+            self.assertNotIn("hunter2", "".join(shown))
+
     def test_stop_ends_streams(self):
         with tempfile.TemporaryDirectory() as folder, Server(folder) as server:
             with Stream(server, ALL) as stream:
