@@ -33,10 +33,10 @@ struct sk_api_options {
     /* Writes an object: notifications by type; NULL = nothing to tell. */
     void (*put_channels)(void *context, struct sk_json_writer *w);
     void *channels_context;
-    uint32_t streams_max;       /* open at once: 256 */
-    int64_t heartbeat_ms;       /* of a silent stream: 15 s */
-    uint32_t observations_max;  /* kept in memory: 1024 */
-    bool is_local;              /* no server at all: only local.h asks */
+    uint32_t streams_max;      /* open at once: 256 */
+    int64_t heartbeat_ms;      /* of a silent stream: 15 s */
+    uint32_t observations_max; /* kept in memory: 1024 */
+    bool is_local;             /* no server at all: only local.h asks */
 };
 
 /* Listens at once, unless it is local; until the engine is ready everything but health and version
