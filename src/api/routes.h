@@ -89,6 +89,11 @@ extern const struct sk_input sk_feed_query[];
 void sk_handle_observations(struct sk_exchange *x);
 extern const struct sk_input sk_observations_query[];
 
+/* transfer.c */
+void sk_handle_export(struct sk_exchange *x);
+void sk_handle_import(struct sk_exchange *x);
+extern const struct sk_input sk_import_query[];
+
 /* commands.c: which command is the last segment of the path. */
 void sk_handle_command(struct sk_exchange *x);
 void sk_handle_signal(struct sk_exchange *x);

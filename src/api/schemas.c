@@ -222,6 +222,47 @@ static const struct sk_member event[] = {
     { 0 },
 };
 
+static const struct sk_member export[] = {
+    { "skald_export", "count", "the format: 1" },
+    { "exported_at", "time", NULL },
+    { "definition", "ExportDefinition", NULL },
+    { "saga", "ExportSaga", NULL },
+    { "events", "ExportEvent[]", "all of them, oldest first" },
+    { 0 },
+};
+
+static const struct sk_member export_definition[] = {
+    { "id", "text", NULL },
+    { "version", "text", NULL },
+    { "digest", "digest", NULL },
+    { "source", "object", NULL },
+    { 0 },
+};
+
+static const struct sk_member export_saga[] = {
+    { "id", "text", NULL },
+    { "namespace", "text", "empty: none" },
+    { "state", "@saga-state", NULL },
+    { "reason", "text", "empty: none" },
+    { "seq", "count", "of its last event" },
+    { "created_at", "time?", NULL },
+    { "updated_at", "time?", NULL },
+    { "ended_at", "time?", NULL },
+    { 0 },
+};
+
+static const struct sk_member export_event[] = {
+    { "seq", "count", NULL },
+    { "at_ms", "count", "since 1970" },
+    { "type", "@event-type", NULL },
+    { "step", "text?", NULL },
+    { "item", "int", "-1: none" },
+    { "attempt", "count", NULL },
+    { "round", "count", NULL },
+    { "data", "text", "base64 of the stored bytes" },
+    { 0 },
+};
+
 static const struct sk_member left[] = {
     { "done", "text[]", "steps that happened and stay" },
     { "maybe", "text[]", "steps that may have happened" },
@@ -470,6 +511,10 @@ const struct sk_schema sk_schemas[] = {
     { "SagaRow", "A saga in a list: no payloads, no steps", saga_row },
     { "SagaPage", "A page of a list of sagas", saga_page },
     { "Left", "What a force-complete left", left },
+    { "Export", "A saga as a file", export },
+    { "ExportDefinition", "The definition of an exported saga", export_definition },
+    { "ExportSaga", "The facts of an exported saga", export_saga },
+    { "ExportEvent", "An event of an exported saga", export_event },
     { "Explanation", "What a saga waits for", explanation },
     { "Waiting", "One thing that is awaited", waiting },
     { "CancelPreview", "What a cancel would do", cancel_preview },

@@ -42,7 +42,7 @@ enum sk_command_kind {
     SK_COMMAND_FORCE_COMPLETE,
     SK_COMMAND_RETRY,     /* step (or SK_STEP_NONE = all), item, body = edited input or empty */
     SK_COMMAND_SKIP_STEP, /* step, item; body = the output it counts with */
-    SK_COMMAND_SUSPEND,
+    SK_COMMAND_SUSPEND,   /* name: a code for the reason, empty = "operator" */
     SK_COMMAND_RESUME,
     SK_COMMANDS_COUNT
 };
@@ -119,6 +119,11 @@ struct sk_rules {
 enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *command,
                                  int64_t now_ms, const struct sk_rules *rules,
                                  struct sk_decision *decision, skald_error *error) SK_MUST_CHECK;
+
+/* An event that was decided elsewhere (a saga that is imported): folded, and kept in the decision
+ * as if it had been decided here. SKALD_E_CORRUPT: it cannot follow. */
+enum skald_status sk_saga_adopt(struct sk_saga *saga, const struct sk_event *event,
+                                struct sk_decision *decision) SK_MUST_CHECK;
 
 /* ---- effects --------------------------------------------------------------------------------- */
 

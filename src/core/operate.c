@@ -418,10 +418,12 @@ static enum skald_status suspend(struct sk_turn *turn, const struct sk_command *
 {
     struct sk_saga *saga = turn->saga;
     if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended");
-    if (saga->is_suspended) return SKALD_OK;
+    struct sk_str code = command->name.size > 0 ? command->name : SK_STR("operator");
+    bool is_named_anew = command->name.size > 0 && !sk_str_equal(code, saga->suspend_reason);
+    if (saga->is_suspended && !is_named_anew) return SKALD_OK;
     note(turn, command, SK_EVENT_OPERATOR_SUSPEND, SK_STEP_NONE, -1, 0);
     struct sk_event event = sk_turn_event(turn, SK_EVENT_SAGA_SUSPENDED, SK_STEP_NONE, -1);
-    event.text = SK_STR("operator");
+    event.text = code;
     event.note = command->why;
     sk_turn_emit(turn, &event);
     return SKALD_OK;

@@ -80,6 +80,16 @@ void sk_decision_check(struct sk_decision *decision, enum skald_status status)
     decision->failed = true;
 }
 
+enum skald_status sk_saga_adopt(struct sk_saga *saga, const struct sk_event *event,
+                                struct sk_decision *decision)
+{
+    if (!sk_decision_keep(decision, event)) return SKALD_E_MEMORY;
+    enum skald_status status = sk_saga_evolve(saga, event);
+    if (status == SKALD_E_MEMORY) decision->failed = true;
+    if (status != SKALD_OK) decision->events_count--;
+    return status;
+}
+
 void sk_turn_emit(struct sk_turn *turn, struct sk_event *event)
 {
     struct sk_decision *decision = turn->decision;

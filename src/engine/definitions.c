@@ -24,6 +24,7 @@ struct defining {
     enum skald_status status;
     uint32_t next_step;
     bool is_new;
+    bool keeps_latest; /* a definition of this id that is there already stays the latest */
 };
 
 static void free_defining(struct defining *defining)
@@ -77,8 +78,8 @@ static void on_stored(void *context, enum skald_status status, const skald_error
         return;
     }
     const struct sk_plan *plan = defining->plan;
-    struct sk_plan_entry *entry =
-        sk_plans_add(engine, &plan->digest, plan->id, plan->version, true, &defining->is_new);
+    struct sk_plan_entry *entry = sk_plans_add(engine, &plan->digest, plan->id, plan->version,
+                                               !defining->keeps_latest, &defining->is_new);
     if (entry == NULL) {
         skald_error no_memory;
         (void)sk_error_set(&no_memory, SKALD_E_MEMORY, "out of memory");
@@ -111,7 +112,8 @@ static void store(struct sk_engine *engine, struct defining *defining)
                                      .version = plan->version,
                                      .source = sk_buf_view(&defining->json),
                                      .created_at_ms = sk_engine_now(engine) };
-    engine->store->ops->define(engine->store, &row, false, on_stored, defining);
+    if (defining->keeps_latest) defining->keeps_latest = sk_plans_knows(engine, plan->id);
+    engine->store->ops->define(engine->store, &row, defining->keeps_latest, on_stored, defining);
 }
 
 /* ---- what this build has --------------------------------------------------------------------- */
@@ -322,6 +324,12 @@ static void on_compiled(void *context)
 void sk_engine_define(struct sk_engine *engine, struct sk_str source, struct sk_str file_name,
                       sk_define_reply_fn *done, void *context)
 {
+    sk_define(engine, source, file_name, false, done, context);
+}
+
+void sk_define(struct sk_engine *engine, struct sk_str source, struct sk_str file_name,
+               bool keeps_latest, sk_define_reply_fn *done, void *context)
+{
     struct defining *defining = NULL;
     enum skald_status status = SKALD_E_TOO_LARGE;
     if (source.size <= engine->options.definition_size_max) {
@@ -332,6 +340,7 @@ void sk_engine_define(struct sk_engine *engine, struct sk_str source, struct sk_
         sk_list_init(&defining->owned.node);
         defining->shell = sk_shell_ref(engine->shell);
         defining->done = done;
+        defining->keeps_latest = keeps_latest;
         defining->context = context;
         sk_buf_init(&defining->source, 0);
         sk_buf_init(&defining->file_name, 0);

@@ -133,6 +133,16 @@ void sk_engine_wait(struct sk_engine *engine, struct sk_str saga_id, int64_t tim
  * no. */
 void sk_engine_read(struct sk_engine *engine, const struct sk_read *read, sk_read_done *done,
                     void *context);
+/* One saga as a file (transfer_file.h). Export: `done` with the text, borrowed for the call; the
+ * status NOT_FOUND when there is no such saga. Import makes the same saga here: CONFLICT when the
+ * id is taken, INVALID when the file is damaged, STATE when the saga cannot live without what stays
+ * behind. One that has not ended arrives suspended, for the reason `imported`. */
+typedef void sk_export_done(void *context, enum skald_status status, struct sk_str text,
+                            const skald_error *error);
+void sk_engine_export(struct sk_engine *engine, struct sk_str saga_id, sk_export_done *done,
+                      void *context);
+void sk_engine_import(struct sk_engine *engine, struct sk_str text, struct sk_str who,
+                      sk_engine_done *done, void *context);
 /* The plan behind a digest, or the latest of an id: loaded and compiled when needed; the reply
  * borrows it. */
 typedef void sk_plan_done(void *context, enum skald_status status, const struct sk_plan *plan,

@@ -104,7 +104,8 @@ void sk_loads_continue(struct sk_engine *engine);
 
 /* ---- job.c, command.c ------------------------------------------------------------------------ */
 
-enum sk_job_kind { SK_JOB_COMMAND, SK_JOB_START, SK_JOB_MESSAGE, SK_JOB_READ };
+enum sk_job_kind { SK_JOB_COMMAND, SK_JOB_START, SK_JOB_MESSAGE, SK_JOB_READ, SK_JOB_IMPORT };
+struct sk_importing;
 struct sk_starting;
 struct sk_job {
     struct sk_list node;
@@ -117,6 +118,7 @@ struct sk_job {
     bool needs_step;
     struct sk_incoming *incoming;
     struct sk_starting *starting;
+    struct sk_importing *importing;
     struct sk_waiter *waiter;
 };
 /* A deep copy; NULL: out of memory. */
@@ -224,6 +226,19 @@ void sk_start_key_end(struct sk_machine *machine);
 void sk_starting_free(struct sk_starting *starting);
 void sk_starting_release(struct sk_engine *engine);
 
+/* Why no saga may begin in this shard now; NULL: it may. */
+const char *sk_start_refusal(const struct sk_engine *engine, const struct sk_shard *shard,
+                             enum skald_status *out_status);
+/* ABSENT becomes READY with an empty saga of this plan; false: out of memory. */
+bool sk_start_fold_nothing(struct sk_machine *machine, struct sk_plan_entry *entry);
+
+/* ---- transfer.c ------------------------------------------------------------------------------ */
+
+/* Takes job->importing; the machine is ABSENT or READY. */
+void sk_import_run(struct sk_machine *machine, struct sk_job *job);
+/* Its waiter is the caller's business. NULL is fine. */
+void sk_importing_free(struct sk_importing *importing);
+
 /* ---- plans.c --------------------------------------------------------------------------------- */
 
 /* `fn` may come from inside the call when nothing has to be read. */
@@ -238,6 +253,11 @@ struct sk_plan_entry *sk_plans_add(struct sk_engine *engine, const struct sk_dig
                                    struct sk_str id, struct sk_str version, bool is_latest,
                                    bool *out_is_new);
 enum skald_status sk_plans_load(struct sk_engine *engine, const struct sk_rows *rows) SK_MUST_CHECK;
+/* Some version of this id is defined, as far as this node knows. */
+bool sk_plans_knows(struct sk_engine *engine, struct sk_str id);
+/* As sk_engine_define; keeps_latest: what is the latest of its id stays so. definitions.c */
+void sk_define(struct sk_engine *engine, struct sk_str source, struct sk_str file_name,
+               bool keeps_latest, sk_define_reply_fn *done, void *context);
 void sk_plans_release(struct sk_engine *engine);
 
 /* ---- shard.c, recovery.c --------------------------------------------------------------------- */

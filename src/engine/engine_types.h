@@ -109,6 +109,7 @@ struct sk_machine {
     bool is_held;   /* takes no commands until what it decided is durable: readers wait */
     struct sk_starting *resolving; /* a child's start waits for its plan */
     bool is_culprit;               /* to be suspended once read again */
+    bool is_imported;              /* its start key stays with the store it came from */
     bool needs_recover;            /* attempts without outcome */
     bool is_recovering;            /* counted in shard->loading_count */
     bool is_admitted, in_slot;

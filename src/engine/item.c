@@ -89,7 +89,7 @@ static void describe_key(struct sk_item *item, const struct sk_machine *machine,
                          struct sk_arena *arena)
 {
     const struct sk_saga *saga = &machine->as.saga;
-    if (saga->start.start_key.size == 0) return;
+    if (saga->start.start_key.size == 0 || machine->is_imported) return;
     item->key = SK_ARENA_NEW(arena, struct sk_start_key_row);
     if (item->key == NULL) return;
     *item->key = (struct sk_start_key_row){

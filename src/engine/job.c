@@ -51,6 +51,7 @@ struct sk_job *sk_job_new(enum sk_job_kind kind, const struct sk_command *comman
 
 void sk_job_free(struct sk_job *job)
 {
+    sk_importing_free(job->importing);
     sk_arena_release(&job->arena);
     sk_free(job);
 }
@@ -129,6 +130,7 @@ static void run(struct sk_machine *machine, struct sk_job *job)
     switch (job->kind) {
     case SK_JOB_COMMAND: run_command(machine, job); break;
     case SK_JOB_START: sk_start_run(machine, job); break;
+    case SK_JOB_IMPORT: sk_import_run(machine, job); break;
     case SK_JOB_MESSAGE: sk_message_run(machine, job); return; /* it may keep the job */
     case SK_JOB_READ:
         if (machine->state == SK_MACHINE_ABSENT) {

@@ -58,6 +58,11 @@ static struct sk_plan_entry *known(struct sk_engine *engine, struct sk_str id,
     return name == NULL ? NULL : name->entry;
 }
 
+bool sk_plans_knows(struct sk_engine *engine, struct sk_str id)
+{
+    return known(engine, id, SK_STR("")) != NULL;
+}
+
 static bool set_name(struct sk_engine *engine, struct sk_str id, struct sk_str version,
                      struct sk_plan_entry *entry)
 {

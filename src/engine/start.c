@@ -195,9 +195,8 @@ static void meet_existing(struct sk_machine *machine, struct sk_starting *starti
     sk_starting_free(starting);
 }
 
-/* NULL: it may. */
-static const char *refusal(const struct sk_engine *engine, const struct sk_shard *shard,
-                           enum skald_status *out_status)
+const char *sk_start_refusal(const struct sk_engine *engine, const struct sk_shard *shard,
+                             enum skald_status *out_status)
 {
     *out_status = SKALD_E_AGAIN;
     if (engine->phase != SK_PHASE_OPEN && engine->phase != SK_PHASE_OPENING) {
@@ -212,7 +211,7 @@ static const char *refusal(const struct sk_engine *engine, const struct sk_shard
     return NULL;
 }
 
-static bool fold_nothing(struct sk_machine *machine, struct sk_plan_entry *entry)
+bool sk_start_fold_nothing(struct sk_machine *machine, struct sk_plan_entry *entry)
 {
     if (!sk_saga_init(&machine->as.saga, entry->plan)) {
         sk_saga_release(&machine->as.saga);
@@ -242,8 +241,9 @@ void sk_starting_run(struct sk_machine *machine, struct sk_starting *starting)
         return;
     }
     enum skald_status status = SKALD_OK;
-    const char *why = starting->waiter != NULL ? refusal(engine, machine->shard, &status) : NULL;
-    if (why != NULL || !fold_nothing(machine, starting->entry)) {
+    const char *why =
+        starting->waiter != NULL ? sk_start_refusal(engine, machine->shard, &status) : NULL;
+    if (why != NULL || !sk_start_fold_nothing(machine, starting->entry)) {
         starting->machine = starting->job != NULL ? machine : NULL;
         sk_starting_fail(starting, why != NULL ? status : SKALD_E_MEMORY,
                          why != NULL ? why : "out of memory");
