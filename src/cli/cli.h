@@ -54,6 +54,7 @@ extern const struct cli_command cli_start;
 extern const struct cli_command cli_list;
 extern const struct cli_command cli_show;
 extern const struct cli_command cli_events;
+extern const struct cli_command cli_watch;
 extern const struct cli_command cli_explain;
 extern const struct cli_command cli_replay;
 extern const struct cli_command cli_export;

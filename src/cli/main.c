@@ -17,6 +17,7 @@ static const struct cli_command *const commands[] = {
     &cli_list,
     &cli_show,
     &cli_events,
+    &cli_watch,
     &cli_explain,
     &cli_replay,
     &cli_export,
