@@ -83,6 +83,9 @@ typedef struct skald_retry_policy {
     const char *const *retryable_errors; /* codes, the last one NULL: only these are tried again */
     const char *const *non_retryable_errors;
     bool has_no_jitter; /* else ±25 % */
+    const char *decide; /* a registered function that is asked, instead of the lists, whether an
+                           attempt is followed by another: docs/definitions.md, "Asking whether to
+                           try again" */
 } skald_retry_policy;
 
 SKALD_API skald_retry_policy skald_retry_none(void);
@@ -135,7 +138,10 @@ typedef struct skald_step_options {
     const char *action_json;
     const char *const *dependencies; /* ids, the last one NULL. NULL = the step above, unless
                                         is_graph; an empty list = none */
-    const char *condition;           /* expression; false = skipped */
+    const char *condition;           /* expression; false = skipped. Or: */
+    const char *condition_function;  /* a registered function that answers true or false; it becomes
+                                        a step of its own, <id>-condition */
+    const char *condition_variables_json; /* its parameters, or named values of the expression */
     skald_retry_policy retry;
     int64_t timeout_ms;      /* of one attempt */
     int64_t step_timeout_ms; /* of all attempts and pauses */

@@ -45,7 +45,8 @@ enum skald_operation {
     SKALD_OPERATION_COMPENSATION,
     SKALD_OPERATION_VERIFY, /* did it happen? answer {"happened": true | false | null} */
     SKALD_OPERATION_HOOK,
-    SKALD_OPERATION_POLL
+    SKALD_OPERATION_POLL,
+    SKALD_OPERATION_DECISION /* shall it be tried again? `decide` of a retry policy */
 };
 
 typedef struct skald_function_options {

@@ -78,7 +78,8 @@ static void dispatch_outcome(struct sk_turn *turn, const struct sk_command *comm
     case SK_OPERATION_VERIFY:
         sk_verify_outcome(turn, command->step, command->item, command->outcome);
         break;
-    case SK_OPERATION_HOOK: break;
+    case SK_OPERATION_HOOK:
+    case SK_OPERATION_DECISION: break;
     }
 }
 

@@ -92,6 +92,7 @@ static uint32_t attempts_max(const struct sk_saga *saga, const struct sk_unit *u
         return policy->type == SK_RETRY_NONE ? 1 : policy->max_attempts;
     case SK_OPERATION_VERIFY:
     case SK_OPERATION_HOOK:
+    case SK_OPERATION_DECISION:
     case SK_OPERATION_POLL: return 0;
     }
     uint32_t max = sk_attempts_max(saga, policy);
@@ -276,6 +277,7 @@ static const char *operation_name(const struct sk_explain_entry *entry)
     case SK_OPERATION_COMPENSATION: return "compensation";
     case SK_OPERATION_VERIFY: return "verify";
     case SK_OPERATION_HOOK: return "hook";
+    case SK_OPERATION_DECISION:
     case SK_OPERATION_POLL: break;
     }
     return entry->kind == SK_EXPLAIN_POLL || entry->kind == SK_EXPLAIN_REPLY ? "poll" : "wait";

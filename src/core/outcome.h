@@ -9,7 +9,8 @@ enum sk_operation {
     SK_OPERATION_COMPENSATION,
     SK_OPERATION_VERIFY,
     SK_OPERATION_HOOK,
-    SK_OPERATION_POLL
+    SK_OPERATION_POLL,
+    SK_OPERATION_DECISION /* whether to try again: asked by the engine, no work of a saga */
 };
 
 enum sk_outcome_class {
@@ -19,6 +20,9 @@ enum sk_outcome_class {
     SK_OUTCOME_UNKNOWN,   /* may have happened */
     SK_OUTCOME_PENDING    /* accepted, will be answered later */
 };
+
+/* What a policy's own function said of an outcome, before the rules heard of it. */
+enum sk_verdict { SK_VERDICT_NONE, SK_VERDICT_AGAIN, SK_VERDICT_GIVE_UP };
 
 /* The result of one invocation. All spans are borrowed for the `done` call. */
 struct sk_outcome {
@@ -30,6 +34,7 @@ struct sk_outcome {
     bool has_error_code;    /* the participant's body carried error.code */
     bool is_answered;       /* the participant itself answered this attempt (law 6) */
     int64_t retry_after_ms; /* 0 = none */
+    enum sk_verdict verdict;
 };
 
 #endif

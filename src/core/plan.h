@@ -43,6 +43,7 @@ struct sk_retry_policy {
     bool has_retryable;
     const struct sk_str *non_retryable;
     uint32_t non_retryable_count;
+    struct sk_str decide; /* a function that is asked instead of the lists; empty = none */
 };
 
 struct sk_pair {

@@ -380,7 +380,8 @@ static int64_t deadline_of(struct sk_turn *turn, uint32_t step, int32_t item,
     case SK_OPERATION_POLL:
         return turn->now_ms + least(limit_of(turn, s->wait.poll->timeout, step, item), step_limit);
     case SK_OPERATION_ACTION:
-    case SK_OPERATION_HOOK: break;
+    case SK_OPERATION_HOOK:
+    case SK_OPERATION_DECISION: break;
     }
     int64_t deadline =
         turn->now_ms + least(limit_of(turn, s->action->timeout, step, item), step_limit);
@@ -428,7 +429,8 @@ static const struct sk_action *action_of(const struct sk_step *step, enum sk_ope
     case SK_OPERATION_COMPENSATION: return step->compensation.action;
     case SK_OPERATION_VERIFY: return step->verify;
     case SK_OPERATION_POLL: return step->wait.poll;
-    case SK_OPERATION_HOOK: break;
+    case SK_OPERATION_HOOK:
+    case SK_OPERATION_DECISION: break;
     }
     return NULL;
 }

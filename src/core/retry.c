@@ -88,6 +88,7 @@ static bool is_never_by_default(struct sk_str code)
 
 bool sk_retry_allows(const struct sk_retry_policy *policy, const struct sk_outcome *outcome)
 {
+    if (outcome->verdict != SK_VERDICT_NONE) return outcome->verdict == SK_VERDICT_AGAIN;
     if (any_named(policy->non_retryable, policy->non_retryable_count, outcome)) return false;
     if (policy->has_retryable)
         return any_named(policy->retryable, policy->retryable_count, outcome);

@@ -13,7 +13,8 @@ int64_t sk_retry_delay(const struct sk_retry_policy *policy, uint32_t attempt, u
 /* What must-succeed work pauses once max_attempts is used up: max_delay, or the last regular
  * pause. */
 int64_t sk_retry_delay_max(const struct sk_retry_policy *policy);
-/* Do the lists let this outcome be tried again? Says nothing about attempts left. */
+/* Does the verdict, or do the lists, let this outcome be tried again? Says nothing about attempts
+ * left. */
 bool sk_retry_allows(const struct sk_retry_policy *policy, const struct sk_outcome *outcome);
 
 #endif

@@ -62,7 +62,8 @@ struct sk_call *sk_unit_call(struct sk_unit *unit, enum sk_operation operation)
     case SK_OPERATION_POLL: return &unit->action;
     case SK_OPERATION_COMPENSATION: return &unit->undo;
     case SK_OPERATION_VERIFY: return &unit->verify;
-    case SK_OPERATION_HOOK: break;
+    case SK_OPERATION_HOOK:
+    case SK_OPERATION_DECISION: break;
     }
     return NULL;
 }

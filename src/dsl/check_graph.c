@@ -185,13 +185,30 @@ static bool make_steps(struct sk_compiler *c)
 {
     const struct sk_dsl_node *list = sk_dsl_get(c->root, "steps");
     if (list == NULL || !sk_dsl_is_list(list) || list->count > SK_STEPS_MAX) return false;
-    c->plan->steps = SK_ARENA_ARRAY(c->arena, struct sk_step, list->count);
-    c->step_ids = SK_ARENA_ARRAY(c->arena, struct sk_str, list->count);
-    c->step_nodes = SK_ARENA_ARRAY(&c->scratch, const struct sk_dsl_node *, list->count);
+    uint32_t count = list->count;
+    for (const struct sk_dsl_node *child = list->first; child != NULL; child = child->next) {
+        if (sk_condition_function(child) != NULL) count += 1;
+    }
+    if (count > SK_STEPS_MAX) {
+        sk_complain(c, SK_SEVERITY_ERROR, "out_of_range", list, "ask fewer functions",
+                    "%u steps with those that ask for conditions; the limit is %d", count,
+                    SK_STEPS_MAX);
+        return false;
+    }
+    c->plan->steps = SK_ARENA_ARRAY(c->arena, struct sk_step, count);
+    c->step_ids = SK_ARENA_ARRAY(c->arena, struct sk_str, count);
+    c->step_nodes = SK_ARENA_ARRAY(&c->scratch, const struct sk_dsl_node *, count);
     if (c->arena->failed || c->scratch.failed) return false;
     for (const struct sk_dsl_node *child = list->first; child != NULL; child = child->next) {
-        c->step_nodes[c->steps_count++] = child; /* what is no map has no keys */
+        const struct sk_dsl_node *node = child; /* what is no map has no keys */
+        sk_check_condition(c, sk_dsl_get(child, "condition"));
+        if (sk_condition_function(child) != NULL) {
+            c->step_nodes[c->steps_count++] = sk_condition_asker(c, child);
+            node = sk_condition_rest(c, child);
+        }
+        c->step_nodes[c->steps_count++] = node;
     }
+    if (c->scratch.failed) return false;
     c->plan->steps_count = c->steps_count;
     return true;
 }

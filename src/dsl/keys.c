@@ -47,6 +47,7 @@ static const struct sk_key retry_keys[] = {
       .help = "true = ±25 %, full = 0 … delay, none" },
     { "retryable_errors", SK_KEY_TEXTS, .help = "if given, only these are tried again" },
     { "non_retryable_errors", SK_KEY_TEXTS, .help = "never tried again; wins" },
+    { "decide", SK_KEY_TEXT, .max = 200, .help = "a function that is asked instead of the lists" },
 };
 static const struct sk_key_map retry_map = MAP_OF("retry policy", retry_keys, false);
 
@@ -207,8 +208,10 @@ static const struct sk_key foreach_keys[] = {
 static const struct sk_key_map foreach_map = MAP_OF("foreach", foreach_keys, false);
 
 static const struct sk_key condition_keys[] = {
-    { "expression", SK_KEY_CONDITION, .is_required = true, .help = "false: the step is skipped" },
-    { "variables", SK_KEY_OBJECT, .help = "named values for the expression" },
+    { "expression", SK_KEY_CONDITION, .help = "false: the step is skipped" },
+    { "function", SK_KEY_TEXT, .max = 200,
+      .help = "in its place: a function that says true or false" },
+    { "variables", SK_KEY_OBJECT, .help = "named values for the expression or the function" },
 };
 static const struct sk_key_map condition_map = MAP_OF("condition", condition_keys, false);
 

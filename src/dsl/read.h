@@ -104,6 +104,12 @@ struct sk_hooks sk_read_hooks(struct sk_compiler *c, const struct sk_dsl_node *n
                               enum sk_text_place place);
 void sk_read_wait(struct sk_compiler *c, const struct sk_dsl_node *node, struct sk_step *step);
 
+/* condition.c: a condition that is a function becomes a step of its own: the function of a step's
+ * condition (NULL = none), the step that asks it, and what is left of the first. */
+const struct sk_dsl_node *sk_condition_function(const struct sk_dsl_node *step);
+const struct sk_dsl_node *sk_condition_asker(struct sk_compiler *c, const struct sk_dsl_node *step);
+const struct sk_dsl_node *sk_condition_rest(struct sk_compiler *c, const struct sk_dsl_node *step);
+void sk_check_condition(struct sk_compiler *c, const struct sk_dsl_node *condition);
 void sk_read_graph(struct sk_compiler *c);      /* pass one */
 void sk_read_steps(struct sk_compiler *c);      /* pass two */
 void sk_read_saga(struct sk_compiler *c);       /* with the document's defaults; before pass two */

@@ -97,6 +97,11 @@ static void check_policy(struct sk_compiler *c, const struct sk_dsl_node *node,
         sk_complain(c, SK_SEVERITY_WARNING, "unused_key", attempts,
                     "remove it, or choose another type", "no_retry makes one attempt only");
     }
+    const struct sk_dsl_node *decide = sk_dsl_get(node, "decide");
+    if (policy->type == SK_RETRY_NONE && decide != NULL) {
+        sk_complain(c, SK_SEVERITY_WARNING, "unused_key", decide,
+                    "remove it, or choose another type", "no_retry leaves nothing to decide");
+    }
     if (policy->type != SK_RETRY_LINEAR && increment != NULL) {
         sk_complain(c, SK_SEVERITY_WARNING, "unused_key", increment,
                     "remove it, or use linear_backoff", "only linear_backoff has an increment");
@@ -132,6 +137,7 @@ struct sk_retry_policy sk_read_retry(struct sk_compiler *c, const struct sk_dsl_
         read_errors(c, sk_dsl_get(node, "retryable_errors"), &policy.retryable_count);
     policy.non_retryable =
         read_errors(c, sk_dsl_get(node, "non_retryable_errors"), &policy.non_retryable_count);
+    policy.decide = sk_read_text(c, node, "decide");
     check_policy(c, node, &policy);
     if (policy.type == SK_RETRY_NONE) policy.max_attempts = 1;
     return policy;

@@ -35,12 +35,13 @@ static void collect(void *context, const struct sk_effect *effect)
     if (!due->failed) due->items[due->count++] = *effect;
 }
 
-static void forget_flight(struct sk_engine *engine, struct sk_flight *flight)
+void sk_flight_forget(struct sk_engine *engine, struct sk_flight *flight)
 {
     sk_list_remove(&flight->node);
     flight->machine->flights_count -= 1;
     SK_ASSERT(engine->flights != NULL);
     HASH_DELETE(hh, engine->flights, flight);
+    sk_asked_free(flight->asked);
     sk_free(flight);
 }
 
@@ -66,23 +67,34 @@ static const struct sk_outcome unusable = {
     .message = { "the output is larger than limits.output_max", 43 },
 };
 
+void sk_flight_end(struct sk_engine *engine, struct sk_flight *flight,
+                   const struct sk_outcome *outcome)
+{
+    struct sk_machine *machine = flight->machine;
+    struct sk_effect effect = flight->effect;
+    struct sk_asked *asked = flight->asked; /* the outcome may be part of it */
+    flight->asked = NULL;
+    sk_flight_forget(engine, flight);
+    give_outcome(machine, &effect, outcome);
+    sk_asked_free(asked);
+    sk_machine_settle(machine);
+    sk_engine_turn(engine);
+}
+
 static void on_outcome(void *context, uint64_t ticket, const struct sk_outcome *outcome)
 {
     struct sk_engine *engine = context;
     struct sk_flight *flight = NULL;
     HASH_FIND(hh, engine->flights, &ticket, sizeof ticket, flight);
     if (flight == NULL) return;
-    struct sk_machine *machine = flight->machine;
-    struct sk_effect effect = flight->effect;
-    forget_flight(engine, flight);
     bool is_too_large = outcome->output.size > engine->options.output_size_max;
-    give_outcome(machine, &effect, is_too_large ? &unusable : outcome);
-    sk_machine_settle(machine);
-    sk_engine_turn(engine);
+    if (is_too_large) outcome = &unusable;
+    if (sk_verdict_ask(engine, flight, outcome)) return;
+    sk_flight_end(engine, flight, outcome);
 }
 
-static struct sk_flight *add_flight(struct sk_machine *machine, const struct sk_effect *effect,
-                                    struct sk_invoker *invoker)
+struct sk_flight *sk_flight_add(struct sk_machine *machine, const struct sk_effect *effect,
+                                struct sk_invoker *invoker)
 {
     struct sk_engine *engine = machine->engine;
     struct sk_flight *flight = sk_alloc(sizeof *flight);
@@ -129,7 +141,7 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
     struct sk_engine *engine = machine->engine;
     const struct sk_saga *saga = &machine->as.saga;
     struct sk_invoker *invoker = invoker_of(engine, request);
-    struct sk_flight *flight = add_flight(machine, effect, invoker);
+    struct sk_flight *flight = sk_flight_add(machine, effect, invoker);
     if (flight == NULL) return SKALD_E_MEMORY;
     int64_t now_ms = sk_engine_now(engine);
     struct sk_invocation invocation = {
@@ -163,7 +175,7 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
                                    : invoker->ops->start(invoker, &invocation, on_outcome, engine);
     sk_buf_release(&outputs);
     if (status != SKALD_OK) {
-        forget_flight(engine, flight);
+        sk_flight_forget(engine, flight);
         return status;
     }
     engine->stats.invocations += 1;
@@ -257,6 +269,6 @@ void sk_flights_cancel(struct sk_machine *machine)
     while (!sk_list_is_empty(&machine->flights)) {
         struct sk_flight *flight = sk_container_of(machine->flights.next, struct sk_flight, node);
         flight->invoker->ops->cancel(flight->invoker, flight->ticket);
-        forget_flight(engine, flight);
+        sk_flight_forget(engine, flight);
     }
 }

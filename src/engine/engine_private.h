@@ -172,6 +172,22 @@ void sk_result_reopen(struct sk_engine *engine);
 /* Sends what became due and durable. */
 void sk_dispatch(struct sk_machine *machine);
 void sk_flights_cancel(struct sk_machine *machine);
+/* For verdict.c. Add: NULL without memory. End: the flight is gone, and the rules hear of its
+ * outcome. */
+struct sk_flight *sk_flight_add(struct sk_machine *machine, const struct sk_effect *effect,
+                                struct sk_invoker *invoker);
+void sk_flight_forget(struct sk_engine *engine, struct sk_flight *flight);
+void sk_flight_end(struct sk_engine *engine, struct sk_flight *flight,
+                   const struct sk_outcome *outcome);
+
+/* ---- verdict.c ------------------------------------------------------------------------------- */
+
+struct sk_asked;
+/* Asks the policy's `decide`, if there is one and it could change anything, whether to try again;
+ * the flight ends with its answer. False: nobody is asked, the outcome stands as it is. */
+bool sk_verdict_ask(struct sk_engine *engine, struct sk_flight *flight,
+                    const struct sk_outcome *outcome);
+void sk_asked_free(struct sk_asked *asked); /* NULL is fine */
 
 /* ---- outbox.c, inbox.c ----------------------------------------------------------------------- */
 

@@ -282,6 +282,7 @@ struct sk_flight {
     uint64_t ticket;
     struct sk_effect effect;
     struct sk_invoker *invoker;
+    struct sk_asked *asked; /* verdict.c: the outcome that is being asked about; else NULL */
 };
 
 /* ---- definitions ----------------------------------------------------------------------------- */

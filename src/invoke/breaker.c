@@ -18,6 +18,7 @@ enum sk_lane sk_lane_of(enum sk_operation operation)
     case SK_OPERATION_VERIFY: return SK_LANE_UNDO;
     case SK_OPERATION_ACTION:
     case SK_OPERATION_HOOK:
+    case SK_OPERATION_DECISION:
     case SK_OPERATION_POLL: return SK_LANE_DO;
     }
     return SK_LANE_DO;

@@ -271,6 +271,7 @@ static sk_function *function_for(const struct entry *entry, const struct sk_invo
     switch (invocation->operation) {
     case SK_OPERATION_ACTION:
     case SK_OPERATION_HOOK:
+    case SK_OPERATION_DECISION:
     case SK_OPERATION_POLL: return handlers->action;
     case SK_OPERATION_COMPENSATION: special = handlers->compensation; break;
     case SK_OPERATION_VERIFY: special = handlers->verify; break;

@@ -82,6 +82,7 @@ static enum verdict verdict_of(const struct sk_http_question *question, uint16_t
     case SK_OPERATION_COMPENSATION: return look_up(compensation_rows, status);
     case SK_OPERATION_VERIFY:
     case SK_OPERATION_HOOK:
+    case SK_OPERATION_DECISION:
     case SK_OPERATION_POLL: return look_up(other_rows, status);
     }
     return UNKNOWN;

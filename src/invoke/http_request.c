@@ -258,6 +258,7 @@ static const char *operation_name(enum sk_operation operation)
     case SK_OPERATION_VERIFY: return "verify";
     case SK_OPERATION_HOOK: return "hook";
     case SK_OPERATION_POLL: return "poll";
+    case SK_OPERATION_DECISION: return "decision";
     }
     return "action";
 }

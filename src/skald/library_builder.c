@@ -157,6 +157,7 @@ static void put_retry(struct sk_json_writer *w, const char *name, const skald_re
     }
     put_list(w, "retryable_errors", retry->retryable_errors);
     put_list(w, "non_retryable_errors", retry->non_retryable_errors);
+    put_text(w, "decide", retry->decide);
     sk_json_end_object(w);
 }
 
@@ -325,10 +326,12 @@ static void put_step(struct sk_json_writer *w, const char *id, const skald_step_
     put_text(w, "name", step->name == NULL ? id : step->name);
     put_what(w, step);
     put_list(w, "dependencies", step->dependencies);
-    if (step->condition != NULL) {
+    if (step->condition != NULL || step->condition_function != NULL) {
         sk_json_key(w, "condition");
         sk_json_begin_object(w);
         put_text(w, "expression", step->condition);
+        put_text(w, "function", step->condition_function);
+        put_raw(w, "variables", sk_str_of(step->condition_variables_json));
         sk_json_end_object(w);
     }
     put_retry(w, "retry_policy", &step->retry);
@@ -366,6 +369,7 @@ static enum skald_status check_step(const char *id, const skald_step_options *st
     } objects[] = { { "parameters_json", step->parameters_json },
                     { "action_json", step->action_json },
                     { "undo_parameters_json", step->undo_parameters_json },
+                    { "condition_variables_json", step->condition_variables_json },
                     { "more_json", step->more_json } };
     for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++) {
         enum skald_status status = check_json(objects[i].name, objects[i].json, true, error);

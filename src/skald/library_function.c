@@ -147,6 +147,7 @@ enum skald_operation skald_call_operation(const skald_call *call)
     case SK_OPERATION_VERIFY: return SKALD_OPERATION_VERIFY;
     case SK_OPERATION_HOOK: return SKALD_OPERATION_HOOK;
     case SK_OPERATION_POLL: return SKALD_OPERATION_POLL;
+    case SK_OPERATION_DECISION: return SKALD_OPERATION_DECISION;
     }
     return SKALD_OPERATION_ACTION;
 }

@@ -96,11 +96,11 @@ static void read_operation(struct sk_script_call *call)
     static const struct {
         const char *name;
         enum sk_operation operation;
-    } operations[] = { { "action", SK_OPERATION_ACTION },
-                       { "compensation", SK_OPERATION_COMPENSATION },
-                       { "verify", SK_OPERATION_VERIFY },
-                       { "poll", SK_OPERATION_POLL },
-                       { "hook", SK_OPERATION_HOOK } };
+    } operations[] = {
+        { "action", SK_OPERATION_ACTION }, { "compensation", SK_OPERATION_COMPENSATION },
+        { "verify", SK_OPERATION_VERIFY }, { "poll", SK_OPERATION_POLL },
+        { "hook", SK_OPERATION_HOOK },     { "decision", SK_OPERATION_DECISION }
+    };
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
         size_t size = strlen(operations[i].name);
         if (call->step.size <= size + 1) continue;
@@ -157,5 +157,8 @@ bool sk_script_outcome(const struct sk_script_line *line, uint32_t at, struct sk
     out->has_error_code = sk_script_has(line, "code");
     out->is_answered = i <= SK_OUTCOME_FAILED || sk_script_has(line, "answered");
     (void)sk_duration_parse(sk_script_option(line, "retry_after"), &out->retry_after_ms);
+    struct sk_str verdict = sk_script_option(line, "verdict");
+    if (sk_str_is(verdict, "again")) out->verdict = SK_VERDICT_AGAIN;
+    if (sk_str_is(verdict, "give_up")) out->verdict = SK_VERDICT_GIVE_UP;
     return true;
 }

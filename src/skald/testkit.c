@@ -114,7 +114,8 @@ void sk_testkit_timeline(const struct sk_testkit *kit, struct sk_str saga, struc
 
 const char *sk_testkit_operation_name(enum sk_operation operation)
 {
-    static const char *const names[] = { "action", "compensation", "verify", "hook", "poll" };
+    static const char *const names[] = { "action", "compensation", "verify",
+                                         "hook",   "poll",         "decision" };
     return names[operation];
 }
 

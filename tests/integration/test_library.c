@@ -611,6 +611,125 @@ static void test_built_with_everything(void **state)
     close_world(&world);
 }
 
+/* ---- functions that are asked ---------------------------------------------------------------- */
+
+struct judge {
+    atomic_int asked, charged;
+    const char *verdict; /* NULL: says nothing */
+    bool is_regular;
+    char seen[256];
+};
+
+static void refuse(skald_call *call, void *user)
+{
+    struct judge *judge = user;
+    atomic_fetch_add(&judge->charged, 1);
+    if (skald_call_attempt(call) == 3) {
+        skald_succeed(call, "1");
+    } else {
+        skald_fail(call, "odd", "not today");
+    }
+}
+
+static void judge_retry(skald_call *call, void *user)
+{
+    struct judge *judge = user;
+    atomic_fetch_add(&judge->asked, 1);
+    assert_int_equal(skald_call_operation(call), SKALD_OPERATION_DECISION);
+    (void)snprintf(judge->seen, sizeof judge->seen, "%s|%s|%s|%s|%s", skald_call_key(call),
+                   skald_parameter_text(call, "operation"), skald_parameter_text(call, "outcome"),
+                   skald_parameter_text(call, "code"), skald_parameter_text(call, "attempt"));
+    if (judge->verdict != NULL) skald_succeed(call, judge->verdict);
+}
+
+static void judge_condition(skald_call *call, void *user)
+{
+    struct judge *judge = user;
+    assert_string_equal(skald_parameter_text(call, "who"), "a@b");
+    skald_succeed(call, judge->is_regular ? "true" : "false");
+}
+
+static void ask_judge(struct world *world, struct judge *judge, const char *id,
+                      enum skald_state state, const char *step_states)
+{
+    skald_error error = { .message = "" };
+    open_world(world);
+    assert_int_equal(skald_register(world->engine, "refuse", refuse, NULL, judge, &error), 0);
+    assert_int_equal(skald_register(world->engine, "judge", judge_retry, NULL, judge, &error), 0);
+    assert_int_equal(skald_register(world->engine, "regular", judge_condition, NULL, judge, &error),
+                     0);
+    skald_definition *d = skald_definition_new("judged", NULL, "1");
+    skald_retry_policy policy = skald_retry_fixed(2, 1);
+    policy.decide = "judge";
+    skald_step_options pay = SKALD_OPTIONS(skald_step_options, .function = "refuse",
+                                           .retry = policy, .undo = SKALD_UNDO_SKIP);
+    skald_step_options gift =
+        SKALD_OPTIONS(skald_step_options, .function = "refuse", .undo = SKALD_UNDO_SKIP,
+                      .retry = skald_retry_none(), .continue_on_error = true,
+                      .condition_function = "regular",
+                      .condition_variables_json = "{\"who\": \"{{ .input.user.email }}\"}");
+    assert_int_equal(skald_definition_add_step(d, "pay", &pay, &error), SKALD_OK);
+    assert_int_equal(skald_definition_add_step(d, "gift", &gift, &error), SKALD_OK);
+    if (skald_define(world->engine, d, NULL, &error) != SKALD_OK) fail_msg("%s", error.message);
+    skald_definition_free(d);
+    start(world, "judged", id);
+    skald_reply *saga = wait_for(world, id, state);
+    char states[128];
+    (void)snprintf(states, sizeof states, "%s %s %s", skald_reply_text(saga, "steps[0].state"),
+                   skald_reply_text(saga, "steps[1].state"),
+                   skald_reply_text(saga, "steps[2].state"));
+    assert_string_equal(states, step_states);
+    assert_string_equal(skald_reply_text(saga, "steps[1].id"), "gift-condition");
+    skald_reply_free(saga);
+}
+
+static void test_decided_again(void **state)
+{
+    (void)state;
+    struct world world;
+    struct judge judge = { .verdict = "{\"retry\": true, \"after_ms\": 2}", .is_regular = true };
+    skald_reply *events = NULL;
+    ask_judge(&world, &judge, "j-1", SKALD_STATE_COMPLETED, "completed completed failed");
+    assert_int_equal(judge.asked, 2); /* a clear no is tried again, for the judge says so */
+    assert_int_equal(judge.charged, 4);
+    assert_string_equal(judge.seen, "j-1/pay/action/decide/2|action|failed|odd|2");
+    assert_int_equal(skald_events(world.engine, "j-1", 0, 0, &events, NULL), SKALD_OK);
+    assert_non_null(strstr(skald_reply_json(events, NULL), "not today; judge: once more"));
+    skald_reply_free(events);
+    close_world(&world);
+}
+
+static void test_decided_no_more(void **state)
+{
+    (void)state;
+    struct world world;
+    struct judge judge = { .verdict = "false" };
+    ask_judge(&world, &judge, "j-2", SKALD_STATE_COMPENSATED, "failed pending pending");
+    assert_int_equal(judge.asked, 1);
+    assert_int_equal(judge.charged, 1);
+    close_world(&world);
+}
+
+static void test_no_verdict(void **state)
+{
+    (void)state;
+    struct world world;
+    struct judge judge = { .verdict = NULL };
+    ask_judge(&world, &judge, "j-3", SKALD_STATE_COMPENSATED, "failed pending pending");
+    assert_int_equal(judge.asked, 1); /* and the policy: a clear no is not tried again */
+    close_world(&world);
+}
+
+static void test_condition_says_no(void **state)
+{
+    (void)state;
+    struct world world;
+    struct judge judge = { .verdict = "true", .is_regular = false };
+    ask_judge(&world, &judge, "j-4", SKALD_STATE_COMPLETED, "completed completed skipped");
+    assert_int_equal(judge.charged, 3);
+    close_world(&world);
+}
+
 /* ---- subscriptions --------------------------------------------------------------------------- */
 
 struct listener {
@@ -759,6 +878,8 @@ int main(void)
         cmocka_unit_test(test_mistakes),         cmocka_unit_test(test_async),
         cmocka_unit_test(test_close_ends_waits), cmocka_unit_test(test_sagas_survive),
         cmocka_unit_test(test_built_in_c),       cmocka_unit_test(test_built_with_everything),
+        cmocka_unit_test(test_decided_again),    cmocka_unit_test(test_decided_no_more),
+        cmocka_unit_test(test_no_verdict),       cmocka_unit_test(test_condition_says_no),
         cmocka_unit_test(test_subscriptions),    cmocka_unit_test(test_lost_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@ static bool makes_due(uint32_t type, enum sk_operation operation)
         return type == SK_EVENT_COMPENSATION_STARTED || type == SK_EVENT_COMPENSATION_RETRYING;
     case SK_OPERATION_VERIFY: return type == SK_EVENT_VERIFY_STARTED;
     case SK_OPERATION_HOOK: return type == SK_EVENT_HOOK_STARTED;
+    case SK_OPERATION_DECISION: break; /* none in this world */
     }
     return false;
 }

@@ -323,7 +323,8 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
     case SK_OPERATION_COMPENSATION: what = undo(books, unit, request, out); break;
     case SK_OPERATION_VERIFY: what = verify(books, unit, out); break;
     case SK_OPERATION_POLL: what = poll(books, unit, out); break;
-    case SK_OPERATION_HOOK: break; /* above */
+    case SK_OPERATION_HOOK:
+    case SK_OPERATION_DECISION: break; /* above; none in this world */
     }
     request->deliveries += 1;
     log_visit(books, unit, request, what);
