@@ -1,8 +1,8 @@
 /*
  * verdict.c: a retry policy may leave it to a function of the program whether an attempt is
- * followed by another (`decide`). That is asked here, between the participant's outcome and the rules: what
- * they get is an outcome with a verdict, and so the answer stands in the event that follows, and
- * nobody asks again when the history is replayed.
+ * followed by another (`decide`). That is asked here, between the participant's outcome and the
+ * rules: what they get is an outcome with a verdict, and so the answer stands in the event that
+ * follows, and nobody asks again when the history is replayed.
  *
  *   attempt ─► outcome ─► decide(attempt, code, …) ─► outcome + verdict ─► the rules
  *
