@@ -76,6 +76,7 @@ extern const struct cli_command cli_demo;
 extern const struct cli_command cli_bench;
 extern const struct cli_command cli_breakers;
 extern const struct cli_command cli_config;
+extern const struct cli_command cli_store;
 extern const struct cli_command cli_openapi;
 extern const struct cli_command cli_version;
 extern const struct cli_command cli_test;

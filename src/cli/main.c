@@ -39,6 +39,7 @@ static const struct cli_command *const commands[] = {
     &cli_bench,
     &cli_breakers,
     &cli_config,
+    &cli_store,
     &cli_openapi,
     &cli_test,
     &cli_format,

@@ -1,0 +1,183 @@
+/* store_tools.c: see store_tools.h. The file of a URL; copies with their key. */
+#include "skald/store_tools.h"
+
+#include "runtime/files.h"
+#include "skald/store_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#ifdef SK_WITH_SQLITE
+#include "store/sqlite/sqlite.h"
+#include "store/sqlite/tools.h"
+
+enum { KEY_SIZE_MAX = 4096, KEY_MODE = 0600 };
+
+static enum skald_status path_of(const char *url, const char **out_path, skald_error *error)
+{
+    static const char scheme[] = "sqlite:";
+    if (strncmp(url, scheme, sizeof scheme - 1) == 0 && url[sizeof scheme - 1] != 0) {
+        *out_path = url + sizeof scheme - 1;
+        return SKALD_OK;
+    }
+    return sk_error_set(error, SKALD_E_UNSUPPORTED,
+                        "store '%s': only a store in a file can be handled here: sqlite:PATH", url);
+}
+
+static bool key_name(const char *path, char out[PATH_MAX])
+{
+    int size = snprintf(out, PATH_MAX, "%s.key", path);
+    return size > 0 && size < PATH_MAX;
+}
+
+static bool write_key(const char *path, struct sk_str bytes)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, KEY_MODE);
+    if (fd < 0) return false;
+    bool is_written = write(fd, bytes.data, bytes.size) == (ssize_t)bytes.size && fsync(fd) == 0;
+    int os_error = errno;
+    bool is_closed = close(fd) == 0;
+    if (!is_written) errno = os_error;
+    return is_written && is_closed;
+}
+
+/* A store that never gave a token out may have none. */
+static enum skald_status copy_key(const char *from, const char *to, skald_error *error)
+{
+    char source[PATH_MAX], target[PATH_MAX];
+    struct sk_buf bytes = { 0 };
+    if (!key_name(from, source) || !key_name(to, target))
+        return sk_error_set(error, SKALD_E_ARGUMENT, "%s: the path is too long", to);
+    enum skald_status status = sk_file_read(source, KEY_SIZE_MAX, &bytes, error);
+    if (status == SKALD_OK && !write_key(target, sk_buf_view(&bytes)))
+        status = sk_error_set(error, SKALD_E_IO, "%s: %s", target, strerror(errno));
+    sk_buf_release(&bytes);
+    return status == SKALD_E_NOT_FOUND ? SKALD_OK : status;
+}
+
+struct relay {
+    struct sk_store_watcher watcher;
+    const char *what;
+};
+
+static void on_progress(void *context, uint64_t done, uint64_t total)
+{
+    const struct relay *relay = context;
+    if (relay->watcher.fn != NULL)
+        relay->watcher.fn(relay->watcher.context, relay->what, done, total);
+}
+
+enum skald_status sk_store_backup(const char *url, const char *file,
+                                  struct sk_store_watcher watcher, skald_error *error)
+{
+    const char *path = NULL;
+    struct relay relay = { watcher, "pages" };
+    enum skald_status status = path_of(url, &path, error);
+    if (status != SKALD_OK) return status;
+    status = sk_sqlite_backup(path, file, (struct sk_sqlite_watcher){ on_progress, &relay }, error);
+    return status == SKALD_OK ? copy_key(path, file, error) : status;
+}
+
+enum skald_status sk_store_restore(const char *url, const char *file, bool replaces,
+                                   struct sk_store_watcher watcher, skald_error *error)
+{
+    struct relay relay = { watcher, "pages" };
+    struct sk_sqlite_restore_options options = { .from = file,
+                                                 .replaces = replaces,
+                                                 .watcher = { on_progress, &relay } };
+    enum skald_status status = path_of(url, &options.to, error);
+    if (status != SKALD_OK) return status;
+    if (getrandom(&options.incarnation, sizeof options.incarnation, 0) !=
+        (ssize_t)sizeof options.incarnation)
+        return sk_error_set(error, SKALD_E_IO, "random: %s", strerror(errno));
+    options.incarnation = (options.incarnation & INT64_MAX) | 1u;
+    status = sk_sqlite_restore(&options, error);
+    return status == SKALD_OK ? copy_key(file, options.to, error) : status;
+}
+
+enum skald_status sk_store_check(const char *url, struct sk_store_watcher watcher,
+                                 struct sk_store_report *report, skald_error *error)
+{
+    const char *path = NULL;
+    struct relay relay = { watcher, "sagas" };
+    enum skald_status status = path_of(url, &path, error);
+    if (status != SKALD_OK) return status;
+    struct sk_store_checker checker;
+    sk_store_checker_init(&checker, report);
+    struct sk_sqlite_scan scan = { .problem = sk_store_checker_problem,
+                                   .definition = sk_store_checker_definition,
+                                   .head = sk_store_checker_head,
+                                   .event = sk_store_checker_event,
+                                   .end = sk_store_checker_end,
+                                   .context = &checker,
+                                   .watcher = { on_progress, &relay } };
+    status = sk_sqlite_check(path, &scan, error);
+    if (checker.is_out_of_memory)
+        status = sk_error_set(error, SKALD_E_MEMORY, "out of memory while checking");
+    sk_store_checker_release(&checker);
+    return status;
+}
+
+enum skald_status sk_store_look(const char *url, struct sk_store_look *out_look, skald_error *error)
+{
+    const char *path = NULL;
+    struct sk_sqlite_info info;
+    enum skald_status status = path_of(url, &path, error);
+    if (status == SKALD_OK) status = sk_sqlite_look(path, &info, error);
+    if (status != SKALD_OK) return status;
+    *out_look = (struct sk_store_look){ .schema = info.schema,
+                                        .schema_known = SK_SQLITE_SCHEMA,
+                                        .shards = info.shards,
+                                        .incarnation = info.incarnation,
+                                        .epoch_max = info.epoch_max,
+                                        .bytes = info.pages * info.page_size,
+                                        .sagas = info.sagas,
+                                        .locks = info.locks,
+                                        .events = info.events,
+                                        .definitions = info.definitions,
+                                        .dead_letters = info.dead_letters,
+                                        .pid = info.pid,
+                                        .is_in_use = info.is_in_use };
+    return SKALD_OK;
+}
+
+#else
+
+static enum skald_status refuse(skald_error *error)
+{
+    return sk_error_set(error, SKALD_E_UNSUPPORTED, "this build has no store in a file");
+}
+
+enum skald_status sk_store_backup(const char *url, const char *file,
+                                  struct sk_store_watcher watcher, skald_error *error)
+{
+    (void)url, (void)file, (void)watcher;
+    return refuse(error);
+}
+
+enum skald_status sk_store_restore(const char *url, const char *file, bool replaces,
+                                   struct sk_store_watcher watcher, skald_error *error)
+{
+    (void)url, (void)file, (void)replaces, (void)watcher;
+    return refuse(error);
+}
+
+enum skald_status sk_store_check(const char *url, struct sk_store_watcher watcher,
+                                 struct sk_store_report *report, skald_error *error)
+{
+    (void)url, (void)watcher, (void)report;
+    return refuse(error);
+}
+
+enum skald_status sk_store_look(const char *url, struct sk_store_look *out_look, skald_error *error)
+{
+    (void)url, (void)out_look;
+    return refuse(error);
+}
+
+#endif
