@@ -5,6 +5,9 @@
  */
 #include "play.h"
 
+#include "core/explain.h"
+#include "core/preview.h"
+
 enum { SEEDS = 400, STEPS = 120, CALM_STEPS = 3000 };
 
 /* ---- definitions ----------------------------------------------------------------------------- */
@@ -134,11 +137,48 @@ static void collect(void *context, const struct sk_effect *effect)
 
 /* ---- what a monkey does ---------------------------------------------------------------------- */
 
+/* Asked at any time, it says what the saga waits for. */
+static void explain(struct monkey *m)
+{
+    const struct sk_saga *saga = &m->play->saga;
+    struct sk_explanation e;
+    uint64_t seq = saga->seq;
+    assert_true(sk_saga_explain(saga, m->play->now_ms, &m->play->rules, &e));
+    assert_true(e.sentence.size > 0 && saga->seq == seq);
+    bool has_ended = sk_saga_state_is_end(saga->state);
+    if (!has_ended && (e.kind == SK_EXPLAIN_NOTHING || e.kind == SK_EXPLAIN_ENDED))
+        fail_msg("not explained: %.*s; " REPLAY, SK_STR_ARGS(e.sentence), (int)seed_now);
+    sk_explanation_release(&e);
+}
+
+/* A cancel does what its preview said: refused with the same words, or accepted. */
+static void foresee(struct monkey *m, const struct sk_command *command, struct sk_preview *out)
+{
+    const struct sk_saga *saga = &m->play->saga;
+    uint64_t seq = saga->seq;
+    assert_true(sk_saga_preview(saga, command->kind, command->is_past_pivot_allowed,
+                                m->play->now_ms, &m->play->rules, out));
+    assert_true(saga->seq == seq && !out->is_cut);
+    /* with nothing going wrong, all of it ends */
+    bool is_driven = out->status == SKALD_OK && !out->is_pending;
+    if (is_driven && !sk_saga_state_is_end(out->end))
+        fail_msg("the preview stops at %s; " REPLAY, sk_saga_state_name(out->end), (int)seed_now);
+}
+
 static void act(struct monkey *m, struct sk_command command)
 {
     uint64_t seq = m->play->saga.seq;
+    struct sk_preview preview = { .status = SKALD_OK };
+    bool is_cancel = command.kind == SK_COMMAND_CANCEL || command.kind == SK_COMMAND_FORCE_CANCEL;
     command.entropy = m->state;
+    if (is_cancel) foresee(m, &command, &preview);
     enum skald_status status = skt_do(m->play, command);
+    if (is_cancel && status != preview.status)
+        fail_msg("the preview said %s; " REPLAY, preview.error.message, (int)seed_now);
+    if (is_cancel && status != SKALD_OK)
+        assert_string_equal(preview.error.message, m->play->error.message);
+    if (is_cancel) sk_preview_release(&preview);
+    if (m->decided % 4 == 0) explain(m);
     assert_int_not_equal(status, SKALD_E_MEMORY);
     if (status != SKALD_OK) assert_true(m->play->saga.seq == seq);
     m->refused += status != SKALD_OK;
