@@ -69,7 +69,8 @@ static void fold_end(struct fold *f, enum sk_saga_state state)
     saga->ended_at_ms = f->event->at_ms;
     saga->is_suspended = false;
     saga->retry_after_locks = false;
-    saga->wish = SK_REASON_NONE;
+    bool is_overtaken = state == SK_SAGA_COMPLETED && saga->is_past_pivot;
+    if (!is_overtaken) saga->wish = SK_REASON_NONE; /* else people are told so for good */
     if (state == SK_SAGA_COMPLETED) saga->output = sk_fold_keep(f, f->event->body);
     if (state == SK_SAGA_COMPLETED && f->event->kind == SK_REASON_FORCED) saga->is_forced = true;
     if (f->event->kind != SK_REASON_NONE) saga->reason = (enum sk_reason)f->event->kind;

@@ -231,7 +231,8 @@ struct sk_saga {
     bool is_suspended;
     struct sk_str suspend_reason;
     enum sk_reason reason; /* why it compensates or ended */
-    enum sk_reason wish;   /* cancel or time-out recorded while a pivot freezes the direction */
+    /* cancel or time-out recorded while a pivot freezes the direction; past it: overtaken */
+    enum sk_reason wish;
     bool is_past_pivot;
     bool is_forced;
     bool timeout_alerted;

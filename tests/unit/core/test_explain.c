@@ -182,6 +182,12 @@ static struct skt_play *overtaken(void)
     skt_answer(play, B, SK_OUTCOME_SUCCEEDED);
     return play;
 }
+static struct skt_play *overtaken_for_good(void)
+{
+    struct skt_play *play = overtaken();
+    skt_answer(play, C, SK_OUTCOME_SUCCEEDED);
+    return play;
+}
 static struct skt_play *must_retry(void)
 {
     struct skt_play *play = pivot_play();
@@ -466,6 +472,9 @@ static const struct {
         "The cancel was overtaken by the pivot, which succeeded; attempt 1 of step c is on "
         "the wire; if no answer has come by 2026-01-01T00:00:10.000Z (in 10s), attempt 2 "
         "follows after a pause."),
+    ROW(overtaken_for_good, "ended",
+        "The cancel was overtaken by the pivot, which succeeded; the saga has "
+        "completed."),
     ROW(must_retry, "backoff",
         "Step c, which is tried until it is settled, pauses after attempt 3 (code) until "
         "2026-01-01T00:00:15.000Z (in 5s); then attempt 4 starts."),
