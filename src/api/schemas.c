@@ -93,7 +93,7 @@ static const struct sk_member saga[] = {
     { "suspended_in?", "@saga-state", "while suspended: the state it will go on in" },
     { "suspend_reason?", "text?", NULL },
     { "reason", "@reason?", "why it is undone, or ended as it did" },
-    { "requested?", "@reason", "what was asked for and waits for the pivot, or was overtaken by it" },
+    { "requested?", "@reason", "asked for; waits for the pivot, or was overtaken by it" },
     { "residue", "text[]", "steps of which something was left standing" },
     { "left?", "Left", "of a saga completed by force: what it left" },
     { "open", "count", "work that outlives the end" },
