@@ -64,6 +64,7 @@ extern const struct sk_input sk_define_query[], sk_definitions_query[], sk_defin
 void sk_handle_start(struct sk_exchange *x);
 void sk_handle_saga(struct sk_exchange *x);
 void sk_handle_steps(struct sk_exchange *x);
+void sk_handle_remove(struct sk_exchange *x);
 extern const struct sk_input sk_start_body[], sk_saga_query[];
 
 /* saga_list.c */

@@ -5,6 +5,30 @@
 
 #include "base/limits.h"
 
+/* ---- removing -------------------------------------------------------------------------------- */
+
+static void on_removed(void *context, const struct sk_reply *reply)
+{
+    struct sk_exchange *x = context;
+    if (reply->status != SKALD_OK) {
+        struct sk_problem problem = sk_problem_of(reply->status, reply->error);
+        problem.retry_after_ms = reply->retry_after_ms;
+        if (reply->status == SKALD_E_STATE) {
+            problem.remedy = SK_STR("wait until it and the sagas above it have ended, or end them: "
+                                    "cancel, retry, force-complete");
+        }
+        sk_exchange_problem(x, &problem);
+        return;
+    }
+    sk_buf_clear(&x->out);
+    sk_exchange_reply(x, 204);
+}
+
+void sk_handle_remove(struct sk_exchange *x)
+{
+    sk_engine_remove(sk_engine_of(x), x->params[0], on_removed, x);
+}
+
 /* ---- start ----------------------------------------------------------------------------------- */
 
 enum { LOCK_KEY_SIZE_MAX = 255 };

@@ -419,6 +419,9 @@ void sk_shape_stats(struct sk_json_writer *w, const struct sk_engine_stats *s)
     put_number(w, "hooks_retried", s->hooks_retried);
     put_number(w, "shards_owned", s->shards_owned);
     put_number(w, "shards_degraded", s->shards_degraded);
+    put_number(w, "removed", s->removed);
+    put_number(w, "retention_removed", s->retention_removed);
+    sk_shape_time(w, "retention_at", s->retention_at_ms);
     put_number(w, "sweep_scanned", s->sweep_scanned);
     put_number(w, "sweep_processed", s->sweep_processed);
     put_number(w, "sweep_failed", s->sweep_failed);

@@ -171,11 +171,11 @@ static int code_of(const struct cli_reply *reply)
                                                                                 : CLI_FAILED;
 }
 
-/* A success comes with an object, anything else with one or with nothing. */
+/* A success comes with an object (but 204), anything else with one or with nothing. */
 static bool is_ours(struct sk_str body, long status)
 {
     bool is_success = status >= 200 && status < 300;
-    if (body.size == 0 && !is_success) return true;
+    if (body.size == 0 && (!is_success || status == 204)) return true;
     return sk_json_check(body, NULL) == SKALD_OK && sk_json_type(body) == SK_JSON_OBJECT;
 }
 

@@ -15,6 +15,7 @@ static const struct cli_command *const commands[] = {
     &cli_define,
     &cli_start,
     &cli_list,
+    &cli_delete,
     &cli_show,
     &cli_events,
     &cli_watch,

@@ -199,9 +199,8 @@ static bool is_operators(enum sk_command_kind kind)
     return false;
 }
 
-/* The machine for a command from outside, or NULL (the waiter has been answered). */
-static struct sk_machine *addressee(struct sk_engine *engine, struct sk_str saga_id, bool is_signal,
-                                    struct sk_waiter *waiter)
+struct sk_machine *sk_command_addressee(struct sk_engine *engine, struct sk_str saga_id,
+                                        bool needs_store, struct sk_waiter *waiter)
 {
     if (!sk_id_is_saga(saga_id)) {
         sk_waiter_fail(waiter, SKALD_E_NOT_FOUND, "no such saga");
@@ -216,7 +215,7 @@ static struct sk_machine *addressee(struct sk_engine *engine, struct sk_str saga
         sk_waiter_fail(waiter, SKALD_E_AGAIN, "the saga's shard is not served by this node now");
         return NULL;
     }
-    if (is_signal && shard->state == SK_SHARD_DEGRADED) {
+    if (needs_store && shard->state == SK_SHARD_DEGRADED) {
         sk_waiter_fail(waiter, SKALD_E_AGAIN, "the store is away; try again later");
         return NULL;
     }
@@ -252,7 +251,7 @@ void sk_engine_command(struct sk_engine *engine, struct sk_str saga_id,
         sk_waiter_fail(waiter, SKALD_E_TOO_LARGE, "the body is larger than limits.input_max");
     } else {
         bool is_signal = command->kind == SK_COMMAND_SIGNAL;
-        struct sk_machine *machine = addressee(engine, saga_id, is_signal, waiter);
+        struct sk_machine *machine = sk_command_addressee(engine, saga_id, is_signal, waiter);
         if (machine != NULL) give_named(machine, command, step_name, waiter);
     }
     sk_engine_turn(engine);
@@ -284,7 +283,7 @@ void sk_engine_complete(struct sk_engine *engine, struct sk_str saga_id, struct 
                                       .attempt = effect.attempt,
                                       .round = effect.round,
                                       .outcome = &answered };
-        struct sk_machine *machine = addressee(engine, saga_id, false, waiter);
+        struct sk_machine *machine = sk_command_addressee(engine, saga_id, false, waiter);
         if (machine != NULL) give_named(machine, &command, step_name, waiter);
     }
     sk_engine_turn(engine);

@@ -163,6 +163,7 @@ static void set_defaults(struct sk_engine_options *options)
     options->sweep_interval_ms = or_default(options->sweep_interval_ms, 30000);
     options->stuck_after_ms = or_default(options->stuck_after_ms, 300000);
     options->idempotency_window_ms = or_default(options->idempotency_window_ms, 86400000);
+    options->retention_interval_ms = or_default(options->retention_interval_ms, 60000);
     options->lease_ms = or_default(options->lease_ms, 15000);
     options->lease_margin_ms = or_default(options->lease_margin_ms, 3000);
     options->sagas_max = or_default_u32(options->sagas_max, 100000);

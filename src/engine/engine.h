@@ -29,11 +29,17 @@ struct sk_engine_options {
     struct sk_str node;          /* this node's name: the shards' owner */
     uint8_t token_key[32];       /* MAC of pending tokens; the same after a restart */
     struct sk_rules rules;
-    struct sk_dsl_options dsl;         /* defaults for definitions */
-    int64_t acquire_timeout_ms;        /* 30 s; < 0 = waits */
-    int64_t sweep_interval_ms;         /* 30 s */
-    int64_t stuck_after_ms;            /* 5 min */
-    int64_t idempotency_window_ms;     /* 24 h */
+    struct sk_dsl_options dsl;     /* defaults for definitions */
+    int64_t acquire_timeout_ms;    /* 30 s; < 0 = waits */
+    int64_t sweep_interval_ms;     /* 30 s */
+    int64_t stuck_after_ms;        /* 5 min */
+    int64_t idempotency_window_ms; /* 24 h */
+    /* Finished sagas are removed when they ended so long ago (0 = kept for ever), and the oldest
+     * when there are more than so many of them, in all or of one definition (0 = no limit); never
+     * within idempotency_window_ms. */
+    int64_t retention_ms;
+    uint64_t retention_max, retention_max_per_definition;
+    int64_t retention_interval_ms;     /* 1 min */
     int64_t lease_ms, lease_margin_ms; /* shared stores: 15 s, 3 s */
     uint32_t sagas_max;        /* max_concurrent_sagas: with work in flight or due; 100000 */
     uint32_t pending_max;      /* accepted and waiting; 100000 */
@@ -119,6 +125,9 @@ void sk_engine_start(struct sk_engine *engine, const struct sk_start_request *re
 void sk_engine_command(struct sk_engine *engine, struct sk_str saga_id,
                        const struct sk_command *command, struct sk_str step_name,
                        sk_engine_done *done, void *context);
+/* Removes a finished saga with all its rows; SKALD_E_STATE says why not. */
+void sk_engine_remove(struct sk_engine *engine, struct sk_str saga_id, sk_engine_done *done,
+                      void *context);
 /* Completion of a pending answer: outcome SUCCEEDED or FAILED. SKALD_E_ARGUMENT for a bad token. */
 void sk_engine_complete(struct sk_engine *engine, struct sk_str saga_id, struct sk_str step_name,
                         struct sk_str token, const struct sk_outcome *outcome, sk_engine_done *done,
@@ -176,6 +185,8 @@ struct sk_engine_stats {
     int64_t sweep_at_ms;
     uint32_t shards_owned, shards_degraded;
     uint64_t stuck;
+    uint64_t removed, retention_removed; /* finished sagas: all; of them by age or number */
+    int64_t retention_at_ms;             /* end of the last pass; 0 = none yet */
     uint64_t hooks_started, hooks_completed, hooks_failed, hooks_retried;
     /* The engine's own share of a step: from the command to the effect's departure, µs. */
     uint64_t own_us_p50, own_us_p99, own_us_max;

@@ -49,6 +49,8 @@ struct sk_waiter *sk_waiter_new(struct sk_engine *engine, sk_engine_done *done, 
 void sk_waiter_fail(struct sk_waiter *waiter, enum skald_status status, const char *message);
 void sk_waiter_fail_error(struct sk_waiter *waiter, enum skald_status status,
                           const skald_error *error);
+/* Answers at the end of the turn, with no saga. */
+void sk_waiter_succeed(struct sk_waiter *waiter);
 /* Answers when machine's need_seq is durable; an error beside it (law 2 holds for refusals too). */
 void sk_waiter_attach(struct sk_waiter *waiter, struct sk_machine *machine, uint64_t need_seq);
 /* After a change, or a part became durable: who can be answered moves to `ready`. */
@@ -77,6 +79,9 @@ bool sk_machine_is_saga(const struct sk_machine *machine);
 /* After every change: its alarm, its slot, whether it may leave memory. */
 void sk_machine_settle(struct sk_machine *machine);
 bool sk_machine_is_clean(const struct sk_machine *machine); /* READY and everything durable */
+bool sk_machine_is_idle(const struct sk_machine *machine);  /* it may leave memory */
+/* Nothing of it is needed any more: out of memory if nobody points to it. */
+void sk_machine_discard(struct sk_machine *machine);
 /* Gives up what is not durable; read again if anything is stored. Waiters for what is lost fail. */
 void sk_machine_reset(struct sk_machine *machine, enum skald_status status, const char *why);
 /* Out of the engine; whoever waits fails. */
@@ -104,7 +109,14 @@ void sk_loads_continue(struct sk_engine *engine);
 
 /* ---- job.c, command.c ------------------------------------------------------------------------ */
 
-enum sk_job_kind { SK_JOB_COMMAND, SK_JOB_START, SK_JOB_MESSAGE, SK_JOB_READ, SK_JOB_IMPORT };
+enum sk_job_kind {
+    SK_JOB_COMMAND,
+    SK_JOB_START,
+    SK_JOB_MESSAGE,
+    SK_JOB_READ,
+    SK_JOB_IMPORT,
+    SK_JOB_REMOVE
+};
 struct sk_importing;
 struct sk_starting;
 struct sk_job {
@@ -139,6 +151,10 @@ void sk_command_give(struct sk_machine *machine, const struct sk_command *comman
 /* The machine is READY. False: out of memory, it was reset (the waiter has been answered). */
 bool sk_command_decide(struct sk_machine *machine, const struct sk_command *command,
                        struct sk_waiter *waiter);
+/* The machine for a command from outside, or NULL (the waiter has been answered).
+ * needs_store: not while the store is away. */
+struct sk_machine *sk_command_addressee(struct sk_engine *engine, struct sk_str saga_id,
+                                        bool needs_store, struct sk_waiter *waiter);
 bool sk_command_can_run(const struct sk_machine *machine);
 /* The decision that collects what the machine decides; NULL: out of memory. Marks it dirty. */
 struct sk_decision *sk_machine_decision(struct sk_machine *machine);
@@ -300,6 +316,22 @@ void sk_parked_init(struct sk_shard *shard);
 void sk_parked_release(struct sk_shard *shard);
 /* False: out of memory. */
 bool sk_parked_add(struct sk_shard *shard, uint64_t no, int64_t wake_at_ms);
+
+/* ---- removal.c, retention.c ------------------------------------------------------------------ */
+
+typedef void sk_removed_fn(struct sk_engine *engine, void *context, bool is_removed);
+/* By age: this saga, if it is still as its head says. False: not now, and `done` does not come. */
+bool sk_removal_begin(struct sk_engine *engine, const struct sk_head *head, int64_t ended_before_ms,
+                      sk_removed_fn *done, void *context);
+/* A job of somebody who asked. */
+bool sk_removal_can_run(const struct sk_machine *machine);
+void sk_removal_run(struct sk_machine *machine, struct sk_waiter *waiter);
+/* What its part must know of it. */
+void sk_removal_describe(const struct sk_machine *machine, struct sk_item *item);
+void sk_removal_done(struct sk_machine *machine);
+/* The machine goes away, or is read anew. */
+void sk_removal_forget(struct sk_machine *machine);
+void sk_retention_init(struct sk_engine *engine);
 
 /* ---- sweep.c, stop.c, histogram.c ------------------------------------------------------------ */
 

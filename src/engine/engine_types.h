@@ -48,6 +48,7 @@ struct sk_plan_entry;
 struct sk_load;
 struct sk_start_key;
 struct sk_starting;
+struct sk_removal;
 
 /* Survives the engine while a store or a helper thread may still call back. */
 struct sk_shell {
@@ -124,7 +125,8 @@ struct sk_machine {
     uint64_t durable_seq, work_seq, sent_seq;
     struct sk_work *work;         /* the one it is in, NULL = none */
     struct sk_decision *decision; /* since then; NULL = nothing */
-    struct sk_list removal;       /* shard->removals: an idle lock whose rows may go */
+    struct sk_list removal;       /* shard->removals: its rows may go */
+    struct sk_removal *leaving;   /* a saga that is about to be removed (removal.c) */
     uint64_t rested_seq;          /* a lock: its seq at the last sweep, when it was idle */
     bool is_removing;
     struct sk_list dirty;  /* shard->dirty */

@@ -132,6 +132,7 @@ static void run(struct sk_machine *machine, struct sk_job *job)
     case SK_JOB_START: sk_start_run(machine, job); break;
     case SK_JOB_IMPORT: sk_import_run(machine, job); break;
     case SK_JOB_MESSAGE: sk_message_run(machine, job); return; /* it may keep the job */
+    case SK_JOB_REMOVE: sk_removal_run(machine, job->waiter); break;
     case SK_JOB_READ:
         if (machine->state == SK_MACHINE_ABSENT) {
             sk_waiter_fail(job->waiter, SKALD_E_NOT_FOUND, "no such saga");
@@ -149,6 +150,8 @@ void sk_jobs_run(struct sk_machine *machine)
         bool is_absent = machine->state == SK_MACHINE_ABSENT && machine->resolving == NULL &&
                          sk_shard_is_held(machine->shard);
         if (!is_absent && !sk_command_can_run(machine)) return;
+        const struct sk_job *first = sk_container_of(machine->jobs.next, struct sk_job, node);
+        if (first->kind == SK_JOB_REMOVE && !sk_removal_can_run(machine)) return;
         run(machine, pop(machine));
     }
 }

@@ -120,7 +120,7 @@ static void leave_lru(struct sk_machine *machine)
     machine->engine->idle_count -= 1;
 }
 
-static bool is_idle(const struct sk_machine *machine)
+bool sk_machine_is_idle(const struct sk_machine *machine)
 {
     if (machine->state == SK_MACHINE_LOADING || machine->state == SK_MACHINE_STALE) return false;
     if (machine->state == SK_MACHINE_READY && !sk_machine_is_clean(machine)) return false;
@@ -154,7 +154,7 @@ void sk_machine_settle(struct sk_machine *machine)
     settle_wake(machine);
     sk_slot_settle(machine);
     leave_lru(machine);
-    if (is_idle(machine)) {
+    if (sk_machine_is_idle(machine)) {
         sk_list_push(&machine->engine->idle, &machine->lru);
         machine->engine->idle_count += 1;
     }
@@ -176,6 +176,7 @@ void sk_machine_unfold(struct sk_machine *machine)
 
 static void give_up_decided(struct sk_machine *machine)
 {
+    sk_removal_forget(machine);
     if (machine->decision != NULL) sk_decision_give_back(machine->engine, machine->decision);
     machine->decision = NULL;
     sk_list_remove(&machine->dirty);
@@ -235,6 +236,17 @@ static void free_machine(struct sk_machine *machine)
     sk_free(machine);
 }
 
+void sk_machine_discard(struct sk_machine *machine)
+{
+    bool is_stub = machine->state == SK_MACHINE_LOADING && machine->reading == NULL;
+    if (is_stub) machine->state = SK_MACHINE_ABSENT;
+    if (sk_machine_is_idle(machine)) {
+        free_machine(machine);
+    } else {
+        sk_machine_settle(machine);
+    }
+}
+
 void sk_machine_drop(struct sk_machine *machine, enum skald_status status, const char *why)
 {
     sk_flights_cancel(machine);
@@ -275,7 +287,7 @@ void sk_machines_shrink(struct sk_engine *engine)
     uint32_t tries = 16;
     while (engine->idle_count > engine->options.cache_sagas_max && tries > 0) {
         struct sk_machine *machine = sk_container_of(engine->idle.next, struct sk_machine, lru);
-        if (is_idle(machine) && may_leave(machine)) {
+        if (sk_machine_is_idle(machine) && may_leave(machine)) {
             free_machine(machine);
             continue;
         }

@@ -109,6 +109,7 @@ static void on_definitions(struct sk_engine *engine, void *context, struct sk_ro
     }
     sk_alarm_set(engine, &engine->progress_alarm, sk_engine_now(engine) + PROGRESS_EVERY_MS);
     sk_sweep_init(engine);
+    sk_retention_init(engine);
     for (uint32_t i = 0; i < engine->shards_count; i++) {
         struct sk_shard *shard = &engine->shards[i];
         if (!engine->options.no_take) shard->is_wanted = true;

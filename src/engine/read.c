@@ -45,7 +45,8 @@ static void read_saga(struct sk_engine *engine, struct sk_str saga_id, struct sk
         sk_waiter_fail(waiter, SKALD_E_MEMORY, "out of memory");
         return;
     }
-    if (machine->state == SK_MACHINE_READY) {
+    /* One that is being removed may be gone before the answer leaves. */
+    if (machine->state == SK_MACHINE_READY && !machine->is_removing) {
         sk_read_machine(machine, waiter);
         return;
     }

@@ -66,12 +66,14 @@ static void count_item(struct sk_engine *engine, const struct sk_item *item)
 }
 
 /* Its rows are gone: the next request begins it anew. */
-static void forget_lock(struct sk_machine *machine)
+static void forget_removed(struct sk_machine *machine)
 {
+    sk_flights_cancel(machine); /* what was given up long ago */
     sk_machine_unfold(machine);
     machine->is_removing = false;
     machine->durable_seq = machine->sent_seq = machine->rested_seq = 0;
     machine->no = 0;
+    sk_removal_done(machine);
 }
 
 static void finish_item(struct sk_work *work, struct sk_item *item)
@@ -81,7 +83,7 @@ static void finish_item(struct sk_work *work, struct sk_item *item)
     if (machine != NULL) {
         machine->work = NULL;
         if (!item->is_removal) machine->durable_seq = item->upto_seq;
-        if (item->is_removal) forget_lock(machine);
+        if (item->is_removal) forget_removed(machine);
         if (item->is_first) machine->no = item->no;
         if (item->is_first) sk_start_key_end(machine);
     }
@@ -145,6 +147,7 @@ static void let_out(struct sk_item *item)
     sk_waiters_check(machine);
     sk_jobs_run(machine);
     sk_machine_settle(machine);
+    if (item->is_removal && machine->state == SK_MACHINE_ABSENT) sk_machine_discard(machine);
 }
 
 static void finish_work(struct sk_work *work)

@@ -68,6 +68,13 @@ void sk_waiter_fail(struct sk_waiter *waiter, enum skald_status status, const ch
     sk_waiter_fail_error(waiter, status, &error);
 }
 
+void sk_waiter_succeed(struct sk_waiter *waiter)
+{
+    waiter->machine = NULL;
+    make_ready(waiter);
+    sk_batch_schedule(waiter->engine);
+}
+
 void sk_waiter_attach(struct sk_waiter *waiter, struct sk_machine *machine, uint64_t need_seq)
 {
     waiter->machine = machine;

@@ -115,16 +115,22 @@ static uint32_t length(const struct sk_list *list)
 }
 
 /* A lock that nobody holds or awaits: its rows go, unless something has come for it meanwhile. */
+static bool lock_may_go(const struct sk_machine *machine)
+{
+    return machine->state == SK_MACHINE_READY && sk_machine_is_clean(machine) &&
+           sk_lock_is_idle(&machine->as.lock) && machine->jobs_count == 0;
+}
+
 static void add_removal(struct sk_work *work, struct sk_machine *machine)
 {
     sk_list_remove(&machine->removal);
-    bool may_go = machine->state == SK_MACHINE_READY && sk_machine_is_clean(machine) &&
-                  sk_lock_is_idle(&machine->as.lock) && machine->jobs_count == 0 &&
-                  machine->work == NULL && sk_list_is_empty(&machine->dirty);
+    bool may_go = machine->leaving != NULL || lock_may_go(machine);
+    may_go = may_go && machine->work == NULL && sk_list_is_empty(&machine->dirty);
     if (!may_go) return;
     struct sk_item *item = &work->items[work->items_count++];
     *item = (struct sk_item){ .machine = machine, .no = machine->no, .is_removal = true };
     sk_list_init(&item->arrivals);
+    sk_removal_describe(machine, item);
     machine->is_removing = true;
     machine->work = work;
     machine->work_seq = machine->durable_seq;
@@ -339,7 +345,8 @@ bool sk_work_make_part(struct sk_work *work)
                          .heads = SK_ARENA_ARRAY(arena, struct sk_head, n.heads),
                          .keys = SK_ARENA_ARRAY(arena, struct sk_start_key_row, n.keys),
                          .tags = SK_ARENA_ARRAY(arena, struct sk_tag_row, n.tags),
-                         .tallies = SK_ARENA_ARRAY(arena, struct sk_tally_row, 2 * (size_t)n.heads),
+                         .tallies = SK_ARENA_ARRAY(arena, struct sk_tally_row,
+                                                   2 * ((size_t)n.heads + n.removed)),
                          .messages = SK_ARENA_ARRAY(arena, struct sk_message_row, n.messages),
                          .letters = SK_ARENA_ARRAY(arena, struct sk_dead_letter_row, n.letters),
                          .consumed = SK_ARENA_ARRAY(arena, struct sk_consumed_row, n.consumed),

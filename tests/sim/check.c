@@ -94,23 +94,28 @@ static void check_head(struct sim_world *world, const struct sim_row *row,
     }
 }
 
+void sim_check_saga(struct sim_world *world, const struct sim_row *row)
+{
+    struct sk_saga saga;
+    sim_fold(world, row, &saga);
+    world->checks->ends[sk_saga_shown_state(&saga)] += 1;
+    check_head(world, row, &saga);
+    sim_check_liveness(world, row, &saga);
+    sim_check_undo(world, row, &saga);
+    sim_check_order(world, row, &saga);
+    sim_check_pivot(world, row, &saga);
+    sim_check_policy(world, row, &saga);
+    sim_check_hooks(world, row, &saga);
+    sk_saga_release(&saga);
+}
+
 void sim_check_end(struct sim_world *world)
 {
     for (const struct sim_row *row = world->store->first; row != NULL; row = row->next) {
-        if (row->is_removed || row->head.is_lock) continue;
-        struct sk_saga saga;
-        sim_fold(world, row, &saga);
-        world->checks->ends[sk_saga_shown_state(&saga)] += 1;
-        check_head(world, row, &saga);
-        sim_check_liveness(world, row, &saga);
-        sim_check_undo(world, row, &saga);
-        sim_check_order(world, row, &saga);
-        sim_check_pivot(world, row, &saga);
-        sim_check_policy(world, row, &saga);
-        sim_check_hooks(world, row, &saga);
-        sk_saga_release(&saga);
+        if (!row->is_removed && !row->head.is_lock) sim_check_saga(world, row);
     }
     sim_check_starts_end(world);
     sim_check_locks_end(world);
     sim_check_rows(world);
+    sim_check_kept(world);
 }

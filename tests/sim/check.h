@@ -25,7 +25,8 @@
     X(LOCKS, "locks are exclusive")                        \
     X(POLICY, "time and policy")                           \
     X(HOOKS, "hooks")                                      \
-    X(ROWS, "rows agree")
+    X(ROWS, "rows agree")                                  \
+    X(RETENTION, "retention")
 
 enum sim_checker {
 #define X(name, text) SIM_CHECK_##name,
@@ -43,6 +44,7 @@ struct sim_checks {
     struct sim_map requests;    /* key → hash of the request: check_requests.c */
     struct sk_buf live, folded; /* check_replay.c */
     uint64_t replay_clock;
+    uint64_t removed; /* sagas, by retention */
 };
 
 void sim_checks_init(struct sim_world *world);
@@ -82,6 +84,11 @@ void sim_check_liveness(struct sim_world *world, const struct sim_row *row,
 void sim_check_starts_end(struct sim_world *world);
 void sim_check_locks_end(struct sim_world *world);
 void sim_check_rows(struct sim_world *world);
+/* A saga as it is stored, at its end: all judges of one saga. */
+void sim_check_saga(struct sim_world *world, const struct sim_row *row);
+/* The row is about to go. */
+void sim_check_removed(struct sim_world *world, const struct sim_row *row);
+void sim_check_kept(struct sim_world *world);
 void sim_check_policy(struct sim_world *world, const struct sim_row *row,
                       const struct sk_saga *saga);
 

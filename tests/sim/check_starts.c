@@ -1,11 +1,11 @@
 /* check_starts.c: law 10. A start that was acknowledged is in the store then and at the end, under
- * the id it was told. */
+ * the id it was told, unless retention took it (check_removed.c). */
 #include "check.h"
 #include "workload.h"
 
 void sim_check_started(struct sim_world *world, struct sk_str saga_id)
 {
-    const struct sim_row *row = sim_store_row(world->store, saga_id);
+    const struct sim_row *row = sim_map_get(&world->store->by_id, saga_id); /* also removed */
     world->checks->judged[SIM_CHECK_STARTS] += 1;
     if (row != NULL && row->events_count > 0 && row->events[0].type == SK_EVENT_SAGA_ACCEPTED)
         return;

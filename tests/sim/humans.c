@@ -118,7 +118,12 @@ static void on_round(void *context)
             repair(humans, row);
         }
     }
-    bool is_quiet = waiting == 0 && are_clients_done(world->load) &&
+    /* What may be removed goes before the end. */
+    int64_t keep_us =
+        world->profile.retention_ms > 0
+            ? world->profile.chaos_us + world->profile.retention_ms * SIM_MS + 240 * SIM_S
+            : 0;
+    bool is_quiet = world->now_us > keep_us && waiting == 0 && are_clients_done(world->load) &&
                     are_messages_delivered(world->store) && world->books->owed == 0;
     humans->quiet_rounds = is_quiet ? humans->quiet_rounds + 1 : 0;
     humans->rounds += 1;

@@ -90,6 +90,14 @@ static struct sk_engine_options options_of(struct sim_node *node)
         .batch_events_max = node->world->seed % 5 == 0 ? 3 : 0,
         .acquire_timeout_ms = node->world->seed % 2 == 0 ? 0 : 20000,
     };
+    options.idempotency_window_ms = p->retention_ms;
+    options.retention_interval_ms = 5000;
+    if (p->retention_max > 0) {
+        options.retention_max = p->retention_max;
+        options.retention_max_per_definition = p->retention_max / 2;
+    } else {
+        options.retention_ms = p->retention_ms;
+    }
     options.invokers[SK_KIND_HTTP] = &node->invoker.port;
     options.invokers[SK_KIND_FUNCTION] = &node->invoker.port;
     options.notifier = &node->invoker.port;

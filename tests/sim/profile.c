@@ -67,6 +67,15 @@ static void brew_storm(struct sim_profile *p, struct sim_rng *rng)
     p->commands = 500;
 }
 
+/* Long after the last client has asked again for its start. */
+static void draw_retention(struct sim_profile *p, struct sim_rng *rng)
+{
+    if (!sim_chance(rng, 300)) return;
+    p->retention_ms = 1000 * sim_between(rng, 90, 120);
+    if (sim_chance(rng, 300)) p->retention_max = 1 + sim_below(rng, 30);
+    p->chaos_us += 120 * SIM_S;
+}
+
 void sim_profile_draw(struct sim_profile *p, uint64_t seed)
 {
     struct sim_rng rng;
@@ -90,6 +99,7 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     draw_participants(p, &rng);
     draw_nodes(p, &rng);
     if (is_storm && !is_quiet) brew_storm(p, &rng);
+    draw_retention(p, &rng);
     if (!is_quiet) return;
     p->store_passing = p->store_not_known = p->store_broken = p->store_slow = 0;
     p->has_poison = false;

@@ -16,7 +16,7 @@ static void add_totals(struct sim_totals *totals)
 {
     const struct sim_checks *checks = world.checks;
     for (const struct sim_row *row = world.store->first; row != NULL; row = row->next) {
-        if (!row->is_removed && !row->head.is_lock) totals->sagas += 1;
+        if (!row->head.is_lock) totals->sagas += 1;
     }
     totals->seeds += 1;
     totals->events += world.store->counts.events;

@@ -247,6 +247,8 @@ void sim_complete_later(struct sim_world *world, const struct sim_request *reque
     int64_t delay_us = sim_between(&world->faults, 50 * SIM_MS, 15 * SIM_S);
     bool is_forgotten =
         !world->is_calm && sim_chance(&world->faults, 200); /* until the world is calm */
+    /* What comes after retention finds nobody: who keeps sagas so short is not answered so late. */
+    if (world->profile.retention_ms > 0) is_forgotten = false;
     if (is_forgotten) delay_us += world->profile.chaos_us - world->now_us;
     sim_after(world, delay_us, try_completion, completion);
 }

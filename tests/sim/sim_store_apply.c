@@ -270,11 +270,25 @@ static void put_record(struct sim_world *world, struct sim_shard *shard,
     kept->shard = shard->row.shard;
 }
 
-static void remove_rows(struct sim_shard *shard, const struct sk_part *part)
+static void remove_rows(struct sim_store *store, struct sim_shard *shard,
+                        const struct sk_part *part)
 {
     for (uint32_t i = 0; i < part->removed_count; i++) {
         struct sim_row *row = sim_shard_row(shard, part->removed[i]);
-        if (row != NULL) row->is_removed = true;
+        if (row == NULL) {
+            sim_fail(store->world, "store", (struct sk_str){ 0 }, "saga %llu is removed twice",
+                     (unsigned long long)part->removed[i]);
+        }
+        sim_check_removed(store->world, row);
+        row->is_removed = true;
+        for (uint32_t k = shard->keys_count; k > 0; k--) {
+            if (sk_str_equal(shard->keys[k - 1].saga_id, row->head.id))
+                shard->keys[k - 1] = shard->keys[--shard->keys_count];
+        }
+        for (uint32_t k = shard->letters_count; k > 0; k--) {
+            if (shard->letters[k - 1].no == row->head.no)
+                shard->letters[k - 1] = shard->letters[--shard->letters_count];
+        }
     }
 }
 
@@ -293,7 +307,7 @@ void sim_store_apply(struct sim_store *store, struct sim_node *node, const struc
 {
     struct sim_shard *shard = &store->shards[part->shard];
     sim_check_owner(store->world, shard, node, part);
-    remove_rows(shard, part);
+    remove_rows(store, shard, part);
     for (uint32_t i = 0; i < part->heads_count; i++) put_head(store, shard, &part->heads[i]);
     for (uint32_t i = 0; i < part->events_count; i++) {
         put_event(store, shard, &part->events[i], part->first_position + i);

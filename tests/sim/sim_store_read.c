@@ -149,6 +149,80 @@ static void read_definitions(const struct sim_store *store, const struct sk_read
     }
 }
 
+/* ---- lists: only as retention asks ----------------------------------------------------------- */
+
+static bool is_of(const struct sim_store *store, const struct sk_digest *digest, struct sk_str id)
+{
+    for (uint32_t i = 0; i < store->definitions_count; i++) {
+        const struct sk_definition_row *row = &store->definitions[i].row;
+        if (sk_digest_equal(digest, &row->digest)) return sk_str_equal(row->id, id);
+    }
+    return false;
+}
+
+static int64_t list_time(const struct sk_list_filter *f, const struct sk_head *head)
+{
+    return f->sort == SK_SORT_ENDED ? head->ended_at_ms : head->created_at_ms;
+}
+
+static int head_order(const struct sk_list_filter *f, const struct sk_head *head, int64_t at_ms,
+                      struct sk_str id)
+{
+    if (list_time(f, head) != at_ms) return list_time(f, head) < at_ms ? -1 : 1;
+    return sk_str_compare(head->id, id);
+}
+
+static bool is_listed(const struct sim_store *store, const struct sk_list_filter *f,
+                      const struct sim_row *row)
+{
+    const struct sk_head *head = &row->head;
+    if (row->is_removed || head->is_lock || is_active(head)) return false;
+    if ((f->states >> head->state & 1u) == 0 || head->ended_at_ms >= f->ended_to_ms) return false;
+    if (f->cursor_created_at_ms != 0 &&
+        head_order(f, head, f->cursor_created_at_ms, f->cursor_id) <= 0)
+        return false;
+    return f->definition_id.size == 0 || is_of(store, &head->definition, f->definition_id);
+}
+
+static void read_list(const struct sim_store *store, const struct sk_read *read,
+                      struct sk_rows *rows)
+{
+    const struct sk_list_filter *f = &read->filter;
+    uint32_t limit = read->limit == 0 ? LIMIT_DEFAULT : read->limit;
+    for (const struct sim_row *row = store->first; row != NULL; row = row->next) {
+        if (!is_listed(store, f, row)) continue;
+        *(struct sk_head *)ADD(rows, heads) = row->head;
+        uint32_t i = rows->heads_count - 1; /* to its place */
+        for (; i > 0 && head_order(f, &row->head, list_time(f, &rows->heads[i - 1]),
+                                   rows->heads[i - 1].id) < 0;
+             i--) {
+            rows->heads[i] = rows->heads[i - 1];
+        }
+        rows->heads[i] = row->head;
+        rows->has_more = rows->has_more || rows->heads_count > limit;
+        if (rows->heads_count > limit) rows->heads_count = limit;
+    }
+}
+
+static void read_tallies(const struct sim_store *store, struct sk_rows *rows)
+{
+    for (uint32_t s = 0; s < store->meta.shards_count; s++) {
+        for (uint32_t i = 0; i < store->shards[s].tallies_count; i++) {
+            const struct sk_tally_row *row = &store->shards[s].tallies[i];
+            uint32_t k = 0;
+            while (k < rows->tallies_count &&
+                   (rows->tallies[k].state != row->state ||
+                    !sk_digest_equal(&rows->tallies[k].definition, &row->definition)))
+                k += 1;
+            if (k < rows->tallies_count) {
+                rows->tallies[k].n += row->n;
+            } else {
+                *(struct sk_tally_row *)ADD(rows, tallies) = *row;
+            }
+        }
+    }
+}
+
 static int by_record_id(const void *a, const void *b)
 {
     const struct sk_record_row *x = a, *y = b;
@@ -221,9 +295,9 @@ static void answer(const struct sim_store *store, const struct sk_read *read, st
     case SK_READ_START_KEY:
     case SK_READ_DEAD_LETTERS:
     case SK_READ_CURSOR: read_small(store, shard, read, rows); break;
-    case SK_READ_LIST: /* for people; no node of the simulator asks */
-    case SK_READ_COUNT:
-    case SK_READ_TALLIES: break;
+    case SK_READ_LIST: read_list(store, read, rows); break;
+    case SK_READ_TALLIES: read_tallies(store, rows); break;
+    case SK_READ_COUNT: break; /* for people; no node of the simulator asks */
     }
 }
 
@@ -269,6 +343,8 @@ void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_d
     reading->read.id = keep(world, read->id);
     reading->read.version = keep(world, read->version);
     reading->read.key = keep(world, read->key);
+    reading->read.filter.definition_id = keep(world, read->filter.definition_id);
+    reading->read.filter.cursor_id = keep(world, read->filter.cursor_id);
     if (read->digest != NULL) {
         reading->digest = *read->digest;
         reading->read.digest = &reading->digest;
