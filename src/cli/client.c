@@ -142,10 +142,13 @@ static CURLcode perform(struct cli_client *client, const struct cli_request *req
     sk_buf_append_text(&url, request->path);
     CURLcode result = curl_easy_setopt(easy, CURLOPT_URL, sk_buf_text(&url));
     bool is_get = strcmp(request->method, "GET") == 0;
-    if (result == CURLE_OK && is_get) {
+    bool is_bare = is_get || strcmp(request->method, "DELETE") == 0;
+    if (result == CURLE_OK && is_bare) {
+        (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, is_get ? NULL : request->method);
         result = curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     } else if (result == CURLE_OK) {
         const char *body = request->body.size == 0 ? "" : request->body.data;
+        (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
         (void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
         result = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);

@@ -119,7 +119,8 @@ def import_saga(world, operation):
 
 # What has to be done before the operation can succeed; everything else succeeds with its example.
 RECIPES = {"retrySaga": retry, "completeStep": complete, "listSteps": steps,
-           "importSaga": import_saga}
+           "importSaga": import_saga,
+           "deleteSaga": steps}
 
 
 class Case(unittest.TestCase):
