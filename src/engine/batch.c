@@ -71,7 +71,7 @@ static struct sk_work *next_work(struct sk_shard *shard, uint32_t events_max, bo
     return work;
 }
 
-static bool has_more(const struct sk_shard *shard)
+bool sk_shard_has_more(const struct sk_shard *shard)
 {
     return !sk_list_is_empty(&shard->dirty) || !sk_list_is_empty(&shard->removals) ||
            !sk_list_is_empty(&shard->gone) || !sk_list_is_empty(&shard->forget) ||
@@ -128,7 +128,7 @@ void sk_batch_cut(struct sk_engine *engine)
         if (no_memory) break;
         sk_list_remove(&shard->in_dirty);
         if (work == NULL) continue;
-        if (has_more(shard)) sk_list_push(&engine->dirty_shards, &shard->in_dirty);
+        if (sk_shard_has_more(shard)) sk_list_push(&engine->dirty_shards, &shard->in_dirty);
         flush->works[flush->batch.parts_count++] = work;
         events += sk_work_events(work);
     }

@@ -176,6 +176,8 @@ bool sk_work_make_part(struct sk_work *work) SK_MUST_CHECK;
 bool sk_item_describe(struct sk_item *item, struct sk_arena *arena);
 /* The same item with its texts in another arena; takes decision and arrivals. */
 bool sk_item_move(struct sk_item *to, struct sk_item *from, struct sk_arena *arena) SK_MUST_CHECK;
+/* Something of it waits for its next part. */
+bool sk_shard_has_more(const struct sk_shard *shard);
 void sk_batch_schedule(struct sk_engine *engine);
 void sk_batch_cut(struct sk_engine *engine);
 void sk_result_apply(struct sk_work *work);

@@ -162,8 +162,7 @@ static void finish_work(struct sk_work *work)
     for (uint32_t i = 0; i < work->items_count; i++) let_out(&work->items[i]);
     sk_work_give_back(work);
     sk_outbox_deliver(shard);
-    if (!sk_list_is_empty(&shard->works) || !sk_list_is_empty(&shard->dirty))
-        sk_shard_mark_dirty(shard);
+    if (!sk_list_is_empty(&shard->works) || sk_shard_has_more(shard)) sk_shard_mark_dirty(shard);
 }
 
 /* ---- passing --------------------------------------------------------------------------------- */
