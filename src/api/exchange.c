@@ -52,7 +52,7 @@ static void send_no_memory(struct sk_exchange *x)
 {
     if (x->stream == NULL) sk_http_reply_header(x->http, "Retry-After", "1");
     send(x, 503, "application/problem+json",
-         SK_STR("{\"type\":\"urn:skald:problem:out-of-memory\",\"title\":\"out of memory\","
+         SK_STR("{\"type\":\"/problems/out-of-memory\",\"title\":\"out of memory\","
                 "\"status\":503,\"detail\":\"the server is short of memory\","
                 "\"remedy\":\"send it again later\"}"));
 }

@@ -50,7 +50,7 @@ static const struct {
     { "message", "the card was declined" },
     { "key", "account-7" },
     { "cursor", "MToxMDAw" },
-    { "type", "urn:skald:problem:not-found" },
+    { "type", "/problems/not-found" },
     { "title", "Not Found" },
     { "status", "alive" },
     { "detail", "there is no saga with this id" },

@@ -106,7 +106,7 @@ void sk_problem_write(const struct sk_problem *problem, struct sk_buf *out)
     struct sk_json_writer w = sk_json_writer_of(out);
     sk_json_begin_object(&w);
     sk_json_key(&w, "type");
-    char type[80] = "urn:skald:problem:";
+    char type[80] = "/problems/";
     size_t size = strlen(type);
     for (const char *c = problem->slug; *c != 0 && size < sizeof type - 1; c++) type[size++] = *c;
     sk_json_put_str(&w, (struct sk_str){ type, size });

@@ -9,7 +9,7 @@
 
 struct sk_problem {
     int status;                               /* HTTP */
-    const char *slug;                         /* type is "urn:skald:problem:<slug>" */
+    const char *slug;                         /* type is "/problems/<slug>" */
     const char *title;                        /* the same for all problems of a type */
     struct sk_str detail;                     /* what is wrong, here */
     struct sk_str remedy;                     /* what would be right */

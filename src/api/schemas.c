@@ -436,7 +436,7 @@ static const struct sk_member limits[] = {
 /* ---- the server ------------------------------------------------------------------------------ */
 
 static const struct sk_member problem[] = {
-    { "type", "text", "urn:skald:problem:… : the same for all problems of a kind" },
+    { "type", "text", "/problems/… : the same for all problems of a kind; what it means is there" },
     { "title", "text", NULL },
     { "status", "count", NULL },
     { "detail", "text", "what is wrong, here" },
@@ -446,6 +446,12 @@ static const struct sk_member problem[] = {
     { "column?", "count", NULL },
     { "diagnostics?", "Diagnostic[]", "of a definition: all mistakes at once" },
     { 0 },
+};
+
+static const struct sk_member trouble[] = {
+    { "name", "text", NULL },   { "kind", "text", "problem, definition, outcome or notice" },
+    { "means", "text", NULL },  { "check", "text?", "where to look" },
+    { "remedy", "text", NULL }, { 0 },
 };
 
 static const struct sk_member status[] = {
@@ -537,6 +543,7 @@ const struct sk_schema sk_schemas[] = {
     { "Defined", "What became of a definition", defined },
     { "Diagnostic", "A mistake in a definition", diagnostic },
     { "Problem", "What went wrong (RFC 9457)", problem },
+    { "Trouble", "What the name of an error means", trouble },
     { "CircuitBreaker", "How a participant is doing", circuit_breaker },
     { "Limits", "How hard a participant is driven", limits },
     { "Status", "How the server is", status },

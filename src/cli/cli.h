@@ -73,6 +73,7 @@ extern const struct cli_command cli_validate;
 extern const struct cli_command cli_dry_run;
 extern const struct cli_command cli_visualize;
 extern const struct cli_command cli_schema;
+extern const struct cli_command cli_trouble;
 extern const struct cli_command cli_demo;
 extern const struct cli_command cli_bench;
 extern const struct cli_command cli_breakers;

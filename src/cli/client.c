@@ -241,7 +241,7 @@ static void print_member(const struct cli *cli, struct sk_str object, const char
     sk_buf_release(&text);
 }
 
-/* "file:3:5: error: path: message (remedy)" for each. */
+/* "file:3:5: error: path: message (remedy) [code]" for each. */
 static void print_diagnostics(const struct cli *cli, struct sk_str list)
 {
     struct sk_json_iter it = sk_json_walk(list);
@@ -255,6 +255,7 @@ static void print_diagnostics(const struct cli *cli, struct sk_str list)
         print_member(cli, it.value, "path", "", ": ");
         print_member(cli, it.value, "message", "", "");
         print_member(cli, it.value, "remedy", " (", ")");
+        print_member(cli, it.value, "code", " [", "]");
         (void)fputc('\n', cli->err);
     }
 }
@@ -274,11 +275,12 @@ int cli_client_complain(struct cli_client *client, const struct cli_reply *reply
         (void)fprintf(cli->err, "%.*s\n", SK_STR_ARGS(problem));
         return code;
     }
-    struct sk_buf detail = { 0 }, remedy = { 0 };
+    struct sk_buf detail = { 0 }, remedy = { 0 }, type = { 0 };
     if (sk_json_type(problem) == SK_JSON_OBJECT) {
         print_diagnostics(cli, sk_json_member(problem, SK_STR("diagnostics")));
         append_text(problem, "detail", &detail);
         append_text(problem, "remedy", &remedy);
+        append_text(problem, "type", &type);
     }
     if (detail.size == 0 && reply->status == 413) {
         sk_buf_append_text(&detail, "the server does not take so much at once");
@@ -286,8 +288,14 @@ int cli_client_complain(struct cli_client *client, const struct cli_reply *reply
     } else if (detail.size == 0) {
         sk_buf_printf(&detail, "the server answered with status %d", reply->status);
     }
+    struct sk_str name = sk_buf_view(&type);
+    if (sk_str_starts(name, SK_STR("/problems/")) && remedy.size > 0) {
+        sk_buf_printf(&remedy, " (skald trouble %.*s)",
+                      SK_STR_ARGS(sk_str_sub(name, strlen("/problems/"), name.size)));
+    }
     (void)cli_fail(cli, code, remedy.size > 0 ? sk_buf_text(&remedy) : NULL, "%s",
                    sk_buf_text(&detail));
+    sk_buf_release(&type);
     sk_buf_release(&detail);
     sk_buf_release(&remedy);
     return code;

@@ -36,6 +36,7 @@ static const struct cli_command *const commands[] = {
     &cli_dry_run,
     &cli_visualize,
     &cli_schema,
+    &cli_trouble,
     &cli_demo,
     &cli_bench,
     &cli_breakers,

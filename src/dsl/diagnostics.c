@@ -164,7 +164,9 @@ static void print_item(const struct sk_diagnostic *item, struct sk_buf *out)
         sk_buf_append_str(out, item->remedy);
         sk_buf_append_char(out, ')');
     }
-    sk_buf_append_char(out, '\n');
+    sk_buf_append_text(out, " [");
+    sk_buf_append_str(out, item->code);
+    sk_buf_append_text(out, "]\n");
 }
 
 void sk_diagnostics_print(const struct sk_diagnostics *diagnostics, struct sk_buf *out)

@@ -28,7 +28,7 @@ struct sk_diagnostics {
 };
 void sk_diagnostics_init(struct sk_diagnostics *diagnostics);
 void sk_diagnostics_release(struct sk_diagnostics *diagnostics);
-/* "order.yaml:12:7: error: steps[0].timeout: … (remedy)\n" for each. */
+/* "order.yaml:12:7: error: steps[0].timeout: … (remedy) [bad_duration]\n" for each. */
 void sk_diagnostics_print(const struct sk_diagnostics *diagnostics, struct sk_buf *out);
 /* A JSON array of objects with the fields above. */
 void sk_diagnostics_json(const struct sk_diagnostics *diagnostics, struct sk_buf *out);

@@ -14,6 +14,21 @@ static const char head[] = "saga: {id: s, name: S, version: \"1\", description: 
 static const char step[] = "{id: a, name: A, type: function, action: {function: {name: f}}, "
                            "compensation: {type: skip}}\n";
 
+/* Without the codes at the lines' ends, which the golden files compare. */
+static void cut_codes(struct sk_buf *text)
+{
+    (void)sk_buf_text(text); /* ends it with a NUL */
+    char *to = text->data;
+    for (char *from = text->data; *from != 0;) {
+        size_t code = strspn(from, " [abcdefghijklmnopqrstuvwxyz_");
+        bool is_code =
+            from[0] == ' ' && from[1] == '[' && from[code] == ']' && from[code + 1] == '\n';
+        if (is_code) from += code + 1;
+        *to++ = *from++;
+    }
+    text->size = (size_t)(to - text->data);
+}
+
 static void check(struct sk_str source, const char *expected)
 {
     struct skt_world world;
@@ -21,6 +36,7 @@ static void check(struct sk_str source, const char *expected)
     skt_world_init(&world);
     sk_buf_init(&text, 0);
     struct sk_plan *plan = skt_compile(&world, source, &text);
+    if (text.size > 0) cut_codes(&text);
     assert_string_equal(sk_buf_text(&text), expected);
     assert_int_equal(plan != NULL, expected[0] == '\0');
     sk_plan_free(plan);
