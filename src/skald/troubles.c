@@ -71,6 +71,9 @@ static const struct sk_trouble troubles[] = {
     { SK_TROUBLE_PROBLEM, "not-implemented",
       "the request uses a part of HTTP that is not taken here", "the method and Transfer-Encoding",
       "use a plain HTTP/1.1 request" },
+    { SK_TROUBLE_PROBLEM, "invalid-export",
+      "the file is no saga that was exported, or it is damaged", "the place that the detail names",
+      "export it again" },
     /* definitions */
     { SK_TROUBLE_DEFINITION, "alias_cycle", "an alias stands inside its own anchor", NULL,
       "break the circle" },
@@ -124,6 +127,8 @@ static const struct sk_trouble troubles[] = {
       "let `skald define` send it: it puts the files together" },
     { SK_TROUBLE_DEFINITION, "include_too_deep", "more than ten files within each other", NULL,
       "include fewer levels" },
+    { SK_TROUBLE_DEFINITION, "invalid_utf8", "bytes that are no UTF-8", NULL,
+      "save the file as UTF-8" },
     { SK_TROUBLE_DEFINITION, "key_too_long", "a key of more than 1,024 bytes", NULL, "shorten it" },
     { SK_TROUBLE_DEFINITION, "key_type", "a key that is no plain word", NULL,
       "write a name before the colon" },

@@ -49,8 +49,8 @@ class Troubles(unittest.TestCase):
                           | texts(r'slug = "([a-z-]+)"', "api"), "problem", least=15)
 
     def test_diagnostics(self):
-        found = texts(r'SK_SEVERITY_\w+,\s*"([a-z_]+)"', "dsl") | texts(
-            r'\b(?:diagnose|fail|report|refuse|complain|problem|error|warn|advise|say)\w*\([^;"]*?"([a-z]+_[a-z_]+)",'
+        found = texts(r'SK_SEVERITY_\w+,\s*"([a-z0-9_]+)"', "dsl") | texts(
+            r'\b(?:diagnose|fail|report|refuse|complain|problem|error|warn|advise|say)\w*\([^;"]*?"([a-z]+_[a-z0-9_]+)",'
             r'\s*"[^"]* ', "dsl")
         self.assert_known(found, "definition", "outcome", least=40)
 
