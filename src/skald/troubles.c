@@ -432,8 +432,8 @@ void sk_troubles_markdown(struct sk_buf *out)
     sk_buf_append_text(
         out,
         "# Troubleshooting\n\nSymptom, check, remedy, for every name that an error carries. `skald "
-        "trouble NAME` prints one; a server answers with the same at `/problems/NAME`, to which the "
-        "`type` of each problem leads. Made from the table itself by `skald trouble --format "
+        "trouble NAME` prints one; a server answers with the same at `/problems/NAME`, to which "
+        "the `type` of each problem leads. Made from the table itself by `skald trouble --format "
         "markdown`.\n");
     for (size_t i = 0; i < TROUBLES_COUNT; i++) {
         const struct sk_trouble *row = &troubles[i];
