@@ -1,5 +1,5 @@
 /* troubles.c: what the name of an error means: where the `type` of a problem leads. */
-#include "skald/troubles.h"
+#include "base/troubles.h"
 
 #include "api/routes.h"
 

@@ -1,8 +1,8 @@
 /* cmd_trouble.c: `skald trouble`: what the name of an error means, what to check, what helps. */
 #include "base/json.h"
+#include "base/troubles.h"
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "skald/troubles.h"
 
 #include <string.h>
 

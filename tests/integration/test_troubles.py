@@ -42,7 +42,7 @@ class Troubles(unittest.TestCase):
         known = set().union(*(self.names[kind] for kind in kinds))
         self.assertGreaterEqual(len(found), least, "the pattern does not fit the sources any more")
         missing = {name: place for name, place in found.items() if name not in known}
-        self.assertEqual(missing, {}, f"add these to src/skald/troubles.c as {kinds[0]}")
+        self.assertEqual(missing, {}, f"add these to src/base/troubles.c as {kinds[0]}")
 
     def test_problems(self):
         self.assert_known(texts(r'\{ \d{3}, "([a-z-]+)"', "api") | texts(r'\d{3}, "([a-z-]+)",', "api")

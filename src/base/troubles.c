@@ -2,7 +2,7 @@
  * troubles.c: see troubles.h. Sorted by kind, then as people meet them; a name may stand once in
  * each kind. tests/integration/test_troubles.py compares the names with those in the sources.
  */
-#include "skald/troubles.h"
+#include "base/troubles.h"
 
 static const struct sk_trouble troubles[] = {
     /* problems */

@@ -3,8 +3,8 @@
  * of problems of the API, the codes of diagnostics, of outcomes and alerts, the notices in the log.
  * One table for `skald trouble`, the page docs/troubleshooting.md and the API's /problems/….
  */
-#ifndef SK_SKALD_TROUBLES_H
-#define SK_SKALD_TROUBLES_H
+#ifndef SK_BASE_TROUBLES_H
+#define SK_BASE_TROUBLES_H
 
 #include "base/buf.h"
 
