@@ -30,6 +30,7 @@ struct cli_command {
     const char *usage;                /* what stands after "skald serve ": "[options] FILE..." */
     const char *example;              /* one line that works as it stands */
     const struct cli_option *options; /* ends with a row without a name; may be NULL */
+    const char *const *verbs;         /* what its first argument may be, for completion; or NULL */
     bool has_settings;                /* the flags of skald/settings.c are options too … */
     size_t settings_offset;           /* … kept in this struct cli_given of its options */
 };
@@ -46,6 +47,8 @@ int cli_fail(const struct cli *cli, int code, const char *remedy, const char *fo
     __attribute__((format(printf, 4, 5)));
 /* The command's page on `out`: usage, options with their defaults, example. */
 void cli_help(const struct cli *cli, FILE *out);
+/* The commands in the order of the help; NULL past the last. */
+const struct cli_command *cli_command_at(size_t index);
 
 /* One a line, so that new ones do not get into each other's way. */
 extern const struct cli_command cli_serve;
@@ -77,6 +80,7 @@ extern const struct cli_command cli_trouble;
 extern const struct cli_command cli_demo;
 extern const struct cli_command cli_bench;
 extern const struct cli_command cli_breakers;
+extern const struct cli_command cli_completion;
 extern const struct cli_command cli_config;
 extern const struct cli_command cli_store;
 extern const struct cli_command cli_openapi;

@@ -125,6 +125,8 @@ static int breakers_main(const struct cli *cli, int argc, char **argv)
     return call(cli, &breakers, &request);
 }
 
+static const char *const verbs[] = { "reset", NULL };
+
 const struct cli_command cli_breakers = {
     .name = "breakers",
     .main = breakers_main,
@@ -132,4 +134,5 @@ const struct cli_command cli_breakers = {
     .usage = "[reset SERVICE] [options]",
     .example = "skald breakers reset payments --by ada --reason 'it is back'",
     .options = options,
+    .verbs = verbs,
 };

@@ -185,6 +185,8 @@ static int config_main(const struct cli *cli, int argc, char **argv)
                     verb);
 }
 
+static const char *const verbs[] = { "check", "list", NULL };
+
 const struct cli_command cli_config = {
     .name = "config",
     .main = config_main,
@@ -192,4 +194,5 @@ const struct cli_command cli_config = {
     .usage = "check FILE... | list [options]",
     .example = "skald config check production.yaml",
     .options = options,
+    .verbs = verbs,
 };

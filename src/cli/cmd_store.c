@@ -283,6 +283,8 @@ static int store_main(const struct cli *cli, int argc, char **argv)
                     args.count == 0 ? "" : args.items[0]);
 }
 
+static const char *const words[] = { "backup", "restore", "check", "schema", NULL };
+
 const struct cli_command cli_store = {
     .name = "store",
     .main = store_main,
@@ -290,4 +292,5 @@ const struct cli_command cli_store = {
     .usage = "backup FILE | restore FILE | check | schema [options]",
     .example = "skald store backup /backups/orders.db --store sqlite:orders.db",
     .options = options,
+    .verbs = words,
 };

@@ -41,6 +41,7 @@ static const struct cli_command *const commands[] = {
     &cli_bench,
     &cli_breakers,
     &cli_config,
+    &cli_completion,
     &cli_store,
     &cli_openapi,
     &cli_test,
@@ -50,6 +51,11 @@ static const struct cli_command *const commands[] = {
 /* clang-format on */
 
 enum { COMMANDS_COUNT = sizeof commands / sizeof commands[0] };
+
+const struct cli_command *cli_command_at(size_t index)
+{
+    return index < COMMANDS_COUNT ? commands[index] : NULL;
+}
 
 static void print_overview(FILE *out)
 {
