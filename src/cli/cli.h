@@ -1,7 +1,8 @@
 /*
  * cli.h: the commands of `skald`: one row each, from which the dispatcher, `skald help`, every
  * `--help` and the reference page are made. A new command is a file cmd_<name>.c that defines a
- * `const struct cli_command cli_<name>`, its declaration below and its row in main.c.
+ * `const struct cli_command cli_<name>`, its declaration below and its row in main.c; then a row in
+ * tests/integration/cli_pages.py, a schema in docs/schemas/cli.schema.json, and scripts/record-cli.
  */
 #ifndef SK_CLI_CLI_H
 #define SK_CLI_CLI_H

@@ -84,6 +84,7 @@ static long status_of(const struct following *f)
     return status;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
 static size_t on_bytes(char *bytes, size_t size, size_t count, void *context)
 {
     struct following *f = context;
