@@ -165,6 +165,40 @@ class Explain(unittest.TestCase):
         self.assertEqual(self.explain("f-1")["sentence"], "The saga was completed by force; done: reserve; "
                                                           "still in flight then: pay.")
 
+    def test_every_command_says_who_and_why_and_counts_once(self):
+        self.participant.on("/ticket", (503, {}))
+        prepared = {"resume": ["suspend"]}
+        for number, (command, body) in enumerate((
+                ("retry", {"step": "ticket"}), ("skip-step", {"step": "ticket"}), ("suspend", {}),
+                ("resume", {}), ("force-cancel", {"past_pivot": True}), ("force-complete", {}),
+                ("cancel", {}))):
+            saga_id = f"x-{number}"
+            if command == "cancel":
+                self.participant.on("/pay", (202, {}, {"Skald-Pending": "true"}))
+                self.server.start(definition="order", id=saga_id, input={"amount": 1})
+                self.server.when(saga_id, lambda saga: saga["steps"][1]["waits_for"] == "answer", "pending")
+            else:
+                self.server.start(definition="trip", id=saga_id, input={})
+                self.server.when(saga_id, lambda saga: saga["steps"][2]["waits_for"] == "backoff", "a pause")
+            for earlier in prepared.get(command, []):
+                self.server.command(saga_id, earlier)
+            seq = self.server.saga(saga_id)["seq"]
+            path = f"/api/v1/sagas/{saga_id}/{command}"
+            for lacking in ({**body, "reason": "r"}, {**body, "by": "b"}):
+                self.assertEqual(self.server.post(path, lacking).status, 400, command)
+            self.assertEqual(self.server.saga(saga_id)["seq"], seq)
+            first = self.server.command(saga_id, command, key=f"key-{number}", **body)
+            self.assertIn(first.status, (200, 202), (command, first.body))
+            self.assertNotIn("Skald-Replayed", first.headers)
+            again = self.server.command(saga_id, command, key=f"key-{number}", **body)
+            self.assertEqual((again.status, again.headers.get("Skald-Replayed")), (first.status, "true"),
+                             (command, again.body))
+            told = [event["data"] for event in
+                    self.server.get(f"/api/v1/sagas/{saga_id}/events?limit=1000").json["items"]
+                    if event["type"] == "operator." + command.replace("-", "_")]
+            self.assertEqual([(data["by"], data["reason"], data["command_id"]) for data in told],
+                             [("tester", "because", f"key-{number}")], command)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -86,6 +86,61 @@ static void each_of(const char *definition, const char *prefix, int count, enum 
     world_release(&world);
 }
 
+struct text {
+    char bytes[32768];
+    size_t size;
+};
+
+static void on_export(void *context, enum skald_status status, struct sk_str text,
+                      const skald_error *error)
+{
+    struct text *out = context;
+    (void)error;
+    if (status != SKALD_OK || text.size > sizeof out->bytes) return;
+    memcpy(out->bytes, text.data, text.size);
+    out->size = text.size;
+}
+
+/* Exported with too little memory, then imported with too little: told so, and nothing is left. */
+static void a_saga_that_moves(void **state)
+{
+    (void)state;
+    static struct text text;
+    world_init(&world, 4);
+    world_open(&world);
+    world_define(&world, order_yaml);
+    world.invoker.is_manual = true;
+    (void)world_start(&world, "order", "moved", "{}");
+    int n = 0;
+    for (text.size = 0; text.size == 0 && n < 3000; n++) {
+        arm(n, 1);
+        sk_engine_export(world.engine, SK_STR("moved"), on_export, &text);
+        world_run(&world);
+        countdown = -1;
+    }
+    assert_true(n > 5);
+    world_release(&world);
+    world_init(&world, 4);
+    world_open(&world);
+    struct answer answer = { .status = SKALD_E_MEMORY };
+    for (n = 0; answer.status != SKALD_OK && n < 3000; n++) {
+        answer = (struct answer){ 0 };
+        arm(n, 1);
+        sk_engine_import(world.engine, (struct sk_str){ text.bytes, text.size }, SK_STR("ada"),
+                         world_on_answer, &answer);
+        world_run(&world);
+        world_advance(&world, 500);
+        countdown = -1;
+        world_advance(&world, 120000);
+        assert_int_equal(1, answer.count);
+        struct answer read = world_get(&world, "moved");
+        assert_int_equal(answer.status == SKALD_OK ? SKALD_OK : SKALD_E_NOT_FOUND, read.status);
+    }
+    assert_true(n > 20 && n < 3000);
+    assert_int_equal(0, world.invoker.calls_count);
+    world_release(&world);
+}
+
 static void a_saga_that_completes(void **state)
 {
     (void)state;
@@ -142,6 +197,7 @@ static void opening(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_saga_that_moves),
         cmocka_unit_test(a_saga_that_completes),
         cmocka_unit_test(a_saga_with_a_child),
         cmocka_unit_test(a_saga_with_locks),
