@@ -90,6 +90,7 @@ static struct sk_engine_options options_of(struct sim_node *node)
         .batch_events_max = node->world->seed % 5 == 0 ? 3 : 0,
         .acquire_timeout_ms = node->world->seed % 2 == 0 ? 0 : 20000,
     };
+    options.rules.history_max = node->world->seed % 9 == 0 ? 25 : 0; /* humans resume */
     options.idempotency_window_ms = p->retention_ms;
     options.retention_interval_ms = 5000;
     if (p->retention_max > 0) {
