@@ -235,6 +235,6 @@ const struct cli_command cli_completion = {
     .main = completion_main,
     .summary = "Print a script that completes commands, options and words in bash or zsh",
     .usage = "bash | zsh",
-    .example = "source <(skald completion bash)",
+    .example = "skald completion bash > ~/.local/share/bash-completion/completions/skald",
     .verbs = verbs,
 };
