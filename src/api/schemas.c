@@ -306,7 +306,7 @@ static const struct sk_member cancel_preview[] = {
     { "ends", "@saga-state?", "as what the saga would end" },
     { "awaited", "PreviewAwaited[]", "what is in flight and awaited first" },
     { "undone", "PreviewUndone[]", "in order, if all that is awaited succeeds" },
-    { "truncated", "bool", "there is more than 1000 rows" },
+    { "truncated", "bool", "there is more than is listed; `ends` is null then" },
     { 0 },
 };
 

@@ -214,7 +214,8 @@ static void put_entry(struct sk_explanation *out, const struct sk_saga *saga, in
     entry->waits = sk_arena_copy(&out->arena, sk_buf_view(&text));
     if (text.failed) out->arena.failed = true;
     sk_buf_clear(&text);
-    bool is_asked = index < SK_EXPLAIN_THEN_MAX || index == out->main;
+    bool is_short = out->entries_total <= SK_EXPLAIN_ENTRIES_MAX; /* each asks a copy of it all */
+    bool is_asked = (is_short && index < SK_EXPLAIN_THEN_MAX) || index == out->main;
     if (is_asked && !sk_explain_then(saga, now_ms, rules, entry, &text)) out->arena.failed = true;
     entry->then = sk_arena_copy(&out->arena, sk_buf_view(&text));
     if (text.failed) out->arena.failed = true;

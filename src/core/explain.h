@@ -57,8 +57,8 @@ struct sk_explanation {
     enum sk_explain_kind kind; /* of the most telling entry */
     int64_t until_ms;
     uint32_t main;                    /* index of the most telling entry */
-    struct sk_explain_entry *entries; /* in order of steps and items; the first SK_EXPLAIN_THEN_MAX
-                                         and the main one say what happens then */
+    struct sk_explain_entry *entries; /* in order of steps and items; the main one says what happens
+                                         then, and the first SK_EXPLAIN_THEN_MAX of a whole list */
     uint32_t entries_count;
     uint32_t entries_total; /* more than entries_count when the list was cut */
 };

@@ -253,11 +253,35 @@ static bool tell_next_undo(const struct sk_saga *saga, int64_t now_ms, const str
     return is_whole;
 }
 
+/* A policy's own function is asked before the rules hear of the outcome: nobody knows what it will
+ * say. */
+static bool tell_decision(const struct sk_saga *saga, const struct sk_explain_entry *entry,
+                          struct sk_buf *out)
+{
+    if (entry->kind != SK_EXPLAIN_REPLY || entry->is_saga_timeout) return false;
+    bool is_undo = entry->operation == SK_OPERATION_COMPENSATION;
+    if (!is_undo && entry->operation != SK_OPERATION_ACTION) return false;
+    const struct sk_step *step = sk_step_of(saga, entry->step);
+    const struct sk_unit *unit = sk_saga_unit(saga, entry->step, entry->item);
+    struct sk_str name = is_undo ? step->compensation.retry.decide : step->retry.decide;
+    if (is_undo && unit->undo_second_policy) name = step->compensation.on_failure_retry.decide;
+    bool is_last = entry->attempts_max > 0 && entry->attempt >= entry->attempts_max;
+    bool may_stop = is_undo || (saga->state == SK_SAGA_RUNNING &&
+                                !sk_unit_is_never_given_up(saga, entry->step, unit));
+    if (name.size == 0 || is_last || !may_stop) return false;
+    sk_buf_append_text(out, "the function ");
+    sk_buf_append_str(out, name);
+    sk_buf_append_text(out, " decides whether attempt ");
+    sk_buf_append_u64(out, entry->attempt + 1u);
+    sk_buf_append_text(out, " follows");
+    return true;
+}
+
 bool sk_explain_then(const struct sk_saga *saga, int64_t now_ms, const struct sk_rules *rules,
                      const struct sk_explain_entry *entry, struct sk_buf *out)
 {
     bool is_whole = true;
-    if (entry->until_ms > 0) {
+    if (entry->until_ms > 0 && !tell_decision(saga, entry, out)) {
         struct sk_rehearsal r;
         is_whole = sk_rehearsal_init(&r, saga, now_ms, rules) &&
                    let_time_pass(&r, entry) != SKALD_E_MEMORY;

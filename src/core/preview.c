@@ -5,14 +5,17 @@
  *      back by time gets its time ] … until the saga has ended
  *
  *   V1  A turn is what is on the wire at once; its undos are answered together.
- *   V2  A rehearsal that stops moving, or has gone on for too long, ends with what it has.
+ *   V2  A rehearsal that stops moving, or has gone on for too long, ends with what it has: then
+ *       nothing is said of the end.
  */
 #include "core/preview.h"
 
 #include "base/time.h"
 #include "core/rehearse.h"
 
-enum { TURNS_MAX = 4 * SK_PREVIEW_ROWS_MAX };
+/* What one preview may cost: commands that are decided, and commands times units (each looks at all
+ * of them), which is a tenth of a second. */
+enum { COMMANDS_MAX = 4 * SK_PREVIEW_ROWS_MAX, WORK_MAX = 4 * 1000 * 1000 };
 
 const char *sk_preview_what_name(enum sk_preview_what what)
 {
@@ -28,6 +31,8 @@ struct previewing {
     struct sk_rehearsal r;
     struct sk_preview *out;
     uint32_t turn;
+    uint32_t commands_left;
+    bool is_full; /* no more rows, or commands */
     bool failed;
 };
 
@@ -56,7 +61,7 @@ static void add_row(struct previewing *p, const struct sk_event *event, enum sk_
         return;
     }
     if (out->rows_count == SK_PREVIEW_ROWS_MAX) {
-        out->is_cut = true;
+        p->is_full = true;
         return;
     }
     out->rows[out->rows_count++] =
@@ -132,6 +137,7 @@ static void list_awaited(struct previewing *p)
 
 static void check(struct previewing *p, enum skald_status status)
 {
+    if (p->commands_left == 0 || --p->commands_left == 0) p->is_full = true;
     if (status == SKALD_E_MEMORY) p->failed = true;
 }
 
@@ -179,7 +185,7 @@ static bool settle_all_pending(struct previewing *p)
 {
     bool any = false;
     for (uint32_t s = 0; s < p->r.saga.plan->steps_count; s++)
-        for (uint32_t i = 0; !p->failed && i < p->r.saga.steps[s].units_count; i++)
+        for (uint32_t i = 0; !p->failed && !p->is_full && i < p->r.saga.steps[s].units_count; i++)
             any = settle_pending(p, s, i) || any;
     return any;
 }
@@ -191,7 +197,7 @@ static bool take_turn(struct previewing *p, struct flying *flying)
     flying->count = 0;
     sk_saga_react(&p->r.saga, 0, UINT64_MAX, keep_effect, flying);
     p->turn++;
-    for (uint32_t i = 0; !p->failed && i < flying->count; i++)
+    for (uint32_t i = 0; !p->failed && !p->is_full && i < flying->count; i++)
         answer(p, flying->effects[i].step, flying->effects[i].item, flying->effects[i].operation);
     if (flying->count > 0 || settle_all_pending(p)) return !p->failed;
     int64_t wake_ms = sk_saga_wake_at(&p->r.saga);
@@ -233,21 +239,28 @@ static void drive(struct previewing *p)
 {
     struct flying flying = { .effects = SK_ARENA_ARRAY(&p->out->arena, struct sk_effect,
                                                        SK_PREVIEW_ROWS_MAX) };
-    uint32_t turns = 0;
     if (flying.effects == NULL) p->failed = true;
-    while (!p->failed && !sk_saga_state_is_end(p->r.saga.state) && turns++ < TURNS_MAX &&
-           !p->out->is_cut && take_turn(p, &flying)) {}
-    p->out->end = p->r.saga.state;
+    while (!p->failed && !p->is_full && !sk_saga_state_is_end(p->r.saga.state) &&
+           take_turn(p, &flying)) {}
+    if (p->is_full) p->out->is_cut = true;
+    if (sk_saga_state_is_end(p->r.saga.state)) p->out->end = p->r.saga.state;
     p->turn++;
     list_skipped(p);
     number_turns(p->out);
+}
+
+static uint32_t commands_of(const struct sk_saga *saga)
+{
+    uint32_t units = 1;
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++) units += saga->steps[s].units_count;
+    return WORK_MAX / units < COMMANDS_MAX ? WORK_MAX / units : COMMANDS_MAX;
 }
 
 bool sk_saga_preview(const struct sk_saga *saga, enum sk_command_kind kind,
                      bool is_past_pivot_allowed, int64_t now_ms, const struct sk_rules *rules,
                      struct sk_preview *out)
 {
-    struct previewing p = { .out = out, .turn = 1 };
+    struct previewing p = { .out = out, .turn = 1, .commands_left = commands_of(saga) };
     struct sk_command command = { .kind = kind,
                                   .step = SK_STEP_NONE,
                                   .item = -1,

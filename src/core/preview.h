@@ -46,12 +46,12 @@ struct sk_preview {
     enum skald_status status; /* what decide would say */
     skald_error error;        /* why not, when it is refused */
     bool is_pending;          /* accepted and decided only when the pivot is settled */
-    enum sk_saga_state end;   /* as which it would end */
+    enum sk_saga_state end;   /* as which it would end; 0 = that was not reached */
     struct sk_preview_row *awaited;
     uint32_t awaited_count;
     struct sk_preview_row *rows; /* in the order of the undoing */
     uint32_t rows_count;
-    bool is_cut; /* there is more than SK_PREVIEW_ROWS_MAX */
+    bool is_cut; /* there is more than SK_PREVIEW_ROWS_MAX, or than is worth the time */
 };
 
 /* kind: SK_COMMAND_CANCEL or SK_COMMAND_FORCE_CANCEL. False: out of memory. Release in any case. */
