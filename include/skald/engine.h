@@ -36,7 +36,8 @@ enum skald_log_level {
 
 typedef struct skald_options {
     size_t size;
-    const char *store; /* "sqlite:PATH" or "memory:"; NULL = "memory:" */
+    const char *store; /* "sqlite:PATH" or "memory:"; NULL = "memory:", or what the configuration
+                          says where there is one */
     const char *node;  /* name of the owner of this store's shards; NULL = the host's name */
     enum skald_log_level log_level;
     int log_fd;           /* where JSON lines go; borrowed; 0 = standard error */
@@ -48,6 +49,12 @@ typedef struct skald_options {
                              SKALD_E_AGAIN */
     int64_t grace_ms;     /* skald_close awaits what is in flight so long; 0 = 10 s */
     int64_t sweep_interval_ms; /* of the recovery sweep; 0 = 30 s */
+    /* Everything else that a server can be told (docs/configuration.md: services, limits, retries,
+     * channels …): configuration files, later ones over earlier ones, and then single settings as
+     * "limits.history_max=50000". Lists end with NULL. The fields above win; `log.*`, `definitions`
+     * and `plugins` are not looked at. */
+    const char *const *config_files;
+    const char *const *settings;
 } skald_options;
 SKALD_DEFINE_INIT(skald_options)
 

@@ -24,6 +24,7 @@
 #include <skald/function.h>
 #include <skald/reply.h>
 #include <skald/saga.h>
+#include <skald/serve.h>
 #include <skald/status.h>
 #include <skald/subscribe.h>
 

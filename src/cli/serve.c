@@ -12,6 +12,7 @@
 #include "api/api.h"
 #include "cli/settings_args.h"
 #include "skald/definition_file.h"
+#include "skald/plugins.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -55,6 +56,7 @@ struct server {
     struct sk_buf *definitions; /* as JSON, one for each --define */
     size_t definitions_count, defined_count;
     struct sk_node *node;
+    struct sk_functions functions; /* of plugins */
     struct sk_api *api;
     struct sk_runtime_timer *drain;
     int drains_left;
@@ -301,8 +303,16 @@ static int open_node(struct server *server)
     options.on_notice = on_notice;
     options.notice_context = server;
     skald_error error = { .message = "" };
-    if (sk_node_new(&options, &server->node, &error) == SKALD_OK) return CLI_GO_ON;
-    return fail_to_start(server, &error, NULL);
+    if (sk_node_new(&options, &server->node, &error) != SKALD_OK) {
+        return fail_to_start(server, &error, NULL);
+    }
+    sk_functions_init(&server->functions, sk_node_functions(server->node));
+    const struct sk_setting_list *plugins = &server->settings.plugins;
+    for (size_t i = 0; i < plugins->count; i++) {
+        if (sk_functions_load(&server->functions, plugins->items[i], &error) == SKALD_OK) continue;
+        return fail_to_start(server, &error, "docs/embedding.md says how a plugin is built");
+    }
+    return CLI_GO_ON;
 }
 
 static bool is_loopback(const char *host)
@@ -380,6 +390,7 @@ static void close_all(struct server *server)
     }
     sk_api_free(server->api);
     sk_node_free(server->node);
+    sk_functions_release(&server->functions);
     for (size_t i = 0; i < server->definitions_count; i++) {
         sk_buf_release(&server->definitions[i]);
     }
@@ -414,6 +425,7 @@ static int serve_main(const struct cli *cli, int argc, char **argv)
 {
     struct server server = { .cli = cli };
     struct cli_args args;
+    sk_functions_init(&server.functions, NULL);
     int code = cli_parse(cli, &server.options, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {

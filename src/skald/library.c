@@ -14,8 +14,6 @@
 
 #include <signal.h>
 
-enum { GRACE_MS = 10 * 1000 };
-
 struct sk_runtime *sk_library_runtime(skald_engine *engine)
 {
     return sk_libevent_runtime_port(sk_node_runtime(engine->node));
@@ -169,7 +167,8 @@ enum skald_status sk_library_do(skald_engine *engine, sk_runtime_fn *fn, void *c
 static void free_engine(skald_engine *engine)
 {
     sk_node_free(engine->node);
-    sk_library_handlers_free(engine);
+    sk_functions_release(&engine->functions);
+    sk_settings_release(&engine->settings);
     (void)pthread_cond_destroy(&engine->changed);
     (void)pthread_mutex_destroy(&engine->lock);
     sk_free(engine);
@@ -178,23 +177,15 @@ static void free_engine(skald_engine *engine)
 static enum skald_status make_node(skald_engine *engine, const skald_options *options,
                                    skald_error *error)
 {
-    struct sk_node_options node = {
-        .store_url = options->store == NULL ? "memory:" : options->store,
-        .name = options->node,
-        .runtime = { .helpers_max = options->helpers_max,
-                     .offload_max = options->waiting_max,
-                     .log = log_options(options) },
-        .engine = { .sagas_max = options->sagas_max,
-                    .pending_max = options->pending_max,
-                    .sweep_interval_ms = options->sweep_interval_ms },
-    };
-    enum skald_status status = sk_node_new(&node, &engine->node, error);
+    enum skald_status status = sk_library_configure(engine, options, error);
     if (status != SKALD_OK) return status;
-    struct sk_api_options api = { .base = sk_libevent_runtime_base(sk_node_runtime(engine->node)),
-                                  .engine = sk_node_engine(engine->node),
-                                  .runtime = sk_library_runtime(engine),
-                                  .wait_ms_max = INT64_MAX / 4,
-                                  .is_local = true };
+    engine->settings.node.runtime.log = log_options(options);
+    status = sk_node_new(&engine->settings.node, &engine->node, error);
+    if (status != SKALD_OK) return status;
+    sk_functions_init(&engine->functions, sk_node_functions(engine->node));
+    struct sk_api_options api = sk_library_api_options(engine);
+    api.wait_ms_max = INT64_MAX / 4;
+    api.is_local = true;
     return sk_api_new(&api, &engine->api, error);
 }
 
@@ -208,8 +199,7 @@ enum skald_status skald_open(const skald_options *given, skald_engine **out_engi
     if (status != SKALD_OK) return status;
     skald_engine *engine = sk_alloc(sizeof *engine);
     if (engine == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
-    engine->grace_ms = options.grace_ms == 0 ? GRACE_MS : options.grace_ms;
-    sk_list_init(&engine->handlers);
+    sk_functions_init(&engine->functions, NULL);
     sk_list_init(&engine->subscriptions);
     (void)pthread_mutex_init(&engine->lock, NULL);
     (void)pthread_cond_init(&engine->changed, NULL);
@@ -293,12 +283,13 @@ static void on_stopped(void *context, enum skald_status status, const skald_erro
     skald_engine *engine = context;
     (void)error;
     engine->stop_status = status;
-    sk_libevent_runtime_stop(sk_node_runtime(engine->node));
+    sk_library_drain(engine);
 }
 
 static void stop_on_loop(void *context)
 {
     skald_engine *engine = context;
+    sk_library_stop_serving(engine);
     sk_engine_stop(sk_node_engine(engine->node), engine->grace_ms, on_stopped, engine);
 }
 
@@ -320,9 +311,11 @@ enum skald_status skald_close(skald_engine *engine)
         sk_libevent_runtime_stop(sk_node_runtime(engine->node));
     }
     (void)pthread_join(engine->thread, NULL);
+    runtime->ops->timer_free(engine->drain);
     sk_node_close(engine->node);
+    sk_api_free(engine->served);
     sk_api_free(engine->api);
-    engine->api = NULL;
+    engine->api = engine->served = NULL;
     set_state(engine, SK_LIBRARY_DOWN);
     sk_library_subscriptions_free(engine);
     await_users(engine);

@@ -4,8 +4,10 @@
  * the caller waits for it.
  *
  *   library.c             an engine's life
+ *   library_settings.c    from its options to what it is made of
  *   library_request.c     questions and who waits for them
  *   library_reply.c       what was answered
+ *   library_serve.c       the API over HTTP
  *   library_function.c    step functions
  *   library_subscribe.c   events, each subscription on a thread of its own
  *   library_definition.c, library_saga.c   the named operations
@@ -18,7 +20,8 @@
 #include "api/local.h"
 #include "base/json.h"
 #include "base/list.h"
-#include "skald/assemble.h"
+#include "skald/plugins.h"
+#include "skald/settings.h"
 
 #include <pthread.h>
 
@@ -32,9 +35,14 @@ enum sk_library_state {
 };
 
 struct skald_engine {
+    struct sk_settings settings; /* the node points into them */
     struct sk_node *node;
-    struct sk_api *api; /* the local door; loop's thread only */
-    pthread_t thread;   /* the loop's */
+    struct sk_functions functions; /* loop's thread, or no loop runs */
+    struct sk_api *api;            /* the local door; loop's thread only */
+    struct sk_api *served;         /* library_serve.c; the same */
+    struct sk_runtime_timer *drain;
+    int drains_count;
+    pthread_t thread; /* the loop's */
     int64_t grace_ms;
     enum skald_status stop_status;
 
@@ -43,7 +51,6 @@ struct skald_engine {
     enum sk_library_state state;
     skald_error failure;
     uint32_t users_count;         /* calls under way, of any thread */
-    struct sk_list handlers;      /* library_function.c */
     struct sk_list subscriptions; /* library_subscribe.c */
 };
 
@@ -105,7 +112,15 @@ struct sk_library_handler {
 enum skald_status sk_library_handler_register(struct sk_library_handler *handler,
                                               struct sk_invoker *invoker, const char *name,
                                               skald_error *error) SK_MUST_CHECK;
-void sk_library_handlers_free(skald_engine *engine);
+/* library_serve.c: no new connections; then, once the engine has stopped, the loop ends when what
+ * is answered has been written. */
+void sk_library_stop_serving(skald_engine *engine);
+void sk_library_drain(skald_engine *engine);
+/* library_settings.c: the settings, as the options say. */
+enum skald_status sk_library_configure(skald_engine *engine, const skald_options *options,
+                                       skald_error *error) SK_MUST_CHECK;
+/* What all APIs of an engine have in common. */
+struct sk_api_options sk_library_api_options(skald_engine *engine);
 /* library_subscribe.c: once the loop has ended; what waits is still delivered. */
 void sk_library_subscriptions_free(skald_engine *engine);
 

@@ -62,10 +62,26 @@ enum skald_status sk_library_handler_register(struct sk_library_handler *handler
     return sk_function_register(invoker, sk_str_of(name), &handlers, error);
 }
 
+enum skald_status sk_functions_add(struct sk_functions *functions, const char *name,
+                                   const skald_function_options *options, skald_error *error)
+{
+    struct sk_library_handler *handler = sk_alloc(sizeof *handler);
+    if (handler == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    handler->options = *options;
+    enum skald_status status =
+        sk_library_handler_register(handler, functions->invoker, name, error);
+    if (status == SKALD_OK) {
+        sk_list_push(&functions->handlers, &handler->node);
+    } else {
+        sk_free(handler);
+    }
+    return status;
+}
+
 struct registration {
     skald_engine *engine;
     const char *name;
-    struct sk_library_handler *handler;
+    const skald_function_options *options;
     skald_error *error;
     enum skald_status status;
 };
@@ -73,9 +89,7 @@ struct registration {
 static void register_on_loop(void *context)
 {
     struct registration *r = context;
-    r->status = sk_library_handler_register(r->handler, sk_node_functions(r->engine->node), r->name,
-                                            r->error);
-    if (r->status == SKALD_OK) sk_list_push(&r->engine->handlers, &r->handler->node);
+    r->status = sk_functions_add(&r->engine->functions, r->name, r->options, r->error);
 }
 
 enum skald_status skald_register_with(skald_engine *engine, const char *name,
@@ -84,18 +98,10 @@ enum skald_status skald_register_with(skald_engine *engine, const char *name,
     skald_function_options options;
     enum skald_status status = sk_options_take(given, sizeof options, &options, error);
     if (status != SKALD_OK) return status;
-    struct sk_library_handler *handler = sk_alloc(sizeof *handler);
-    if (handler == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
-    handler->options = options;
-    struct registration r = { .engine = engine, .name = name, .handler = handler, .error = error };
+    struct registration r = { .engine = engine, .name = name, .options = &options, .error = error };
     status = sk_library_do(engine, register_on_loop, &r);
-    if (status != SKALD_OK) {
-        (void)sk_error_set(error, status, "register: %s", skald_status_text(status));
-    } else {
-        status = r.status;
-    }
-    if (status != SKALD_OK) sk_free(handler);
-    return status;
+    if (status == SKALD_OK) return r.status;
+    return sk_error_set(error, status, "register: %s", skald_status_text(status));
 }
 
 enum skald_status skald_register(skald_engine *engine, const char *name, skald_function *action,
@@ -106,11 +112,11 @@ enum skald_status skald_register(skald_engine *engine, const char *name, skald_f
     return skald_register_with(engine, name, &options, error);
 }
 
-void sk_library_handlers_free(skald_engine *engine)
+void sk_handlers_free(struct sk_list *handlers)
 {
-    while (!sk_list_is_empty(&engine->handlers)) {
+    while (!sk_list_is_empty(handlers)) {
         struct sk_library_handler *handler =
-            sk_container_of(engine->handlers.next, struct sk_library_handler, node);
+            sk_container_of(handlers->next, struct sk_library_handler, node);
         sk_list_remove(&handler->node);
         sk_free(handler);
     }

@@ -151,6 +151,8 @@ static const struct sk_setting rows[] = {
       .letter = 's', .value = "URL", .help = "where sagas are kept: sqlite:PATH, memory:" },
     { "definitions", SK_SETTING_LIST, NULL, AT(definitions), .flag = "define", .letter = 'd',
       .value = "FILE", .help = "files of definitions that are defined before serving" },
+    { "plugins", SK_SETTING_LIST, NULL, AT(plugins), .flag = "plugin", .value = "FILE",
+      .help = "shared objects with functions for steps of type function (docs/embedding.md)" },
     { "sensitive", SK_SETTING_LIST, NULL, AT(sensitive),
       .help = "names of JSON members, headers and query parameters whose values are shown as ***: "
               "password, or a path such as customer.card.number" },

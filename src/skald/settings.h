@@ -97,6 +97,7 @@ struct sk_settings {
     int64_t streams_max, heartbeat_ms, observations_max;
     int64_t grace_ms;
     struct sk_setting_list definitions; /* files */
+    struct sk_setting_list plugins;     /* files: skald/plugins.h */
     struct sk_setting_list hosts_allow;
     struct sk_setting_map services;   /* of struct sk_service_settings: settings_services.c */
     struct sk_setting_list sensitive; /* names; node.engine.mask points there */

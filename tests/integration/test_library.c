@@ -4,10 +4,12 @@
  */
 #include <skald/skald.h>
 
+#include <netinet/in.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -740,7 +742,7 @@ struct listener {
     bool waits, leaves;
 };
 
-static void listen(const skald_event *event, void *user)
+static void hear(const skald_event *event, void *user)
 {
     struct listener *listener = user;
     sem_post(&listener->entered);
@@ -765,7 +767,7 @@ static void subscribe(struct world *world, struct listener *listener, const char
     sem_init(&listener->gate, 0, 0);
     sem_init(&listener->entered, 0, 0);
     sem_init(&listener->heard, 0, 0);
-    assert_int_equal(skald_subscribe(world->engine, &options, listen, listener,
+    assert_int_equal(skald_subscribe(world->engine, &options, hear, listener,
                                      &listener->subscription, &error),
                      SKALD_OK);
 }
@@ -804,7 +806,7 @@ static void test_subscriptions(void **state)
     assert_in_range(slow.count, 1, 2); /* one in its hands, one in the queue; the rest is lost */
 }
 
-static void send(struct world *world, const char *id)
+static void send_note(struct world *world, const char *id)
 {
     skald_error error = { .message = "" };
     assert_int_equal(skald_signal(world->engine, "w-1", "note", id, NULL, NULL, &error), SKALD_OK);
@@ -820,20 +822,90 @@ static void test_lost_is_told(void **state)
     subscribe(&world, &slow, "signal.received", 1);
     define(&world, waits);
     start(&world, "waits", "w-1");
-    send(&world, "1");
+    send_note(&world, "1");
     sem_wait(&slow.entered); /* has the first in its hands */
-    send(&world, "2");       /* waits in the queue */
-    send(&world, "3");
-    send(&world, "4");
+    send_note(&world, "2");  /* waits in the queue */
+    send_note(&world, "3");
+    send_note(&world, "4");
     for (int i = 0; i < 3; i++) sem_post(&slow.gate);
     for (int i = 0; i < 2; i++) sem_wait(&slow.heard);
     assert_int_equal(slow.lost, 0);
-    send(&world, "5");
+    send_note(&world, "5");
     sem_wait(&slow.heard);
     assert_int_equal(slow.lost, 2);
     assert_int_equal(slow.out_of_order, 0);
     close_world(&world);
     assert_int_equal(slow.count, 3);
+}
+
+/* ---- over HTTP, with settings ---------------------------------------------------------------- */
+
+static void ask_http(uint16_t port, const char *path, char *out, size_t size)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_true(dprintf(fd, "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", path) > 0);
+    size_t used = 0;
+    ssize_t got;
+    while ((got = read(fd, out + used, size - 1 - used)) > 0) used += (size_t)got;
+    out[used] = 0;
+    (void)close(fd);
+}
+
+static void test_serve(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    uint16_t port = 0, second = 0;
+    char text[8192];
+    open_world(&world);
+    assert_int_equal(skald_serve(world.engine, "nonsense", &port, &error), SKALD_E_ARGUMENT);
+    assert_int_equal(skald_serve(world.engine, ":0", &port, &error), SKALD_OK);
+    assert_int_equal(skald_serve(world.engine, ":0", &second, &error), SKALD_E_CONFLICT);
+    define(&world, waits);
+    start(&world, "waits", "w-1");
+    ask_http(port, "/api/v1/sagas/w-1", text, sizeof text);
+    assert_non_null(strstr(text, "200 OK"));
+    assert_non_null(strstr(text, "\"state\":\"running\""));
+    struct world other;
+    (void)snprintf(text, sizeof text, "127.0.0.1:%u", (unsigned)port);
+    open_world(&other);
+    assert_int_equal(skald_serve(other.engine, text, NULL, &error), SKALD_E_BUSY);
+    close_world(&other);
+    close_world(&world);
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    skald_error error = { .message = "" };
+    skald_engine *engine = NULL;
+    static const char *const good[] = { "limits.input_max=64", "store.url=memory:", NULL };
+    static const char *const bad[] = { "limits.input_maxi=64", NULL };
+    static const char *const files[] = { "/nonexistent/skald.yaml", NULL };
+    skald_options options = SKALD_OPTIONS(skald_options, .settings = bad);
+    assert_int_equal(skald_open(&options, &engine, &error), SKALD_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "limits.input_max"));
+    options = SKALD_OPTIONS(skald_options, .config_files = files);
+    assert_int_not_equal(skald_open(&options, &engine, &error), SKALD_OK);
+    assert_null(engine);
+    options = SKALD_OPTIONS(skald_options, .settings = good);
+    assert_int_equal(skald_open(&options, &engine, &error), SKALD_OK);
+    assert_int_equal(skald_define_text(engine, waits, NULL, NULL, &error), SKALD_OK);
+    assert_int_equal(
+        skald_start(engine, "waits",
+                    "\"0123456789012345678901234567890123456789012345678901234567890\"", NULL, NULL,
+                    &error),
+        SKALD_OK);
+    assert_int_equal(
+        skald_start(engine, "waits",
+                    "\"01234567890123456789012345678901234567890123456789012345678901234\"", NULL,
+                    NULL, &error),
+        SKALD_E_TOO_LARGE);
+    assert_int_equal(skald_close(engine), SKALD_OK);
 }
 
 /* ---- several engines, several lives ---------------------------------------------------------- */
@@ -872,15 +944,26 @@ static void test_sagas_survive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_completes),        cmocka_unit_test(test_is_undone),
-        cmocka_unit_test(test_start_twice),      cmocka_unit_test(test_pending_is_completed),
-        cmocka_unit_test(test_commands),         cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_mistakes),         cmocka_unit_test(test_async),
-        cmocka_unit_test(test_close_ends_waits), cmocka_unit_test(test_sagas_survive),
-        cmocka_unit_test(test_built_in_c),       cmocka_unit_test(test_built_with_everything),
-        cmocka_unit_test(test_decided_again),    cmocka_unit_test(test_decided_no_more),
-        cmocka_unit_test(test_no_verdict),       cmocka_unit_test(test_condition_says_no),
-        cmocka_unit_test(test_subscriptions),    cmocka_unit_test(test_lost_is_told),
+        cmocka_unit_test(test_completes),
+        cmocka_unit_test(test_is_undone),
+        cmocka_unit_test(test_start_twice),
+        cmocka_unit_test(test_pending_is_completed),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_async),
+        cmocka_unit_test(test_close_ends_waits),
+        cmocka_unit_test(test_sagas_survive),
+        cmocka_unit_test(test_built_in_c),
+        cmocka_unit_test(test_built_with_everything),
+        cmocka_unit_test(test_serve),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_decided_again),
+        cmocka_unit_test(test_decided_no_more),
+        cmocka_unit_test(test_no_verdict),
+        cmocka_unit_test(test_condition_says_no),
+        cmocka_unit_test(test_subscriptions),
+        cmocka_unit_test(test_lost_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
