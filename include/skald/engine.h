@@ -91,6 +91,14 @@ SKALD_API enum skald_status skald_run(skald_engine *engine, skald_error *error);
  */
 SKALD_API enum skald_status skald_close(skald_engine *engine);
 
+typedef struct skald_request_options {
+    size_t size;
+    const char *idempotency_key; /* 200 bytes at most; NULL = none */
+    const char *type;            /* of the body; NULL = "application/json" */
+    size_t body_size;            /* 0 = up to its NUL */
+} skald_request_options;
+SKALD_DEFINE_INIT(skald_request_options)
+
 /*
  * Any operation by its path of the HTTP API (docs/http-api.md): the named functions of saga.h and
  * definition.h are this with the path put together. `method` is "GET", "POST", "PUT", "PATCH" or
@@ -104,14 +112,6 @@ SKALD_API enum skald_status skald_close(skald_engine *engine);
  * same again will not do. SKALD_E_AGAIN, SKALD_E_LIMIT, SKALD_E_FULL, SKALD_E_MEMORY: later.
  * SKALD_E_CLOSED: the engine is closing; whether it happened is not known. The rest: the store.
  */
-typedef struct skald_request_options {
-    size_t size;
-    const char *idempotency_key; /* 200 bytes at most; NULL = none */
-    const char *type;            /* of the body; NULL = "application/json" */
-    size_t body_size;            /* 0 = up to its NUL */
-} skald_request_options;
-SKALD_DEFINE_INIT(skald_request_options)
-
 SKALD_API enum skald_status skald_request(skald_engine *engine, const char *method,
                                           const char *path, const char *body,
                                           const skald_request_options *options,

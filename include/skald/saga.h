@@ -84,6 +84,28 @@ SKALD_DEFINE_INIT(skald_list_options)
 SKALD_API enum skald_status skald_list(skald_engine *engine, const skald_list_options *options,
                                        skald_reply **out_reply, skald_error *error);
 
+/* What it is waiting for, until when, and what happens then: {text, …}. */
+SKALD_API enum skald_status skald_explain(skald_engine *engine, const char *saga,
+                                          skald_reply **out_reply, skald_error *error);
+/* What a cancel would await, undo and leave, in order; nothing is done. is_forced: a force-cancel,
+ * with past_pivot also after the pivot. */
+SKALD_API enum skald_status skald_preview_cancel(skald_engine *engine, const char *saga,
+                                                 bool is_forced, bool past_pivot,
+                                                 skald_reply **out_reply, skald_error *error);
+/* The whole saga as a JSON document: definition, facts, all events (docs/moving-a-saga.md); the
+ * reply is it. */
+SKALD_API enum skald_status skald_export(skald_engine *engine, const char *saga,
+                                         skald_reply **out_reply, skald_error *error);
+/* Makes the saga of such a document here; one that has not ended arrives suspended. `by` (may be
+ * NULL) is kept in its history. SKALD_E_CONFLICT: there is one of its id. SKALD_E_INVALID. */
+SKALD_API enum skald_status skald_import(skald_engine *engine, const char *export_json,
+                                         const char *by, skald_reply **out_reply,
+                                         skald_error *error);
+/* Removes a saga that has ended, with its history; the reply is empty. SKALD_E_STATE: it has not,
+ * or something still needs it. */
+SKALD_API enum skald_status skald_delete(skald_engine *engine, const char *saga,
+                                         skald_reply **out_reply, skald_error *error);
+
 /* ---- operators' commands --------------------------------------------------------------------- */
 
 /*

@@ -22,6 +22,7 @@
 #include <skald/definition.h>
 #include <skald/engine.h>
 #include <skald/function.h>
+#include <skald/operate.h>
 #include <skald/reply.h>
 #include <skald/saga.h>
 #include <skald/serve.h>

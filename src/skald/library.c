@@ -14,6 +14,10 @@
 
 #include <signal.h>
 
+/* No wire, so no bound of its own: exports of sagas are long. What each operation bounds, it
+ * does. */
+enum { BODY_SIZE_MAX = 1 << 30 };
+
 struct sk_runtime *sk_library_runtime(skald_engine *engine)
 {
     return sk_libevent_runtime_port(sk_node_runtime(engine->node));
@@ -186,6 +190,7 @@ static enum skald_status make_node(skald_engine *engine, const skald_options *op
     struct sk_api_options api = sk_library_api_options(engine);
     api.wait_ms_max = INT64_MAX / 4;
     api.is_local = true;
+    api.body_size_max = BODY_SIZE_MAX;
     return sk_api_new(&api, &engine->api, error);
 }
 

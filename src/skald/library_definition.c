@@ -103,10 +103,3 @@ enum skald_status skald_get_definition(skald_engine *engine, const char *definit
     sk_ask_query(&ask, "version", version);
     return sk_ask_send(&ask, engine, out_reply, error);
 }
-
-enum skald_status skald_stats(skald_engine *engine, skald_reply **out_reply, skald_error *error)
-{
-    struct sk_ask ask;
-    sk_ask_init(&ask, "GET", "/api/v1/stats");
-    return sk_ask_send(&ask, engine, out_reply, error);
-}

@@ -80,15 +80,6 @@ enum skald_status skald_start(skald_engine *engine, const char *definition, cons
 
 /* ---- look ------------------------------------------------------------------------------------ */
 
-enum skald_status skald_get(skald_engine *engine, const char *saga, skald_reply **out_reply,
-                            skald_error *error)
-{
-    struct sk_ask ask;
-    clear(out_reply);
-    enum skald_status status = ask_saga(&ask, "GET", saga, NULL, error);
-    return status == SKALD_OK ? sk_ask_send(&ask, engine, out_reply, error) : status;
-}
-
 enum skald_status skald_wait(skald_engine *engine, const char *saga, int64_t timeout_ms,
                              skald_reply **out_reply, skald_error *error)
 {
@@ -104,15 +95,6 @@ enum skald_status skald_wait(skald_engine *engine, const char *saga, int64_t tim
     (void)snprintf(text, sizeof text, "%lldms", (long long)timeout_ms);
     sk_ask_query(&ask, "wait", text);
     return sk_ask_send(&ask, engine, out_reply, error);
-}
-
-enum skald_status skald_steps(skald_engine *engine, const char *saga, skald_reply **out_reply,
-                              skald_error *error)
-{
-    struct sk_ask ask;
-    clear(out_reply);
-    enum skald_status status = ask_saga(&ask, "GET", saga, "steps", error);
-    return status == SKALD_OK ? sk_ask_send(&ask, engine, out_reply, error) : status;
 }
 
 static void query_number(struct sk_ask *ask, const char *name, uint64_t value)
@@ -156,6 +138,71 @@ enum skald_status skald_list(skald_engine *engine, const skald_list_options *giv
     sk_ask_query(&ask, "parent", options.parent);
     sk_ask_query(&ask, "cursor", options.cursor);
     query_number(&ask, "limit", options.limit);
+    return sk_ask_send(&ask, engine, out_reply, error);
+}
+
+static enum skald_status ask_plain(skald_engine *engine, const char *method, const char *saga,
+                                   const char *tail, skald_reply **out_reply, skald_error *error)
+{
+    struct sk_ask ask;
+    clear(out_reply);
+    enum skald_status status = ask_saga(&ask, method, saga, tail, error);
+    return status == SKALD_OK ? sk_ask_send(&ask, engine, out_reply, error) : status;
+}
+
+enum skald_status skald_get(skald_engine *engine, const char *saga, skald_reply **out_reply,
+                            skald_error *error)
+{
+    return ask_plain(engine, "GET", saga, NULL, out_reply, error);
+}
+
+enum skald_status skald_steps(skald_engine *engine, const char *saga, skald_reply **out_reply,
+                              skald_error *error)
+{
+    return ask_plain(engine, "GET", saga, "steps", out_reply, error);
+}
+
+enum skald_status skald_explain(skald_engine *engine, const char *saga, skald_reply **out_reply,
+                                skald_error *error)
+{
+    return ask_plain(engine, "GET", saga, "explain", out_reply, error);
+}
+
+enum skald_status skald_export(skald_engine *engine, const char *saga, skald_reply **out_reply,
+                               skald_error *error)
+{
+    return ask_plain(engine, "GET", saga, "export", out_reply, error);
+}
+
+enum skald_status skald_delete(skald_engine *engine, const char *saga, skald_reply **out_reply,
+                               skald_error *error)
+{
+    return ask_plain(engine, "DELETE", saga, NULL, out_reply, error);
+}
+
+enum skald_status skald_preview_cancel(skald_engine *engine, const char *saga, bool is_forced,
+                                       bool past_pivot, skald_reply **out_reply, skald_error *error)
+{
+    struct sk_ask ask;
+    clear(out_reply);
+    enum skald_status status = ask_saga(&ask, "GET", saga, "cancel", error);
+    if (status != SKALD_OK) return status;
+    sk_ask_segment(&ask, "preview");
+    sk_ask_query(&ask, "force", is_forced ? "true" : NULL);
+    sk_ask_query(&ask, "past_pivot", past_pivot ? "true" : NULL);
+    return sk_ask_send(&ask, engine, out_reply, error);
+}
+
+enum skald_status skald_import(skald_engine *engine, const char *export_json, const char *by,
+                               skald_reply **out_reply, skald_error *error)
+{
+    struct sk_ask ask;
+    clear(out_reply);
+    enum skald_status status = require(export_json, "the export", error);
+    if (status != SKALD_OK) return status;
+    sk_ask_init(&ask, "POST", SAGAS "/import");
+    sk_ask_query(&ask, "by", by);
+    sk_buf_append_text(&ask.body, export_json);
     return sk_ask_send(&ask, engine, out_reply, error);
 }
 

@@ -908,6 +908,73 @@ static void test_settings(void **state)
     assert_int_equal(skald_close(engine), SKALD_OK);
 }
 
+/* ---- everything else that can be asked ------------------------------------------------------- */
+
+static void test_moved(void **state)
+{
+    (void)state;
+    struct world from, to;
+    skald_error error = { .message = "" };
+    skald_reply *reply = NULL, *copy = NULL;
+    open_world(&from);
+    open_world(&to);
+    define(&from, waits);
+    start(&from, "waits", "w-1");
+    assert_int_equal(skald_explain(from.engine, "w-1", &reply, &error), SKALD_OK);
+    assert_non_null(strstr(skald_reply_json(reply, NULL), "go"));
+    skald_reply_free(reply);
+    assert_int_equal(skald_preview_cancel(from.engine, "w-1", true, true, &reply, &error),
+                     SKALD_OK);
+    skald_reply_free(reply);
+    assert_int_equal(skald_delete(from.engine, "w-1", NULL, &error), SKALD_E_STATE);
+    skald_command_options why = SKALD_OPTIONS(skald_command_options, .by = "ann", .reason = "why");
+    assert_int_equal(skald_suspend(from.engine, "w-1", &why, NULL, &error), SKALD_OK);
+    assert_int_equal(skald_export(from.engine, "w-1", &reply, &error), SKALD_OK);
+    if (skald_import(to.engine, skald_reply_json(reply, NULL), "ann", &copy, &error) != SKALD_OK) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(skald_reply_state(copy), SKALD_STATE_SUSPENDED);
+    skald_reply_free(copy);
+    assert_int_equal(skald_import(to.engine, "{}", NULL, &copy, &error), SKALD_E_INVALID);
+    skald_reply_free(copy);
+    skald_reply_free(reply);
+    assert_int_equal(skald_cancel(from.engine, "w-1", &why, NULL, &error), SKALD_OK);
+    skald_reply_free(wait_for(&from, "w-1", SKALD_STATE_CANCELLED));
+    assert_int_equal(skald_delete(from.engine, "w-1", &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_status(reply), 204);
+    assert_string_equal(skald_reply_json(reply, NULL), "");
+    assert_null(skald_reply_text(reply, "id"));
+    skald_reply_free(reply);
+    assert_int_equal(skald_get(from.engine, "w-1", NULL, &error), SKALD_E_NOT_FOUND);
+    close_world(&from);
+    close_world(&to);
+}
+
+static void test_operating(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    skald_reply *reply = NULL;
+    open_world(&world);
+    define(&world, waits);
+    start(&world, "waits", "w-1");
+    skald_page_options page = SKALD_OPTIONS(skald_page_options, .type = "saga.*", .limit = 1);
+    assert_int_equal(skald_list_events(world.engine, &page, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(reply, "items"), 1);
+    assert_string_equal(skald_reply_text(reply, "items[0].type"), "saga.accepted");
+    skald_reply_free(reply);
+    assert_int_equal(skald_list_observations(world.engine, NULL, &reply, &error), SKALD_OK);
+    assert_non_null(skald_reply_value(reply, "items"));
+    skald_reply_free(reply);
+    assert_int_equal(skald_list_breakers(world.engine, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(reply, "items"), 0);
+    skald_reply_free(reply);
+    assert_int_equal(skald_reset_breaker(world.engine, "nobody", "ann", "because", NULL, &error),
+                     SKALD_E_NOT_FOUND);
+    close_world(&world);
+}
+
 /* ---- several engines, several lives ---------------------------------------------------------- */
 
 static void test_sagas_survive(void **state)
@@ -956,6 +1023,8 @@ int main(void)
         cmocka_unit_test(test_sagas_survive),
         cmocka_unit_test(test_built_in_c),
         cmocka_unit_test(test_built_with_everything),
+        cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_operating),
         cmocka_unit_test(test_serve),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_decided_again),
