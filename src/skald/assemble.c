@@ -105,8 +105,14 @@ static enum skald_status open_store(struct sk_node *node, const char *url, skald
     size_t colon = sk_str_find(whole, ':');
     struct sk_str scheme = sk_str_sub(whole, 0, colon);
     for (size_t i = 0; i < STORES_COUNT && colon < whole.size; i++) {
-        if (sk_str_is(scheme, stores[i].scheme))
-            return stores[i].open(node, url + colon + 1, error);
+        if (!sk_str_is(scheme, stores[i].scheme)) continue;
+        const char *rest = url + colon + 1; /* messages name `url`, which holds no secret */
+        struct sk_arena arena;
+        sk_arena_init(&arena);
+        enum skald_status status = sk_secret_resolve(node->secrets_folder, &arena, &rest, error);
+        if (status == SKALD_OK) status = stores[i].open(node, rest, error);
+        sk_arena_release(&arena);
+        return status;
     }
     return refuse_store(url, scheme, error);
 }
@@ -119,17 +125,31 @@ static bool secret_of(void *context, struct sk_str name, struct sk_buf *out)
     return sk_secret_read(node->secrets_folder, name, out);
 }
 
+/* What is used at once; targets, headers and bodies are resolved when they are sent. */
+static enum skald_status resolve(const struct sk_node *node, struct sk_arena *arena,
+                                 struct sk_tls_options *tls, const char **proxy, skald_error *error)
+{
+    enum skald_status status =
+        sk_secret_resolve(node->secrets_folder, arena, &tls->key_password, error);
+    return status == SKALD_OK ? sk_secret_resolve(node->secrets_folder, arena, proxy, error)
+                              : status;
+}
+
 #ifdef SK_WITH_HTTP
 static enum skald_status make_http(struct sk_node *node, struct sk_invoker **out,
                                    skald_error *error)
 {
     struct sk_http_options options = node->options->http;
+    struct sk_arena arena;
+    sk_arena_init(&arena);
     options.runtime = port_of(node);
     options.base = sk_libevent_runtime_base(node->runtime);
     options.services = node->services;
     options.secret = secret_of;
     options.secret_context = node;
-    enum skald_status status = sk_http_invoker_new(&options, out, error);
+    enum skald_status status = resolve(node, &arena, &options.tls, &options.proxy, error);
+    if (status == SKALD_OK) status = sk_http_invoker_new(&options, out, error);
+    sk_arena_release(&arena); /* the invoker has copies */
     node->http = *out;
     return status;
 }
@@ -208,7 +228,13 @@ static enum skald_status make_services(struct sk_node *node, skald_error *error)
     node->services = sk_services_new();
     if (node->services == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     for (uint32_t i = 0; i < given->services_count; i++) {
-        enum skald_status status = sk_services_add(node->services, &given->services[i], error);
+        struct sk_service_options service = given->services[i];
+        struct sk_arena arena;
+        sk_arena_init(&arena);
+        enum skald_status status = resolve(node, &arena, &service.tls, &service.proxy, error);
+        if (status != SKALD_OK) (void)sk_error_wrap(error, "service %s", service.name);
+        if (status == SKALD_OK) status = sk_services_add(node->services, &service, error);
+        sk_arena_release(&arena);
         if (status != SKALD_OK) return status;
     }
     struct sk_limiter_options options = { .runtime = port_of(node),

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { NAME_SIZE_MAX = 200 };
 
@@ -66,4 +67,18 @@ enum skald_status sk_secret_expand(const char *folder, struct sk_str text, struc
         at += end + 1;
     }
     return out->failed ? sk_error_set(error, SKALD_E_MEMORY, "out of memory") : SKALD_OK;
+}
+
+enum skald_status sk_secret_resolve(const char *folder, struct sk_arena *arena, const char **text,
+                                    skald_error *error)
+{
+    if (*text == NULL || strstr(*text, "${secret:") == NULL) return SKALD_OK;
+    struct sk_buf value = { 0 };
+    enum skald_status status = sk_secret_expand(folder, sk_str_of(*text), &value, error);
+    const char *copy = status == SKALD_OK ? sk_arena_text(arena, sk_buf_view(&value)) : NULL;
+    if (status == SKALD_OK && copy == NULL)
+        status = sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    if (status == SKALD_OK) *text = copy;
+    sk_buf_release(&value);
+    return status;
 }

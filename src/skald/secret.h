@@ -7,6 +7,7 @@
 #ifndef SK_SKALD_SECRET_H
 #define SK_SKALD_SECRET_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 
 enum { SK_SECRET_SIZE_MAX = 64 * 1024 };
@@ -16,5 +17,9 @@ bool sk_secret_read(const char *folder, struct sk_str name, struct sk_buf *out);
 /* A text with `${secret:NAME}` in it, resolved. SKALD_E_NOT_FOUND names the secret. */
 enum skald_status sk_secret_expand(const char *folder, struct sk_str text, struct sk_buf *out,
                                    skald_error *error) SK_MUST_CHECK;
+/* A text of an option, in place: what holds a secret is replaced by its value in the arena. NULL
+ * stays NULL. */
+enum skald_status sk_secret_resolve(const char *folder, struct sk_arena *arena, const char **text,
+                                    skald_error *error) SK_MUST_CHECK;
 
 #endif

@@ -62,6 +62,29 @@ class Layers(Folder):
         self.assertRegex(done.stdout, r"log\.level +warn +--log-level")
 
 
+class Secrets(Folder):
+    def test_shown_as_references_and_found_at_the_start(self):
+        path = self.write("s.yaml", "http: { proxy: 'http://me:${secret:proxy}@127.0.0.1:9' }\n"
+                                    "services: { books: { endpoint: 'http://b', headers: "
+                                    "{ Authorization: 'Bearer ${secret:books}' } } }\n")
+        found = settings("-c", path, SKALD_SECRET_proxy="hunter2")
+        self.assertEqual(found["http.proxy"][0], "http://me:${secret:proxy}@127.0.0.1:9")
+        self.assertEqual(found["services.books.headers"][0], {"Authorization": "Bearer ${secret:books}"})
+        done = run("serve", "-c", path, "--store", "memory:", "--listen", ":0")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("there is no secret proxy: set SKALD_SECRET_proxy", done.stderr)
+        self.write("proxy", "hunter2\n")
+        with Server(self.path, "-c", path, "--set", f"secrets.folder={self.path}") as server:
+            self.assertEqual(server.get("/readyz").status, 200)
+
+    def test_written_out_they_are_refused_and_not_repeated(self):
+        path = self.write("s.yaml", "services: { b: { headers: { X-Api-Key: hunter2 } } }")
+        done = run("config", "check", path)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("a secret is written out", done.stdout)
+        self.assertNotIn("hunter2", done.stdout)
+
+
 class Wrong(Folder):
     def check(self, text, *expected):
         done = run("config", "check", self.write("wrong.yaml", text))
