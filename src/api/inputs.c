@@ -477,5 +477,5 @@ bool sk_inputs_read_query(struct sk_exchange *x, const struct sk_input *inputs, 
         }
         if (!set_param(x, input, value, (char *)out + input->offset)) return false;
     }
-    return true;
+    return check_required(x, inputs, out);
 }

@@ -86,6 +86,23 @@ void sk_saga_stream(struct sk_exchange *x, uint64_t after);
 void sk_handle_feed(struct sk_exchange *x);
 extern const struct sk_input sk_feed_query[];
 
+/* letters.c */
+void sk_handle_letters(struct sk_exchange *x);
+void sk_handle_letter(struct sk_exchange *x);
+void sk_handle_letter_retry(struct sk_exchange *x);
+void sk_handle_letter_discard(struct sk_exchange *x);
+bool sk_number_is_sound(struct sk_str text);
+extern const struct sk_input sk_letters_query[], sk_letter_retry_body[], sk_letter_discard_query[];
+
+/* locks.c */
+void sk_handle_locks(struct sk_exchange *x);
+extern const struct sk_input sk_locks_query[];
+
+/* cluster.c */
+void sk_handle_recovery(struct sk_exchange *x);
+void sk_handle_recovery_run(struct sk_exchange *x);
+void sk_handle_cluster(struct sk_exchange *x);
+
 /* observations.c */
 void sk_handle_observations(struct sk_exchange *x);
 extern const struct sk_input sk_observations_query[];

@@ -433,6 +433,83 @@ static const struct sk_member limits[] = {
     { 0 },
 };
 
+/* ---- what went wrong ------------------------------------------------------------------------- */
+
+static const struct sk_member dead_letter[] = {
+    { "id", "text", "<saga>/<seq>/<number>" },
+    { "saga", "text?", NULL },
+    { "definition", "text?", NULL },
+    { "version", "text?", NULL },
+    { "step", "text?", NULL },
+    { "item", "int?", "of a foreach, from 0" },
+    { "why", "text?", "compensation_failed, maybe_not_settled, step_refused" },
+    { "seq", "count", "of the event after which it was written" },
+    { "at", "time?", NULL },
+    { 0 },
+};
+
+static const struct sk_member lock[] = {
+    { "key", "text?", NULL },
+    { "holder", "text?", "a saga" },
+    { "since", "time?", "when it was granted" },
+    { "waiters_total", "count", NULL },
+    { "waiters", "LockWaiter[]", "first come, first served; the first 1000" },
+    { 0 },
+};
+
+static const struct sk_member lock_waiter[] = {
+    { "saga", "text?", NULL },
+    { "since", "time?", NULL },
+    { 0 },
+};
+
+static const struct sk_member recovery[] = {
+    { "scanned", "count", "sagas the sweep looked at, since the start" },
+    { "processed", "count", "repaired" },
+    { "failed", "count", "could not be repaired" },
+    { "redriven", "count", "attempts repeated after a crash" },
+    { "last_run_at", "time?", NULL },
+    { "stuck", "StuckSaga[]", "active, without a new event for long, and waiting for nothing" },
+    { "stuck_total", "count", "more than the list when it was cut at 1000" },
+    { 0 },
+};
+
+static const struct sk_member stuck_saga[] = {
+    { "saga", "text", NULL },
+    { "definition", "text", NULL },
+    { "state", "@saga-state", NULL },
+    { "updated_at", "time?", "of its last event" },
+    { 0 },
+};
+
+static const struct sk_member cluster[] = {
+    { "node", "text?", "this one" },
+    { "version", "text", NULL },
+    { "incarnation", "count", "of the store: raised when it is restored" },
+    { "schema", "count", NULL },
+    { "shards_total", "count", NULL },
+    { "nodes", "Node[]", NULL },
+    { "shards", "Shard[]", NULL },
+    { 0 },
+};
+
+static const struct sk_member node[] = {
+    { "node", "text?", NULL },
+    { "is_this", "bool", NULL },
+    { "version", "text?", "only of this one" },
+    { "shards_owned", "count", NULL },
+    { 0 },
+};
+
+static const struct sk_member shard[] = {
+    { "shard", "count", NULL },
+    { "owner", "text?", "a node" },
+    { "epoch", "count", "raised by every take-over" },
+    { "position", "count", "of the next event" },
+    { "expires_at", "time?", "of the lease; null: it does not expire" },
+    { 0 },
+};
+
 /* ---- the server ------------------------------------------------------------------------------ */
 
 static const struct sk_member problem[] = {
@@ -468,10 +545,22 @@ static const struct sk_member version[] = {
 
 static const struct sk_member stats[] = {
     { "by_state", "count{}", "sagas by state, exactly" },
+    { "totals", "Totals", NULL },
     { "definitions", "DefinitionStats[]", NULL },
     { "engine", "EngineStats", "figures of this node since it started" },
     { "channels", "any", "notifications by type: configured, sent, failed, in_flight, waiting" },
     { "streams", "count", "streams of events that are open" },
+    { 0 },
+};
+
+static const struct sk_member totals[] = {
+    { "sagas", "int", "all that are in the store" },
+    { "active", "int", "not ended" },
+    { "ended", "int", NULL },
+    { "pending", "int", NULL },
+    { "completed", "int", NULL },
+    { "failed", "int", "an undo failed: a person must look" },
+    { "failure_rate", "number", "ended as anything but completed, of all that ended" },
     { 0 },
 };
 
@@ -546,9 +635,18 @@ const struct sk_schema sk_schemas[] = {
     { "Trouble", "What the name of an error means", trouble },
     { "CircuitBreaker", "How a participant is doing", circuit_breaker },
     { "Limits", "How hard a participant is driven", limits },
+    { "DeadLetter", "What was given up", dead_letter },
+    { "Lock", "A key that is held", lock },
+    { "LockWaiter", "A saga that waits for a key", lock_waiter },
+    { "Recovery", "What the sweep has found", recovery },
+    { "StuckSaga", "A saga that does not move", stuck_saga },
+    { "Cluster", "Nodes and shards", cluster },
+    { "Node", "A node", node },
+    { "Shard", "A slice of the sagas", shard },
     { "Status", "How the server is", status },
     { "Version", "What the server is", version },
     { "Stats", "Figures", stats },
+    { "Totals", "Sagas in sum", totals },
     { "DefinitionStats", "Sagas of one version of a definition", definition_stats },
     { "EngineStats", "Figures of one node", engine_stats },
 };

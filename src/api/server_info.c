@@ -108,6 +108,36 @@ static void put_states(struct sk_json_writer *w, const struct sk_tally_row *rows
     sk_json_end_object(w);
 }
 
+/* What dashboards of other engines show first. */
+static void put_totals(struct sk_json_writer *w, const struct sk_tally_row *rows, uint32_t count)
+{
+    static const enum sk_saga_state ends[] = { SK_SAGA_COMPLETED, SK_SAGA_COMPENSATED,
+                                               SK_SAGA_FAILED, SK_SAGA_CANCELLED,
+                                               SK_SAGA_TIMED_OUT };
+    int64_t counts[SK_SAGA_STATES_COUNT] = { 0 }, all = 0, ended = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (rows[i].state >= SK_SAGA_STATES_COUNT) continue;
+        counts[rows[i].state] += rows[i].n;
+        all += rows[i].n;
+    }
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) ended += counts[ends[i]];
+    int64_t completed = counts[SK_SAGA_COMPLETED];
+    const struct {
+        const char *name;
+        int64_t count;
+    } figures[] = { { "sagas", all },           { "active", all - ended },
+                    { "ended", ended },         { "pending", counts[SK_SAGA_PENDING] },
+                    { "completed", completed }, { "failed", counts[SK_SAGA_FAILED] } };
+    sk_json_begin_object(w);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        sk_json_key(w, figures[i].name);
+        sk_json_put_i64(w, figures[i].count);
+    }
+    sk_json_key(w, "failure_rate");
+    sk_json_put_double(w, ended == 0 ? 0 : (double)(ended - completed) / (double)ended);
+    sk_json_end_object(w);
+}
+
 /* How many of the sorted rows are of the first one's definition. */
 static uint32_t run_length(const struct sk_tally_row *rows, uint32_t count)
 {
@@ -153,6 +183,8 @@ static void name_next(struct sk_exchange *x)
     sk_json_begin_object(&w);
     sk_json_key(&w, "by_state");
     put_states(&w, x->rows.tallies, x->rows.tallies_count);
+    sk_json_key(&w, "totals");
+    put_totals(&w, x->rows.tallies, x->rows.tallies_count);
     sk_json_key(&w, "definitions");
     put_definitions(&w, x);
     sk_json_key(&w, "engine");

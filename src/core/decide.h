@@ -168,12 +168,17 @@ void sk_saga_upstream(const struct sk_saga *saga, const struct sk_effect *effect
 
 /* ---- lock machines: lock.c ------------------------------------------------------------------- */
 
-struct sk_lock_waiter;
+struct sk_lock_waiter {
+    struct sk_str saga;
+    int64_t since_ms;
+    struct sk_lock_waiter *next;
+};
 struct sk_lock {
     struct sk_arena arena;
     struct sk_str id; /* "@lock/<key>" */
     uint64_t seq, snapshot_seq;
     struct sk_str holder;                /* saga id, empty = free */
+    int64_t since_ms;                    /* when it was granted last */
     struct sk_lock_waiter *first, *last; /* FIFO */
     uint32_t waiters_count;
 };

@@ -5,11 +5,6 @@
  */
 #include "core/core_private.h"
 
-struct sk_lock_waiter {
-    struct sk_str saga;
-    struct sk_lock_waiter *next;
-};
-
 bool sk_lock_init(struct sk_lock *lock, struct sk_str id)
 {
     *lock = (struct sk_lock){ 0 };
@@ -36,11 +31,12 @@ static bool is_waiting(const struct sk_lock *lock, struct sk_str saga)
     return false;
 }
 
-static void add_waiter(struct sk_lock *lock, struct sk_str saga)
+static void add_waiter(struct sk_lock *lock, struct sk_str saga, int64_t at_ms)
 {
     struct sk_lock_waiter *waiter = SK_ARENA_NEW(&lock->arena, struct sk_lock_waiter);
     if (waiter == NULL) return;
     waiter->saga = sk_arena_copy(&lock->arena, saga);
+    waiter->since_ms = at_ms;
     if (lock->last != NULL)
         lock->last->next = waiter;
     else
@@ -68,10 +64,11 @@ enum skald_status sk_lock_evolve(struct sk_lock *lock, const struct sk_event *ev
 {
     if (event->seq != lock->seq + 1) return SKALD_E_CORRUPT;
     switch (event->type) {
-    case SK_EVENT_LOCK_REQUESTED: add_waiter(lock, event->text); break;
+    case SK_EVENT_LOCK_REQUESTED: add_waiter(lock, event->text, event->at_ms); break;
     case SK_EVENT_LOCK_GRANTED:
         drop_waiter(lock, event->text);
         lock->holder = sk_arena_copy(&lock->arena, event->text);
+        lock->since_ms = event->at_ms;
         break;
     case SK_EVENT_LOCK_RELEASED:
         if (sk_str_equal(lock->holder, event->text))

@@ -240,6 +240,7 @@ void sk_engine_free(struct sk_engine *engine)
             /* A submitted one belongs to the flush until the store has answered. */
             if (work->state == SK_WORK_WAITING) sk_work_free(work);
         }
+        sk_discards_release(&shard->discards);
         sk_messages_release(shard);
         sk_parked_release(shard);
     }
@@ -273,6 +274,11 @@ const struct sk_mask *sk_engine_mask(const struct sk_engine *engine)
 bool sk_engine_is_ready(const struct sk_engine *engine)
 {
     return engine->phase == SK_PHASE_OPEN;
+}
+
+struct sk_str sk_engine_node(const struct sk_engine *engine)
+{
+    return engine->options.node;
 }
 
 uint32_t sk_engine_shard_of(const struct sk_engine *engine, struct sk_str saga_id)

@@ -70,6 +70,7 @@ struct sk_reply {
     enum skald_status status;
     const skald_error *error;   /* when status is not OK */
     const struct sk_saga *saga; /* state as of its durable_seq; NULL when there is none */
+    const struct sk_lock *lock; /* of sk_engine_get_lock */
     bool is_replayed;           /* a start that was there already, a command seen before */
     bool is_pending_direction;  /* cancel accepted (202) but decided when the pivot is settled */
     int64_t retry_after_ms;     /* with SKALD_E_AGAIN and SKALD_E_LIMIT */
@@ -158,6 +159,23 @@ typedef void sk_plan_done(void *context, enum skald_status status, const struct 
                           const skald_error *error);
 void sk_engine_plan(struct sk_engine *engine, const struct sk_digest *digest, struct sk_str id,
                     struct sk_str version, sk_plan_done *done, void *context);
+/* A lock by its id ("@lock/<key>"), as of its durable state; SKALD_E_NOT_FOUND: nobody has ever
+ * held it, or not for long. */
+void sk_engine_get_lock(struct sk_engine *engine, struct sk_str lock_id, sk_engine_done *done,
+                        void *context);
+/* Deletes a dead letter of this saga's shard. Who and why are told to the log and the observers
+ * ("letter.discarded"). OK also if it was gone already. */
+void sk_engine_discard_letter(struct sk_engine *engine, struct sk_str saga_id,
+                              struct sk_str letter_id, struct sk_str who, struct sk_str why,
+                              sk_engine_done *done, void *context);
+/* The sweep, now and not only every sweep_interval. */
+void sk_engine_sweep(struct sk_engine *engine);
+/* Sagas in memory without a new event for stuck_after_ms that wait for nothing: as the sweep counts
+ * them. `fn` may not call the engine. */
+void sk_engine_each_stuck(struct sk_engine *engine,
+                          void (*fn)(void *context, const struct sk_saga *saga), void *context);
+/* This node's name. */
+struct sk_str sk_engine_node(const struct sk_engine *engine);
 /* Somebody who watches, beside the options' observer: on the loop, and only what is durable. It may
  * not call the engine from there. */
 struct sk_observer {

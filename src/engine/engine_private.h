@@ -22,6 +22,15 @@ void sk_disown(struct sk_owned *owned);
 /* A turn's end: cut a batch if none is out, then answer who can be answered. */
 void sk_engine_turn(struct sk_engine *engine);
 
+/* ---- letter.c -------------------------------------------------------------------------------- */
+
+/* Whoever asked is answered: it is durable (SKALD_OK), or will not be written now. */
+void sk_discards_end(struct sk_list *discards, enum skald_status status);
+/* Those of the shard that were asked before then and are not being written. */
+void sk_discards_lose_patience(struct sk_shard *shard, int64_t asked_before_ms);
+/* With the engine: nobody is answered. */
+void sk_discards_release(struct sk_list *discards);
+
 /* ---- observe.c ------------------------------------------------------------------------------- */
 
 void sk_observers_event(struct sk_engine *engine, const struct sk_saga *saga,

@@ -196,6 +196,7 @@ struct sk_shard {
     struct sk_incoming *inbox;    /* by id */
     struct sk_list forget;        /* incoming: to be forgotten */
     struct sk_list consumed_only; /* incoming: consumed without any machine */
+    struct sk_list discards;      /* dead letters to be deleted: struct sk_discard */
     uint64_t after_no;            /* recovery: pages of active heads */
     uint32_t loading_count;
     bool has_messages, has_all_heads, has_parked_heads, is_paging;
@@ -225,6 +226,14 @@ struct sk_item {                  /* what one machine gives to a part */
     int64_t decided_us, decided_busy_us;
 };
 
+struct sk_discard { /* a dead letter that somebody wants gone: letter.c */
+    struct sk_list node;
+    struct sk_waiter *waiter;
+    int64_t asked_at_ms;
+    struct sk_str id;
+    char text[];
+};
+
 enum sk_work_state { SK_WORK_WAITING, SK_WORK_SUBMITTED };
 
 struct sk_work {
@@ -236,6 +245,7 @@ struct sk_work {
     struct sk_item *items;
     uint32_t items_count, items_capacity;
     struct sk_list gone, forget, consumed_only; /* the shard's own rows */
+    struct sk_list discards;                    /* struct sk_discard */
     struct sk_part part;
 };
 

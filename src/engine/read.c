@@ -29,13 +29,9 @@ void sk_read_machine(struct sk_machine *machine, struct sk_waiter *waiter)
     sk_waiters_check(machine);
 }
 
-static void read_saga(struct sk_engine *engine, struct sk_str saga_id, struct sk_waiter *waiter)
+static void read_any(struct sk_engine *engine, struct sk_str saga_id, struct sk_waiter *waiter)
 {
     waiter->is_read = true;
-    if (!sk_id_is_saga(saga_id)) {
-        sk_waiter_fail(waiter, SKALD_E_NOT_FOUND, "no such saga");
-        return;
-    }
     if (engine->shards_count == 0 || !sk_shard_is_held(sk_shard_of(engine, saga_id))) {
         sk_waiter_fail(waiter, SKALD_E_AGAIN, "the saga's shard is not served by this node now");
         return;
@@ -57,6 +53,28 @@ static void read_saga(struct sk_engine *engine, struct sk_str saga_id, struct sk
     }
     sk_job_push(machine, job);
     sk_jobs_run(machine); /* known to be absent: answered now */
+}
+
+static void read_saga(struct sk_engine *engine, struct sk_str saga_id, struct sk_waiter *waiter)
+{
+    if (sk_id_is_saga(saga_id)) {
+        read_any(engine, saga_id, waiter);
+    } else {
+        sk_waiter_fail(waiter, SKALD_E_NOT_FOUND, "no such saga");
+    }
+}
+
+void sk_engine_get_lock(struct sk_engine *engine, struct sk_str lock_id, sk_engine_done *done,
+                        void *context)
+{
+    struct sk_waiter *waiter = sk_waiter_new(engine, done, context);
+    if (waiter == NULL) return;
+    if (sk_str_starts(lock_id, SK_STR("@lock/"))) {
+        read_any(engine, lock_id, waiter);
+    } else {
+        sk_waiter_fail(waiter, SKALD_E_NOT_FOUND, "no such lock");
+    }
+    sk_engine_turn(engine);
 }
 
 void sk_engine_get(struct sk_engine *engine, struct sk_str saga_id, sk_engine_done *done,

@@ -120,6 +120,7 @@ static void finish_own_rows(struct sk_work *work)
         sk_list_remove(&incoming->node);
         sk_inbox_durable(shard, incoming);
     }
+    sk_discards_end(&work->discards, SKALD_OK);
 }
 
 static void recover_from_degraded(struct sk_shard *shard)
@@ -248,7 +249,7 @@ void sk_result_verify(struct sk_shard *shard)
 static bool has_own_rows(const struct sk_work *work)
 {
     return !sk_list_is_empty(&work->gone) || !sk_list_is_empty(&work->forget) ||
-           !sk_list_is_empty(&work->consumed_only);
+           !sk_list_is_empty(&work->consumed_only) || !sk_list_is_empty(&work->discards);
 }
 
 /* From the end, so that out of memory leaves both works whole. */
@@ -280,6 +281,7 @@ static void drop_own_rows(struct sk_work *work)
         sk_list_remove(&incoming->node);
         sk_inbox_lost(work->shard, incoming);
     }
+    sk_discards_end(&work->discards, SKALD_E_AGAIN);
 }
 
 static void suspend_culprit(struct sk_work *work)

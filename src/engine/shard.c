@@ -253,6 +253,7 @@ void sk_shard_drop(struct sk_shard *shard)
             sk_container_of(shard->machines.next, struct sk_machine, in_shard);
         sk_machine_drop(machine, SKALD_E_FENCED, "another owner has taken the saga's shard");
     }
+    sk_discards_end(&shard->discards, SKALD_E_AGAIN);
     sk_messages_release(shard);
     sk_messages_unhand(shard);
     sk_parked_release(shard);
@@ -299,10 +300,10 @@ static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
 void sk_shard_init(struct sk_shard *shard, struct sk_engine *engine, uint32_t index)
 {
     *shard = (struct sk_shard){ .engine = engine, .index = index };
-    struct sk_list *lists[] = { &shard->machines, &shard->dirty,        &shard->unsent,
-                                &shard->works,    &shard->removals,     &shard->in_dirty,
-                                &shard->outgoing, &shard->waiting,      &shard->gone,
-                                &shard->forget,   &shard->consumed_only };
+    struct sk_list *lists[] = { &shard->machines, &shard->dirty,         &shard->unsent,
+                                &shard->works,    &shard->removals,      &shard->in_dirty,
+                                &shard->outgoing, &shard->waiting,       &shard->gone,
+                                &shard->forget,   &shard->consumed_only, &shard->discards };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) sk_list_init(lists[i]);
     shard->alarm.fn = on_alarm;
     shard->renewal.fn = renew;

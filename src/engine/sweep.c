@@ -69,6 +69,13 @@ static void look_at_lock(struct sk_machine *machine)
     sk_shard_mark_dirty(machine->shard);
 }
 
+static bool is_stuck(const struct sk_machine *machine, int64_t now_ms)
+{
+    const struct sk_saga *saga = &machine->as.saga;
+    return !saga->is_suspended && !sk_saga_is_over(saga) && sk_saga_is_flying(saga) &&
+           now_ms - saga->at_ms > machine->engine->options.stuck_after_ms;
+}
+
 static void look_at(struct sk_machine *machine, int64_t now_ms)
 {
     struct sk_engine *engine = machine->engine;
@@ -84,8 +91,7 @@ static void look_at(struct sk_machine *machine, int64_t now_ms)
     sk_machine_settle(machine);
     if (saga->is_suspended || !is_at_rest(machine)) return;
     bool is_flying = sk_saga_is_flying(saga);
-    if (is_flying && now_ms - saga->at_ms > engine->options.stuck_after_ms)
-        engine->stats.stuck += 1;
+    if (is_stuck(machine, now_ms)) engine->stats.stuck += 1;
     if (is_flying && machine->flights_count == 0) {
         repair(machine, SK_COMMAND_RECOVER);
         return;
@@ -110,10 +116,9 @@ static void reread_definitions(struct sk_engine *engine)
     sk_engine_store_read(engine, &read, on_definitions, NULL);
 }
 
-static void sweep(struct sk_engine *engine, struct sk_alarm *alarm)
+static void look_at_all(struct sk_engine *engine)
 {
     int64_t now_ms = sk_engine_now(engine);
-    sk_alarm_set(engine, alarm, now_ms + engine->options.sweep_interval_ms);
     if (engine->phase != SK_PHASE_OPEN && engine->phase != SK_PHASE_OPENING) return;
     engine->stats.stuck = 0;
     engine->stats.sweep_at_ms = now_ms;
@@ -122,6 +127,31 @@ static void sweep(struct sk_engine *engine, struct sk_alarm *alarm)
     for (uint32_t i = 0; i < engine->shards_count; i++) sk_shard_send_unsent(&engine->shards[i]);
     sk_messages_sweep(engine);
     if (engine->store->is_shared) reread_definitions(engine);
+}
+
+static void sweep(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    sk_alarm_set(engine, alarm, sk_engine_now(engine) + engine->options.sweep_interval_ms);
+    look_at_all(engine);
+}
+
+void sk_engine_sweep(struct sk_engine *engine)
+{
+    look_at_all(engine);
+    sk_engine_turn(engine);
+}
+
+void sk_engine_each_stuck(struct sk_engine *engine,
+                          void (*fn)(void *context, const struct sk_saga *saga), void *context)
+{
+    int64_t now_ms = sk_engine_now(engine);
+    struct sk_machine *machine, *next;
+    HASH_ITER(hh, engine->machines, machine, next)
+    {
+        if (machine->state != SK_MACHINE_READY || machine->is_lock || !sk_machine_is_clean(machine))
+            continue;
+        if (is_stuck(machine, now_ms)) fn(context, &machine->as.saga);
+    }
 }
 
 void sk_sweep_init(struct sk_engine *engine)

@@ -162,6 +162,7 @@ void sk_waiters_lose_patience(struct sk_shard *shard)
         struct sk_machine *machine = sk_container_of(at, struct sk_machine, in_shard);
         if (!sk_list_is_empty(&machine->waiters)) lose_patience(machine, asked_before_ms);
     }
+    sk_discards_lose_patience(shard, asked_before_ms);
 }
 
 static void answer(struct sk_waiter *waiter)
@@ -173,6 +174,7 @@ static void answer(struct sk_waiter *waiter)
                               .retry_after_ms = waiter->retry_after_ms };
     if (waiter->has_failed) reply.error = &waiter->error;
     if (machine != NULL && sk_machine_is_saga(machine)) reply.saga = &machine->as.saga;
+    if (machine != NULL && machine->is_lock) reply.lock = &machine->as.lock;
     waiter->done(waiter->context, &reply);
     sk_free(waiter);
 }

@@ -25,6 +25,7 @@ struct sk_work *sk_work_new(struct sk_shard *shard)
         sk_list_init(&work->gone);
         sk_list_init(&work->forget);
         sk_list_init(&work->consumed_only);
+        sk_list_init(&work->discards);
     }
     work->shard = shard;
     work->state = SK_WORK_WAITING;
@@ -47,6 +48,7 @@ static void release_items(struct sk_work *work, struct sk_engine *engine)
 void sk_work_free(struct sk_work *work)
 {
     release_items(work, NULL);
+    sk_discards_release(&work->discards);
     sk_arena_release(&work->arena);
     sk_arena_release(&work->rows);
     sk_free(work);
@@ -56,6 +58,7 @@ void sk_work_give_back(struct sk_work *work)
 {
     struct sk_engine *engine = work->shard->engine;
     release_items(work, engine);
+    sk_discards_end(&work->discards, SKALD_E_AGAIN);
     sk_arena_clear(&work->arena);
     sk_arena_clear(&work->rows);
     sk_list_init(&work->gone);
@@ -161,21 +164,25 @@ bool sk_work_fill(struct sk_work *work, uint32_t events_max)
     move_list(&work->gone, &shard->gone);
     move_list(&work->forget, &shard->forget);
     move_list(&work->consumed_only, &shard->consumed_only);
+    move_list(&work->discards, &shard->discards);
     return work->items_count > 0 || !sk_list_is_empty(&work->gone) ||
-           !sk_list_is_empty(&work->forget) || !sk_list_is_empty(&work->consumed_only);
+           !sk_list_is_empty(&work->forget) || !sk_list_is_empty(&work->consumed_only) ||
+           !sk_list_is_empty(&work->discards);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 struct totals {
-    uint32_t events, messages, letters, tags, keys, heads, consumed, gone, forget, removed;
+    uint32_t events, messages, letters, tags, keys, heads, consumed, gone, forget, removed,
+        discards;
 };
 
 static struct totals count_rows(const struct sk_work *work)
 {
     struct totals n = { .gone = length(&work->gone),
                         .forget = length(&work->forget),
-                        .consumed = length(&work->consumed_only) };
+                        .consumed = length(&work->consumed_only),
+                        .discards = length(&work->discards) };
     for (uint32_t i = 0; i < work->items_count; i++) {
         const struct sk_item *item = &work->items[i];
         n.heads += item->has_head ? 1 : 0;
@@ -201,7 +208,7 @@ struct rows {
     struct sk_message_row *messages;
     struct sk_dead_letter_row *letters;
     struct sk_consumed_row *consumed;
-    struct sk_str *gone, *forget;
+    struct sk_str *gone, *forget, *letters_gone;
     uint64_t *removed;
 };
 
@@ -324,6 +331,10 @@ static void put_own_rows(struct sk_work *work, struct rows *rows)
         rows->forget[part->consumed_gone_count++] =
             sk_container_of(at, struct sk_incoming, node)->id;
     }
+    for (struct sk_list *at = work->discards.next; at != &work->discards; at = at->next) {
+        const struct sk_discard *discard = sk_container_of(at, struct sk_discard, node);
+        rows->letters_gone[part->letters_gone_count++] = sk_arena_copy(&work->rows, discard->id);
+    }
     put_consumed(part, &work->consumed_only, rows);
     for (uint32_t i = 0; i < part->messages_gone_count; i++) {
         rows->gone[i] = sk_arena_copy(&work->rows, rows->gone[i]);
@@ -352,6 +363,7 @@ bool sk_work_make_part(struct sk_work *work)
                          .consumed = SK_ARENA_ARRAY(arena, struct sk_consumed_row, n.consumed),
                          .gone = SK_ARENA_ARRAY(arena, struct sk_str, n.gone),
                          .forget = SK_ARENA_ARRAY(arena, struct sk_str, n.forget),
+                         .letters_gone = SK_ARENA_ARRAY(arena, struct sk_str, n.discards),
                          .removed = SK_ARENA_ARRAY(arena, uint64_t, n.removed) };
     if (arena->failed) return false;
     struct sk_part *part = &work->part;
@@ -372,6 +384,7 @@ bool sk_work_make_part(struct sk_work *work)
     part->consumed = rows.consumed;
     part->messages_gone = rows.gone;
     part->consumed_gone = rows.forget;
+    part->letters_gone = rows.letters_gone;
     part->removed = rows.removed;
     return !arena->failed;
 }

@@ -118,7 +118,7 @@ static bool is_or_any(struct sk_str wanted, struct sk_str have)
 
 bool sk_list_matches(const struct sk_list_filter *f, const struct sk_head *head, bool seen)
 {
-    if (head->is_lock) return false;
+    if (head->is_lock != f->only_locks) return false;
     if (f->states != 0 && (f->states >> head->state & 1u) == 0) return false;
     if (f->reasons != 0 && (f->reasons >> head->reason & 1u) == 0) return false;
     if (f->only_residue && !head->has_residue) return false;

@@ -236,6 +236,7 @@ struct sk_list_filter {
     int64_t updated_from_ms, updated_to_ms;
     int64_t ended_from_ms, ended_to_ms;
     bool only_residue;
+    bool only_locks;  /* the machines of locks, instead of sagas */
     bool only_closed; /* ended with nothing open: what may be removed one day */
     enum sk_list_sort sort;
     bool is_ascending;            /* else the newest first */

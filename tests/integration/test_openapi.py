@@ -43,11 +43,14 @@ class World:
     def __init__(self, folder):
         self.participant = Participant()
         self.participant.on("/pending", (202, {}, {"Skald-Pending": "true"}))
+        self.participant.on("/never", (422, {"error": {"code": "no"}}))
         self.participant.on("/busy", (503, {}, {"Retry-After": "3600"}))
         self.server = Server(folder)
         self.count = 0
-        for name, path in (("order", "reserve"), ("pending", "pending"), ("busy", "busy")):
-            reply = self.server.define(ORDER.format(id=name, url=self.participant.url, path=path))
+        for name, path in (("order", "reserve"), ("pending", "pending"), ("busy", "busy"),
+                           ("broken", "reserve")):
+            text = ORDER.format(id=name, url=self.participant.url, path=path)
+            reply = self.server.define(text.replace("/undo", "/never") if name == "broken" else text)
             assert reply.status == 201, reply.body
 
     def close(self):
@@ -106,6 +109,18 @@ def steps(world, operation):
     return world.call(operation, {"saga": saga})
 
 
+def on_a_letter(world, operation):
+    saga = world.saga("broken")
+    world.server.command(saga, "cancel")
+    assert world.server.ended(saga)["state"] == "failed"
+    letters = world.server.get("/api/v1/dead-letters").json["items"]
+    letter = [one["id"] for one in letters if one["saga"] == saga][0]
+    values = dict(zip(("saga", "seq", "number"), letter.split("/")))
+    kind, body = world.body(operation)
+    query = "?by=ada&reason=seen" if operation.method == "DELETE" else ""
+    return world.call(operation, values, query, body, kind)
+
+
 def import_saga(world, operation):
     folder = tempfile.TemporaryDirectory()
     with folder, Server(folder.name, store="memory:") as other:
@@ -120,7 +135,8 @@ def import_saga(world, operation):
 # What has to be done before the operation can succeed; everything else succeeds with its example.
 RECIPES = {"retrySaga": retry, "completeStep": complete, "listSteps": steps,
            "importSaga": import_saga,
-           "deleteSaga": steps}
+           "deleteSaga": steps, "getDeadLetter": on_a_letter, "retryDeadLetter": on_a_letter,
+           "discardDeadLetter": on_a_letter}
 
 
 class Case(unittest.TestCase):

@@ -230,15 +230,17 @@ static void choose_arms(struct query *query, const struct sk_list_filter *f)
     }
 }
 
-static void put_arm(struct query *query, const struct arm *arm, uint32_t states, const char *what)
+static void put_arm(struct query *query, const struct arm *arm, const struct sk_list_filter *f,
+                    const char *what)
 {
+    uint32_t states = f->states;
     sk_buf_printf(&query->sql, "SELECT %s FROM saga", what);
     if (arm->index == NULL) {
         sk_buf_append_text(&query->sql, " NOT INDEXED");
     } else {
         sk_buf_printf(&query->sql, " INDEXED BY %s", arm->index);
     }
-    sk_buf_append_text(&query->sql, " WHERE is_lock = 0");
+    sk_buf_append_text(&query->sql, f->only_locks ? " WHERE is_lock = 1" : " WHERE is_lock = 0");
     sk_buf_append_text(&query->sql, arm->condition);
     if (arm->states != 0) states = arm->states;
     if (states != 0) add_bits(&query->sql, " AND state", states);
@@ -249,7 +251,7 @@ static void put_arms(struct query *query, const struct sk_list_filter *f, const 
 {
     for (int i = 0; i < query->arms_count; i++) {
         if (i > 0) sk_buf_append_text(&query->sql, " UNION ALL ");
-        put_arm(query, &query->arms[i], f->states, what);
+        put_arm(query, &query->arms[i], f, what);
     }
 }
 

@@ -1,0 +1,144 @@
+/* cluster.c: this node and the shards: who owns which; what the sweep has found and repaired. */
+#include "api/routes.h"
+
+#include "api/shapes.h"
+
+static void put_u64(struct sk_json_writer *w, const char *name, uint64_t value)
+{
+    sk_json_key(w, name);
+    sk_json_put_u64(w, value);
+}
+
+/* ---- recovery -------------------------------------------------------------------------------- */
+
+enum { STUCK_SHOWN_MAX = 1000 };
+
+struct stuck {
+    struct sk_json_writer *w;
+    uint32_t count;
+};
+
+static void put_stuck(void *context, const struct sk_saga *saga)
+{
+    struct stuck *stuck = context;
+    stuck->count += 1;
+    if (stuck->count > STUCK_SHOWN_MAX) return;
+    sk_json_begin_object(stuck->w);
+    sk_shape_text(stuck->w, "saga", saga->start.id);
+    sk_shape_text(stuck->w, "definition", saga->plan->id);
+    sk_shape_text(stuck->w, "state", sk_str_of(sk_saga_state_name(sk_saga_shown_state(saga))));
+    sk_shape_time(stuck->w, "updated_at", saga->at_ms);
+    sk_json_end_object(stuck->w);
+}
+
+void sk_handle_recovery(struct sk_exchange *x)
+{
+    struct sk_engine_stats stats;
+    sk_engine_stats(sk_engine_of(x), &stats);
+    struct sk_json_writer w = sk_exchange_writer(x);
+    struct stuck stuck = { .w = &w };
+    sk_json_begin_object(&w);
+    put_u64(&w, "scanned", stats.sweep_scanned);
+    put_u64(&w, "processed", stats.sweep_processed);
+    put_u64(&w, "failed", stats.sweep_failed);
+    put_u64(&w, "redriven", stats.redriven);
+    sk_shape_time(&w, "last_run_at", stats.sweep_at_ms);
+    sk_json_key(&w, "stuck");
+    sk_json_begin_array(&w);
+    sk_engine_each_stuck(sk_engine_of(x), put_stuck, &stuck);
+    sk_json_end_array(&w);
+    put_u64(&w, "stuck_total", stuck.count);
+    sk_json_end_object(&w);
+    sk_exchange_reply(x, 200);
+}
+
+void sk_handle_recovery_run(struct sk_exchange *x)
+{
+    sk_engine_sweep(sk_engine_of(x));
+    sk_handle_recovery(x);
+}
+
+/* ---- shards ---------------------------------------------------------------------------------- */
+
+static uint32_t owned_by(const struct sk_rows *rows, struct sk_str owner)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rows->shards_count; i++) {
+        if (sk_str_equal(rows->shards[i].owner, owner)) count += 1;
+    }
+    return count;
+}
+
+static bool is_first_of(const struct sk_rows *rows, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        if (sk_str_equal(rows->shards[i].owner, rows->shards[at].owner)) return false;
+    }
+    return true;
+}
+
+static void put_node(struct sk_json_writer *w, struct sk_exchange *x, const struct sk_rows *rows,
+                     struct sk_str node)
+{
+    bool is_here = sk_str_equal(node, sk_engine_node(sk_engine_of(x)));
+    sk_json_begin_object(w);
+    sk_shape_text(w, "node", node);
+    sk_json_key(w, "is_this");
+    sk_json_put_bool(w, is_here);
+    sk_shape_text(w, "version", is_here ? SK_STR(SKALD_BUILD_VERSION) : (struct sk_str){ 0 });
+    put_u64(w, "shards_owned", owned_by(rows, node));
+    sk_json_end_object(w);
+}
+
+static void put_nodes(struct sk_json_writer *w, struct sk_exchange *x, const struct sk_rows *rows)
+{
+    struct sk_str here = sk_engine_node(sk_engine_of(x));
+    sk_json_begin_array(w);
+    put_node(w, x, rows, here);
+    for (uint32_t i = 0; i < rows->shards_count; i++) {
+        struct sk_str owner = rows->shards[i].owner;
+        if (owner.size == 0 || sk_str_equal(owner, here) || !is_first_of(rows, i)) continue;
+        put_node(w, x, rows, owner);
+    }
+    sk_json_end_array(w);
+}
+
+static void on_shards(void *context, struct sk_rows *rows)
+{
+    struct sk_exchange *x = context;
+    if (rows->status != SKALD_OK) {
+        sk_exchange_fail(x, rows->status, &rows->error);
+        return;
+    }
+    struct sk_meta meta = sk_engine_meta(sk_engine_of(x));
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_json_begin_object(&w);
+    sk_shape_text(&w, "node", sk_engine_node(sk_engine_of(x)));
+    sk_shape_text(&w, "version", SK_STR(SKALD_BUILD_VERSION));
+    put_u64(&w, "incarnation", meta.incarnation);
+    put_u64(&w, "schema", meta.schema);
+    put_u64(&w, "shards_total", rows->shards_count);
+    sk_json_key(&w, "nodes");
+    put_nodes(&w, x, rows);
+    sk_json_key(&w, "shards");
+    sk_json_begin_array(&w);
+    for (uint32_t i = 0; i < rows->shards_count; i++) {
+        const struct sk_shard_row *row = &rows->shards[i];
+        sk_json_begin_object(&w);
+        put_u64(&w, "shard", row->shard);
+        sk_shape_text(&w, "owner", row->owner);
+        put_u64(&w, "epoch", row->epoch);
+        put_u64(&w, "position", row->position);
+        sk_shape_time(&w, "expires_at", row->expires_at_ms);
+        sk_json_end_object(&w);
+    }
+    sk_json_end_array(&w);
+    sk_json_end_object(&w);
+    sk_exchange_reply(x, 200);
+}
+
+void sk_handle_cluster(struct sk_exchange *x)
+{
+    struct sk_read read = { .kind = SK_READ_SHARDS };
+    sk_engine_read(sk_engine_of(x), &read, on_shards, x);
+}
