@@ -20,7 +20,7 @@ void sk_openapi_type(struct sk_json_writer *w, struct sk_str type, const char *h
 void sk_openapi_input(struct sk_json_writer *w, const struct sk_input *input);
 /* The object that `inputs` describe. */
 void sk_openapi_inputs(struct sk_json_writer *w, const struct sk_input *inputs);
-/* The object that components/schemas names: all rows of sk_schemas. */
+/* The object that components/schemas names: all rows of sk_schema_tables. */
 void sk_openapi_schemas(struct sk_json_writer *w);
 /* A value of that type, for readers; it fits its schema. */
 void sk_openapi_example(struct sk_json_writer *w, struct sk_str type);

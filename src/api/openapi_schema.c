@@ -104,8 +104,10 @@ static const struct sk_schema_enum *enum_of(struct sk_str name)
 
 static const struct sk_schema *schema_of(struct sk_str name)
 {
-    for (size_t i = 0; i < sk_schemas_count; i++) {
-        if (sk_str_is(name, sk_schemas[i].name)) return &sk_schemas[i];
+    for (size_t t = 0; sk_schema_tables[t] != NULL; t++) {
+        for (const struct sk_schema *row = sk_schema_tables[t]; row->name != NULL; row++) {
+            if (sk_str_is(name, row->name)) return row;
+        }
     }
     return NULL;
 }
@@ -253,9 +255,11 @@ static void put_schema(struct sk_json_writer *w, const struct sk_schema *schema)
 void sk_openapi_schemas(struct sk_json_writer *w)
 {
     sk_json_begin_object(w);
-    for (size_t i = 0; i < sk_schemas_count; i++) {
-        sk_json_key(w, sk_schemas[i].name);
-        put_schema(w, &sk_schemas[i]);
+    for (size_t t = 0; sk_schema_tables[t] != NULL; t++) {
+        for (const struct sk_schema *row = sk_schema_tables[t]; row->name != NULL; row++) {
+            sk_json_key(w, row->name);
+            put_schema(w, row);
+        }
     }
     sk_json_end_object(w);
 }

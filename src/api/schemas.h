@@ -27,8 +27,9 @@ struct sk_schema {
     const char *help;
     const struct sk_member *members;
 };
-extern const struct sk_schema sk_schemas[];
-extern const size_t sk_schemas_count;
+/* Each ends with a row without a name; so does the list of them. */
+extern const struct sk_schema sk_saga_schemas[], sk_server_schemas[];
+extern const struct sk_schema *const sk_schema_tables[];
 
 struct sk_schema_enum {
     const char *name;                   /* without '@' */
