@@ -6,7 +6,6 @@
 
 #include "api/shapes.h"
 #include "base/id.h"
-#include "store/rows.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500 };
 

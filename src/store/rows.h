@@ -40,7 +40,6 @@ enum {
     SK_READ_BYTES_MAX = 64 * 1024 * 1024,
     SK_POSITION_BITS = 48,
 };
-#define SK_SHARD_ALL UINT32_MAX
 #define SK_POSITION_MAX ((UINT64_C(1) << SK_POSITION_BITS) - 1)
 
 /* How far a part moves its shard (S1). */

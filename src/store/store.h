@@ -223,6 +223,9 @@ struct sk_list_tag {
 };
 enum { SK_LIST_TAGS_MAX = 8 };
 
+/* For reads that may ask every shard. */
+#define SK_SHARD_ALL UINT32_MAX
+
 struct sk_list_filter {
     uint32_t states;                           /* bit per state; 0 = all */
     uint32_t reasons;                          /* bit per reason; 0 = all */
