@@ -78,13 +78,17 @@ static void describe(const struct scenario *s, const struct sk_saga *saga, struc
                           SK_STR_ARGS(saga->plan->steps[saga->error_step].id));
     }
     const struct sk_testkit_call *call = sk_testkit_unanswered(s->kit);
-    if (call == NULL) return;
-    sk_buf_printf(out, "; nobody answers %.*s%s%s: write `reply %.*s … ` before",
-                  SK_STR_ARGS(call->step), call->operation != SK_OPERATION_ACTION ? "." : "",
-                  call->operation != SK_OPERATION_ACTION
-                      ? sk_testkit_operation_name(call->operation)
-                      : "",
-                  SK_STR_ARGS(call->step));
+    if (call != NULL) {
+        bool is_action = call->operation == SK_OPERATION_ACTION;
+        sk_buf_printf(out, "; nobody answers %.*s%s%s: write `reply %.*s%s%s …` before",
+                      SK_STR_ARGS(call->step), is_action ? "" : ".",
+                      is_action ? "" : sk_testkit_operation_name(call->operation),
+                      SK_STR_ARGS(call->step), is_action ? "" : ".",
+                      is_action ? "" : sk_testkit_operation_name(call->operation));
+    } else if (!sk_saga_is_over(saga)) {
+        sk_buf_append_text(out, "; ");
+        sk_testkit_explain(s->kit, saga, out);
+    }
 }
 
 static bool judge_saga(struct scenario *s, const struct sk_script_line *line,
@@ -192,6 +196,18 @@ static bool compare_lists(struct scenario *s, const char *what, const struct sk_
     return ok;
 }
 
+/* The same attempt, repeated after a crash. */
+static bool was_made_before(const struct scenario *s, uint32_t index)
+{
+    const struct sk_testkit_call *call = sk_testkit_call_at(s->kit, index);
+    for (uint32_t i = 0; i < index; i++) {
+        const struct sk_testkit_call *before = sk_testkit_call_at(s->kit, i);
+        if (before->operation == call->operation && sk_str_equal(before->key, call->key))
+            return true;
+    }
+    return false;
+}
+
 static bool expect_made(struct scenario *s, const struct sk_script_line *line,
                         enum sk_operation operation, const char *what)
 {
@@ -201,13 +217,10 @@ static bool expect_made(struct scenario *s, const struct sk_script_line *line,
     for (uint32_t i = 0; i < sk_testkit_calls_count(s->kit); i++) {
         const struct sk_testkit_call *call = sk_testkit_call_at(s->kit, i);
         bool is_first = call->attempt <= 1 && call->round == 0;
-        bool is_again = false; /* the same attempt, repeated after a crash */
-        for (uint32_t j = 0; j < i; j++)
-            is_again = is_again || (sk_testkit_call_at(s->kit, j)->operation == operation &&
-                                    sk_str_equal(sk_testkit_call_at(s->kit, j)->key, call->key));
-        if (call->operation == operation && is_first && !is_again &&
-            sk_str_equal(call->saga, s->current))
-            put_name(&happened, call, false);
+        if (call->operation != operation || !is_first || !sk_str_equal(call->saga, s->current) ||
+            was_made_before(s, i))
+            continue;
+        put_name(&happened, call, false);
     }
     return compare_lists(s, what, line, &happened);
 }

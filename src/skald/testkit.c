@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/time.h"
+#include "core/explain.h"
 #include "invoke/function.h"
 #include "store/memory.h"
 
@@ -227,6 +228,7 @@ enum skald_status sk_testkit_crash(struct sk_testkit *kit, skald_error *error)
 {
     sk_testkit_settle(kit);
     close_engine(kit);
+    sk_mock_crashed(&kit->mock);
     sk_testkit_settle(kit);
     return open_engine(kit, error);
 }
@@ -371,6 +373,16 @@ void sk_testkit_ask(struct sk_testkit *kit, const struct sk_local_question *ques
     if (sk_api_ask(kit->api, question, on_local, &asked) != SKALD_OK) (void)must(NULL);
     sk_testkit_settle(kit);
     while (!asked.is_told) (void)sk_testkit_step(kit, INT64_MAX / 4);
+}
+
+void sk_testkit_explain(const struct sk_testkit *kit, const struct sk_saga *saga,
+                        struct sk_buf *out)
+{
+    struct sk_explanation explanation;
+    if (sk_saga_is_over(saga)) return;
+    if (sk_saga_explain(saga, sk_testkit_now(kit), sk_engine_rules(kit->engine), &explanation))
+        sk_buf_append_str(out, explanation.sentence);
+    sk_explanation_release(&explanation);
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */

@@ -120,6 +120,10 @@ enum skald_status sk_testkit_look(struct sk_testkit *kit, struct sk_str saga,
                                   sk_testkit_look_fn *fn, void *context,
                                   skald_error *error) SK_MUST_CHECK;
 
+/* What the saga waits for, in a sentence; nothing once it has ended. */
+void sk_testkit_explain(const struct sk_testkit *kit, const struct sk_saga *saga,
+                        struct sk_buf *out);
+
 /* One event of a saga's history, in words. */
 struct sk_testkit_event {
     struct sk_str saga, step;

@@ -55,7 +55,7 @@ static struct sk_testkit_reply *find_reply(struct mock *mock, const struct mock_
 static const struct mock_call *find_before(const struct mock *mock, const struct mock_call *call)
 {
     const struct sk_testkit_call *c = &call->seen;
-    for (uint32_t i = mock->calls_count; i > 0; i--) {
+    for (uint32_t i = mock->lost_count; i > 0; i--) {
         const struct mock_call *before = mock->calls[i - 1];
         if (before == call || !before->seen.has_reply || before->is_function) continue;
         if (before->seen.operation == c->operation && before->seen.attempt == c->attempt &&
@@ -71,6 +71,7 @@ static void end_call(struct mock_call *call, enum sk_testkit_call_state state)
 {
     runtime_of(call)->ops->timer_free(call->timer);
     call->timer = NULL;
+    sk_list_remove(&call->open);
     call->seen.state = state;
 }
 
@@ -192,6 +193,7 @@ static enum skald_status mock_start(struct sk_invoker *invoker,
     mock->calls = sk_testkit_grow(mock->calls, mock->calls_count, &mock->calls_capacity,
                                   sizeof(struct mock_call *));
     mock->calls[mock->calls_count++] = call;
+    sk_list_push(&mock->open, &call->open);
     if (before != NULL) {
         call->seen.has_reply = true;
         call->seen.outcome = before->seen.outcome;
@@ -207,11 +209,12 @@ static enum skald_status mock_start(struct sk_invoker *invoker,
 static void mock_cancel(struct sk_invoker *invoker, uint64_t ticket)
 {
     struct mock *mock = mock_of(invoker);
-    for (uint32_t i = 0; i < mock->calls_count; i++) {
-        struct mock_call *call = mock->calls[i];
-        if (call->timer == NULL || call->ticket != ticket) continue;
+    for (struct sk_list *node = mock->open.next; node != &mock->open; node = node->next) {
+        struct mock_call *call = sk_container_of(node, struct mock_call, open);
+        if (call->ticket != ticket) continue;
         if (call->is_function) call->kit->functions->ops->cancel(call->kit->functions, ticket);
         end_call(call, SK_TESTKIT_LOST);
+        return;
     }
 }
 
@@ -226,15 +229,20 @@ static const struct sk_invoker_ops ops = { mock_start, mock_cancel, mock_free };
 void sk_mock_init(struct mock *mock, struct sk_testkit *kit)
 {
     *mock = (struct mock){ .port.ops = &ops, .kit = kit };
+    sk_list_init(&mock->open);
 }
 
 void sk_mock_release(struct mock *mock)
 {
-    for (uint32_t i = 0; i < mock->calls_count; i++) {
-        if (mock->calls[i]->timer != NULL) end_call(mock->calls[i], SK_TESTKIT_LOST);
-    }
+    while (!sk_list_is_empty(&mock->open))
+        end_call(sk_container_of(mock->open.next, struct mock_call, open), SK_TESTKIT_LOST);
     sk_free(mock->calls);
     sk_free(mock->replies);
+}
+
+void sk_mock_crashed(struct mock *mock)
+{
+    mock->lost_count = mock->calls_count;
 }
 
 /* ---- telling --------------------------------------------------------------------------------- */
@@ -252,9 +260,9 @@ void sk_testkit_reply(struct sk_testkit *kit, const struct sk_testkit_reply *rep
     rule->outcome.output = sk_testkit_copy(kit, reply->outcome.output);
     rule->outcome.code = sk_testkit_copy(kit, reply->outcome.code);
     rule->outcome.message = sk_testkit_copy(kit, reply->outcome.message);
-    for (uint32_t i = 0; i < mock->calls_count; i++) {
-        struct mock_call *call = mock->calls[i];
-        if (call->timer == NULL || call->seen.has_reply || !fits(rule, &call->seen)) continue;
+    for (struct sk_list *node = mock->open.next; node != &mock->open; node = node->next) {
+        struct mock_call *call = sk_container_of(node, struct mock_call, open);
+        if (call->seen.has_reply || !fits(rule, &call->seen)) continue;
         if (choose(mock, call)) arm(call);
     }
     sk_testkit_settle(kit);
@@ -272,9 +280,11 @@ const struct sk_testkit_call *sk_testkit_call_at(const struct sk_testkit *kit, u
 
 const struct sk_testkit_call *sk_testkit_unanswered(const struct sk_testkit *kit)
 {
-    for (uint32_t i = 0; i < kit->mock.calls_count; i++) {
-        const struct sk_testkit_call *call = &kit->mock.calls[i]->seen;
-        if (call->state == SK_TESTKIT_ON_WIRE && !call->has_reply) return call;
+    const struct sk_list *open = &kit->mock.open;
+    for (const struct sk_list *node = open->next; node != open; node = node->next) {
+        const struct mock_call *call =
+            (const struct mock_call *)((const char *)node - offsetof(struct mock_call, open));
+        if (!call->seen.has_reply) return &call->seen;
     }
     return NULL;
 }

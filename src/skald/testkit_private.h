@@ -8,6 +8,7 @@
 
 struct mock_call {
     struct sk_testkit_call seen; /* first */
+    struct sk_list open;         /* mock->open, while it is on the wire */
     struct sk_testkit *kit;
     uint64_t ticket; /* of the present engine */
     sk_invoke_done *done;
@@ -29,6 +30,8 @@ struct mock {
     struct sk_testkit *kit;
     struct mock_call **calls;
     uint32_t calls_count, calls_capacity;
+    uint32_t lost_count; /* calls made before the engine died last: only they come again */
+    struct sk_list open; /* in the order of their departure */
     struct mock_reply *replies;
     uint32_t replies_count, replies_capacity;
 };
@@ -50,6 +53,8 @@ struct sk_testkit {
 
 void sk_mock_init(struct mock *mock, struct sk_testkit *kit);
 void sk_mock_release(struct mock *mock);
+/* The engine has died. */
+void sk_mock_crashed(struct mock *mock);
 
 /* Out of memory ends the process. */
 void sk_testkit_settle(struct sk_testkit *kit);

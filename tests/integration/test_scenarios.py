@@ -56,7 +56,10 @@ class Scenarios(unittest.TestCase):
         done = subprocess.run([SKALD, "test", "--json", str(SOURCE / "examples")], text=True,
                               capture_output=True, timeout=GIVE_UP_S, check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertGreaterEqual(json.loads(done.stdout)["passed"], 10)
+        self.assertGreaterEqual(json.loads(done.stdout)["passed"], 35)
+        for folder in SOURCE.glob("examples/*"):
+            if any(folder.glob("*.saga.yaml")):
+                self.assertNotEqual(list(folder.glob("*.scenario")), [], f"{folder} has no scenario")
 
     def test_pending_signal_items_and_time(self):
         self.passes("""
@@ -150,6 +153,13 @@ expect calls fly, pack
                    "nobody answers fly: write `reply fly")
         self.fails('start t1 with {"bags": []}\nrun\nexpect saga running\n', "nobody answers fly")
 
+    def test_what_a_saga_waits_for_is_explained(self):
+        self.fails("""
+reply * always ok
+start t1 with {"bags": []}
+expect saga suspended
+""", "happened  running; Step approve waits for the signal go")
+
     def test_a_wrong_line_is_2_and_names_the_remedy(self):
         for line, hint in [("reply flie ok", "did you mean fly?"), ("strat t1", "`start`"),
                            ("reply fly perhaps", "ok|fail CODE"), ("advance soon", "advance 5s"),
@@ -185,7 +195,7 @@ expect saga pending
         self.assertEqual((good["name"], good["passed"], good["expectations"]),
                          ("good & well", True, 1))
         self.assertEqual(bad["failure"]["expected"], "pending")
-        self.assertEqual(bad["failure"]["happened"], "running")
+        self.assertTrue(bad["failure"]["happened"].startswith("running; Step approve waits"))
         self.assertEqual(bad["failure"]["line"], text.splitlines().index("expect saga pending") + 1)
         root = xml.parse(junit).getroot()
         self.assertEqual((root.get("tests"), root.get("failures")), ("2", "1"))
