@@ -85,6 +85,10 @@ def stuck(world, n):
     world.participant.on("/unbook", (200, {}))
 
 
+def locked(world, n):
+    world.skald("start", "approval", "--id", f"locked-{n}", "--lock-key", f"account:{n}")
+
+
 def printing(world, n):
     world.start("printing", f"printing-{n}")
     world.token = world.participant.wait_for("/print", n)[-1].headers["Skald-Token"]
@@ -128,9 +132,13 @@ PLAYS = [
     Play("resume", "held-{n}", *ASKED, before=suspended),
     Play("signal", "signalled-{n}", "approved", "--data", '{"by": "ada"}',
          before=start_approval("signalled")),
-    Play("retry", "booking-{n}", "--by", "ada", "--reason", "the hotel is back", before=stuck),
+    Play("dead-letters", before=stuck),
+    Play("retry", "booking-{n}", "--by", "ada", "--reason", "the hotel is back"),
     Play("complete", "printing-{n}", "print", "--token", "{token}", "--output", '{"pages": 3}',
          before=printing),
+    Play("locks", before=locked),
+    Play("recovery", shown=False),
+    Play("stats", shown=False),
     Play("list", "--definition", "order"),
     Play("delete", "order-{n}"),
     Play("store", "backup", "copy-{n}.db", "--store", "sqlite:test.db"),
