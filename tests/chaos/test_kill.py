@@ -12,18 +12,20 @@ What is judged, after the last restart:
   K4  no effect and no undo twice; no effect of a saga that nobody knows;
   K5  stock and accounts are what the completed sagas leave;
   K6  a saga that was neither cancelled nor asked to fail has completed;
-  K7  the database is sound.
+  K7  the database is sound, and `skald store check` finds that every saga folds to its head.
 A run in which nothing was in flight at a kill has tested nothing, and fails.
 """
 import collections
+import json
 import os
 import random
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
 
-from cluster import Client, Failure, World
+from cluster import BIN, Client, Failure, World
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "40"))
 SEED = int(os.environ.get("KILL_SEED", str(random.SystemRandom().randrange(1 << 31))))
@@ -249,10 +251,13 @@ class Judge:
 
 
 def judge_store(world, judge):
-    store = sqlite3.connect(f"file:{world.folder}/skald.db?mode=ro", uri=True)
-    answer = store.execute("PRAGMA integrity_check").fetchone()[0]
-    judge.check(answer == "ok", f"K7: the store says {answer}")
-    store.close()
+    """The file is sound, its rows agree, and each saga's events fold to its head."""
+    done = subprocess.run([str(BIN / "skald"), "store", "check", "--json", "--store",
+                           f"sqlite:{world.folder}/skald.db"], capture_output=True, text=True,
+                          check=False)
+    found = json.loads(done.stdout) if done.stdout else {"problems": [done.stderr]}
+    judge.check(done.returncode == 0, f"K7: the store says {found['problems']}")
+    judge.check(found.get("sagas", 0) > 0, "K7: no saga was checked")
 
 
 def run(world, chance):
