@@ -2,6 +2,7 @@
 """Settings: files, environment and flags over each other, what is said about wrong ones, the table."""
 import json
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -204,6 +205,21 @@ class Table(unittest.TestCase):
         help_page = run("serve", "--help").stdout
         for flag in flags:
             self.assertIn(f"--{flag} ", help_page)
+
+    def test_what_others_call_their_settings(self):
+        """Each name of ours in the map is a setting, each default there is its default."""
+        rows = {row["name"]: row["default"] for row in
+                json.loads(run("config", "list", "--json").stdout)["settings"]}
+        page = (SOURCE / "docs/configuration.md").read_text().split("## Settings of other engines")[1]
+        cells = [line.split("|")[2] for line in page.splitlines() if line.startswith("| `")]
+        seen = 0
+        for name, default in re.findall(r"`([a-z_.]+)`(?: (\w+))?", " ".join(cells)):
+            group = [row for row in rows if row.startswith(name + ".")]
+            self.assertTrue(name in rows or group, name)
+            if default:
+                self.assertEqual(rows[name], default, name)
+                seen += 1
+        self.assertGreaterEqual(seen, 9)
 
     def test_wrong_use(self):
         for arguments in ((), ("chekc",), ("check",), ("list", "x")):
