@@ -112,6 +112,13 @@ void sk_handle_export(struct sk_exchange *x);
 void sk_handle_import(struct sk_exchange *x);
 extern const struct sk_input sk_import_query[];
 
+/* batches.c */
+void sk_handle_batch(struct sk_exchange *x);
+void sk_handle_batches(struct sk_exchange *x);
+void sk_handle_batch_one(struct sk_exchange *x);
+void sk_handle_batch_cancel(struct sk_exchange *x);
+extern const struct sk_input sk_batch_body[], sk_batches_query[];
+
 /* commands.c: which command is the last segment of the path. */
 void sk_handle_command(struct sk_exchange *x);
 void sk_handle_signal(struct sk_exchange *x);

@@ -140,6 +140,24 @@ static const struct sk_member version[] = {
     { 0 },
 };
 
+static const struct sk_member batch[] = {
+    { "id", "text?", "null for a dry run" },
+    { "command", "text", NULL },
+    { "by", "text", NULL },
+    { "reason", "text", NULL },
+    { "state", "text", "running, finished or cancelled; dry_run" },
+    { "matched", "count?", "sagas that the filter found when it began; null until counted" },
+    { "seen", "count", "told so far" },
+    { "done", "count", "of them: done, or done before" },
+    { "failed", "count", "of them: could not be told" },
+    { "refused", "count{}", "of them: left as they were, by reason" },
+    { "last_error", "text?", "the last refusal or failure in words" },
+    { "created_at", "time?", NULL },
+    { "finished_at", "time?", NULL },
+    { "sample?", "text[]", "of a dry run: ids of some that are meant" },
+    { 0 },
+};
+
 static const struct sk_member stats[] = {
     { "by_state", "count{}", "sagas by state, exactly" },
     { "totals", "Totals", NULL },
@@ -216,6 +234,7 @@ const struct sk_schema sk_server_schemas[] = {
     { "Shard", "A slice of the sagas", shard },
     { "Status", "How the server is", status },
     { "Version", "What the server is", version },
+    { "Batch", "One command for many sagas", batch },
     { "Stats", "Figures", stats },
     { "Totals", "Sagas in sum", totals },
     { "DefinitionStats", "Sagas of one version of a definition", definition_stats },

@@ -57,6 +57,8 @@ extern const struct cli_command cli_define;
 extern const struct cli_command cli_start;
 extern const struct cli_command cli_list;
 extern const struct cli_command cli_delete;
+extern const struct cli_command cli_batch;
+extern const struct cli_command cli_batches;
 extern const struct cli_command cli_show;
 extern const struct cli_command cli_events;
 extern const struct cli_command cli_watch;

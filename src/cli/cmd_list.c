@@ -14,7 +14,7 @@ struct list {
 static const char *const sorts[] = { "created", "updated", "ended", NULL };
 
 static const struct cli_option options[] = {
-    CLI_SAGA_FILTER_OPTIONS(struct list),
+    CLI_SAGA_FILTER_OPTIONS(struct list, "reason"),
     { "sort", 0, CLI_CHOICE, "created|updated|ended",
       "by what, the newest first (created); ended: only those that have",
       .offset = offsetof(struct list, sort), .choices = sorts },

@@ -16,6 +16,8 @@ static const struct cli_command *const commands[] = {
     &cli_start,
     &cli_list,
     &cli_delete,
+    &cli_batch,
+    &cli_batches,
     &cli_show,
     &cli_events,
     &cli_watch,

@@ -15,11 +15,13 @@ struct cli_saga_filter {
     {                                                                               \
         name, letter, CLI_TEXT, value, help, .offset = offsetof(type, filter.field) \
     }
-/* The rows; `type` is the command's options with a field `filter`. */
-#define CLI_SAGA_FILTER_OPTIONS(type)                                                              \
+/* The rows; `type` is the command's options with a field `filter`; `reason` is the name of the
+ * option for why a saga was undone. */
+#define CLI_SAGA_FILTER_OPTIONS(type, reason_name)                                                 \
     CLI_FILTER_TEXT("state", 0, type, state, "STATE[,STATE]",                                      \
                     "only in these states; words of other systems as rte:FAILED"),                 \
-        CLI_FILTER_TEXT("reason", 0, type, reason, "REASON[,REASON]", "only undone or ended so"),  \
+        CLI_FILTER_TEXT(reason_name, 0, type, reason, "REASON[,REASON]",                           \
+                        "only undone or ended so"),                                                \
         CLI_FILTER_TEXT("definition", 'd', type, definition, "ID", "only of this definition"),     \
         CLI_FILTER_TEXT("version", 0, type, version, "VERSION", "only of this version of it"),     \
         CLI_FILTER_TEXT("business-key", 0, type, business_key, "TEXT", "only with this key"),      \

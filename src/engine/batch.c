@@ -75,7 +75,8 @@ bool sk_shard_has_more(const struct sk_shard *shard)
 {
     return !sk_list_is_empty(&shard->dirty) || !sk_list_is_empty(&shard->removals) ||
            !sk_list_is_empty(&shard->gone) || !sk_list_is_empty(&shard->forget) ||
-           !sk_list_is_empty(&shard->consumed_only) || !sk_list_is_empty(&shard->discards);
+           !sk_list_is_empty(&shard->consumed_only) || !sk_list_is_empty(&shard->discards) ||
+           !sk_list_is_empty(&shard->records);
 }
 
 static void on_batch(void *context, struct sk_batch *batch);

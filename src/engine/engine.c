@@ -186,6 +186,7 @@ static void init_lists(struct sk_engine *engine)
     sk_list_init(&engine->idle);
     sk_list_init(&engine->starting);
     sk_list_init(&engine->owned);
+    sk_list_init(&engine->bulks);
     sk_list_init(&engine->observers);
 }
 
@@ -241,6 +242,7 @@ void sk_engine_free(struct sk_engine *engine)
             if (work->state == SK_WORK_WAITING) sk_work_free(work);
         }
         sk_discards_release(&shard->discards);
+        sk_records_end(NULL, &shard->records, SKALD_E_CLOSED);
         sk_messages_release(shard);
         sk_parked_release(shard);
     }

@@ -344,6 +344,23 @@ void sk_removal_done(struct sk_machine *machine);
 void sk_removal_forget(struct sk_machine *machine);
 void sk_retention_init(struct sk_engine *engine);
 
+/* ---- record.c, bulk.c ------------------------------------------------------------------------ */
+
+/* `done` once it is durable, or can not be any more; may be NULL. Without memory, or when the shard
+ * is not held, from inside the call. */
+typedef void sk_record_done(struct sk_engine *engine, void *context, enum skald_status status);
+void sk_record_put(struct sk_shard *shard, const struct sk_record_row *row, sk_record_done *done,
+                   void *context);
+/* The rows of a list of writes; NULL: only counts. */
+uint32_t sk_records_fill(const struct sk_list *list, struct sk_record_row *rows);
+/* Tells and frees each; engine NULL: only frees. */
+void sk_records_end(struct sk_engine *engine, struct sk_list *list, enum skald_status status);
+void sk_records_load(struct sk_shard *shard, const struct sk_rows *rows);
+void sk_records_forget(struct sk_shard *shard);
+/* False: it cannot be read. */
+bool sk_bulk_load(struct sk_shard *shard, const struct sk_record_row *row);
+void sk_bulks_forget(struct sk_shard *shard);
+
 /* ---- sweep.c, stop.c, histogram.c ------------------------------------------------------------ */
 
 void sk_sweep_init(struct sk_engine *engine);

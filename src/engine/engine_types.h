@@ -182,6 +182,7 @@ struct sk_shard {
     struct sk_list dirty; /* machines, in order of their first decision */
     struct sk_list unsent;
     struct sk_list removals;
+    struct sk_list records;  /* struct sk_record_write: not in a work yet */
     struct sk_list works;    /* submitted or waiting to be; usually none or one */
     struct sk_list in_dirty; /* engine->dirty_shards */
     int64_t pause_ms, retry_at_ms;
@@ -245,6 +246,7 @@ struct sk_work {
     struct sk_item *items;
     uint32_t items_count, items_capacity;
     struct sk_list gone, forget, consumed_only; /* the shard's own rows */
+    struct sk_list records;                     /* struct sk_record_write */
     struct sk_list discards;                    /* struct sk_discard */
     struct sk_part part;
 };
@@ -349,6 +351,7 @@ struct sk_engine {
     struct sk_start_key *start_keys; /* being started: start.c */
     struct sk_list starting;         /* starts that wait for a read */
     struct sk_list owned;            /* struct sk_owned */
+    struct sk_list bulks;            /* struct sk_bulk, newest first */
     uint64_t next_order, next_ticket;
 
     struct sk_heap alarms;

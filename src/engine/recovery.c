@@ -153,18 +153,33 @@ static void read_due_heads(struct sk_shard *shard)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static void on_consumed(struct sk_engine *engine, void *context, struct sk_rows *rows)
+static void on_records(struct sk_engine *engine, void *context, struct sk_rows *rows)
 {
     (void)engine;
     struct sk_shard *shard = answered(context);
     if (shard == NULL) return;
     shard->is_paging = false;
+    if (rows->status != SKALD_OK) {
+        try_later(shard, rows->error.message);
+        return;
+    }
+    sk_records_load(shard, rows);
+    shard->has_messages = true;
+    read_due_heads(shard);
+}
+
+static void on_consumed(struct sk_engine *engine, void *context, struct sk_rows *rows)
+{
+    (void)engine;
+    struct sk_shard *shard = answered(context);
+    if (shard == NULL) return;
     if (rows->status != SKALD_OK || !sk_inbox_load(shard, rows)) {
+        shard->is_paging = false;
         try_later(shard, rows->status != SKALD_OK ? rows->error.message : "out of memory");
         return;
     }
-    shard->has_messages = true;
-    read_due_heads(shard);
+    struct sk_read read = { .kind = SK_READ_RECORDS, .shard = shard->index, .limit = UINT32_MAX };
+    ask(shard, &read, on_records);
 }
 
 static void on_messages(struct sk_engine *engine, void *context, struct sk_rows *rows)

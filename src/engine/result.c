@@ -121,6 +121,7 @@ static void finish_own_rows(struct sk_work *work)
         sk_inbox_durable(shard, incoming);
     }
     sk_discards_end(&work->discards, SKALD_OK);
+    sk_records_end(shard->engine, &work->records, SKALD_OK);
 }
 
 static void recover_from_degraded(struct sk_shard *shard)
@@ -249,7 +250,8 @@ void sk_result_verify(struct sk_shard *shard)
 static bool has_own_rows(const struct sk_work *work)
 {
     return !sk_list_is_empty(&work->gone) || !sk_list_is_empty(&work->forget) ||
-           !sk_list_is_empty(&work->consumed_only) || !sk_list_is_empty(&work->discards);
+           !sk_list_is_empty(&work->consumed_only) || !sk_list_is_empty(&work->discards) ||
+           !sk_list_is_empty(&work->records);
 }
 
 /* From the end, so that out of memory leaves both works whole. */
@@ -282,6 +284,7 @@ static void drop_own_rows(struct sk_work *work)
         sk_inbox_lost(work->shard, incoming);
     }
     sk_discards_end(&work->discards, SKALD_E_AGAIN);
+    sk_records_end(work->shard->engine, &work->records, SKALD_E_INTERNAL);
 }
 
 static void suspend_culprit(struct sk_work *work)

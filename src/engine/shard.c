@@ -254,6 +254,7 @@ void sk_shard_drop(struct sk_shard *shard)
         sk_machine_drop(machine, SKALD_E_FENCED, "another owner has taken the saga's shard");
     }
     sk_discards_end(&shard->discards, SKALD_E_AGAIN);
+    sk_records_forget(shard);
     sk_messages_release(shard);
     sk_messages_unhand(shard);
     sk_parked_release(shard);
@@ -303,7 +304,8 @@ void sk_shard_init(struct sk_shard *shard, struct sk_engine *engine, uint32_t in
     struct sk_list *lists[] = { &shard->machines, &shard->dirty,         &shard->unsent,
                                 &shard->works,    &shard->removals,      &shard->in_dirty,
                                 &shard->outgoing, &shard->waiting,       &shard->gone,
-                                &shard->forget,   &shard->consumed_only, &shard->discards };
+                                &shard->forget,   &shard->consumed_only, &shard->discards,
+                                &shard->records };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) sk_list_init(lists[i]);
     shard->alarm.fn = on_alarm;
     shard->renewal.fn = renew;

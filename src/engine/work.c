@@ -26,6 +26,7 @@ struct sk_work *sk_work_new(struct sk_shard *shard)
         sk_list_init(&work->forget);
         sk_list_init(&work->consumed_only);
         sk_list_init(&work->discards);
+        sk_list_init(&work->records);
     }
     work->shard = shard;
     work->state = SK_WORK_WAITING;
@@ -49,6 +50,7 @@ void sk_work_free(struct sk_work *work)
 {
     release_items(work, NULL);
     sk_discards_release(&work->discards);
+    sk_records_end(NULL, &work->records, SKALD_E_CLOSED);
     sk_arena_release(&work->arena);
     sk_arena_release(&work->rows);
     sk_free(work);
@@ -59,6 +61,7 @@ void sk_work_give_back(struct sk_work *work)
     struct sk_engine *engine = work->shard->engine;
     release_items(work, engine);
     sk_discards_end(&work->discards, SKALD_E_AGAIN);
+    sk_records_end(engine, &work->records, SKALD_E_AGAIN); /* not done: the shard was lost */
     sk_arena_clear(&work->arena);
     sk_arena_clear(&work->rows);
     sk_list_init(&work->gone);
@@ -165,16 +168,17 @@ bool sk_work_fill(struct sk_work *work, uint32_t events_max)
     move_list(&work->forget, &shard->forget);
     move_list(&work->consumed_only, &shard->consumed_only);
     move_list(&work->discards, &shard->discards);
+    move_list(&work->records, &shard->records);
     return work->items_count > 0 || !sk_list_is_empty(&work->gone) ||
            !sk_list_is_empty(&work->forget) || !sk_list_is_empty(&work->consumed_only) ||
-           !sk_list_is_empty(&work->discards);
+           !sk_list_is_empty(&work->discards) || !sk_list_is_empty(&work->records);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 struct totals {
     uint32_t events, messages, letters, tags, keys, heads, consumed, gone, forget, removed,
-        discards;
+        discards, records;
 };
 
 static struct totals count_rows(const struct sk_work *work)
@@ -182,7 +186,8 @@ static struct totals count_rows(const struct sk_work *work)
     struct totals n = { .gone = length(&work->gone),
                         .forget = length(&work->forget),
                         .consumed = length(&work->consumed_only),
-                        .discards = length(&work->discards) };
+                        .discards = length(&work->discards),
+                        .records = length(&work->records) };
     for (uint32_t i = 0; i < work->items_count; i++) {
         const struct sk_item *item = &work->items[i];
         n.heads += item->has_head ? 1 : 0;
@@ -210,6 +215,7 @@ struct rows {
     struct sk_consumed_row *consumed;
     struct sk_str *gone, *forget, *letters_gone;
     uint64_t *removed;
+    struct sk_record_row *records;
 };
 
 static void count_state(struct sk_part *part, struct sk_tally_row *tallies,
@@ -335,6 +341,7 @@ static void put_own_rows(struct sk_work *work, struct rows *rows)
         const struct sk_discard *discard = sk_container_of(at, struct sk_discard, node);
         rows->letters_gone[part->letters_gone_count++] = sk_arena_copy(&work->rows, discard->id);
     }
+    part->records_count = sk_records_fill(&work->records, rows->records);
     put_consumed(part, &work->consumed_only, rows);
     for (uint32_t i = 0; i < part->messages_gone_count; i++) {
         rows->gone[i] = sk_arena_copy(&work->rows, rows->gone[i]);
@@ -364,7 +371,8 @@ bool sk_work_make_part(struct sk_work *work)
                          .gone = SK_ARENA_ARRAY(arena, struct sk_str, n.gone),
                          .forget = SK_ARENA_ARRAY(arena, struct sk_str, n.forget),
                          .letters_gone = SK_ARENA_ARRAY(arena, struct sk_str, n.discards),
-                         .removed = SK_ARENA_ARRAY(arena, uint64_t, n.removed) };
+                         .removed = SK_ARENA_ARRAY(arena, uint64_t, n.removed),
+                         .records = SK_ARENA_ARRAY(arena, struct sk_record_row, n.records) };
     if (arena->failed) return false;
     struct sk_part *part = &work->part;
     struct sk_part fresh = { .shard = part->shard,
@@ -386,5 +394,6 @@ bool sk_work_make_part(struct sk_work *work)
     part->consumed_gone = rows.forget;
     part->letters_gone = rows.letters_gone;
     part->removed = rows.removed;
+    part->records = rows.records;
     return !arena->failed;
 }

@@ -249,7 +249,8 @@ static void find_records(const struct memory_shard *shard, const struct sk_read 
 {
     for (const struct memory_row *row = shard->records; row != NULL; row = row->hh.next) {
         struct sk_str id = sk_str_sub(row->name, 1, row->name.size);
-        if (row->name.data[0] != (char)read->record_kind) continue;
+        bool is_kind = read->record_kind == 0 || row->name.data[0] == (char)read->record_kind;
+        if (!is_kind) continue;
         if (!is_or_any(read->key, id) || sk_str_compare(id, read->id) <= 0) continue;
         found_add(found, row);
     }
@@ -275,7 +276,7 @@ static void read_records(const struct memory_data *data, const struct sk_read *r
         struct sk_record_row *out = rows->has_more ? NULL : SK_ROWS_ADD(rows, records);
         if (out == NULL) break;
         const struct memory_row *row = found.items[i];
-        out->kind = read->record_kind;
+        out->kind = (enum sk_record_kind)row->name.data[0];
         out->id = sk_arena_copy(&rows->arena, sk_str_sub(row->name, 1, row->name.size));
         out->body = sk_arena_copy(&rows->arena, row->body);
         out->shard = shard_of_row(data, row);

@@ -208,7 +208,7 @@ enum sk_read_kind {
     SK_READ_START_KEY,   /* of (shard, key), not expired at due_at */
     SK_READ_DEAD_LETTERS,
     SK_READ_CURSOR,
-    SK_READ_RECORDS /* of `record_kind`, of `shard` or SK_SHARD_ALL */
+    SK_READ_RECORDS /* of `record_kind` (0 = all, of one shard), of `shard` or SK_SHARD_ALL */
 };
 
 /* The time by which a list is sorted; then by id, in the same direction. */

@@ -132,11 +132,19 @@ def import_saga(world, operation):
     return world.call(operation, body=export, kind="application/json")
 
 
+def batch(world, operation):
+    body = {"command": "resume", "filter": {"tag": ["none"]}, "by": "ada", "reason": "to see"}
+    reply = world.server.ask("POST", "/api/v1/sagas/batch", body, {"Idempotency-Key": "walk-batch"})
+    assert reply.status in (200, 202), reply.body
+    return world.call(operation, {"batch": "walk-batch"})
+
+
 # What has to be done before the operation can succeed; everything else succeeds with its example.
 RECIPES = {"retrySaga": retry, "completeStep": complete, "listSteps": steps,
            "importSaga": import_saga,
            "deleteSaga": steps, "getDeadLetter": on_a_letter, "retryDeadLetter": on_a_letter,
-           "discardDeadLetter": on_a_letter}
+           "discardDeadLetter": on_a_letter, "getBatch": batch,
+           "cancelBatch": batch}
 
 
 class Case(unittest.TestCase):

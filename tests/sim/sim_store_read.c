@@ -237,7 +237,7 @@ static void read_records(const struct sim_store *store, const struct sk_read *re
         for (uint32_t i = 0; i < shard->records_count; i++) {
             const struct sk_record_row *row = &shard->records[i];
             if (read->shard != UINT32_MAX && read->shard != s) continue;
-            if (row->kind != read->record_kind) continue;
+            if (read->record_kind != 0 && row->kind != read->record_kind) continue;
             if (read->key.size > 0 && !sk_str_equal(read->key, row->id)) continue;
             if (sk_str_compare(row->id, read->id) <= 0) continue;
             *(struct sk_record_row *)ADD(rows, records) = *row;

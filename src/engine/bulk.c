@@ -1,0 +1,753 @@
+/*
+ * bulk.c: see bulk.h.
+ *
+ *      start --record durable--> RUNNING: page --> each saga told (at most TOLD_MAX at once) --> all
+ *      answered --> record --> the next page ... --> FINISHED | CANCELLED --record--> kept a while
+ *
+ *   B1  The command of a saga has the id `<batch>/<saga>`, so a page that is told again after a
+ *       crash changes nothing: what counted twice is only the figures of that page.
+ *   B2  Pages go by (created_at, id) upwards and end at the moment of the start: sagas that come
+ *       later are not meant, and what a command changes moves nobody to another page.
+ *   B3  A saga that cannot be told now (its shard is away) is told again TRIES_MAX times, then it
+ *       counts as failed.
+ */
+#include "engine/bulk.h"
+
+#include "engine/engine_private.h"
+
+enum { TOLD_MAX = 32, TRIES_MAX = 5, TRY_AGAIN_MS = 1000 };
+
+struct sk_bulk {
+    struct sk_owned owned;
+    struct sk_list node; /* engine->bulks, newest first */
+    struct sk_engine *engine;
+    struct sk_shard *shard;
+    struct sk_arena arena; /* of the request */
+    struct sk_bulk_request request;
+    struct sk_digest digest;
+    struct sk_bulk_view figures; /* its texts are the request's; last_error: error_text */
+    char error_text[160];
+    int64_t cursor_ms;
+    struct sk_buf cursor_id;
+    struct sk_alarm alarm; /* the next page, or telling again */
+    struct sk_rows page;   /* being told */
+    uint32_t next, told;   /* of the page's rows */
+    uint32_t tries;        /* of row `next` */
+    bool has_page, is_telling, is_last, is_gone;
+    uint32_t calls; /* not come back yet */
+};
+
+struct pending_bulk { /* who waits for the record */
+    struct sk_owned owned;
+    struct sk_bulk *bulk;
+    sk_bulk_done *done;
+    void *context;
+    bool is_cancel;
+};
+
+const char *sk_bulk_state_name(enum sk_bulk_state state)
+{
+    static const char *const names[] = { "running", "finished", "cancelled" };
+    return names[state];
+}
+
+const char *sk_bulk_refusal_name(enum sk_bulk_refusal refusal)
+{
+    static const char *const names[] = { "wrong_state", "not_found", "limit", "other" };
+    return names[refusal];
+}
+
+static const enum sk_command_kind kinds[] = {
+    SK_COMMAND_CANCEL, SK_COMMAND_FORCE_CANCEL, SK_COMMAND_FORCE_COMPLETE,
+    SK_COMMAND_RETRY,  SK_COMMAND_SUSPEND,      SK_COMMAND_RESUME,
+    SK_BULK_DELETE,
+};
+
+const char *sk_bulk_command_name(enum sk_command_kind kind)
+{
+    return kind == SK_BULK_DELETE ? "delete" : sk_command_name(kind);
+}
+
+enum sk_command_kind sk_bulk_command_of(struct sk_str name)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (sk_str_is(name, sk_bulk_command_name(kinds[i]))) return kinds[i];
+    }
+    return SK_COMMAND_START;
+}
+
+/* ---- the record ------------------------------------------------------------------------------ */
+
+static void put_request(struct sk_buf *out, const struct sk_bulk_request *r)
+{
+    const struct sk_list_filter *f = &r->filter;
+    sk_put_u64(out, r->kind);
+    sk_put_u64(out, r->past_pivot);
+    sk_put_str(out, r->by);
+    sk_put_str(out, r->reason);
+    sk_put_u64(out, f->states);
+    sk_put_u64(out, f->reasons);
+    const struct sk_str texts[] = { f->space, f->business_key, f->parent, f->definition_id,
+                                    f->definition_version };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) sk_put_str(out, texts[i]);
+    const int64_t times[] = { f->created_from_ms, f->created_to_ms, f->updated_from_ms,
+                              f->updated_to_ms,   f->ended_from_ms, f->ended_to_ms };
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) sk_put_i64(out, times[i]);
+    sk_put_u64(out, f->only_residue);
+    sk_put_u64(out, f->tags_count);
+    for (uint32_t i = 0; i < f->tags_count; i++) {
+        sk_put_str(out, f->tags[i].key);
+        sk_put_str(out, f->tags[i].value);
+    }
+}
+
+static bool get_request(struct sk_reader *reader, struct sk_arena *arena, struct sk_bulk_request *r)
+{
+    struct sk_list_filter *f = &r->filter;
+    r->kind = (enum sk_command_kind)sk_get_u64(reader);
+    r->past_pivot = sk_get_u64(reader) != 0;
+    r->by = sk_get_str(reader);
+    r->reason = sk_get_str(reader);
+    f->states = (uint32_t)sk_get_u64(reader);
+    f->reasons = (uint32_t)sk_get_u64(reader);
+    struct sk_str *texts[] = { &f->space, &f->business_key, &f->parent, &f->definition_id,
+                               &f->definition_version };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) *texts[i] = sk_get_str(reader);
+    int64_t *times[] = { &f->created_from_ms, &f->created_to_ms, &f->updated_from_ms,
+                         &f->updated_to_ms,   &f->ended_from_ms, &f->ended_to_ms };
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) *times[i] = sk_get_i64(reader);
+    f->only_residue = sk_get_u64(reader) != 0;
+    uint64_t tags_count = sk_get_u64(reader);
+    if (reader->bad || tags_count > SK_LIST_TAGS_MAX) return false;
+    struct sk_list_tag *tags = SK_ARENA_ARRAY(arena, struct sk_list_tag, tags_count + 1);
+    if (tags == NULL) return false;
+    for (; f->tags_count < tags_count; f->tags_count++) {
+        tags[f->tags_count].key = sk_get_str(reader);
+        tags[f->tags_count].value = sk_get_str(reader);
+    }
+    f->tags = tags;
+    return !reader->bad && sk_bulk_command_name(r->kind) != NULL;
+}
+
+static void put_figures(struct sk_buf *out, const struct sk_bulk *bulk)
+{
+    const struct sk_bulk_view *v = &bulk->figures;
+    sk_put_u64(out, v->state);
+    sk_put_u64(out, v->has_matched);
+    sk_put_u64(out, v->matched);
+    sk_put_u64(out, v->seen);
+    sk_put_u64(out, v->done);
+    sk_put_u64(out, v->failed);
+    for (int i = 0; i < SK_BULK_REFUSALS_COUNT; i++) sk_put_u64(out, v->refused[i]);
+    sk_put_i64(out, v->created_at_ms);
+    sk_put_i64(out, v->finished_at_ms);
+    sk_put_i64(out, bulk->cursor_ms);
+    sk_put_str(out, sk_buf_view(&bulk->cursor_id));
+    sk_put_str(out, sk_str_of(bulk->error_text));
+}
+
+static void set_text(char *to, size_t size, struct sk_str text)
+{
+    size_t length = text.size < size - 1 ? text.size : size - 1;
+    if (length > 0) memcpy(to, text.data, length);
+    to[length] = 0;
+}
+
+static bool get_figures(struct sk_reader *reader, struct sk_bulk *bulk)
+{
+    struct sk_bulk_view *v = &bulk->figures;
+    v->state = (enum sk_bulk_state)sk_get_u64(reader);
+    v->has_matched = sk_get_u64(reader) != 0;
+    v->matched = sk_get_u64(reader);
+    v->seen = sk_get_u64(reader);
+    v->done = sk_get_u64(reader);
+    v->failed = sk_get_u64(reader);
+    for (int i = 0; i < SK_BULK_REFUSALS_COUNT; i++) v->refused[i] = sk_get_u64(reader);
+    v->created_at_ms = sk_get_i64(reader);
+    v->finished_at_ms = sk_get_i64(reader);
+    bulk->cursor_ms = sk_get_i64(reader);
+    sk_buf_append_str(&bulk->cursor_id, sk_get_str(reader));
+    set_text(bulk->error_text, sizeof bulk->error_text, sk_get_str(reader));
+    return !reader->bad && v->state <= SK_BULK_CANCELLED;
+}
+
+static void write_record(struct sk_bulk *bulk, sk_record_done *done, void *context)
+{
+    struct sk_buf body;
+    sk_buf_init(&body, 0);
+    put_request(&body, &bulk->request);
+    put_figures(&body, bulk);
+    struct sk_record_row row = { .kind = SK_RECORD_BULK,
+                                 .id = bulk->request.id,
+                                 .body = sk_buf_view(&body),
+                                 .is_gone = bulk->is_gone };
+    if (!body.failed) {
+        sk_record_put(bulk->shard, &row, done, context);
+    } else if (done != NULL) {
+        done(bulk->engine, context, SKALD_E_MEMORY);
+    }
+    sk_buf_release(&body);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void free_bulk(struct sk_owned *owned)
+{
+    struct sk_bulk *bulk = sk_container_of(owned, struct sk_bulk, owned);
+    if (bulk->has_page) sk_arena_release(&bulk->page.arena);
+    sk_arena_release(&bulk->arena);
+    sk_buf_release(&bulk->cursor_id);
+    sk_free(bulk);
+}
+
+static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm);
+
+static struct sk_bulk *bulk_new(struct sk_engine *engine, struct sk_str id)
+{
+    struct sk_bulk *bulk = sk_alloc(sizeof *bulk);
+    if (bulk == NULL) return NULL;
+    bulk->engine = engine;
+    bulk->shard = sk_shard_of(engine, id);
+    sk_arena_init(&bulk->arena);
+    bulk->request.id = sk_arena_copy(&bulk->arena, id);
+    sk_buf_init(&bulk->cursor_id, 0);
+    bulk->alarm.fn = on_alarm;
+    sk_list_init(&bulk->node);
+    sk_own(engine, &bulk->owned, free_bulk);
+    return bulk;
+}
+
+static void bulk_free(struct sk_bulk *bulk)
+{
+    sk_list_remove(&bulk->node);
+    sk_alarm_clear(bulk->engine, &bulk->alarm);
+    sk_disown(&bulk->owned);
+    free_bulk(&bulk->owned);
+}
+
+/* Out of sight; out of memory once nothing comes back to it. */
+static void drop(struct sk_bulk *bulk)
+{
+    sk_list_remove(&bulk->node);
+    sk_alarm_clear(bulk->engine, &bulk->alarm);
+    bulk->shard = NULL;
+    if (bulk->calls == 0) bulk_free(bulk);
+}
+
+static struct sk_bulk *find(struct sk_engine *engine, struct sk_str id)
+{
+    for (struct sk_list *at = engine->bulks.next; at != &engine->bulks; at = at->next) {
+        struct sk_bulk *bulk = sk_container_of(at, struct sk_bulk, node);
+        if (sk_str_equal(bulk->request.id, id)) return bulk;
+    }
+    return NULL;
+}
+
+static void set_view(const struct sk_bulk *bulk, struct sk_bulk_view *out)
+{
+    *out = bulk->figures;
+    out->id = bulk->request.id;
+    out->by = bulk->request.by;
+    out->reason = bulk->request.reason;
+    out->kind = bulk->request.kind;
+    out->last_error = sk_str_of(bulk->error_text);
+}
+
+/* The newest first, also after a restart. */
+static void enlist(struct sk_bulk *bulk)
+{
+    struct sk_list *at = bulk->engine->bulks.next;
+    while (at != &bulk->engine->bulks &&
+           sk_container_of(at, struct sk_bulk, node)->figures.created_at_ms >
+               bulk->figures.created_at_ms) {
+        at = at->next;
+    }
+    sk_list_push(at, &bulk->node); /* before `at` */
+}
+
+/* The oldest finished ones go when there are too many. */
+static void shrink(struct sk_engine *engine)
+{
+    uint32_t count = 0;
+    for (struct sk_list *at = engine->bulks.next; at != &engine->bulks; at = at->next) count += 1;
+    struct sk_list *previous = NULL;
+    for (struct sk_list *at = engine->bulks.prev; at != &engine->bulks && count > SK_BULKS_KEPT_MAX;
+         at = previous) {
+        previous = at->prev;
+        struct sk_bulk *bulk = sk_container_of(at, struct sk_bulk, node);
+        if (bulk->figures.state == SK_BULK_RUNNING || bulk->calls > 0) continue;
+        bulk->is_gone = true;
+        write_record(bulk, NULL, NULL);
+        drop(bulk);
+        count -= 1;
+    }
+}
+
+/* ---- telling --------------------------------------------------------------------------------- */
+
+static void go_on(struct sk_bulk *bulk);
+
+static void finish(struct sk_bulk *bulk, enum sk_bulk_state state)
+{
+    bulk->figures.state = state;
+    bulk->figures.finished_at_ms = sk_engine_now(bulk->engine);
+    sk_alarm_clear(bulk->engine, &bulk->alarm);
+    write_record(bulk, NULL, NULL);
+}
+
+static enum sk_bulk_refusal refusal_of(enum skald_status status)
+{
+    switch (status) {
+    case SKALD_E_STATE:
+    case SKALD_E_CONFLICT: return SK_BULK_WRONG_STATE;
+    case SKALD_E_NOT_FOUND: return SK_BULK_NOT_FOUND;
+    case SKALD_E_LIMIT: return SK_BULK_LIMIT;
+    default: return SK_BULK_OTHER;
+    }
+}
+
+struct telling {
+    struct sk_owned owned;
+    struct sk_bulk *bulk;
+    struct sk_engine *engine;
+    uint32_t row, tries;
+    struct sk_alarm again;
+};
+
+static void free_telling(struct sk_owned *owned)
+{
+    sk_free(sk_container_of(owned, struct telling, owned));
+}
+
+static void end_telling(struct telling *telling)
+{
+    struct sk_bulk *bulk = telling->bulk;
+    sk_disown(&telling->owned);
+    sk_free(telling);
+    bulk->calls -= 1;
+    if (bulk->shard == NULL) {
+        if (bulk->calls == 0) bulk_free(bulk);
+        return;
+    }
+    if (!bulk->is_telling) go_on(bulk);
+}
+
+static void on_told(void *context, const struct sk_reply *reply)
+{
+    struct telling *telling = context;
+    struct sk_bulk *bulk = telling->bulk;
+    bool may_pass =
+        skald_status_class(reply->status) == SKALD_CLASS_RETRY && reply->status != SKALD_E_LIMIT;
+    if (may_pass && ++telling->tries < TRIES_MAX && bulk->shard != NULL) {
+        sk_alarm_set(telling->engine, &telling->again,
+                     sk_engine_now(telling->engine) + TRY_AGAIN_MS);
+        return;
+    }
+    if (reply->status == SKALD_OK) {
+        bulk->figures.done += 1;
+    } else {
+        if (may_pass || reply->status == SKALD_E_INTERNAL || reply->status == SKALD_E_IO) {
+            bulk->figures.failed += 1;
+        } else {
+            bulk->figures.refused[refusal_of(reply->status)] += 1;
+        }
+        if (reply->error != NULL)
+            set_text(bulk->error_text, sizeof bulk->error_text, sk_str_of(reply->error->message));
+    }
+    end_telling(telling);
+}
+
+static void send(struct telling *telling)
+{
+    struct sk_bulk *bulk = telling->bulk;
+    const struct sk_bulk_request *r = &bulk->request;
+    struct sk_str saga_id = bulk->page.heads[telling->row].id;
+    if (r->kind == SK_BULK_DELETE) {
+        sk_engine_remove(bulk->engine, saga_id, on_told, telling);
+        return;
+    }
+    struct sk_buf id;
+    sk_buf_init(&id, 0);
+    sk_buf_printf(&id, "%.*s/%.*s", SK_STR_ARGS(r->id), SK_STR_ARGS(saga_id));
+    struct sk_command command = { .kind = r->kind,
+                                  .id = sk_buf_view(&id),
+                                  .who = r->by,
+                                  .why = r->reason,
+                                  .step = SK_STEP_NONE,
+                                  .item = -1,
+                                  .is_past_pivot_allowed = r->past_pivot };
+    sk_engine_command(bulk->engine, saga_id, &command, SK_STR(""), on_told, telling);
+    sk_buf_release(&id);
+}
+
+static void on_again(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    (void)engine;
+    struct telling *telling = sk_container_of(alarm, struct telling, again);
+    if (telling->bulk->shard == NULL) {
+        end_telling(telling);
+    } else {
+        send(telling);
+    }
+}
+
+/* False: out of memory. */
+static bool tell(struct sk_bulk *bulk, uint32_t row)
+{
+    struct telling *telling = sk_alloc(sizeof *telling);
+    if (telling == NULL) return false;
+    telling->bulk = bulk;
+    telling->engine = bulk->engine;
+    telling->row = row;
+    telling->again.fn = on_again;
+    sk_own(bulk->engine, &telling->owned, free_telling);
+    bulk->calls += 1;
+    bulk->figures.seen += 1;
+    send(telling);
+    return true;
+}
+
+static void page_told(struct sk_bulk *bulk)
+{
+    const struct sk_head *last = &bulk->page.heads[bulk->page.heads_count - 1];
+    bulk->cursor_ms = last->created_at_ms;
+    sk_buf_clear(&bulk->cursor_id);
+    sk_buf_append_str(&bulk->cursor_id, last->id);
+    bulk->is_last = !bulk->page.has_more;
+    sk_arena_release(&bulk->page.arena);
+    bulk->has_page = false;
+    if (bulk->is_last) {
+        finish(bulk, SK_BULK_FINISHED);
+        return;
+    }
+    write_record(bulk, NULL, NULL);
+    sk_alarm_set(bulk->engine, &bulk->alarm, sk_engine_now(bulk->engine));
+}
+
+/* More of the page, or its end. */
+static void go_on(struct sk_bulk *bulk)
+{
+    if (!bulk->has_page || bulk->figures.state != SK_BULK_RUNNING) return;
+    bulk->is_telling = true; /* answers may come from inside the call, when memory is out */
+    while (bulk->next < bulk->page.heads_count && bulk->calls < TOLD_MAX) {
+        if (!tell(bulk, bulk->next)) break;
+        bulk->next += 1;
+    }
+    bulk->is_telling = false;
+    if (bulk->calls > 0) return;
+    if (bulk->next == bulk->page.heads_count) {
+        page_told(bulk);
+    } else { /* no memory: later */
+        sk_alarm_set(bulk->engine, &bulk->alarm, sk_engine_now(bulk->engine) + TRY_AGAIN_MS);
+    }
+}
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+static void on_page(struct sk_engine *engine, void *context, struct sk_rows *rows)
+{
+    struct sk_bulk *bulk = context;
+    bulk->calls -= 1;
+    if (bulk->shard == NULL) {
+        if (bulk->calls == 0) bulk_free(bulk);
+        return;
+    }
+    if (bulk->figures.state != SK_BULK_RUNNING) return;
+    if (rows->status != SKALD_OK) {
+        set_text(bulk->error_text, sizeof bulk->error_text, sk_str_of(rows->error.message));
+        sk_alarm_set(engine, &bulk->alarm, sk_engine_now(engine) + TRY_AGAIN_MS);
+        return;
+    }
+    if (rows->heads_count == 0) {
+        finish(bulk, SK_BULK_FINISHED);
+        return;
+    }
+    bulk->page = *rows;
+    sk_arena_init(&rows->arena); /* its rows are ours now */
+    bulk->has_page = true;
+    bulk->next = 0;
+    go_on(bulk);
+}
+
+static void on_count(struct sk_engine *engine, void *context, struct sk_rows *rows)
+{
+    (void)engine;
+    struct sk_bulk *bulk = context;
+    bulk->calls -= 1;
+    if (bulk->shard == NULL && bulk->calls == 0) {
+        bulk_free(bulk);
+        return;
+    }
+    bulk->figures.has_matched = rows->status == SKALD_OK;
+    bulk->figures.matched = rows->total;
+    if (bulk->shard != NULL) sk_alarm_set(bulk->engine, &bulk->alarm, sk_engine_now(bulk->engine));
+}
+
+static void read_page(struct sk_bulk *bulk)
+{
+    struct sk_read read = { .kind = SK_READ_LIST, .filter = bulk->request.filter, .limit = 256 };
+    int64_t until_ms = bulk->figures.created_at_ms + 1; /* B2 */
+    struct sk_list_filter *f = &read.filter;
+    if (f->created_to_ms == 0 || f->created_to_ms > until_ms) f->created_to_ms = until_ms;
+    f->sort = SK_SORT_CREATED;
+    f->is_ascending = true;
+    f->cursor_created_at_ms = bulk->cursor_ms;
+    f->cursor_id = sk_buf_view(&bulk->cursor_id);
+    bulk->calls += 1;
+    bool is_counted = bulk->figures.has_matched || bulk->figures.seen > 0 || bulk->cursor_ms > 0;
+    if (is_counted || bulk->is_last) {
+        sk_engine_store_read(bulk->engine, &read, on_page, bulk);
+        return;
+    }
+    read.kind = SK_READ_COUNT;
+    bulk->is_last = true; /* asked for once, whatever comes */
+    sk_engine_store_read(bulk->engine, &read, on_count, bulk);
+}
+
+static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    (void)engine;
+    struct sk_bulk *bulk = sk_container_of(alarm, struct sk_bulk, alarm);
+    if (bulk->figures.state != SK_BULK_RUNNING) return;
+    if (bulk->has_page) {
+        go_on(bulk);
+    } else if (bulk->calls == 0) {
+        read_page(bulk);
+    }
+}
+
+/* ---- asked from outside ---------------------------------------------------------------------- */
+
+static void tell_done(sk_bulk_done *done, void *context, enum skald_status status,
+                      const char *message)
+{
+    skald_error error;
+    (void)sk_error_set(&error, status, "%s", message);
+    done(context, status, &error, NULL, false);
+}
+
+struct answer {
+    sk_bulk_done *done;
+    void *context;
+    enum skald_status status;
+    char message[120];
+    char id[SK_ID_SIZE_MAX + 1];
+    bool is_replayed;
+};
+
+/* On the loop's next turn: a `done` never comes from inside the call. */
+static void give_answer(struct sk_engine *engine, void *context)
+{
+    struct answer *answer = context;
+    struct sk_bulk *bulk = find(engine, sk_str_of(answer->id));
+    struct sk_bulk_view view;
+    if (answer->status == SKALD_OK && bulk != NULL) {
+        set_view(bulk, &view);
+        answer->done(answer->context, SKALD_OK, NULL, &view, answer->is_replayed);
+    } else {
+        tell_done(answer->done, answer->context,
+                  answer->status == SKALD_OK ? SKALD_E_AGAIN : answer->status, answer->message);
+    }
+    sk_free(answer);
+}
+
+static void answer_later(struct sk_engine *engine, sk_bulk_done *done, void *context,
+                         enum skald_status status, struct sk_str id, const char *message)
+{
+    struct answer *answer = sk_alloc(sizeof *answer);
+    if (answer != NULL) {
+        *answer = (struct answer){
+            .done = done, .context = context, .status = status, .is_replayed = status == SKALD_OK
+        };
+        set_text(answer->message, sizeof answer->message, sk_str_of(message));
+        set_text(answer->id, sizeof answer->id, id);
+        if (sk_engine_defer(engine, give_answer, answer) == SKALD_OK) return;
+        sk_free(answer);
+    }
+    tell_done(done, context, SKALD_E_MEMORY, "out of memory");
+}
+
+static void free_pending(struct sk_owned *owned)
+{
+    sk_free(sk_container_of(owned, struct pending_bulk, owned));
+}
+
+static void on_recorded(struct sk_engine *engine, void *context, enum skald_status status)
+{
+    struct pending_bulk *pending = context;
+    struct sk_bulk *bulk = pending->bulk;
+    struct sk_bulk_view view;
+    sk_bulk_done *done = pending->done;
+    void *done_context = pending->context;
+    bool is_cancel = pending->is_cancel;
+    sk_disown(&pending->owned);
+    sk_free(pending);
+    bulk->calls -= 1;
+    if (status != SKALD_OK) {
+        tell_done(done, done_context, status, "the batch's shard is not served by this node now");
+        if (!is_cancel || bulk->shard == NULL) drop(bulk);
+        return;
+    }
+    set_view(bulk, &view);
+    done(done_context, SKALD_OK, NULL, &view, false);
+    if (bulk->shard == NULL) {
+        drop(bulk);
+    } else if (!is_cancel) {
+        sk_alarm_set(engine, &bulk->alarm, sk_engine_now(engine));
+        shrink(engine);
+    }
+}
+
+static void record_then(struct sk_bulk *bulk, sk_bulk_done *done, void *context, bool is_cancel)
+{
+    struct pending_bulk *pending = sk_alloc(sizeof *pending);
+    if (pending == NULL) {
+        answer_later(bulk->engine, done, context, SKALD_E_MEMORY, bulk->request.id,
+                     "out of memory");
+        if (!is_cancel) drop(bulk);
+        return;
+    }
+    pending->bulk = bulk;
+    pending->done = done;
+    pending->context = context;
+    pending->is_cancel = is_cancel;
+    sk_own(bulk->engine, &pending->owned, free_pending);
+    bulk->calls += 1;
+    write_record(bulk, on_recorded, pending);
+}
+
+static uint32_t count_running(const struct sk_engine *engine)
+{
+    uint32_t count = 0;
+    for (const struct sk_list *at = engine->bulks.next; at != &engine->bulks; at = at->next) {
+        count += sk_container_of(at, struct sk_bulk, node)->figures.state == SK_BULK_RUNNING;
+    }
+    return count;
+}
+
+static bool digest_of(const struct sk_bulk_request *request, struct sk_digest *out_digest)
+{
+    struct sk_buf text;
+    sk_buf_init(&text, 0);
+    put_request(&text, request);
+    bool is_made = !text.failed;
+    if (is_made) *out_digest = sk_digest_of(sk_buf_view(&text));
+    sk_buf_release(&text);
+    return is_made;
+}
+
+/* The request's texts into the batch's arena. */
+static bool copy_request(struct sk_bulk *bulk, const struct sk_bulk_request *request)
+{
+    struct sk_buf text;
+    sk_buf_init(&text, 0);
+    put_request(&text, request);
+    struct sk_reader reader = sk_reader_of(sk_arena_copy(&bulk->arena, sk_buf_view(&text)));
+    bool is_copied =
+        !text.failed && !bulk->arena.failed && get_request(&reader, &bulk->arena, &bulk->request);
+    sk_buf_release(&text);
+    return is_copied && digest_of(&bulk->request, &bulk->digest);
+}
+
+void sk_engine_bulk_start(struct sk_engine *engine, const struct sk_bulk_request *request,
+                          sk_bulk_done *done, void *context)
+{
+    struct sk_digest digest;
+    struct sk_bulk *bulk = find(engine, request->id);
+    struct sk_shard *shard = engine->shards_count == 0 ? NULL : sk_shard_of(engine, request->id);
+    enum skald_status status = SKALD_OK;
+    const char *message = "";
+    if (bulk != NULL) {
+        bool is_same = digest_of(request, &digest) && sk_digest_equal(&digest, &bulk->digest);
+        status = is_same ? SKALD_OK : SKALD_E_CONFLICT;
+        message = "this id stands for a batch with another request";
+    } else if (engine->phase != SK_PHASE_OPEN || shard == NULL ||
+               shard->state != SK_SHARD_SERVING) {
+        status = SKALD_E_AGAIN;
+        message = "the batch's shard is not served by this node now";
+    } else if (count_running(engine) >= SK_BULKS_RUNNING_MAX) {
+        status = SKALD_E_LIMIT;
+        message = "so many batches run already; wait until one has finished, or cancel one";
+    } else {
+        bulk = bulk_new(engine, request->id);
+        if (bulk != NULL && copy_request(bulk, request)) {
+            bulk->figures.created_at_ms = sk_engine_now(engine);
+            enlist(bulk);
+            record_then(bulk, done, context, false);
+            sk_engine_turn(engine);
+            return;
+        }
+        if (bulk != NULL) bulk_free(bulk);
+        status = SKALD_E_MEMORY;
+        message = "out of memory";
+    }
+    answer_later(engine, done, context, status, request->id, message);
+}
+
+void sk_engine_bulk_cancel(struct sk_engine *engine, struct sk_str id, sk_bulk_done *done,
+                           void *context)
+{
+    struct sk_bulk *bulk = find(engine, id);
+    if (bulk == NULL) {
+        answer_later(engine, done, context, SKALD_E_NOT_FOUND, id, "no such batch");
+        return;
+    }
+    if (bulk->figures.state != SK_BULK_RUNNING) {
+        answer_later(engine, done, context, SKALD_OK, id, "");
+        return;
+    }
+    bulk->figures.state = SK_BULK_CANCELLED;
+    bulk->figures.finished_at_ms = sk_engine_now(engine);
+    sk_alarm_clear(engine, &bulk->alarm);
+    record_then(bulk, done, context, true);
+    sk_engine_turn(engine);
+}
+
+bool sk_engine_bulk_get(struct sk_engine *engine, struct sk_str id, struct sk_bulk_view *out_view)
+{
+    const struct sk_bulk *bulk = find(engine, id);
+    if (bulk != NULL) set_view(bulk, out_view);
+    return bulk != NULL;
+}
+
+void sk_engine_bulk_each(struct sk_engine *engine,
+                         bool (*fn)(void *context, const struct sk_bulk_view *view), void *context)
+{
+    for (struct sk_list *at = engine->bulks.next; at != &engine->bulks; at = at->next) {
+        struct sk_bulk_view view;
+        set_view(sk_container_of(at, struct sk_bulk, node), &view);
+        if (!fn(context, &view)) return;
+    }
+}
+
+/* ---- take-over ------------------------------------------------------------------------------- */
+
+bool sk_bulk_load(struct sk_shard *shard, const struct sk_record_row *row)
+{
+    struct sk_engine *engine = shard->engine;
+    if (find(engine, row->id) != NULL) return true;
+    struct sk_bulk *bulk = bulk_new(engine, row->id);
+    if (bulk == NULL) return false;
+    struct sk_reader reader = sk_reader_of(sk_arena_copy(&bulk->arena, row->body));
+    bool is_read = get_request(&reader, &bulk->arena, &bulk->request) &&
+                   get_figures(&reader, bulk) && digest_of(&bulk->request, &bulk->digest);
+    if (!is_read) {
+        bulk_free(bulk);
+        return false;
+    }
+    enlist(bulk);
+    if (bulk->figures.state == SK_BULK_RUNNING)
+        sk_alarm_set(engine, &bulk->alarm, sk_engine_now(engine) + TRY_AGAIN_MS);
+    return true;
+}
+
+void sk_bulks_forget(struct sk_shard *shard)
+{
+    struct sk_engine *engine = shard->engine;
+    struct sk_list *next = NULL;
+    for (struct sk_list *at = engine->bulks.next; at != &engine->bulks; at = next) {
+        next = at->next;
+        struct sk_bulk *bulk = sk_container_of(at, struct sk_bulk, node);
+        if (bulk->shard == shard) drop(bulk);
+    }
+}
