@@ -1,7 +1,7 @@
 /*
  * bulk.c: see bulk.h.
  *
- *      start --record durable--> RUNNING: page --> each saga told (at most TOLD_MAX at once) --> all
+ *      start --record durable--> RUNNING: page --> each saga told (TOLD_MAX at once) --> all
  *      answered --> record --> the next page ... --> FINISHED | CANCELLED --record--> kept a while
  *
  *   B1  The command of a saga has the id `<batch>/<saga>`, so a page that is told again after a
@@ -11,31 +11,9 @@
  *   B3  A saga that cannot be told now (its shard is away) is told again TRIES_MAX times, then it
  *       counts as failed.
  */
-#include "engine/bulk.h"
-
-#include "engine/engine_private.h"
+#include "engine/bulk_private.h"
 
 enum { TOLD_MAX = 32, TRIES_MAX = 5, TRY_AGAIN_MS = 1000 };
-
-struct sk_bulk {
-    struct sk_owned owned;
-    struct sk_list node; /* engine->bulks, newest first */
-    struct sk_engine *engine;
-    struct sk_shard *shard;
-    struct sk_arena arena; /* of the request */
-    struct sk_bulk_request request;
-    struct sk_digest digest;
-    struct sk_bulk_view figures; /* its texts are the request's; last_error: error_text */
-    char error_text[160];
-    int64_t cursor_ms;
-    struct sk_buf cursor_id;
-    struct sk_alarm alarm; /* the next page, or telling again */
-    struct sk_rows page;   /* being told */
-    uint32_t next, told;   /* of the page's rows */
-    uint32_t tries;        /* of row `next` */
-    bool has_page, is_telling, is_last, is_gone;
-    uint32_t calls; /* not come back yet */
-};
 
 struct pending_bulk { /* who waits for the record */
     struct sk_owned owned;
@@ -45,138 +23,12 @@ struct pending_bulk { /* who waits for the record */
     bool is_cancel;
 };
 
-const char *sk_bulk_state_name(enum sk_bulk_state state)
-{
-    static const char *const names[] = { "running", "finished", "cancelled" };
-    return names[state];
-}
-
-const char *sk_bulk_refusal_name(enum sk_bulk_refusal refusal)
-{
-    static const char *const names[] = { "wrong_state", "not_found", "limit", "other" };
-    return names[refusal];
-}
-
-static const enum sk_command_kind kinds[] = {
-    SK_COMMAND_CANCEL, SK_COMMAND_FORCE_CANCEL, SK_COMMAND_FORCE_COMPLETE,
-    SK_COMMAND_RETRY,  SK_COMMAND_SUSPEND,      SK_COMMAND_RESUME,
-    SK_BULK_DELETE,
-};
-
-const char *sk_bulk_command_name(enum sk_command_kind kind)
-{
-    return kind == SK_BULK_DELETE ? "delete" : sk_command_name(kind);
-}
-
-enum sk_command_kind sk_bulk_command_of(struct sk_str name)
-{
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (sk_str_is(name, sk_bulk_command_name(kinds[i]))) return kinds[i];
-    }
-    return SK_COMMAND_START;
-}
-
-/* ---- the record ------------------------------------------------------------------------------ */
-
-static void put_request(struct sk_buf *out, const struct sk_bulk_request *r)
-{
-    const struct sk_list_filter *f = &r->filter;
-    sk_put_u64(out, r->kind);
-    sk_put_u64(out, r->past_pivot);
-    sk_put_str(out, r->by);
-    sk_put_str(out, r->reason);
-    sk_put_u64(out, f->states);
-    sk_put_u64(out, f->reasons);
-    const struct sk_str texts[] = { f->space, f->business_key, f->parent, f->definition_id,
-                                    f->definition_version };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) sk_put_str(out, texts[i]);
-    const int64_t times[] = { f->created_from_ms, f->created_to_ms, f->updated_from_ms,
-                              f->updated_to_ms,   f->ended_from_ms, f->ended_to_ms };
-    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) sk_put_i64(out, times[i]);
-    sk_put_u64(out, f->only_residue);
-    sk_put_u64(out, f->tags_count);
-    for (uint32_t i = 0; i < f->tags_count; i++) {
-        sk_put_str(out, f->tags[i].key);
-        sk_put_str(out, f->tags[i].value);
-    }
-}
-
-static bool get_request(struct sk_reader *reader, struct sk_arena *arena, struct sk_bulk_request *r)
-{
-    struct sk_list_filter *f = &r->filter;
-    r->kind = (enum sk_command_kind)sk_get_u64(reader);
-    r->past_pivot = sk_get_u64(reader) != 0;
-    r->by = sk_get_str(reader);
-    r->reason = sk_get_str(reader);
-    f->states = (uint32_t)sk_get_u64(reader);
-    f->reasons = (uint32_t)sk_get_u64(reader);
-    struct sk_str *texts[] = { &f->space, &f->business_key, &f->parent, &f->definition_id,
-                               &f->definition_version };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) *texts[i] = sk_get_str(reader);
-    int64_t *times[] = { &f->created_from_ms, &f->created_to_ms, &f->updated_from_ms,
-                         &f->updated_to_ms,   &f->ended_from_ms, &f->ended_to_ms };
-    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) *times[i] = sk_get_i64(reader);
-    f->only_residue = sk_get_u64(reader) != 0;
-    uint64_t tags_count = sk_get_u64(reader);
-    if (reader->bad || tags_count > SK_LIST_TAGS_MAX) return false;
-    struct sk_list_tag *tags = SK_ARENA_ARRAY(arena, struct sk_list_tag, tags_count + 1);
-    if (tags == NULL) return false;
-    for (; f->tags_count < tags_count; f->tags_count++) {
-        tags[f->tags_count].key = sk_get_str(reader);
-        tags[f->tags_count].value = sk_get_str(reader);
-    }
-    f->tags = tags;
-    return !reader->bad && sk_bulk_command_name(r->kind) != NULL;
-}
-
-static void put_figures(struct sk_buf *out, const struct sk_bulk *bulk)
-{
-    const struct sk_bulk_view *v = &bulk->figures;
-    sk_put_u64(out, v->state);
-    sk_put_u64(out, v->has_matched);
-    sk_put_u64(out, v->matched);
-    sk_put_u64(out, v->seen);
-    sk_put_u64(out, v->done);
-    sk_put_u64(out, v->failed);
-    for (int i = 0; i < SK_BULK_REFUSALS_COUNT; i++) sk_put_u64(out, v->refused[i]);
-    sk_put_i64(out, v->created_at_ms);
-    sk_put_i64(out, v->finished_at_ms);
-    sk_put_i64(out, bulk->cursor_ms);
-    sk_put_str(out, sk_buf_view(&bulk->cursor_id));
-    sk_put_str(out, sk_str_of(bulk->error_text));
-}
-
-static void set_text(char *to, size_t size, struct sk_str text)
-{
-    size_t length = text.size < size - 1 ? text.size : size - 1;
-    if (length > 0) memcpy(to, text.data, length);
-    to[length] = 0;
-}
-
-static bool get_figures(struct sk_reader *reader, struct sk_bulk *bulk)
-{
-    struct sk_bulk_view *v = &bulk->figures;
-    v->state = (enum sk_bulk_state)sk_get_u64(reader);
-    v->has_matched = sk_get_u64(reader) != 0;
-    v->matched = sk_get_u64(reader);
-    v->seen = sk_get_u64(reader);
-    v->done = sk_get_u64(reader);
-    v->failed = sk_get_u64(reader);
-    for (int i = 0; i < SK_BULK_REFUSALS_COUNT; i++) v->refused[i] = sk_get_u64(reader);
-    v->created_at_ms = sk_get_i64(reader);
-    v->finished_at_ms = sk_get_i64(reader);
-    bulk->cursor_ms = sk_get_i64(reader);
-    sk_buf_append_str(&bulk->cursor_id, sk_get_str(reader));
-    set_text(bulk->error_text, sizeof bulk->error_text, sk_get_str(reader));
-    return !reader->bad && v->state <= SK_BULK_CANCELLED;
-}
-
 static void write_record(struct sk_bulk *bulk, sk_record_done *done, void *context)
 {
     struct sk_buf body;
     sk_buf_init(&body, 0);
-    put_request(&body, &bulk->request);
-    put_figures(&body, bulk);
+    sk_bulk_put_request(&body, &bulk->request);
+    sk_bulk_put_figures(&body, bulk);
     struct sk_record_row row = { .kind = SK_RECORD_BULK,
                                  .id = bulk->request.id,
                                  .body = sk_buf_view(&body),
@@ -352,7 +204,8 @@ static void on_told(void *context, const struct sk_reply *reply)
             bulk->figures.refused[refusal_of(reply->status)] += 1;
         }
         if (reply->error != NULL)
-            set_text(bulk->error_text, sizeof bulk->error_text, sk_str_of(reply->error->message));
+            sk_bulk_set_text(bulk->error_text, sizeof bulk->error_text,
+                             sk_str_of(reply->error->message));
     }
     end_telling(telling);
 }
@@ -454,7 +307,7 @@ static void on_page(struct sk_engine *engine, void *context, struct sk_rows *row
     }
     if (bulk->figures.state != SK_BULK_RUNNING) return;
     if (rows->status != SKALD_OK) {
-        set_text(bulk->error_text, sizeof bulk->error_text, sk_str_of(rows->error.message));
+        sk_bulk_set_text(bulk->error_text, sizeof bulk->error_text, sk_str_of(rows->error.message));
         sk_alarm_set(engine, &bulk->alarm, sk_engine_now(engine) + TRY_AGAIN_MS);
         return;
     }
@@ -559,8 +412,8 @@ static void answer_later(struct sk_engine *engine, sk_bulk_done *done, void *con
         *answer = (struct answer){
             .done = done, .context = context, .status = status, .is_replayed = status == SKALD_OK
         };
-        set_text(answer->message, sizeof answer->message, sk_str_of(message));
-        set_text(answer->id, sizeof answer->id, id);
+        sk_bulk_set_text(answer->message, sizeof answer->message, sk_str_of(message));
+        sk_bulk_set_text(answer->id, sizeof answer->id, id);
         if (sk_engine_defer(engine, give_answer, answer) == SKALD_OK) return;
         sk_free(answer);
     }
@@ -629,7 +482,7 @@ static bool digest_of(const struct sk_bulk_request *request, struct sk_digest *o
 {
     struct sk_buf text;
     sk_buf_init(&text, 0);
-    put_request(&text, request);
+    sk_bulk_put_request(&text, request);
     bool is_made = !text.failed;
     if (is_made) *out_digest = sk_digest_of(sk_buf_view(&text));
     sk_buf_release(&text);
@@ -641,10 +494,10 @@ static bool copy_request(struct sk_bulk *bulk, const struct sk_bulk_request *req
 {
     struct sk_buf text;
     sk_buf_init(&text, 0);
-    put_request(&text, request);
+    sk_bulk_put_request(&text, request);
     struct sk_reader reader = sk_reader_of(sk_arena_copy(&bulk->arena, sk_buf_view(&text)));
-    bool is_copied =
-        !text.failed && !bulk->arena.failed && get_request(&reader, &bulk->arena, &bulk->request);
+    bool is_copied = !text.failed && !bulk->arena.failed &&
+                     sk_bulk_get_request(&reader, &bulk->arena, &bulk->request);
     sk_buf_release(&text);
     return is_copied && digest_of(&bulk->request, &bulk->digest);
 }
@@ -729,8 +582,8 @@ bool sk_bulk_load(struct sk_shard *shard, const struct sk_record_row *row)
     struct sk_bulk *bulk = bulk_new(engine, row->id);
     if (bulk == NULL) return false;
     struct sk_reader reader = sk_reader_of(sk_arena_copy(&bulk->arena, row->body));
-    bool is_read = get_request(&reader, &bulk->arena, &bulk->request) &&
-                   get_figures(&reader, bulk) && digest_of(&bulk->request, &bulk->digest);
+    bool is_read = sk_bulk_get_request(&reader, &bulk->arena, &bulk->request) &&
+                   sk_bulk_get_figures(&reader, bulk) && digest_of(&bulk->request, &bulk->digest);
     if (!is_read) {
         bulk_free(bulk);
         return false;
