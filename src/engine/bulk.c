@@ -478,30 +478,6 @@ static uint32_t count_running(const struct sk_engine *engine)
     return count;
 }
 
-static bool digest_of(const struct sk_bulk_request *request, struct sk_digest *out_digest)
-{
-    struct sk_buf text;
-    sk_buf_init(&text, 0);
-    sk_bulk_put_request(&text, request);
-    bool is_made = !text.failed;
-    if (is_made) *out_digest = sk_digest_of(sk_buf_view(&text));
-    sk_buf_release(&text);
-    return is_made;
-}
-
-/* The request's texts into the batch's arena. */
-static bool copy_request(struct sk_bulk *bulk, const struct sk_bulk_request *request)
-{
-    struct sk_buf text;
-    sk_buf_init(&text, 0);
-    sk_bulk_put_request(&text, request);
-    struct sk_reader reader = sk_reader_of(sk_arena_copy(&bulk->arena, sk_buf_view(&text)));
-    bool is_copied = !text.failed && !bulk->arena.failed &&
-                     sk_bulk_get_request(&reader, &bulk->arena, &bulk->request);
-    sk_buf_release(&text);
-    return is_copied && digest_of(&bulk->request, &bulk->digest);
-}
-
 void sk_engine_bulk_start(struct sk_engine *engine, const struct sk_bulk_request *request,
                           sk_bulk_done *done, void *context)
 {
@@ -511,7 +487,8 @@ void sk_engine_bulk_start(struct sk_engine *engine, const struct sk_bulk_request
     enum skald_status status = SKALD_OK;
     const char *message = "";
     if (bulk != NULL) {
-        bool is_same = digest_of(request, &digest) && sk_digest_equal(&digest, &bulk->digest);
+        bool is_same =
+            sk_bulk_digest_of(request, &digest) && sk_digest_equal(&digest, &bulk->digest);
         status = is_same ? SKALD_OK : SKALD_E_CONFLICT;
         message = "this id stands for a batch with another request";
     } else if (engine->phase != SK_PHASE_OPEN || shard == NULL ||
@@ -523,7 +500,7 @@ void sk_engine_bulk_start(struct sk_engine *engine, const struct sk_bulk_request
         message = "so many batches run already; wait until one has finished, or cancel one";
     } else {
         bulk = bulk_new(engine, request->id);
-        if (bulk != NULL && copy_request(bulk, request)) {
+        if (bulk != NULL && sk_bulk_copy_request(bulk, request)) {
             bulk->figures.created_at_ms = sk_engine_now(engine);
             enlist(bulk);
             record_then(bulk, done, context, false);
@@ -583,7 +560,8 @@ bool sk_bulk_load(struct sk_shard *shard, const struct sk_record_row *row)
     if (bulk == NULL) return false;
     struct sk_reader reader = sk_reader_of(sk_arena_copy(&bulk->arena, row->body));
     bool is_read = sk_bulk_get_request(&reader, &bulk->arena, &bulk->request) &&
-                   sk_bulk_get_figures(&reader, bulk) && digest_of(&bulk->request, &bulk->digest);
+                   sk_bulk_get_figures(&reader, bulk) &&
+                   sk_bulk_digest_of(&bulk->request, &bulk->digest);
     if (!is_read) {
         bulk_free(bulk);
         return false;

@@ -32,6 +32,9 @@ bool sk_bulk_get_request(struct sk_reader *reader, struct sk_arena *arena,
                          struct sk_bulk_request *request);
 void sk_bulk_put_figures(struct sk_buf *out, const struct sk_bulk *bulk);
 bool sk_bulk_get_figures(struct sk_reader *reader, struct sk_bulk *bulk);
+bool sk_bulk_digest_of(const struct sk_bulk_request *request, struct sk_digest *out_digest);
+/* The request's texts into the batch's arena, and its digest. */
+bool sk_bulk_copy_request(struct sk_bulk *bulk, const struct sk_bulk_request *request);
 void sk_bulk_set_text(char *to, size_t size, struct sk_str text);
 
 #endif

@@ -127,3 +127,27 @@ bool sk_bulk_get_figures(struct sk_reader *reader, struct sk_bulk *bulk)
     sk_bulk_set_text(bulk->error_text, sizeof bulk->error_text, sk_get_str(reader));
     return !reader->bad && v->state <= SK_BULK_CANCELLED;
 }
+
+bool sk_bulk_digest_of(const struct sk_bulk_request *request, struct sk_digest *out_digest)
+{
+    struct sk_buf text;
+    sk_buf_init(&text, 0);
+    sk_bulk_put_request(&text, request);
+    bool is_made = !text.failed;
+    if (is_made) *out_digest = sk_digest_of(sk_buf_view(&text));
+    sk_buf_release(&text);
+    return is_made;
+}
+
+/* The request's texts into the batch's arena. */
+bool sk_bulk_copy_request(struct sk_bulk *bulk, const struct sk_bulk_request *request)
+{
+    struct sk_buf text;
+    sk_buf_init(&text, 0);
+    sk_bulk_put_request(&text, request);
+    struct sk_reader reader = sk_reader_of(sk_arena_copy(&bulk->arena, sk_buf_view(&text)));
+    bool is_copied = !text.failed && !bulk->arena.failed &&
+                     sk_bulk_get_request(&reader, &bulk->arena, &bulk->request);
+    sk_buf_release(&text);
+    return is_copied && sk_bulk_digest_of(&bulk->request, &bulk->digest);
+}
