@@ -14,7 +14,8 @@
     "d.digest, d.id, d.version, d.source, d.created_at, l.digest IS d.digest FROM definition d" \
     " LEFT JOIN latest l ON l.id = d.id"
 #define NEWEST " ORDER BY at DESC, id DESC LIMIT ?1"
-#define RECORDS "SELECT kind, id, body, shard FROM record" \
+#define RECORDS                                \
+    "SELECT kind, id, body, shard FROM record" \
     " WHERE (kind = ?2 OR ?2 = 0) AND id > ?3"
 #define ORDER_RECORDS " ORDER BY id LIMIT ?1"
 #define LETTERS "SELECT id, no, seq, at, body FROM dead_letter WHERE (at, id) < (?2, ?3)"
