@@ -180,6 +180,7 @@ static void collect(struct collecting *c)
  * no timer fires at all. */
 static void settle_until(const struct sk_saga *saga, struct sk_explain_entry *entry)
 {
+    if (entry->kind == SK_EXPLAIN_NOTHING) return; /* what is due comes first */
     if (saga->is_suspended) {
         bool is_call = entry->kind == SK_EXPLAIN_REPLY;
         if (!is_call) entry->until_ms = 0;

@@ -325,7 +325,8 @@ void sk_explain_waits(const struct sk_saga *saga, const struct sk_explain_entry 
 {
     switch (entry->kind) {
     case SK_EXPLAIN_NOTHING:
-        sk_buf_append_text(out, "the saga waits for nothing: the recovery sweep sets it going");
+        sk_buf_append_text(out, "the saga waits for nothing but its server, which is stopping or "
+                                "starting");
         return;
     case SK_EXPLAIN_ENDED: put_ended(saga, out); return;
     case SK_EXPLAIN_SLOT:
@@ -415,7 +416,8 @@ static void put_time(const struct sk_explain_entry *entry, int64_t now_ms, struc
     if (entry->until_ms == 0) {
         bool may_last = limit != NULL && entry->kind != SK_EXPLAIN_CHILD;
         if (may_last) sk_buf_append_text(out, ", without a time limit");
-        if (entry->then.size > 0) sk_buf_append_text(out, "; ");
+        bool is_due = entry->kind == SK_EXPLAIN_NOTHING;
+        if (entry->then.size > 0) sk_buf_append_text(out, is_due ? "; then " : "; ");
     } else if (entry->is_saga_timeout) {
         sk_buf_append_text(out, "; the saga's time-out is ");
         put_until(entry->until_ms, now_ms, out);

@@ -281,7 +281,8 @@ bool sk_explain_then(const struct sk_saga *saga, int64_t now_ms, const struct sk
                      const struct sk_explain_entry *entry, struct sk_buf *out)
 {
     bool is_whole = true;
-    if (entry->until_ms > 0 && !tell_decision(saga, entry, out)) {
+    bool is_due = entry->kind == SK_EXPLAIN_NOTHING && !saga->is_suspended;
+    if (is_due || (entry->until_ms > 0 && !tell_decision(saga, entry, out))) {
         struct sk_rehearsal r;
         is_whole = sk_rehearsal_init(&r, saga, now_ms, rules) &&
                    let_time_pass(&r, entry) != SKALD_E_MEMORY;

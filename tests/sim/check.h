@@ -26,7 +26,8 @@
     X(POLICY, "time and policy")                           \
     X(HOOKS, "hooks")                                      \
     X(ROWS, "rows agree")                                  \
-    X(RETENTION, "retention")
+    X(RETENTION, "retention")                              \
+    X(EXPLAIN, "explained") /* law 11 */
 
 enum sim_checker {
 #define X(name, text) SIM_CHECK_##name,
@@ -68,6 +69,7 @@ void sim_check_request(struct sim_world *world, const struct sk_invocation *invo
 void sim_check_observed(struct sim_world *world, const struct sk_saga *saga,
                         const struct sk_event *event);
 void sim_check_seen(struct sim_world *world, const struct sk_saga *saga);
+void sim_check_explained(struct sim_world *world, const struct sk_saga *saga);
 void sim_check_live(struct sim_world *world, const struct sk_saga *saga);
 void sim_check_started(struct sim_world *world, struct sk_str saga_id);
 void sim_check_lock_event(struct sim_world *world, struct sim_row *row,

@@ -55,6 +55,7 @@ void sim_check_seen(struct sim_world *world, const struct sk_saga *saga)
                  (unsigned long long)sim_row_last(row)->seq);
     }
     if (saga->seq == sim_row_last(row)->seq) sim_check_live(world, saga);
+    sim_check_explained(world, saga);
 }
 
 void sim_check_observed(struct sim_world *world, const struct sk_saga *saga,

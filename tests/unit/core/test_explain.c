@@ -371,6 +371,22 @@ static struct skt_play *hook_after_end(void)
     skt_answer(play, A, SK_OUTCOME_SUCCEEDED);
     return play;
 }
+static struct skt_play *stopping(void)
+{
+    struct skt_play *play = three();
+    skt_answer(play, A, SK_OUTCOME_SUCCEEDED);
+    play->rules.starts_nothing = true;
+    skt_answer(play, B, SK_OUTCOME_SUCCEEDED);
+    return play;
+}
+static struct skt_play *stopping_in_undo(void)
+{
+    struct skt_play *play = three();
+    skt_answer(play, A, SK_OUTCOME_SUCCEEDED);
+    play->rules.starts_nothing = true;
+    skt_answer(play, B, SK_OUTCOME_FAILED);
+    return play;
+}
 static struct skt_play *decided_by_a_function(void)
 {
     return play_of("", SKT_STEP("a", ", retry_policy: { type: fixed_delay, max_attempts: 3, "
@@ -563,6 +579,12 @@ static const struct {
         "Attempt 1 of 3 of step a is on the wire; if no answer has come by "
         "2026-01-01T00:00:10.000Z (in 10s), the function ask-again decides whether attempt 2 "
         "follows."),
+    ROW(stopping, "nothing",
+        "The saga waits for nothing but its server, which is stopping or starting; then step "
+        "c starts."),
+    ROW(stopping_in_undo, "nothing",
+        "The saga is being undone because step b failed (code); the saga waits for nothing "
+        "but its server, which is stopping or starting; then step a is undone."),
     ROW(two_at_once, "backoff",
         "Step b pauses after attempt 1 of 3 (code) until 2026-01-01T00:00:05.000Z (in 5s); "
         "then attempt 2 starts; beside it 2 things more are awaited."),
