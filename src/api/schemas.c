@@ -149,6 +149,7 @@ static const struct sk_member export[] = {
     { "exported_at", "time", NULL },
     { "definition", "ExportDefinition", NULL },
     { "saga", "ExportSaga", NULL },
+    { "sensitive?", "text[]", "names of values that are not to be shown" },
     { "events", "ExportEvent[]", "all of them, oldest first" },
     { 0 },
 };

@@ -87,7 +87,11 @@ static void list_effect(void *context, const struct sk_effect *effect)
         sk_shape_text(w, "deadline", sk_str_of(deadline));
         sk_shape_text(w, "key", sk_buf_view(&key));
         sk_shape_text(w, "method", request.method);
-        sk_shape_text(w, "target", request.target);
+        struct sk_buf target = { 0 };
+        sk_mask_request(&listing->moment->transfer->mask, request.target, &target);
+        sk_shape_text(w, "target", sk_buf_view(&target));
+        if (target.failed) w->out->failed = true;
+        sk_buf_release(&target);
         sk_json_key(w, "body");
         sk_json_put_raw(w, request.body);
         sk_json_end_object(w);
@@ -102,6 +106,7 @@ static void print_json(const struct cli *cli, const struct moment *moment)
 {
     struct sk_buf out = { 0 }, reason = { 0 };
     struct sk_json_writer w = sk_json_writer_of(&out);
+    if (moment->transfer->mask.names_count > 0) w.mask = &moment->transfer->mask;
     sk_json_begin_object(&w);
     sk_json_key(&w, "at");
     sk_json_put_u64(&w, moment->saga.seq);

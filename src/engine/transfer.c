@@ -71,6 +71,7 @@ static void write_export(struct exporting *exporting)
                                          .events = exporting->events,
                                          .events_count = exporting->events_count,
                                          .plan = exporting->plan,
+                                         .mask = &exporting->engine->options.mask,
                                          .now_ms = sk_engine_now(exporting->engine) };
     struct sk_buf text;
     sk_buf_init(&text, 0);

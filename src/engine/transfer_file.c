@@ -90,6 +90,15 @@ static void put_event(struct sk_json_writer *w, const struct sk_event_row *row,
     sk_json_end_object(w);
 }
 
+static void put_mask(struct sk_json_writer *w, const struct sk_mask *mask)
+{
+    if (mask == NULL || mask->names_count == 0) return;
+    sk_json_key(w, "sensitive");
+    sk_json_begin_array(w);
+    for (size_t i = 0; i < mask->names_count; i++) sk_json_put_text(w, mask->names[i]);
+    sk_json_end_array(w);
+}
+
 void sk_transfer_write(const struct sk_transfer_source *source, struct sk_buf *out)
 {
     struct sk_json_writer w = sk_json_writer_of(out);
@@ -99,6 +108,7 @@ void sk_transfer_write(const struct sk_transfer_source *source, struct sk_buf *o
     put_time(&w, "exported_at", source->now_ms);
     put_definition(&w, source->definition);
     put_head(&w, source->head);
+    put_mask(&w, source->mask);
     sk_json_key(&w, "events");
     sk_json_begin_array(&w);
     for (uint32_t i = 0; i < source->events_count; i++)
@@ -292,6 +302,22 @@ static enum skald_status check_head(const struct reading *r, struct sk_str root)
     return status;
 }
 
+/* What is no text in it names nothing. */
+static void read_mask(const struct reading *r, struct sk_str root)
+{
+    struct sk_str list = sk_json_trim(sk_json_member(root, SK_STR("sensitive")));
+    if (sk_json_type(list) != SK_JSON_ARRAY) return;
+    struct sk_arena *arena = &r->out->arena;
+    const char **names = SK_ARENA_ARRAY(arena, const char *, sk_json_count(list));
+    struct sk_json_iter it = sk_json_walk(list);
+    while (names != NULL && sk_json_next(&it)) {
+        if (sk_json_type(it.value) != SK_JSON_STRING) continue;
+        const char *name = sk_arena_text(arena, sk_json_string(it.value, arena));
+        if (name != NULL) names[r->out->mask.names_count++] = name;
+    }
+    r->out->mask.names = names;
+}
+
 enum skald_status sk_transfer_read(struct sk_str text, const struct sk_dsl_options *options,
                                    struct sk_transfer *out, skald_error *error)
 {
@@ -307,6 +333,7 @@ enum skald_status sk_transfer_read(struct sk_str text, const struct sk_dsl_optio
     if (status == SKALD_OK) status = read_definition(&r, root, options);
     if (status == SKALD_OK) status = read_events(&r, root);
     if (status == SKALD_OK) status = check_head(&r, root);
+    if (status == SKALD_OK) read_mask(&r, root);
     sk_buf_release(&r.bytes);
     if (status == SKALD_OK && out->arena.failed)
         status = sk_error_set(error, SKALD_E_MEMORY, "out of memory");

@@ -5,6 +5,7 @@
  *   {"skald_export": 1, "exported_at": "…",
  *    "definition": {"id", "version", "digest", "source": {…}},
  *    "saga": {"id", "namespace", "state", "reason", "seq", "created_at", "updated_at", "ended_at"},
+ *    "sensitive": ["card.number"],  (only where the server has such names; nothing is masked here)
  *    "events": [{"seq", "at_ms", "type", "step", "item", "attempt", "round", "data"}, …]}
  *
  *   T1  What is read has been folded: the events give a saga of that id, state and seq.
@@ -13,6 +14,7 @@
 #ifndef SK_ENGINE_TRANSFER_FILE_H
 #define SK_ENGINE_TRANSFER_FILE_H
 
+#include "base/mask.h"
 #include "core/saga.h"
 #include "dsl/dsl.h"
 #include "store/store.h"
@@ -25,6 +27,7 @@ struct sk_transfer {
     struct sk_str source; /* of the definition: JSON */
     struct sk_plan *plan; /* compiled from it */
     enum sk_saga_state state;
+    struct sk_mask mask; /* of values that are not to be shown */
     struct sk_event_row *events;
     uint32_t events_count;
 };
@@ -47,6 +50,7 @@ struct sk_transfer_source {
     const struct sk_event_row *events; /* all */
     uint32_t events_count;
     const struct sk_plan *plan; /* names of steps */
+    const struct sk_mask *mask; /* may be NULL */
     int64_t now_ms;
 };
 void sk_transfer_write(const struct sk_transfer_source *source, struct sk_buf *out);

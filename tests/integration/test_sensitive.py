@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
+from sse import Stream
 from skald_world import GIVE_UP_S, SKALD, Participant, Server
 
 CARD = "4111-1111"
@@ -64,11 +65,21 @@ class Sensitive(unittest.TestCase):
                       self.server.get("/api/v1/sagas/o-1/steps").body.decode(),
                       self.server.get("/api/v1/sagas/o-1/events?limit=1000").body.decode(),
                       self.server.get("/api/v1/sagas?limit=10").body.decode(),
+                      self.server.get("/api/v1/events?limit=1000").body.decode(),
+                      self.server.get("/api/v1/sagas/o-1/explain").body.decode(),
+                      self.cli("explain", "o-1"), self.cli("replay", "o-1"),
+                      self.cli("replay", "o-1", "--json"),
                       self.cli("show", "o-1"), self.cli("show", "o-1", "--json"),
                       self.cli("events", "o-1"), self.cli("events", "o-1", "--json"),
                       self.server.log_text()):
             self.assertTrue(shown)
             self.assertNotIn(CARD, shown)
+        with Stream(self.server, "/api/v1/sagas/o-1/events", last_id=0) as stream:
+            event = None
+            while event is None or event.json["type"] != "saga.completed":
+                event = stream.next()
+                self.assertNotIn(CARD, event.data)
+        self.assertEqual(event.json["data"]["output"], {"pay": {"receipt": 7, "token": "***"}})
         saga = self.server.saga("o-1")
         self.assertEqual(saga["input"]["card"], {"number": "***", "name": "Ada"})
         self.assertEqual(saga["context"], {"token": "***"})
