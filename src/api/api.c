@@ -2,6 +2,7 @@
 #include "api/local.h"
 #include "api/ring.h"
 #include "api/routes.h"
+#include "api/rte.h"
 #include "api/stream.h"
 
 #include "base/limits.h"
@@ -122,7 +123,10 @@ enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api
     put_defaults(&api->options);
     sk_list_init(&api->exchanges);
     sk_list_init(&api->locals);
-    enum skald_status status = sk_ring_new(api, &api->ring);
+    enum skald_status status = sk_ring_new(api, &sk_ring_observations, &api->ring);
+    if (status == SKALD_OK && api->options.compat_rte) {
+        status = sk_ring_new(api, &sk_ring_rte, &api->rte_events);
+    }
     if (status == SKALD_OK && !api->options.is_local) status = listen_on(api, error);
     if (status != SKALD_OK) {
         if (status == SKALD_E_MEMORY) (void)sk_error_set(error, status, "out of memory");
@@ -158,6 +162,7 @@ void sk_api_free(struct sk_api *api)
     sk_locals_free(api);
     sk_streams_free(api->streams);
     sk_ring_free(api->ring);
+    sk_ring_free(api->rte_events);
     sk_http_server_free(api->server);
     sk_names_free(api);
     sk_buf_release(&api->openapi);

@@ -35,6 +35,7 @@ struct sk_api_options {
     void *channels_context;
     uint32_t streams_max;      /* open at once: 256 */
     int64_t heartbeat_ms;      /* of a silent stream: 15 s */
+    bool compat_rte;           /* the ten paths of the RTE engine's admin API: rte.c */
     uint32_t observations_max; /* kept in memory: 1024 */
     bool is_local;             /* no server at all: only local.h asks */
 };

@@ -18,6 +18,7 @@ struct sk_api {
     struct sk_buf openapi;         /* made when it is asked for first */
     struct sk_streams *streams;    /* stream.c */
     struct sk_ring *ring;          /* ring.c: what belongs to no saga */
+    struct sk_ring *rte_events;    /* rte_events.c; NULL unless compat_rte */
 };
 
 static inline struct sk_engine *sk_engine_of(struct sk_exchange *x)

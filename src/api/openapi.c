@@ -266,49 +266,53 @@ static void put_operation(struct sk_json_writer *w, const struct sk_route *route
 /* Whether an earlier row (below `before`) is the same by `is_same`. */
 static bool was_seen(size_t before, bool is_path)
 {
+    const struct sk_route *route = sk_route_at(before, true);
     for (size_t i = 0; i < before; i++) {
-        const char *earlier = is_path ? sk_routes[i].path : sk_routes[i].tag;
-        const char *here = is_path ? sk_routes[before].path : sk_routes[before].tag;
+        const struct sk_route *other = sk_route_at(i, true);
+        const char *earlier = is_path ? other->path : other->tag;
+        const char *here = is_path ? route->path : route->tag;
         if (strcmp(earlier, here) == 0) return true;
     }
     return false;
 }
 
-static void put_paths(struct sk_json_writer *w)
+static void put_paths(struct sk_json_writer *w, bool with_rte)
 {
+    const struct sk_route *route, *other;
     sk_json_key(w, "paths");
     sk_json_begin_object(w);
-    for (size_t i = 0; i < sk_routes_count; i++) {
+    for (size_t i = 0; (route = sk_route_at(i, with_rte)) != NULL; i++) {
         if (was_seen(i, true)) continue;
-        sk_json_key(w, sk_routes[i].path);
+        sk_json_key(w, route->path);
         sk_json_begin_object(w);
-        for (size_t j = i; j < sk_routes_count; j++) {
-            if (strcmp(sk_routes[j].path, sk_routes[i].path) == 0) put_operation(w, &sk_routes[j]);
+        for (size_t j = i; (other = sk_route_at(j, with_rte)) != NULL; j++) {
+            if (strcmp(other->path, route->path) == 0) put_operation(w, other);
         }
         sk_json_end_object(w);
     }
     sk_json_end_object(w);
 }
 
-static void put_tags(struct sk_json_writer *w)
+static void put_tags(struct sk_json_writer *w, bool with_rte)
 {
+    const struct sk_route *route;
     sk_json_key(w, "tags");
     sk_json_begin_array(w);
-    for (size_t i = 0; i < sk_routes_count; i++) {
+    for (size_t i = 0; (route = sk_route_at(i, with_rte)) != NULL; i++) {
         if (was_seen(i, false)) continue;
         sk_json_begin_object(w);
-        put_text(w, "name", sk_routes[i].tag);
+        put_text(w, "name", route->tag);
         sk_json_end_object(w);
     }
     sk_json_end_array(w);
 }
 
-static void put_components(struct sk_json_writer *w)
+static void put_components(struct sk_json_writer *w, bool with_rte)
 {
     sk_json_key(w, "components");
     sk_json_begin_object(w);
     sk_json_key(w, "schemas");
-    sk_openapi_schemas(w);
+    sk_openapi_schemas(w, with_rte);
     sk_json_key(w, "parameters");
     sk_json_put_raw(
         w, SK_STR("{\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
@@ -326,7 +330,7 @@ static void put_components(struct sk_json_writer *w)
     sk_json_end_object(w);
 }
 
-void sk_openapi_write(struct sk_buf *out)
+void sk_openapi_write(struct sk_buf *out, bool with_rte)
 {
     struct sk_json_writer w = sk_json_writer_of(out);
     sk_json_begin_object(&w);
@@ -347,8 +351,8 @@ void sk_openapi_write(struct sk_buf *out)
     sk_json_put_text(&w, "https://json-schema.org/draft/2020-12/schema");
     sk_json_key(&w, "servers");
     sk_json_put_raw(&w, SK_STR("[{\"url\":\"/\"}]"));
-    put_tags(&w);
-    put_paths(&w);
-    put_components(&w);
+    put_tags(&w, with_rte);
+    put_paths(&w, with_rte);
+    put_components(&w, with_rte);
     sk_json_end_object(&w);
 }

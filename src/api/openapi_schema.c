@@ -252,10 +252,11 @@ static void put_schema(struct sk_json_writer *w, const struct sk_schema *schema)
     sk_json_end_object(w);
 }
 
-void sk_openapi_schemas(struct sk_json_writer *w)
+void sk_openapi_schemas(struct sk_json_writer *w, bool with_rte)
 {
     sk_json_begin_object(w);
     for (size_t t = 0; sk_schema_tables[t] != NULL; t++) {
+        if (sk_schema_tables[t] == sk_rte_schemas && !with_rte) continue;
         for (const struct sk_schema *row = sk_schema_tables[t]; row->name != NULL; row++) {
             sk_json_key(w, row->name);
             put_schema(w, row);

@@ -2,7 +2,6 @@
 #include "api/ring.h"
 
 #include "api/stream.h"
-#include "core/saga.h"
 
 enum { MESSAGE_SIZE_MAX = 1000, DATA_SIZE_MAX = 4000 };
 
@@ -13,6 +12,7 @@ struct entry {
 
 struct sk_ring {
     struct sk_api *api;
+    const struct sk_ring_source *source;
     struct sk_observer observer;
     int64_t born_ms;
     uint64_t last;
@@ -39,7 +39,7 @@ static struct sk_str cut(struct sk_str text, size_t size_max)
     return sk_str_sub(text, 0, size);
 }
 
-static void add(struct sk_ring *ring, const struct sk_log_line *line)
+void sk_ring_add(struct sk_ring *ring, const struct sk_log_line *line)
 {
     struct entry *entry = &ring->entries[(ring->last + 1) % ring->capacity];
     struct sk_str message = cut(line->message, MESSAGE_SIZE_MAX);
@@ -64,16 +64,23 @@ static void add(struct sk_ring *ring, const struct sk_log_line *line)
     o->saga = part_of(&entry->text, &at, line->saga_id.size);
     o->message = part_of(&entry->text, &at, message.size);
     o->data = part_of(&entry->text, &at, data.size);
-    sk_streams_wake_observers(ring->api);
+    if (ring->source == &sk_ring_observations) sk_streams_wake_observers(ring->api);
 }
 
-static void on_notice(struct sk_observer *observer, const struct sk_log_line *line)
+static void pass_notice(struct sk_observer *observer, const struct sk_log_line *line)
 {
-    add(sk_container_of(observer, struct sk_ring, observer), line);
+    struct sk_ring *ring = sk_container_of(observer, struct sk_ring, observer);
+    ring->source->on_notice(ring, line);
 }
 
-static void on_event(struct sk_observer *observer, const struct sk_saga *saga,
-                     const struct sk_event *event)
+static void pass_event(struct sk_observer *observer, const struct sk_saga *saga,
+                       const struct sk_event *event)
+{
+    struct sk_ring *ring = sk_container_of(observer, struct sk_ring, observer);
+    ring->source->on_event(ring, saga, event);
+}
+
+static void on_event(struct sk_ring *ring, const struct sk_saga *saga, const struct sk_event *event)
 {
     if (event->type != SK_EVENT_SAGA_ALERTED) return;
     bool is_critical = event->kind == 1;
@@ -82,10 +89,14 @@ static void on_event(struct sk_observer *observer, const struct sk_saga *saga,
                                                      : SK_STR("alert.warning"),
                                 .saga_id = saga->start.id,
                                 .message = event->note.size > 0 ? event->note : event->text };
-    add(sk_container_of(observer, struct sk_ring, observer), &line);
+    sk_ring_add(ring, &line);
 }
 
-enum skald_status sk_ring_new(struct sk_api *api, struct sk_ring **out_ring)
+const struct sk_ring_source sk_ring_observations = { .on_event = on_event,
+                                                     .on_notice = sk_ring_add };
+
+enum skald_status sk_ring_new(struct sk_api *api, const struct sk_ring_source *source,
+                              struct sk_ring **out_ring)
 {
     struct sk_ring *ring = sk_alloc(sizeof *ring);
     uint32_t capacity = api->options.observations_max;
@@ -97,7 +108,8 @@ enum skald_status sk_ring_new(struct sk_api *api, struct sk_ring **out_ring)
     }
     struct sk_runtime *runtime = api->options.runtime;
     *ring = (struct sk_ring){ .api = api,
-                              .observer = { .on_event = on_event, .on_notice = on_notice },
+                              .source = source,
+                              .observer = { .on_event = pass_event, .on_notice = pass_notice },
                               .born_ms = runtime->ops->now_ms(runtime),
                               .capacity = capacity,
                               .entries = entries };

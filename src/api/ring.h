@@ -8,6 +8,7 @@
 #define SK_API_RING_H
 
 #include "api/api_private.h"
+#include "core/saga.h"
 
 struct sk_observation {
     uint64_t number; /* from 1, in this process */
@@ -16,7 +17,17 @@ struct sk_observation {
     struct sk_str type, saga, message, data; /* data: JSON; empty = none */
 };
 
-enum skald_status sk_ring_new(struct sk_api *api, struct sk_ring **out_ring);
+/* What goes into a ring, and as what; NULL = nothing of that kind. */
+struct sk_ring_source {
+    void (*on_event)(struct sk_ring *ring, const struct sk_saga *saga,
+                     const struct sk_event *event);
+    void (*on_notice)(struct sk_ring *ring, const struct sk_log_line *line);
+};
+/* The observations; rte_events.c has its own. */
+extern const struct sk_ring_source sk_ring_observations;
+enum skald_status sk_ring_new(struct sk_api *api, const struct sk_ring_source *source,
+                              struct sk_ring **out_ring);
+void sk_ring_add(struct sk_ring *ring, const struct sk_log_line *line);
 void sk_ring_free(struct sk_ring *ring); /* NULL is fine */
 /* The first with a number above `after`; NULL = none. Valid until the loop comes round. */
 const struct sk_observation *sk_ring_next(const struct sk_ring *ring, uint64_t after);

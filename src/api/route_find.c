@@ -85,12 +85,15 @@ const struct sk_route *sk_route_find(struct sk_exchange *x)
     struct sk_buf allowed = { 0 };
     const struct sk_route *found = NULL;
     struct sk_str raw[SK_PARAMS_MAX] = { { 0 } };
-    for (size_t i = 0; i < sk_routes_count && found == NULL; i++) {
-        if (!path_matches(sk_routes[i].path, path, raw)) continue;
-        if (sk_routes[i].method == method) found = &sk_routes[i];
+    const struct sk_route *route;
+    for (size_t i = 0; found == NULL; i++) {
+        route = sk_route_at(i, x->api->options.compat_rte);
+        if (route == NULL) break;
+        if (!path_matches(route->path, path, raw)) continue;
+        if (route->method == method) found = route;
         if (allowed.size > 0) sk_buf_append_text(&allowed, ", ");
-        sk_buf_append_text(&allowed, sk_http_method_name(sk_routes[i].method));
-        if (sk_routes[i].method == SK_HTTP_GET) sk_buf_append_text(&allowed, ", HEAD");
+        sk_buf_append_text(&allowed, sk_http_method_name(route->method));
+        if (route->method == SK_HTTP_GET) sk_buf_append_text(&allowed, ", HEAD");
     }
     if (found == NULL) {
         refuse_path(x, &allowed);

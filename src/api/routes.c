@@ -32,6 +32,8 @@ const struct sk_path_param sk_path_params[] = {
       "pay" },
     { "{trouble}", sk_id_is_saga, "^[A-Za-z0-9:_-][A-Za-z0-9.:~_-]*$",
       "the name that an error carries", "not-found" },
+    { "{txID}", sk_id_is_saga, "^[A-Za-z0-9:_-][A-Za-z0-9.:~_-]*$", "id of a transaction: a saga",
+      "order-42" },
     { "{seq}", sk_number_is_sound, "^[0-9]{1,19}$", "number of an event", "17" },
     { "{number}", sk_number_is_sound, "^[0-9]{1,19}$", "a number, from 0", "0" },
     { "{batch}", sk_id_is_client, "^[A-Za-z0-9_:-]{1,200}$",

@@ -36,6 +36,16 @@ struct sk_route {
 };
 extern const struct sk_route sk_routes[];
 extern const size_t sk_routes_count;
+/* The same of another engine, only where settings ask for them: rte.c. */
+extern const struct sk_route sk_rte_routes[];
+extern const size_t sk_rte_routes_count;
+/* The routes one after the other; NULL after the last. */
+static inline const struct sk_route *sk_route_at(size_t index, bool with_rte)
+{
+    if (index < sk_routes_count) return &sk_routes[index];
+    index -= sk_routes_count;
+    return with_rte && index < sk_rte_routes_count ? &sk_rte_routes[index] : NULL;
+}
 
 struct sk_path_param {
     const char *segment; /* "{saga}" */
@@ -102,6 +112,10 @@ extern const struct sk_input sk_locks_query[];
 void sk_handle_recovery(struct sk_exchange *x);
 void sk_handle_recovery_run(struct sk_exchange *x);
 void sk_handle_cluster(struct sk_exchange *x);
+
+/* rte_events.c */
+void sk_handle_rte_events(struct sk_exchange *x);
+extern const struct sk_input sk_rte_events_query[];
 
 /* observations.c */
 void sk_handle_observations(struct sk_exchange *x);

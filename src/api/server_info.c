@@ -52,7 +52,7 @@ void sk_handle_version(struct sk_exchange *x)
 void sk_handle_openapi(struct sk_exchange *x)
 {
     struct sk_api *api = x->api;
-    if (api->openapi.size == 0) sk_openapi_write(&api->openapi);
+    if (api->openapi.size == 0) sk_openapi_write(&api->openapi, api->options.compat_rte);
     sk_buf_clear(&x->out);
     sk_buf_append_str(&x->out, sk_buf_view(&api->openapi));
     if (api->openapi.failed) {
@@ -71,13 +71,14 @@ void sk_handle_page(struct sk_exchange *x)
                                 "<title>Skald</title></head>\n<body><h1>Skald</h1>\n"
                                 "<p>Version " SKALD_BUILD_VERSION ". This is what answers here:"
                                 "</p>\n<table>\n");
-    for (size_t i = 0; i < sk_routes_count; i++) {
+    const struct sk_route *route;
+    for (size_t i = 0; (route = sk_route_at(i, x->api->options.compat_rte)) != NULL; i++) {
         sk_buf_append_text(&x->out, "<tr><td>");
-        sk_buf_append_text(&x->out, sk_http_method_name(sk_routes[i].method));
+        sk_buf_append_text(&x->out, sk_http_method_name(route->method));
         sk_buf_append_text(&x->out, "</td><td><code>");
-        sk_buf_append_text(&x->out, sk_routes[i].path);
+        sk_buf_append_text(&x->out, route->path);
         sk_buf_append_text(&x->out, "</code></td><td>");
-        sk_buf_append_text(&x->out, sk_routes[i].help);
+        sk_buf_append_text(&x->out, route->help);
         sk_buf_append_text(&x->out, "</td></tr>\n");
     }
     sk_buf_append_text(&x->out, "</table>\n</body></html>\n");

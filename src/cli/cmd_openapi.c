@@ -3,16 +3,27 @@
 
 #include "api/openapi.h"
 
+struct openapi {
+    bool with_rte;
+};
+
+static const struct cli_option options[] = {
+    { "rte", 0, CLI_FLAG, NULL, "with what the setting compat.rte adds",
+      .offset = offsetof(struct openapi, with_rte) },
+    { 0 },
+};
+
 static int openapi_main(const struct cli *cli, int argc, char **argv)
 {
+    struct openapi openapi = { 0 };
     struct cli_args args;
     struct sk_buf out = { 0 };
-    int code = cli_parse(cli, NULL, argc, argv, &args);
+    int code = cli_parse(cli, &openapi, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {
         return cli_fail(cli, CLI_WRONG_USE, NULL, "openapi takes no arguments");
     }
-    sk_openapi_write(&out);
+    sk_openapi_write(&out, openapi.with_rte);
     if (out.failed) {
         sk_buf_release(&out);
         return cli_fail(cli, CLI_FAILED, NULL, "out of memory");
@@ -28,4 +39,5 @@ const struct cli_command cli_openapi = {
     .summary = "Print the OpenAPI 3.1 description of the HTTP API",
     .usage = "[options]",
     .example = "skald openapi > openapi.json",
+    .options = options,
 };

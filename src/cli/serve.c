@@ -345,6 +345,7 @@ static int open_api(struct server *server)
         .channels_context = server->node,
         .streams_max = (uint32_t)server->settings.streams_max,
         .heartbeat_ms = server->settings.heartbeat_ms,
+        .compat_rte = server->settings.compat_rte,
         .observations_max = (uint32_t)server->settings.observations_max,
     };
     skald_error error = { .message = "" };

@@ -46,6 +46,19 @@ const struct sk_state_word sk_state_words[] = {
 };
 const uint32_t sk_state_words_count = sizeof sk_state_words / sizeof sk_state_words[0];
 
+const char *sk_state_word_rte(enum sk_saga_state state, bool is_locked)
+{
+    static const char *const words[SK_SAGA_STATES_COUNT] = {
+        [SK_SAGA_PENDING] = "CREATED",         [SK_SAGA_RUNNING] = "EXECUTING",
+        [SK_SAGA_COMPLETED] = "COMPLETED",     [SK_SAGA_COMPENSATING] = "COMPENSATING",
+        [SK_SAGA_COMPENSATED] = "COMPENSATED", [SK_SAGA_FAILED] = "COMPENSATION_FAILED",
+        [SK_SAGA_CANCELLED] = "CANCELLED",     [SK_SAGA_TIMED_OUT] = "TIMEOUT",
+        [SK_SAGA_SUSPENDED] = "EXECUTING",
+    };
+    if (state == SK_SAGA_RUNNING && is_locked) return "LOCKED";
+    return words[state];
+}
+
 /* The next letter that counts, in lower case; 0 at the end. */
 static char next_letter(struct sk_str text, size_t *at)
 {

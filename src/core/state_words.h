@@ -22,6 +22,10 @@ struct sk_state_word {
 extern const struct sk_state_word sk_state_words[];
 extern const uint32_t sk_state_words_count;
 
+/* The word by which the RTE engine's clients know a state. `is_locked`: the saga has its locks and
+ * has not begun; a suspended saga is shown as what it was. */
+const char *sk_state_word_rte(enum sk_saga_state state, bool is_locked);
+
 /* A bit for each state the word means; 0: no such word. */
 uint32_t sk_state_word_find(struct sk_str word);
 

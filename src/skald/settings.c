@@ -180,6 +180,8 @@ static const struct sk_setting rows[] = {
       .help = "a silent stream sends a comment so often" },
     { "server.observations_max", SK_SETTING_INT, "1024", 1, 1000000, AT(observations_max),
       .help = "observations of this node kept in memory" },
+    { "compat.rte", SK_SETTING_BOOL, "false", AT(compat_rte),
+      .help = "also answer under /api/transactions and the other paths of the RTE engine" },
     { "server.grace", SK_SETTING_DURATION, "10s", 0, DAY, AT(grace_ms), .flag = "grace",
       .value = "DURATION", .help = "how long a stop awaits calls in flight" },
     { "helpers.threads", SK_SETTING_INT, "4", 1, SK_HELPERS_MAX, AT(node.runtime.helpers_max),

@@ -95,6 +95,7 @@ struct sk_settings {
     const char *listen;
     int64_t body_size_max, connections_max, idle_timeout_ms, request_timeout_ms, wait_ms_max;
     int64_t streams_max, heartbeat_ms, observations_max;
+    bool compat_rte;
     int64_t grace_ms;
     struct sk_setting_list definitions; /* files */
     struct sk_setting_list plugins;     /* files: skald/plugins.h */
