@@ -950,6 +950,51 @@ static void test_moved(void **state)
     close_world(&to);
 }
 
+static void operate(struct world *world)
+{
+    skald_engine *engine = world->engine;
+    skald_error error = { .message = "" };
+    skald_reply *reply = NULL;
+    assert_int_equal(skald_list_dead_letters(engine, NULL, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(reply, "items"), 0);
+    skald_reply_free(reply);
+    assert_int_equal(skald_get_dead_letter(engine, "w-1/9/0", NULL, &error), SKALD_E_NOT_FOUND);
+    assert_int_equal(skald_get_dead_letter(engine, "w-1/9", NULL, &error), SKALD_E_ARGUMENT);
+    assert_int_equal(skald_retry_dead_letter(engine, "w-1/9/0", "a", "b", NULL, &error),
+                     SKALD_E_NOT_FOUND);
+    assert_int_equal(skald_discard_dead_letter(engine, "w-1/9/0", "a", "b", NULL, &error),
+                     SKALD_E_NOT_FOUND);
+    assert_int_equal(skald_list_locks(engine, NULL, NULL, NULL, &error), SKALD_OK);
+    assert_int_equal(skald_list_locks(engine, "account:7", NULL, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(reply, "items"), 0);
+    skald_reply_free(reply);
+    assert_int_equal(skald_recovery(engine, NULL, &error), SKALD_OK);
+    assert_int_equal(skald_run_recovery(engine, NULL, &error), SKALD_OK);
+    assert_int_equal(skald_cluster(engine, NULL, &error), SKALD_OK);
+
+    skald_batch_options options =
+        SKALD_OPTIONS(skald_batch_options, .by = "ann", .reason = "over", .is_dry_run = true);
+    assert_int_equal(skald_start_batch(engine, "cancel", "{\"definition\": \"waits\"}", &options,
+                                       &reply, &error),
+                     SKALD_OK);
+    skald_reply_free(reply);
+    options.is_dry_run = false;
+    assert_int_equal(skald_start_batch(engine, "cancel", "{\"definition\": \"waits\"}", &options,
+                                       &reply, &error),
+                     SKALD_OK);
+    skald_reply_free(wait_for(world, "w-1", SKALD_STATE_CANCELLED));
+    char id[80];
+    (void)snprintf(id, sizeof id, "%s", skald_reply_id(reply));
+    skald_reply_free(reply);
+    assert_int_equal(skald_get_batch(engine, id, &reply, &error), SKALD_OK);
+    assert_string_equal(skald_reply_id(reply), id);
+    skald_reply_free(reply);
+    assert_int_equal(skald_cancel_batch(engine, id, NULL, &error), SKALD_OK);
+    assert_int_equal(skald_list_batches(engine, 0, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(reply, "items"), 1);
+    skald_reply_free(reply);
+}
+
 static void test_operating(void **state)
 {
     (void)state;
@@ -970,6 +1015,7 @@ static void test_operating(void **state)
     assert_int_equal(skald_list_breakers(world.engine, &reply, &error), SKALD_OK);
     assert_int_equal(skald_reply_count(reply, "items"), 0);
     skald_reply_free(reply);
+    operate(&world);
     assert_int_equal(skald_reset_breaker(world.engine, "nobody", "ann", "because", NULL, &error),
                      SKALD_E_NOT_FOUND);
     close_world(&world);
