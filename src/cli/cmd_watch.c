@@ -31,6 +31,7 @@ static const struct cli_option options[] = {
 struct watching {
     const struct cli *cli;
     const struct watch *watch;
+    const struct cli_tree *tree; /* of one saga */
     int64_t events_count;
 };
 
@@ -46,14 +47,22 @@ static bool print_json(void *context, struct sk_str data)
     return !is_full && ferror(watching->cli->out) == 0;
 }
 
-static int stream_saga(const struct cli *cli, const struct watch *watch,
-                       const struct cli_client *client, const char *id)
+static bool print_event(void *context, struct sk_str data)
 {
-    struct watching watching = { .cli = cli, .watch = watch };
+    struct watching *watching = context;
+    cli_tree_print_event(watching->tree, data);
+    (void)fflush(watching->cli->out);
+    return ferror(watching->cli->out) == 0;
+}
+
+static int stream_saga(const struct cli *cli, const struct watch *watch,
+                       const struct cli_client *client, const struct cli_tree *tree, const char *id)
+{
+    struct watching watching = { .cli = cli, .watch = watch, .tree = tree };
     struct sk_buf path = { 0 };
     cli_saga_path(&path, id, "/events");
     struct cli_stream stream = { .path = sk_buf_text(&path),
-                                 .fn = print_json,
+                                 .fn = watch->remote.is_json ? print_json : print_event,
                                  .context = &watching,
                                  .timeout_ms = watch->timeout_ms };
     int code = cli_stream_follow(cli, client, &stream);
@@ -61,15 +70,24 @@ static int stream_saga(const struct cli *cli, const struct watch *watch,
     return code;
 }
 
+/* On a terminal the tree is drawn over and over, for its clocks run; elsewhere events come as they
+ * happen, and the last look says how it ended. */
+static int follow_saga(const struct cli *cli, const struct watch *watch, struct cli_client *client,
+                       struct cli_tree *tree, const char *id)
+{
+    struct cli_follow follow = { .timeout_ms = watch->timeout_ms };
+    if (cli->is_terminal && !watch->remote.is_json) return cli_tree_follow(tree, &follow);
+    int code = cli_tree_look(tree);
+    if (code == CLI_GO_ON) code = stream_saga(cli, watch, client, tree, id);
+    return code == CLI_GO_ON ? cli_tree_look(tree) : code;
+}
+
 static int watch_saga(const struct cli *cli, const struct watch *watch, struct cli_client *client,
                       const char *id)
 {
-    struct cli_follow follow = { .timeout_ms = watch->timeout_ms };
     struct cli_tree *tree = cli_tree_new(cli, client, id);
     if (tree == NULL) return cli_fail(cli, CLI_FAILED, NULL, "out of memory");
-    int code = watch->remote.is_json ? stream_saga(cli, watch, client, id)
-                                     : cli_tree_follow(tree, &follow);
-    if (code == CLI_GO_ON && watch->remote.is_json) code = cli_tree_look(tree);
+    int code = follow_saga(cli, watch, client, tree, id);
     if (code == CLI_GO_ON) {
         bool has_completed =
             cli_tree_has_ended(tree) && sk_str_is(cli_tree_state(tree), "completed");

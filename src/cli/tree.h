@@ -30,6 +30,8 @@ int cli_tree_look(struct cli_tree *tree);
 /* CLI_GO_ON: the saga has ended, `stop` said so or the time is over; else the exit code, after a
  * message. */
 int cli_tree_follow(struct cli_tree *tree, const struct cli_follow *follow);
+/* One line for an event of the history; after a look. */
+void cli_tree_print_event(const struct cli_tree *tree, struct sk_str event);
 /* The whole tree on cli->out. */
 void cli_tree_print(const struct cli_tree *tree);
 

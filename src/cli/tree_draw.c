@@ -311,3 +311,8 @@ void tree_print_event(const struct cli_tree *tree, struct sk_str event)
     sk_buf_release(&detail);
     sk_buf_release(&safe);
 }
+
+void cli_tree_print_event(const struct cli_tree *tree, struct sk_str event)
+{
+    tree_print_event(tree, event);
+}

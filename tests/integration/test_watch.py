@@ -110,7 +110,7 @@ class Watch(unittest.TestCase):
         self.assertEqual(self.run_watch("none").returncode, 1)
         done = self.run_watch("none", "--json")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("no saga with this id", done.stderr)
+        self.assertIn("/problems/not-found", done.stderr)
         self.assertEqual(self.run_watch("w1", "w2").returncode, 2)
         self.assertEqual(self.run_watch("w1", "--from-start").returncode, 2)
 
