@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
@@ -130,9 +131,22 @@ static void reply_to(struct sk_http_request *request, int status, const char *re
     evhttp_send_reply(evhttp, status, reason, NULL);
 }
 
-static const struct sk_http_request_ops remote_ops = {
-    .view = view_of, .header = header_of, .reply_header = add_header, .reply = reply_to
-};
+/* Looked at without taking anything: what came in behind the request stays where it is. */
+static bool is_gone(struct sk_http_request *request)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(evhttp_of(request));
+    if (connection == NULL) return true;
+    char byte;
+    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+    ssize_t size = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static const struct sk_http_request_ops remote_ops = { .is_gone = is_gone,
+                                                       .view = view_of,
+                                                       .header = header_of,
+                                                       .reply_header = add_header,
+                                                       .reply = reply_to };
 
 static void on_evhttp_request(struct evhttp_request *evhttp, void *context)
 {

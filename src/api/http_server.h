@@ -4,8 +4,8 @@
  *
  *   H1  on_request is called once a request is whole; exactly one sk_http_reply must follow, now
  *       or later. Until then the request and every view of it are valid.
- *   H2  A client that goes away is not noticed before the reply; the reply then goes nowhere,
- *       and is safe all the same.
+ *   H2  A client that goes away is not noticed before the reply, unless it is asked for; the reply
+ *       then goes nowhere, and is safe all the same.
  *   H3  From its first byte a request has request_timeout_ms to be whole, however it dribbles; a
  *       connection without a request has idle_timeout_ms. Then it is closed.
  *
@@ -72,6 +72,7 @@ struct sk_http_view {
     bool is_ambiguous;
 };
 struct sk_http_request_ops {
+    bool (*is_gone)(struct sk_http_request *request);
     struct sk_http_view (*view)(struct sk_http_request *request);
     struct sk_str (*header)(struct sk_http_request *request, const char *name);
     void (*reply_header)(struct sk_http_request *request, const char *name, const char *value);
@@ -89,6 +90,12 @@ static inline struct sk_str sk_http_request_header(struct sk_http_request *reque
                                                    const char *name)
 {
     return request->ops->header(request, name);
+}
+
+/* The client has closed its end: a reply would go nowhere. False may be out of date. */
+static inline bool sk_http_request_is_gone(struct sk_http_request *request)
+{
+    return request->ops->is_gone(request);
 }
 
 /* A header of the reply, before it is sent. Values with line breaks are dropped. */

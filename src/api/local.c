@@ -66,9 +66,17 @@ static void reply(struct sk_http_request *request, int status, const char *reaso
     finish(local_of(request), status, body);
 }
 
-static const struct sk_http_request_ops local_ops = {
-    .view = view_of, .header = header_of, .reply_header = reply_header, .reply = reply
-};
+static bool is_gone(struct sk_http_request *request)
+{
+    (void)request;
+    return false;
+}
+
+static const struct sk_http_request_ops local_ops = { .is_gone = is_gone,
+                                                      .view = view_of,
+                                                      .header = header_of,
+                                                      .reply_header = reply_header,
+                                                      .reply = reply };
 
 enum skald_status sk_api_ask(struct sk_api *api, const struct sk_local_question *question,
                              sk_local_done *done, void *context)

@@ -139,6 +139,15 @@ void sk_handle_signal(struct sk_exchange *x);
 void sk_handle_complete(struct sk_exchange *x);
 extern const struct sk_input sk_command_body[], sk_signal_body[], sk_complete_body[];
 
+/* tasks.c */
+void sk_handle_poll(struct sk_exchange *x);
+void sk_handle_heartbeat(struct sk_exchange *x);
+void sk_handle_tasks_complete(struct sk_exchange *x);
+void sk_handle_tasks_fail(struct sk_exchange *x);
+void sk_handle_queues(struct sk_exchange *x);
+extern const struct sk_input sk_poll_body[], sk_heartbeat_body[], sk_tasks_complete_body[],
+    sk_tasks_fail_body[];
+
 /* breakers.c */
 void sk_handle_breakers(struct sk_exchange *x);
 void sk_handle_breaker_reset(struct sk_exchange *x);

@@ -359,5 +359,5 @@ const struct sk_schema sk_saga_schemas[] = {
     { 0 },
 };
 
-const struct sk_schema *const sk_schema_tables[] = { sk_saga_schemas, sk_server_schemas,
-                                                     sk_rte_schemas, NULL };
+const struct sk_schema *const sk_schema_tables[] = { sk_saga_schemas, sk_task_schemas,
+                                                     sk_server_schemas, sk_rte_schemas, NULL };

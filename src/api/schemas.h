@@ -28,7 +28,8 @@ struct sk_schema {
     const struct sk_member *members;
 };
 /* Each ends with a row without a name; so does the list of them. */
-extern const struct sk_schema sk_saga_schemas[], sk_server_schemas[], sk_rte_schemas[];
+extern const struct sk_schema sk_saga_schemas[], sk_task_schemas[], sk_server_schemas[],
+    sk_rte_schemas[];
 extern const struct sk_schema *const sk_schema_tables[];
 
 struct sk_schema_enum {

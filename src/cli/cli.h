@@ -88,6 +88,7 @@ extern const struct cli_command cli_dead_letters;
 extern const struct cli_command cli_locks;
 extern const struct cli_command cli_recovery;
 extern const struct cli_command cli_stats;
+extern const struct cli_command cli_tasks;
 extern const struct cli_command cli_config;
 extern const struct cli_command cli_store;
 extern const struct cli_command cli_openapi;

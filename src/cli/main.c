@@ -46,6 +46,7 @@ static const struct cli_command *const commands[] = {
     &cli_locks,
     &cli_recovery,
     &cli_stats,
+    &cli_tasks,
     &cli_config,
     &cli_completion,
     &cli_store,

@@ -103,6 +103,10 @@ void sk_action_start(struct sk_turn *turn, uint32_t step, int32_t item)
         start_child(turn, step, item);
         return;
     }
+    if (s->kind == SK_KIND_TASK) {
+        sk_task_offer(turn, step, item, SK_OPERATION_ACTION);
+        return;
+    }
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_STARTED, step, item);
     event.attempt = 1;
     event.when_ms = sk_deadline_of(turn, &event, SK_OPERATION_ACTION);
@@ -118,6 +122,10 @@ void sk_action_again(struct sk_turn *turn, uint32_t step, int32_t item)
     const struct sk_step *s = sk_step_of(turn->saga, step);
     const struct sk_call *call = &sk_saga_unit(turn->saga, step, item)->action;
     bool is_redrive = call->what == SK_FOR_REDRIVE;
+    if (s->kind == SK_KIND_TASK) {
+        sk_task_offer(turn, step, item, SK_OPERATION_ACTION);
+        return;
+    }
     bool is_poll = s->kind == SK_KIND_WAIT;
     struct sk_event event =
         sk_turn_event(turn, is_redrive ? SK_EVENT_STEP_REDRIVEN : SK_EVENT_STEP_RETRYING, step,

@@ -38,13 +38,16 @@ static void tick_paused(struct sk_turn *turn, uint32_t step, int32_t item,
     const struct sk_call *action = &unit->action;
     int64_t step_limit = sk_step_of(turn->saga, step)->step_timeout_ms;
     bool is_over = step_limit > 0 && unit->first_start_at_ms + step_limit <= turn->now_ms;
-    bool retries = action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
+    bool is_offered = sk_call_is_offered(action);
+    if (is_offered && unit->first_start_at_ms == 0)
+        is_over = is_due(action->due_at_ms, turn->now_ms);
+    bool retries = is_offered || action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
     if (retries && is_over && !sk_unit_is_never_given_up(turn->saga, step, unit)) {
         action_times_out(turn, step, item, "step_timeout",
                          "all attempts and pauses took longer than step_timeout");
     } else if (action->what == SK_FOR_POLL && is_due(action->wait_until_ms, turn->now_ms)) {
         sk_action_refuse(turn, step, item, SK_STR("timeout"), SK_STR("the poll's time-out passed"));
-    } else if (!is_due(action->due_at_ms, turn->now_ms)) {
+    } else if (is_offered || !is_due(action->due_at_ms, turn->now_ms)) {
         return;
     } else if (action->what == SK_FOR_TIMER) {
         sk_action_complete(turn, step, item, (struct sk_str){ NULL, 0 },
@@ -54,6 +57,15 @@ static void tick_paused(struct sk_turn *turn, uint32_t step, int32_t item,
     }
 }
 
+static void lease_passed(struct sk_turn *turn, uint32_t step, int32_t item)
+{
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_UNKNOWN,
+                                  .code = SK_STR("lease_expired"),
+                                  .message = SK_STR("the worker said nothing until its lease "
+                                                    "was over") };
+    sk_action_outcome(turn, step, item, &outcome);
+}
+
 static void tick_pending(struct sk_turn *turn, uint32_t step, int32_t item,
                          const struct sk_unit *unit)
 {
@@ -61,6 +73,10 @@ static void tick_pending(struct sk_turn *turn, uint32_t step, int32_t item,
     if (unit->action.what == SK_FOR_SIGNAL) {
         sk_action_refuse(turn, step, item, SK_STR("timeout"),
                          SK_STR("the signal did not come in time"));
+        return;
+    }
+    if (unit->action.what == SK_FOR_LEASE) {
+        lease_passed(turn, step, item);
         return;
     }
     if (unit->action.what != SK_FOR_ANSWER) return;
@@ -92,7 +108,9 @@ static void tick_undo(struct sk_turn *turn, uint32_t step, int32_t item, const s
     if (!is_due(unit->undo.due_at_ms, turn->now_ms)) return;
     if (unit->undo.state == SK_CALL_PENDING) {
         struct sk_outcome outcome = { .class_ = SK_OUTCOME_UNKNOWN,
-                                      .code = SK_STR("pending_timeout") };
+                                      .code = sk_call_is_leased(&unit->undo)
+                                                  ? SK_STR("lease_expired")
+                                                  : SK_STR("pending_timeout") };
         sk_undo_outcome(turn, step, item, &outcome);
         return;
     }
@@ -137,7 +155,9 @@ int64_t sk_unit_wake_at(const struct sk_saga *saga, uint32_t step, const struct 
         at = least(at, action->due_at_ms);
         if (action->what == SK_FOR_POLL) at = least(at, action->wait_until_ms);
         int64_t limit = sk_step_of(saga, step)->step_timeout_ms;
-        bool retries = action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
+        bool is_offered = sk_call_is_offered(action) && unit->first_start_at_ms != 0;
+        bool retries =
+            is_offered || action->what == SK_FOR_BACKOFF || action->what == SK_FOR_REDRIVE;
         if (retries && limit > 0 && !sk_unit_is_never_given_up(saga, step, unit))
             at = least(at, unit->first_start_at_ms + limit);
     }

@@ -165,6 +165,8 @@ void sk_undo_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
                      const struct sk_outcome *outcome);
 void sk_undo_again(struct sk_turn *turn, uint32_t step, int32_t item, bool is_redrive);
 void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item);
+/* A worker takes it, until then. */
+void sk_undo_take(struct sk_turn *turn, const struct sk_command *command, int64_t deadline_ms);
 int64_t sk_undo_wake_at(const struct sk_saga *saga);
 /* Calls fn for every unit whose turn to be undone it is (U2), whether its undo has begun or not. */
 typedef void sk_undo_unit_fn(void *context, uint32_t step, int32_t item);
@@ -200,6 +202,13 @@ void sk_child_end_encode(enum sk_saga_state state, uint32_t step, int32_t item, 
 /* late.c */
 void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t attempt,
                     uint32_t round, const struct sk_outcome *outcome);
+/* task.c */
+bool sk_is_task(const struct sk_action *action);
+bool sk_call_is_offered(const struct sk_call *call); /* waits for a worker */
+bool sk_call_is_leased(const struct sk_call *call);  /* a worker has it */
+void sk_task_offer(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_operation operation);
+enum skald_status sk_task_take(struct sk_turn *turn, const struct sk_command *command);
+enum skald_status sk_task_heartbeat(struct sk_turn *turn, const struct sk_command *command);
 /* hook.c */
 const struct sk_hooks *sk_hooks_at(const struct sk_plan *plan, enum sk_hook_on on, uint32_t step);
 uint32_t sk_hooks_open(const struct sk_saga *saga);

@@ -129,8 +129,8 @@ static void leave_flying(struct sk_turn *turn, const struct sk_command *command,
                          const struct sk_call *call)
 {
     bool is_other = command->attempt < call->attempt || call->redrives > 0;
-    if (command->operation != SK_OPERATION_ACTION || call->state != SK_CALL_FLYING || !is_other)
-        return;
+    bool is_out = call->state == SK_CALL_FLYING || sk_call_is_leased(call);
+    if (command->operation != SK_OPERATION_ACTION || !is_out || !is_other) return;
     struct sk_event event =
         sk_turn_event(turn, SK_EVENT_STEP_UNKNOWN, command->step, command->item);
     event.when_ms = call->deadline_ms;
@@ -251,6 +251,8 @@ static enum skald_status run(struct sk_turn *turn, const struct sk_command *comm
     case SK_COMMAND_COMPLETE: return complete(turn, command);
     case SK_COMMAND_MESSAGE: return sk_message_receive(turn, command->message);
     case SK_COMMAND_SIGNAL: return receive_signal(turn, command);
+    case SK_COMMAND_TAKE: return sk_task_take(turn, command);
+    case SK_COMMAND_HEARTBEAT: return sk_task_heartbeat(turn, command);
     case SK_COMMAND_CANCEL:
     case SK_COMMAND_FORCE_CANCEL:
     case SK_COMMAND_FORCE_COMPLETE:

@@ -33,11 +33,13 @@ enum sk_command_kind {
     SK_COMMAND_WAKE,    /* now has passed sk_saga_wake_at */
     /* of an invocation: step, item, operation, attempt, round, start_seq, outcome */
     SK_COMMAND_OUTCOME,
-    SK_COMMAND_COMPLETE, /* of a pending answer (its token was checked): as OUTCOME, start_seq 0 */
-    SK_COMMAND_MESSAGE,  /* message */
-    SK_COMMAND_SIGNAL,   /* name, id, body */
-    SK_COMMAND_SWEEP,    /* law 11: what should move and does not */
-    SK_COMMAND_CANCEL,   /* operators': id, who, why */
+    SK_COMMAND_COMPLETE,  /* of a pending answer (its token was checked): as OUTCOME, start_seq 0 */
+    SK_COMMAND_MESSAGE,   /* message */
+    SK_COMMAND_SIGNAL,    /* name, id, body */
+    SK_COMMAND_SWEEP,     /* law 11: what should move and does not */
+    SK_COMMAND_TAKE,      /* a worker takes a task: step, item, operation, who, lease_ms */
+    SK_COMMAND_HEARTBEAT, /* it goes on: as TAKE, with attempt and round */
+    SK_COMMAND_CANCEL,    /* operators': id, who, why */
     SK_COMMAND_FORCE_CANCEL, /* is_past_pivot_allowed */
     SK_COMMAND_FORCE_COMPLETE,
     SK_COMMAND_RETRY,     /* step (or SK_STEP_NONE = all), item, body = edited input or empty */
@@ -63,6 +65,7 @@ struct sk_command {
     struct sk_str name; /* signal */
     struct sk_str who, why;
     struct sk_str body; /* checked JSON */
+    int64_t lease_ms;
     bool is_past_pivot_allowed;
 };
 
@@ -165,6 +168,24 @@ struct sk_request sk_saga_request(const struct sk_saga *saga, const struct sk_ef
  * and a verify also their own step's. */
 void sk_saga_upstream(const struct sk_saga *saga, const struct sk_effect *effect,
                       struct sk_buf *out);
+
+/* ---- tasks: task.c --------------------------------------------------------------------------- */
+
+/* A task in its queue, or in a worker's hands. */
+struct sk_task_view {
+    uint32_t step;
+    int32_t item;
+    enum sk_operation operation;
+    struct sk_str queue;
+    uint32_t attempt, round; /* of the last taking; attempt 0 = none yet */
+    bool is_leased;
+    int64_t deadline_ms; /* of the lease */
+};
+typedef void sk_task_fn(void *context, const struct sk_task_view *task);
+/* Calls `fn` for every task, in order of step and item. */
+void sk_saga_tasks(const struct sk_saga *saga, sk_task_fn *fn, void *context);
+/* One of them waits for a worker, and may be taken. */
+bool sk_saga_has_offers(const struct sk_saga *saga);
 
 /* ---- lock machines: lock.c ------------------------------------------------------------------- */
 

@@ -16,6 +16,8 @@ struct event_row {
 
 #define DEADLINE [SK_FIELD_WHEN] = "deadline"
 #define REQUEST [SK_FIELD_EXTRA] = "request", [SK_FIELD_BODY] = "body"
+/* who took it, of a task */
+#define WORKER [SK_FIELD_KIND] = "waits_for", [SK_FIELD_TEXT] = "worker"
 #define FAILURE [SK_FIELD_TEXT] = "code", [SK_FIELD_NOTE] = "message"
 #define HOOK [SK_FIELD_KIND] = "on", [SK_FIELD_FLAGS] = "hook", [SK_FIELD_NUMBER] = "cause"
 #define WHO [SK_FIELD_TEXT] = "by", [SK_FIELD_NOTE] = "reason", [SK_FIELD_EXTRA] = "command_id"
@@ -45,8 +47,7 @@ static const struct event_row rows[] = {
     { SK_EVENT_SAGA_SNAPSHOT, "saga.snapshot", { [SK_FIELD_EXTRA] = "state" } },
     { SK_EVENT_STEP_STARTED,
       "step.started",
-      { DEADLINE, REQUEST, [SK_FIELD_NUMBER] = "items", [SK_FIELD_WHEN2] = "due",
-        [SK_FIELD_KIND] = "waits_for" } },
+      { DEADLINE, REQUEST, [SK_FIELD_NUMBER] = "items", [SK_FIELD_WHEN2] = "due", WORKER } },
     { SK_EVENT_STEP_COMPLETED,
       "step.completed",
       { [SK_FIELD_BODY] = "output",
@@ -58,7 +59,7 @@ static const struct event_row rows[] = {
     { SK_EVENT_STEP_UNKNOWN,
       "step.unknown",
       { [SK_FIELD_WHEN] = "unanswered_until", [SK_FIELD_FLAGS] = "abandoned", FAILURE } },
-    { SK_EVENT_STEP_RETRYING, "step.retrying", { DEADLINE, REQUEST } },
+    { SK_EVENT_STEP_RETRYING, "step.retrying", { DEADLINE, REQUEST, WORKER } },
     { SK_EVENT_STEP_REDRIVEN,
       "step.redriven",
       { DEADLINE, [SK_FIELD_WHEN2] = "unanswered_until" } },
@@ -84,9 +85,7 @@ static const struct event_row rows[] = {
       "verify.completed",
       { [SK_FIELD_KIND] = "happened", [SK_FIELD_BODY] = "output" } },
     { SK_EVENT_VERIFY_FAILED, "verify.failed", { [SK_FIELD_WHEN] = "next", FAILURE } },
-    { SK_EVENT_COMPENSATION_STARTED,
-      "compensation.started",
-      { DEADLINE, REQUEST, [SK_FIELD_KIND] = "waits_for" } },
+    { SK_EVENT_COMPENSATION_STARTED, "compensation.started", { DEADLINE, REQUEST, WORKER } },
     { SK_EVENT_COMPENSATION_COMPLETED, "compensation.completed", { [SK_FIELD_BODY] = "output" } },
     { SK_EVENT_COMPENSATION_FAILED,
       "compensation.failed",
@@ -94,7 +93,7 @@ static const struct event_row rows[] = {
     { SK_EVENT_COMPENSATION_UNKNOWN, "compensation.unknown", { FAILURE } },
     { SK_EVENT_COMPENSATION_RETRYING,
       "compensation.retrying",
-      { DEADLINE, REQUEST, [SK_FIELD_FLAGS] = "redriven" } },
+      { DEADLINE, REQUEST, WORKER, [SK_FIELD_FLAGS] = "redriven" } },
     { SK_EVENT_COMPENSATION_SKIPPED, "compensation.skipped", { [SK_FIELD_KIND] = "cause" } },
     { SK_EVENT_COMPENSATION_WAITING,
       "compensation.waiting",

@@ -49,6 +49,8 @@ static enum sk_explain_kind kind_of(const struct sk_call *call)
     case SK_FOR_HUMAN: return SK_EXPLAIN_HUMAN;
     case SK_FOR_SWEEP: return SK_EXPLAIN_SWEEP;
     case SK_FOR_REDRIVE: return SK_EXPLAIN_REDRIVE;
+    case SK_FOR_WORKER: return SK_EXPLAIN_WORKER;
+    case SK_FOR_LEASE: return SK_EXPLAIN_LEASE;
     case SK_FOR_NOTHING:
     case SK_FOR_COUNT: break;
     }

@@ -19,6 +19,8 @@
     X(CHILD, "child")           /* the end of a child saga */                             \
     X(REPLY, "reply")           /* a call is on the wire */                               \
     X(ANSWER, "answer")         /* accepted by the participant, which answers later */    \
+    X(LEASE, "lease")           /* a worker has the task */                               \
+    X(WORKER, "worker")         /* a task that no worker has taken */                     \
     X(BACKOFF, "backoff")       /* the next attempt */                                    \
     X(UNANSWERED, "unanswered") /* law 6: an attempt without answer could still arrive */ \
     X(REDRIVE, "redrive")       /* the same attempt again, once resumed */                \

@@ -92,6 +92,17 @@ static void put_child(const struct sk_saga *saga, const struct sk_explain_entry 
     sk_child_id(saga, entry->step, entry->item, unit->action.round, out);
 }
 
+static void put_task(const struct sk_saga *saga, const struct sk_explain_entry *entry,
+                     const struct sk_step *step, struct sk_buf *out)
+{
+    bool is_undo = entry->operation == SK_OPERATION_COMPENSATION;
+    put_what(saga, entry, out);
+    sk_buf_append_text(out, entry->kind == SK_EXPLAIN_LEASE
+                                ? " is in the hands of a worker of the queue "
+                                : " waits for a worker of the queue ");
+    sk_buf_append_str(out, is_undo ? step->compensation.action->queue : step->action->queue);
+}
+
 static void put_human(const struct sk_saga *saga, const struct sk_explain_entry *entry,
                       const struct sk_unit *unit, struct sk_buf *out)
 {
@@ -157,6 +168,8 @@ static void put_unit(const struct sk_saga *saga, const struct sk_explain_entry *
         put_what(saga, entry, out);
         sk_buf_append_text(out, " was found without an answer after a crash and is repeated");
         break;
+    case SK_EXPLAIN_WORKER:
+    case SK_EXPLAIN_LEASE: put_task(saga, entry, step, out); break;
     case SK_EXPLAIN_UNANSWERED: put_unanswered(saga, entry, out); break;
     case SK_EXPLAIN_NOTHING:
     case SK_EXPLAIN_ENDED:
@@ -344,6 +357,8 @@ void sk_explain_waits(const struct sk_saga *saga, const struct sk_explain_entry 
     case SK_EXPLAIN_UNANSWERED:
     case SK_EXPLAIN_REDRIVE:
     case SK_EXPLAIN_SWEEP:
+    case SK_EXPLAIN_WORKER:
+    case SK_EXPLAIN_LEASE:
     case SK_EXPLAIN_HUMAN: put_unit(saga, entry, out); return;
     case SK_EXPLAIN_KINDS_COUNT: break;
     }
@@ -391,6 +406,8 @@ static const char *limit_of(enum sk_explain_kind kind)
     switch (kind) {
     case SK_EXPLAIN_REPLY:
     case SK_EXPLAIN_ANSWER: return "; if no answer has come by ";
+    case SK_EXPLAIN_LEASE: return "; if it has said nothing by ";
+    case SK_EXPLAIN_WORKER: return "; if none has taken it by ";
     case SK_EXPLAIN_SIGNAL: return "; if it has not come by ";
     case SK_EXPLAIN_CHILD: return "; if it has not ended by ";
     case SK_EXPLAIN_LOCK: return "; if it is not granted by ";

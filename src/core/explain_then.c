@@ -51,7 +51,9 @@ static void tell_waiting(struct telling *t, const struct sk_event *event)
     case SK_FOR_POLL: tell(t, "it is polled again after the interval"); break;
     case SK_FOR_HUMAN: tell(t, "a person must retry or skip the step"); break;
     case SK_FOR_SWEEP: tell(t, "the recovery sweep takes the undo up again later"); break;
+    case SK_FOR_WORKER: tell(t, "it waits for a worker again"); break;
     case SK_FOR_REDRIVE:
+    case SK_FOR_LEASE:
     case SK_FOR_ANSWER:
     case SK_FOR_TIMER:
     case SK_FOR_SIGNAL:

@@ -70,8 +70,15 @@ void sk_fold_fly(struct fold *f, struct sk_call *call)
     call->deadline_ms = e->when_ms;
     call->due_at_ms = 0;
     keep_request(f, call);
-    bool waits = e->kind != SK_FOR_NOTHING; /* a timer, a signal or a child sends nothing itself */
+    bool waits = e->kind != SK_FOR_NOTHING &&
+                 e->kind != SK_FOR_LEASE; /* a timer, a signal or a child sends nothing itself */
     if (!waits && !f->saga->arena.failed && !sk_line_is_whole(call->line)) f->bad = true;
+}
+
+void sk_fold_lease(struct fold *f, struct sk_call *call)
+{
+    call->deadline_ms = f->event->when_ms;
+    sk_fold_pause(call, SK_CALL_PENDING, SK_FOR_LEASE, f->event->when_ms);
 }
 
 void sk_fold_land(struct sk_call *call)

@@ -18,6 +18,8 @@ struct sk_str sk_fold_keep(struct fold *f, struct sk_str s); /* a copy in the sa
 void sk_fold_move(struct fold *f, enum sk_step_state to);
 void sk_fold_error(struct fold *f); /* the unit's error is the event's */
 void sk_fold_fly(struct fold *f, struct sk_call *call);
+/* A worker has it: until the event's deadline. */
+void sk_fold_lease(struct fold *f, struct sk_call *call);
 void sk_fold_land(struct sk_call *call);
 void sk_fold_pause(struct sk_call *call, enum sk_call_state state, uint32_t what,
                    int64_t due_at_ms);

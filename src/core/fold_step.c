@@ -51,11 +51,13 @@ void sk_fold_step_started(struct fold *f)
         return;
     }
     struct sk_unit *unit = f->unit;
-    bool waits = e->kind != SK_FOR_NOTHING;
+    bool is_leased = e->kind == SK_FOR_LEASE;
+    bool waits = e->kind != SK_FOR_NOTHING && !is_leased;
     sk_fold_move(f, waits ? SK_STEP_WAITING : SK_STEP_RUNNING);
     note_first_start(f);
     if (f->step->is_detached) f->run->is_settled = true;
     sk_fold_fly(f, &unit->action);
+    if (is_leased) sk_fold_lease(f, &unit->action);
     if (!waits) return;
     sk_fold_pause(&unit->action,
                   e->kind == SK_FOR_TIMER || e->kind == SK_FOR_POLL ? SK_CALL_PAUSED
@@ -67,11 +69,18 @@ void sk_fold_step_started(struct fold *f)
 
 void sk_fold_retrying(struct fold *f)
 {
-    sk_fold_move(f, SK_STEP_RUNNING);
+    bool is_offered = f->event->kind == SK_FOR_WORKER; /* another round of a task */
+    sk_fold_move(f, is_offered ? SK_STEP_WAITING : SK_STEP_RUNNING);
     if (f->bad) return;
+    if (is_offered) {
+        sk_fold_fly(f, &f->unit->action);
+        sk_fold_pause(&f->unit->action, SK_CALL_PAUSED, SK_FOR_WORKER, 0);
+        return;
+    }
     note_first_start(f); /* one that waited for a human before it could be sent at all */
     sk_fold_fly(f, &f->unit->action);
     f->unit->action.redrives = 0;
+    if (f->event->kind == SK_FOR_LEASE) sk_fold_lease(f, &f->unit->action);
     if (f->step->kind != SK_KIND_WAIT) f->saga->retries_count++;
 }
 
@@ -95,11 +104,30 @@ static void clear_by_no(struct sk_unit *unit)
     unit->action.had_unknown = false;
 }
 
+/* A task is offered, or its lease is moved. */
+static void fold_task_waiting(struct fold *f)
+{
+    struct sk_call *call = &f->unit->action;
+    if (f->event->kind == SK_FOR_LEASE) {
+        if (!sk_call_is_leased(call)) f->bad = true;
+        sk_fold_lease(f, call);
+        return;
+    }
+    if (f->step->is_detached) f->run->is_settled = true;
+    call->deadline_ms = 0;
+    sk_fold_pause(call, SK_CALL_PAUSED, SK_FOR_WORKER, f->event->when_ms);
+}
+
 void sk_fold_waiting(struct fold *f)
 {
     const struct sk_event *e = f->event;
-    sk_fold_move(f, SK_STEP_WAITING);
+    bool is_leased = e->kind == SK_FOR_LEASE;
+    sk_fold_move(f, is_leased ? SK_STEP_RUNNING : SK_STEP_WAITING);
     if (f->bad) return;
+    if (is_leased || e->kind == SK_FOR_WORKER) {
+        fold_task_waiting(f);
+        return;
+    }
     struct sk_call *call = &f->unit->action;
     if ((e->flags & SK_MARK_MAYBE_CLEARED) != 0u) clear_by_no(f->unit);
     call->last_was_no = (e->flags & SK_MARK_CLEAR_NO) != 0u;

@@ -22,6 +22,7 @@ void sk_fold_undo_started(struct fold *f)
     f->unit->undo_state = SK_UNDO_OPEN;
     f->unit->undo.redrives = 0;
     sk_fold_fly(f, &f->unit->undo);
+    if (f->event->kind == SK_FOR_LEASE) sk_fold_lease(f, &f->unit->undo);
     if (f->event->kind == SK_FOR_CHILD)
         sk_fold_pause(&f->unit->undo, SK_CALL_PENDING, SK_FOR_CHILD, 0);
 }
@@ -33,13 +34,35 @@ void sk_fold_undo_retrying(struct fold *f)
     uint32_t redrives = f->event->flags != 0u ? f->unit->undo.redrives + 1u : 0u;
     bool had_unknown = f->unit->undo.had_unknown || f->event->flags != 0u;
     sk_fold_fly(f, &f->unit->undo);
+    if (f->event->kind == SK_FOR_LEASE) sk_fold_lease(f, &f->unit->undo);
     f->unit->undo.redrives = redrives;
     f->unit->undo.had_unknown = had_unknown;
+}
+
+/* A task is offered, or its lease is moved. */
+static void fold_task_waiting(struct fold *f)
+{
+    struct sk_call *undo = &f->unit->undo;
+    if (f->event->kind == SK_FOR_LEASE) {
+        if (!sk_call_is_leased(undo)) f->bad = true;
+        sk_fold_lease(f, undo);
+        return;
+    }
+    sk_fold_move(f, SK_STEP_COMPENSATING);
+    if (f->bad) return;
+    if (sk_step_is_foreach(f->step)) f->run->state = SK_STEP_COMPENSATING;
+    f->unit->undo_state = SK_UNDO_OPEN;
+    undo->deadline_ms = 0;
+    sk_fold_pause(undo, SK_CALL_PAUSED, SK_FOR_WORKER, 0);
 }
 
 void sk_fold_undo_waiting(struct fold *f)
 {
     const struct sk_event *e = f->event;
+    if (f->unit != NULL && (e->kind == SK_FOR_WORKER || e->kind == SK_FOR_LEASE)) {
+        fold_task_waiting(f);
+        return;
+    }
     if (f->unit == NULL || f->unit->state != SK_STEP_COMPENSATING) {
         f->bad = true;
         return;

@@ -36,7 +36,7 @@ static const char *const wait_names[SK_FOR_COUNT] = {
     [SK_FOR_NOTHING] = "",        [SK_FOR_BACKOFF] = "backoff", [SK_FOR_ANSWER] = "answer",
     [SK_FOR_TIMER] = "timer",     [SK_FOR_SIGNAL] = "signal",   [SK_FOR_POLL] = "poll",
     [SK_FOR_CHILD] = "child",     [SK_FOR_HUMAN] = "human",     [SK_FOR_SWEEP] = "sweep",
-    [SK_FOR_REDRIVE] = "redrive",
+    [SK_FOR_REDRIVE] = "redrive", [SK_FOR_WORKER] = "worker",   [SK_FOR_LEASE] = "lease",
 };
 
 static const char *const command_names[SK_COMMANDS_COUNT] = {
@@ -49,6 +49,8 @@ static const char *const command_names[SK_COMMANDS_COUNT] = {
     [SK_COMMAND_MESSAGE] = "message",
     [SK_COMMAND_SIGNAL] = "signal",
     [SK_COMMAND_SWEEP] = "sweep",
+    [SK_COMMAND_TAKE] = "take",
+    [SK_COMMAND_HEARTBEAT] = "heartbeat",
     [SK_COMMAND_CANCEL] = "cancel",
     [SK_COMMAND_FORCE_CANCEL] = "force-cancel",
     [SK_COMMAND_FORCE_COMPLETE] = "force-complete",

@@ -272,7 +272,11 @@ static enum skald_status retry_parked(struct sk_turn *turn, const struct sk_comm
         sk_action_start(turn, step, item); /* waits anew */
         return SKALD_OK;
     }
-    bool is_child = s->kind == SK_KIND_SAGA;
+    bool is_child = s->kind == SK_KIND_SAGA, is_task = s->kind == SK_KIND_TASK;
+    if (is_task && !is_new_round) {
+        sk_task_offer(turn, step, item, SK_OPERATION_ACTION);
+        return SKALD_OK;
+    }
     struct sk_event event =
         sk_turn_event(turn, is_child ? SK_EVENT_STEP_STARTED : SK_EVENT_STEP_RETRYING, step, item);
     event.round = unit->action.round + (is_new_round ? 1u : 0u);
@@ -285,7 +289,12 @@ static enum skald_status retry_parked(struct sk_turn *turn, const struct sk_comm
         if (!turn->failed) sk_child_start(turn, step, item, event.body);
         return SKALD_OK;
     }
-    event.when_ms = sk_deadline_of(turn, &event, SK_OPERATION_ACTION);
+    if (is_task) { /* offered anew, under another key */
+        event.kind = SK_FOR_WORKER;
+        event.attempt = 0;
+    } else {
+        event.when_ms = sk_deadline_of(turn, &event, SK_OPERATION_ACTION);
+    }
     if (is_new_round) {
         sk_request_resolve(turn, s->action, SK_OPERATION_ACTION, &event);
         bool is_too_large = sk_turn_is_too_large(turn);
@@ -310,7 +319,7 @@ static enum skald_status retry_unit(struct sk_turn *turn, const struct sk_comman
 {
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     bool undo_waits = unit->undo.state == SK_CALL_PAUSED || unit->undo.state == SK_CALL_PARKED;
-    if (undo_waits) {
+    if (undo_waits && !sk_call_is_offered(&unit->undo)) {
         note(turn, command, SK_EVENT_OPERATOR_RETRY, step, item, SK_OPERATION_COMPENSATION);
         if (!turn->failed) sk_undo_again(turn, step, item, false);
     } else if (!sk_unit_is_busy(unit)) {
@@ -318,6 +327,8 @@ static enum skald_status retry_unit(struct sk_turn *turn, const struct sk_comman
     } else if (unit->action.state == SK_CALL_PARKED) {
         enum skald_status status = retry_parked(turn, command, step, item);
         if (status != SKALD_OK) return status;
+    } else if (sk_call_is_offered(&unit->action)) {
+        return SKALD_OK; /* the next worker takes it */
     } else if (unit->action.state == SK_CALL_PAUSED && unit->action.what != SK_FOR_TIMER) {
         if (command->body.size > 0)
             return refuse(turn,
@@ -366,7 +377,8 @@ static enum skald_status skip_undo(struct sk_turn *turn, const struct sk_command
     const struct sk_unit *unit = sk_saga_unit(turn->saga, command->step, command->item);
     if (unit == NULL)
         return refuse(turn, "name the item: its compensations are skipped one by one");
-    if (sk_unit_is_busy(unit) || unit->undo.state == SK_CALL_FLYING)
+    if (sk_unit_is_busy(unit) || unit->undo.state == SK_CALL_FLYING ||
+        sk_call_is_leased(&unit->undo))
         return refuse(turn, "the step is in flight: wait for its answer");
     bool owes = sk_unit_may_have_happened(unit) && unit->undo_state == SK_UNDO_OPEN;
     if (!owes) return refuse(turn, "this step has nothing left to undo");
@@ -380,7 +392,8 @@ static enum skald_status skip_undo(struct sk_turn *turn, const struct sk_command
 static bool is_in_flight(const struct sk_unit *unit)
 {
     return sk_unit_is_busy(unit) &&
-           (unit->action.state == SK_CALL_FLYING || unit->verify.state == SK_CALL_FLYING);
+           (unit->action.state == SK_CALL_FLYING || sk_call_is_leased(&unit->action) ||
+            unit->verify.state == SK_CALL_FLYING);
 }
 
 static enum skald_status skip_step(struct sk_turn *turn, const struct sk_command *command)
@@ -459,6 +472,8 @@ enum skald_status sk_operate(struct sk_turn *turn, const struct sk_command *comm
     case SK_COMMAND_MESSAGE:
     case SK_COMMAND_SIGNAL:
     case SK_COMMAND_SWEEP:
+    case SK_COMMAND_TAKE:
+    case SK_COMMAND_HEARTBEAT:
     case SK_COMMANDS_COUNT: break;
     }
     return sk_error_set(turn->error, SKALD_E_ARGUMENT, "not an operator's command");

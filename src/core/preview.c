@@ -120,7 +120,8 @@ static void list_awaited(struct previewing *p)
                 out->is_cut = true;
                 return;
             }
-            bool is_flying = unit->action.state == SK_CALL_FLYING;
+            bool is_flying =
+                unit->action.state == SK_CALL_FLYING || sk_call_is_leased(&unit->action);
             int64_t until_ms = is_flying ? unit->action.deadline_ms : unit->verify.deadline_ms;
             bool is_child = unit->action.what == SK_FOR_CHILD;
             out->awaited[out->awaited_count++] =
@@ -166,6 +167,15 @@ static bool settle_pending(struct previewing *p, uint32_t step, uint32_t index)
 {
     const struct sk_unit *unit = &p->r.saga.steps[step].units[index];
     int32_t item = sk_item_of(sk_step_of(&p->r.saga, step), index);
+    if (sk_call_is_offered(&unit->undo)) { /* a worker takes it, and does it */
+        struct sk_command take = { .kind = SK_COMMAND_TAKE,
+                                   .step = step,
+                                   .item = item,
+                                   .operation = SK_OPERATION_COMPENSATION,
+                                   .lease_ms = 1000 };
+        check(p, sk_rehearse(&p->r, &take));
+        note_events(p);
+    }
     bool is_action = sk_unit_is_busy(unit) && unit->action.state == SK_CALL_PENDING;
     bool is_undo = unit->undo.state == SK_CALL_PENDING;
     if (!is_action && !is_undo) return false;

@@ -98,6 +98,8 @@ enum sk_wait_for {
     SK_FOR_HUMAN,   /* a clear no where it must succeed */
     SK_FOR_SWEEP,   /* an exhausted compensation, taken up again at due_at */
     SK_FOR_REDRIVE, /* the same attempt again, once resumed */
+    SK_FOR_WORKER,  /* PAUSED: a task that nobody has taken; due_at: its step_timeout */
+    SK_FOR_LEASE,   /* PENDING: a worker has it until due_at, the attempt's deadline */
     SK_FOR_COUNT
 };
 const char *sk_wait_for_name(enum sk_wait_for what);

@@ -51,6 +51,7 @@ static void get_call(struct sk_reader *reader, struct sk_call *call)
     call->last_was_no = (bits & 2u) != 0u;
     call->line = sk_get_str(reader);
     call->body = sk_get_str(reader);
+    if (call->what == SK_FOR_LEASE && !sk_line_is_whole(call->line)) reader->bad = true;
     if (call->state == SK_CALL_FLYING && !sk_line_is_whole(call->line)) reader->bad = true;
 }
 

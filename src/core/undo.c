@@ -45,6 +45,8 @@ void sk_undo_stop_unit(struct sk_turn *turn, uint32_t step, int32_t item, bool i
         sk_turn_emit(turn, &event);
     } else if (action->state == SK_CALL_PENDING && action->what == SK_FOR_CHILD) {
         sk_child_tell(turn, step, item, SK_MESSAGE_CHILD_CANCEL);
+    } else if (sk_call_is_leased(action)) {
+        if (is_forced) unknown_then_failed(turn, step, item, action->deadline_ms);
     } else if (action->state == SK_CALL_PENDING) {
         unknown_then_failed(turn, step, item,
                             0); /* the participant knows the key: answered, for law 6 */
@@ -105,6 +107,20 @@ static void fail_undo(struct sk_turn *turn, uint32_t step, int32_t item, bool is
     sk_turn_letter(turn, step, item, "compensation_failed");
 }
 
+/* An attempt begins: its request is resolved where it is the first of its round. */
+static void begin_attempt(struct sk_turn *turn, struct sk_event *event, bool is_new_round)
+{
+    const struct sk_compensation *compensation = &sk_step_of(turn->saga, event->step)->compensation;
+    const struct sk_call *undo = &sk_saga_unit(turn->saga, event->step, event->item)->undo;
+    bool is_new = undo->line.size == 0 || is_new_round;
+    if (is_new) sk_request_resolve(turn, compensation->action, SK_OPERATION_COMPENSATION, event);
+    if (is_new && sk_turn_is_too_large(turn))
+        fail_undo(turn, event->step, event->item, leaves_residue(compensation), 0,
+                  SK_STR("too_large"), SK_TOO_LARGE);
+    else
+        sk_turn_emit(turn, event);
+}
+
 void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item)
 {
     const struct sk_step *s = sk_step_of(turn->saga, step);
@@ -113,6 +129,10 @@ void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item)
     bool is_new_round = raises_round(undo);
     event.round = undo->round + (is_new_round ? 1u : 0u);
     event.attempt = is_new_round ? 1u : undo->attempt + 1u;
+    if (sk_is_task(s->compensation.action)) {
+        sk_task_offer(turn, step, item, SK_OPERATION_COMPENSATION);
+        return;
+    }
     if (sk_undoes_child(s)) {
         event.kind = SK_FOR_CHILD;
         event.extra = SK_STR(" child\n");
@@ -121,18 +141,34 @@ void sk_undo_start(struct sk_turn *turn, uint32_t step, int32_t item)
         return;
     }
     event.when_ms = sk_deadline_of(turn, &event, SK_OPERATION_COMPENSATION);
-    bool is_new = undo->line.size == 0 || is_new_round;
-    if (is_new) sk_request_resolve(turn, s->compensation.action, SK_OPERATION_COMPENSATION, &event);
-    if (is_new && sk_turn_is_too_large(turn))
-        fail_undo(turn, step, item, leaves_residue(&s->compensation), 0, SK_STR("too_large"),
-                  SK_TOO_LARGE);
-    else
-        sk_turn_emit(turn, &event);
+    begin_attempt(turn, &event, is_new_round);
+}
+
+void sk_undo_take(struct sk_turn *turn, const struct sk_command *command, int64_t deadline_ms)
+{
+    const struct sk_call *undo = &sk_saga_unit(turn->saga, command->step, command->item)->undo;
+    bool is_new_round = raises_round(undo);
+    bool is_first = undo->attempt == 0 || is_new_round;
+    struct sk_event event =
+        sk_turn_event(turn,
+                      is_first ? SK_EVENT_COMPENSATION_STARTED : SK_EVENT_COMPENSATION_RETRYING,
+                      command->step, command->item);
+    event.round = undo->round + (is_new_round ? 1u : 0u);
+    event.attempt = is_first ? 1u : undo->attempt + 1u;
+    event.kind = SK_FOR_LEASE;
+    event.text = command->who;
+    event.when_ms = deadline_ms;
+    begin_attempt(turn, &event, is_new_round);
 }
 
 void sk_undo_again(struct sk_turn *turn, uint32_t step, int32_t item, bool is_redrive)
 {
     const struct sk_call *undo = &sk_saga_unit(turn->saga, step, item)->undo;
+    if (sk_call_is_offered(undo)) return;
+    if (sk_is_task(sk_step_of(turn->saga, step)->compensation.action)) {
+        sk_task_offer(turn, step, item, SK_OPERATION_COMPENSATION);
+        return;
+    }
     struct sk_event event = sk_turn_event(turn, SK_EVENT_COMPENSATION_RETRYING, step, item);
     event.attempt = undo->attempt + (is_redrive ? 0u : 1u);
     event.flags = is_redrive ? 1u : 0u;

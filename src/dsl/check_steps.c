@@ -128,10 +128,22 @@ static bool is_reading_verb(struct sk_str method)
     return sk_str_is(method, "GET") || sk_str_is(method, "HEAD") || sk_str_is(method, "OPTIONS");
 }
 
+/* A question is answered at once or not at all. */
+static void refuse_lasting(struct sk_compiler *c, const struct sk_action *action,
+                           const struct sk_dsl_node *node, const char *what)
+{
+    if (action == NULL || (action->kind != SK_KIND_SAGA && action->kind != SK_KIND_TASK)) return;
+    sk_complain(c, SK_SEVERITY_ERROR, "bad_question", node,
+                "ask a service or a function, which answers at once", "%s cannot be a %s", what,
+                sk_step_kind_name(action->kind));
+}
+
 static void check_verify(struct sk_compiler *c, uint32_t index)
 {
     const struct sk_step *step = &c->plan->steps[index];
     const struct sk_dsl_node *verify = sk_dsl_get(c->step_nodes[index], "verify");
+    refuse_lasting(c, step->verify, verify, "a verify");
+    refuse_lasting(c, step->wait.poll, c->step_nodes[index], "a poll");
     if (step->verify == NULL) return;
     bool is_reading = step->action != NULL && step->action->kind == SK_KIND_HTTP &&
                       is_reading_verb(step->action->method);

@@ -194,6 +194,8 @@ static bool is_operators(enum sk_command_kind kind)
     case SK_COMMAND_COMPLETE:
     case SK_COMMAND_MESSAGE:
     case SK_COMMAND_SWEEP:
+    case SK_COMMAND_TAKE:
+    case SK_COMMAND_HEARTBEAT:
     case SK_COMMANDS_COUNT: break;
     }
     return false;
@@ -264,13 +266,14 @@ void sk_engine_complete(struct sk_engine *engine, struct sk_str saga_id, struct 
     struct sk_waiter *waiter = sk_waiter_new(engine, done, context);
     if (waiter == NULL) return;
     struct sk_effect effect = { 0 };
-    bool is_class = outcome->class_ == SK_OUTCOME_SUCCEEDED || outcome->class_ == SK_OUTCOME_FAILED;
+    bool is_class = outcome->class_ == SK_OUTCOME_SUCCEEDED ||
+                    outcome->class_ == SK_OUTCOME_FAILED || outcome->class_ == SK_OUTCOME_RETRYABLE;
     if (!sk_token_check(engine->options.token_key, token, saga_id, &effect)) {
         sk_waiter_fail(waiter, SKALD_E_ARGUMENT, "the token is not valid for this saga");
     } else if (!is_class ||
                (outcome->output.size > 0 && sk_json_check(outcome->output, NULL) != SKALD_OK)) {
         sk_waiter_fail(waiter, SKALD_E_ARGUMENT,
-                       "the outcome must be succeeded or failed, with JSON");
+                       "the outcome must be succeeded, failed or retryable, with JSON");
     } else if (outcome->output.size > engine->options.output_size_max) {
         sk_waiter_fail(waiter, SKALD_E_TOO_LARGE, "the output is larger than limits.output_max");
     } else {
@@ -287,4 +290,40 @@ void sk_engine_complete(struct sk_engine *engine, struct sk_str saga_id, struct 
         if (machine != NULL) give_named(machine, &command, step_name, waiter);
     }
     sk_engine_turn(engine);
+}
+
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+void sk_command_ask(struct sk_engine *engine, struct sk_str saga_id,
+                    const struct sk_command *command, sk_engine_done *done, void *context)
+{
+    struct sk_waiter *waiter = sk_waiter_new(engine, done, context);
+    if (waiter == NULL) return;
+    bool begins = command->kind == SK_COMMAND_TAKE;
+    struct sk_machine *machine = sk_command_addressee(engine, saga_id, begins, waiter);
+    if (machine != NULL) give_named(machine, command, SK_STR(""), waiter);
+    sk_engine_turn(engine);
+}
+
+void sk_engine_heartbeat(struct sk_engine *engine, struct sk_str saga_id, struct sk_str token,
+                         int64_t lease_ms, sk_engine_done *done, void *context)
+{
+    struct sk_effect effect = { 0 };
+    if (lease_ms == 0) lease_ms = SK_TASK_LEASE_MS;
+    if (lease_ms < SK_TASK_LEASE_MS_MIN) lease_ms = SK_TASK_LEASE_MS_MIN;
+    if (lease_ms > SK_TASK_LEASE_MS_MAX) lease_ms = SK_TASK_LEASE_MS_MAX;
+    if (!sk_token_check(engine->options.token_key, token, saga_id, &effect)) {
+        struct sk_waiter *waiter = sk_waiter_new(engine, done, context);
+        if (waiter != NULL)
+            sk_waiter_fail(waiter, SKALD_E_ARGUMENT, "the token is not valid for this saga");
+        return;
+    }
+    struct sk_command command = { .kind = SK_COMMAND_HEARTBEAT,
+                                  .step = effect.step,
+                                  .item = effect.item,
+                                  .operation = effect.operation,
+                                  .attempt = effect.attempt,
+                                  .round = effect.round,
+                                  .lease_ms = lease_ms };
+    sk_command_ask(engine, saga_id, &command, done, context);
 }

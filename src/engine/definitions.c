@@ -120,7 +120,8 @@ static void store(struct sk_engine *engine, struct defining *defining)
 
 static bool has_kind(const struct sk_engine *engine, enum sk_step_kind kind)
 {
-    return kind == SK_KIND_WAIT || kind == SK_KIND_SAGA || engine->options.invokers[kind] != NULL;
+    return kind == SK_KIND_WAIT || kind == SK_KIND_SAGA || kind == SK_KIND_TASK ||
+           engine->options.invokers[kind] != NULL;
 }
 
 /* The server knows services too, and hosts that must not be called. `step` NULL: of the saga. */

@@ -187,6 +187,8 @@ static void init_lists(struct sk_engine *engine)
     sk_list_init(&engine->starting);
     sk_list_init(&engine->owned);
     sk_list_init(&engine->bulks);
+    sk_list_init(&engine->polls);
+    sk_list_init(&engine->polls_ended);
     sk_list_init(&engine->observers);
 }
 
@@ -230,9 +232,11 @@ void sk_engine_free(struct sk_engine *engine)
     if (engine == NULL) return;
     engine->shell->engine = NULL;
     sk_observers_release(engine);
+    sk_polls_release(engine);
     sk_waiters_release(engine);
     sk_starting_release(engine);
     sk_machine_free_all(engine);
+    sk_tasks_forget(engine, NULL);
     for (uint32_t i = 0; i < engine->shards_count; i++) {
         struct sk_shard *shard = &engine->shards[i];
         while (!sk_list_is_empty(&shard->works)) {

@@ -14,6 +14,7 @@
 #include "base/mask.h"
 #include "core/decide.h"
 #include "dsl/dsl.h"
+#include "engine/task.h"
 #include "invoke/invoke.h"
 #include "runtime/runtime.h"
 #include "store/store.h"
@@ -129,7 +130,12 @@ void sk_engine_command(struct sk_engine *engine, struct sk_str saga_id,
 /* Removes a finished saga with all its rows; SKALD_E_STATE says why not. */
 void sk_engine_remove(struct sk_engine *engine, struct sk_str saga_id, sk_engine_done *done,
                       void *context);
-/* Completion of a pending answer: outcome SUCCEEDED or FAILED. SKALD_E_ARGUMENT for a bad token. */
+/* A worker goes on with a task: its lease is extended as far as it may. lease_ms 0 = the default.
+ * SKALD_E_STATE: the lease is over. See sk_engine_lease. */
+void sk_engine_heartbeat(struct sk_engine *engine, struct sk_str saga_id, struct sk_str token,
+                         int64_t lease_ms, sk_engine_done *done, void *context);
+/* Completion of a pending answer or a task: outcome SUCCEEDED, FAILED or (known not to have
+ * happened) RETRYABLE. SKALD_E_ARGUMENT for a bad token. */
 void sk_engine_complete(struct sk_engine *engine, struct sk_str saga_id, struct sk_str step_name,
                         struct sk_str token, const struct sk_outcome *outcome, sk_engine_done *done,
                         void *context);

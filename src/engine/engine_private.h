@@ -282,6 +282,26 @@ void sk_import_run(struct sk_machine *machine, struct sk_job *job);
 /* Its waiter is the caller's business. NULL is fine. */
 void sk_importing_free(struct sk_importing *importing);
 
+/* ---- task.c, poll.c -------------------------------------------------------------------------- */
+
+/* After a change: the index of tasks is what the saga says. */
+void sk_tasks_settle(struct sk_machine *machine);
+/* The tasks of this shard's sagas; NULL: of all. */
+void sk_tasks_forget(struct sk_engine *engine, const struct sk_shard *shard);
+/* NULL: out of memory. It lives while it has tasks or polls. */
+struct sk_task_queue *sk_task_queue_get(struct sk_engine *engine, struct sk_str name);
+void sk_task_queue_let_go(struct sk_engine *engine, struct sk_task_queue *queue);
+/* The next one in turn, to be taken; texts are borrowed until sk_task_taken. */
+bool sk_task_pop(struct sk_task_queue *queue, struct sk_task_name *out);
+/* The taking is over, whatever became of it. */
+void sk_task_taken(struct sk_engine *engine, const struct sk_task_name *name);
+void sk_polls_match_soon(struct sk_engine *engine);
+void sk_polls_stop(struct sk_engine *engine);
+void sk_polls_release(struct sk_engine *engine);
+/* A command of the engine's own with somebody waiting; the saga is read if need be. */
+void sk_command_ask(struct sk_engine *engine, struct sk_str saga_id,
+                    const struct sk_command *command, sk_engine_done *done, void *context);
+
 /* ---- plans.c --------------------------------------------------------------------------------- */
 
 /* `fn` may come from inside the call when nothing has to be read. */

@@ -299,6 +299,37 @@ struct sk_flight {
     struct sk_asked *asked; /* verdict.c: the outcome that is being asked about; else NULL */
 };
 
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+struct sk_task;
+struct sk_task_saga;
+
+struct sk_task_name {
+    struct sk_str saga_id;
+    uint32_t step;
+    int32_t item;
+    enum sk_operation operation;
+};
+
+struct sk_task_group {   /* of one namespace and definition in one queue */
+    UT_hash_handle hh;   /* queue->groups */
+    struct sk_list turn; /* queue->turns, while it has something to offer */
+    struct sk_task_queue *queue;
+    struct sk_heap offered;
+    uint32_t tasks_count; /* offered, being taken or leased */
+    struct sk_str name;
+    char text[];
+};
+
+struct sk_task_queue {
+    UT_hash_handle hh; /* engine->task_queues */
+    struct sk_task_group *groups;
+    struct sk_list turns, polls;
+    uint32_t waiting_count, leased_count;
+    struct sk_str name;
+    char text[];
+};
+
 /* ---- definitions ----------------------------------------------------------------------------- */
 
 typedef void sk_plan_fn(void *context, enum skald_status status, struct sk_plan_entry *entry,
@@ -372,6 +403,12 @@ struct sk_engine {
     uint32_t reading_count;
     struct sk_list idle; /* machines that may leave memory, oldest first */
     uint32_t idle_count;
+
+    struct sk_task_queue *task_queues;
+    struct sk_task_saga *task_sagas;
+    struct sk_list polls, polls_ended; /* workers; those to be answered */
+    uint32_t polls_count;
+    struct sk_alarm match_alarm, ended_alarm;
 
     struct sk_heap admissions; /* pending sagas by priority, then age */
     uint32_t slots_used;

@@ -15,7 +15,9 @@ static int64_t wake_at(const struct sk_machine *machine)
         saga->state == SK_SAGA_PENDING && !saga->is_suspended && !machine->is_admitted;
     /* Closing: what was held back is looked at as soon as somebody opens again. */
     if (machine->engine->options.rules.starts_nothing) return 0;
-    return sk_saga_is_flying(saga) || waits_for_slot ? 0 : sk_saga_wake_at(saga);
+    /* A task on offer stands in an index that is made from the sagas: they are read back. */
+    bool is_due = sk_saga_is_flying(saga) || waits_for_slot || sk_saga_has_offers(saga);
+    return is_due ? 0 : sk_saga_wake_at(saga);
 }
 
 static void describe_saga(struct sk_item *item, const struct sk_machine *machine,

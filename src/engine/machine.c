@@ -153,6 +153,7 @@ void sk_machine_settle(struct sk_machine *machine)
 {
     settle_wake(machine);
     sk_slot_settle(machine);
+    sk_tasks_settle(machine);
     leave_lru(machine);
     if (sk_machine_is_idle(machine)) {
         sk_list_push(&machine->engine->idle, &machine->lru);

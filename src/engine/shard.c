@@ -258,6 +258,7 @@ void sk_shard_drop(struct sk_shard *shard)
     sk_messages_release(shard);
     sk_messages_unhand(shard);
     sk_parked_release(shard);
+    sk_tasks_forget(shard->engine, shard);
     sk_list_remove(&shard->in_dirty);
     sk_alarm_clear(engine, &shard->alarm);
     sk_alarm_clear(engine, &shard->renewal);

@@ -111,6 +111,7 @@ void sk_engine_stop(struct sk_engine *engine, int64_t grace_ms, sk_engine_opened
     }
     engine->phase = SK_PHASE_STOPPING;
     engine->options.rules.starts_nothing = true;
+    sk_polls_stop(engine);
     engine->stop_at_ms = sk_engine_now(engine) + (grace_ms > 0 ? grace_ms : 0);
     engine->stop_alarm.fn = on_stop_alarm;
     sk_alarm_set(engine, &engine->stop_alarm, engine->stop_at_ms);

@@ -150,6 +150,7 @@ PLAYS = [
     Play("store", "restore", "copy-1.db", "--store", "sqlite:restored-{n}.db"),
     Play("trouble", "wrong-state", json_words=("--format", "json")),
     Play("breakers"),
+    Play("tasks"),
     Play("bench", "--sagas", "200", "--in-flight", "20", "--store", "memory:", shown=False),
     Play("version"),
 ]

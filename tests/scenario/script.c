@@ -151,6 +151,33 @@ static enum skald_status do_complete(struct script *script, const struct sk_scri
     return world_decide(&script->world, script->current, &command, error);
 }
 
+/* take STEP [worker=NAME] [lease=30s]; heartbeat STEP [lease=30s] [attempt=N] */
+static enum skald_status do_task(struct script *script, const struct sk_script_line *line,
+                                 enum sk_command_kind kind, skald_error *error)
+{
+    struct call_name name;
+    uint64_t attempt = 0;
+    int64_t lease_ms = 30000;
+    if (line->count < 2 || !script_call(script, line->words[1], &name)) return SKALD_E_SYNTAX;
+    const struct sk_step_run *run = &script->current->saga.steps[name.step];
+    const struct sk_unit *unit = &run->units[name.item < 0 ? 0 : name.item];
+    const struct sk_call *call =
+        name.operation == SK_OPERATION_COMPENSATION ? &unit->undo : &unit->action;
+    attempt = call->attempt;
+    (void)sk_str_to_u64(sk_script_option(line, "attempt"), &attempt);
+    (void)sk_duration_parse(sk_script_option(line, "lease"), &lease_ms);
+    struct sk_str worker = sk_script_option(line, "worker");
+    struct sk_command command = { .kind = kind,
+                                  .step = name.step,
+                                  .item = name.item,
+                                  .operation = name.operation,
+                                  .attempt = (uint32_t)attempt,
+                                  .round = call->round,
+                                  .who = worker.size > 0 ? worker : SK_STR("w1"),
+                                  .lease_ms = lease_ms };
+    return world_decide(&script->world, script->current, &command, error);
+}
+
 /* An outcome of the wire whose attempt is not waited for any more. */
 static enum skald_status do_late(struct script *script, const struct sk_script_line *line,
                                  skald_error *error)
@@ -236,6 +263,8 @@ static enum skald_status do_command(struct script *script, const struct sk_scrip
     if (sk_str_is(verb, "signal") && line->count > 1) return do_signal(script, line, error);
     if (sk_str_is(verb, "complete")) return do_complete(script, line, error);
     if (sk_str_is(verb, "late")) return do_late(script, line, error);
+    if (sk_str_is(verb, "take")) return do_task(script, line, SK_COMMAND_TAKE, error);
+    if (sk_str_is(verb, "heartbeat")) return do_task(script, line, SK_COMMAND_HEARTBEAT, error);
     if (sk_str_is(verb, "skip")) return do_operator(script, line, SK_COMMAND_SKIP_STEP, error);
     if (sk_str_is(verb, "admit") || sk_str_is(verb, "sweep")) {
         bool is_sweep = sk_str_is(verb, "sweep");

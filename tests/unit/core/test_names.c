@@ -103,14 +103,16 @@ static void test_other_names(void **state)
     static const char *const steps[] = { "pending",      "running",     "waiting",
                                          "completed",    "failed",      "skipped",
                                          "compensating", "compensated", "compensation_failed" };
-    static const char *const waits[] = { "",     "backoff", "answer", "timer", "signal",
-                                         "poll", "child",   "human",  "sweep", "redrive" };
+    static const char *const waits[] = {
+        "",      "backoff", "answer", "timer",   "signal", "poll",
+        "child", "human",   "sweep",  "redrive", "worker", "lease"
+    };
     static const char *const kinds[] = { "http", "grpc", "function", "message", "custom",
                                          "saga", "wait", "task",     "event",   "unknown" };
     static const char *const commands[] = {
-        "start",   "admit",     "recover", "wake",   "outcome",      "complete",
-        "message", "signal",    "sweep",   "cancel", "force-cancel", "force-complete",
-        "retry",   "skip-step", "suspend", "resume"
+        "start",        "admit",          "recover", "wake",      "outcome",   "complete",
+        "message",      "signal",         "sweep",   "take",      "heartbeat", "cancel",
+        "force-cancel", "force-complete", "retry",   "skip-step", "suspend",   "resume"
     };
     assert_int_equal(sizeof reasons / sizeof reasons[0], SK_REASONS_COUNT);
     assert_int_equal(sizeof steps / sizeof steps[0], SK_STEP_STATES_COUNT);

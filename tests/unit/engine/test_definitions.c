@@ -95,10 +95,11 @@ static void the_latest_is_the_one_defined_last(void **state)
 static void refuses_what_the_build_lacks(void **state)
 {
     (void)state;
-    struct told told = define("saga: {id: h, name: H, version: '1'}\nsteps:\n"
-                              "  - {id: a, name: A, type: task, action: {task: {queue: q}}}\n");
+    struct told told =
+        define("saga: {id: h, name: H, version: '1'}\nsteps:\n"
+               "  - {id: a, name: A, type: message, action: {message: {topic: q}}}\n");
     assert_int_equal(SKALD_E_UNSUPPORTED, told.status);
-    assert_non_null(strstr(told.message, "task"));
+    assert_non_null(strstr(told.message, "message"));
     assert_int_equal(SKALD_E_NOT_FOUND, world_start(&world, "h", "x", "{}").status);
 }
 

@@ -1,0 +1,451 @@
+/*
+ * poll.c: workers that wait for tasks, and how a task gets into their hands.
+ *
+ *   sk_engine_poll ──► WAITING (in its queue's line) ──► TAKING ──► answered
+ *                          │ time-out: with nothing          │ none was there any more
+ *                          ▼                                 └──► WAITING again, at the front
+ *
+ *   P1  Workers of a queue are served in the order in which they came, each with as much as there
+ *       is, up to what it asked for.
+ *   P2  A task is told to a worker when the event that gives it is durable (law 2). What became
+ *       durable while nobody listened any more is given back: the attempt ends `retryable`.
+ *   P3  Polls are bounded (SK_TASK_POLLS_MAX), and so is each answer.
+ */
+#include "engine/engine_private.h"
+
+enum { GIVEN_SIZE_MAX = 64 * 1024 * 1024 };
+
+/* One task on its way to a worker. */
+struct taking {
+    struct sk_owned owned;
+    struct sk_engine *engine;
+    struct sk_poll *poll; /* NULL: given up */
+    struct sk_list node;  /* poll->takings */
+    struct sk_task_name name;
+    struct sk_arena arena; /* the name's texts */
+};
+
+struct sk_poll {
+    struct sk_list node; /* queue->polls, or engine->polls_ended */
+    struct sk_list all;  /* engine->polls */
+    struct sk_engine *engine;
+    struct sk_task_queue *queue; /* while it is in its line */
+    uint64_t number;
+    uint32_t max;
+    int64_t lease_ms;
+    bool is_late, has_trouble;
+    struct sk_list takings;
+    uint32_t takings_count;
+    sk_poll_done *done;
+    bool (*is_gone)(void *context);
+    void *context;
+    struct sk_alarm alarm;
+    struct sk_arena arena; /* queue name, worker, what was given */
+    struct sk_str queue_name, worker;
+    struct sk_task_given *given;
+    uint32_t given_count;
+    skald_error error; /* status OK = none */
+};
+
+static void match(struct sk_engine *engine, struct sk_alarm *alarm);
+
+void sk_polls_match_soon(struct sk_engine *engine)
+{
+    engine->match_alarm.fn = match;
+    sk_alarm_set(engine, &engine->match_alarm, sk_engine_now(engine));
+}
+
+/* ---- answering ------------------------------------------------------------------------------- */
+
+static void free_poll(struct sk_poll *poll)
+{
+    struct sk_engine *engine = poll->engine;
+    sk_alarm_clear(engine, &poll->alarm);
+    sk_list_remove(&poll->node);
+    sk_list_remove(&poll->all);
+    engine->polls_count -= 1;
+    if (poll->queue != NULL) sk_task_queue_let_go(engine, poll->queue);
+    while (!sk_list_is_empty(&poll->takings)) {
+        struct taking *taking = sk_container_of(poll->takings.next, struct taking, node);
+        sk_list_remove(&taking->node);
+        taking->poll = NULL;
+    }
+    sk_arena_release(&poll->arena);
+    sk_free(poll);
+}
+
+static void leave_line(struct sk_poll *poll)
+{
+    struct sk_task_queue *queue = poll->queue;
+    sk_list_remove(&poll->node);
+    poll->queue = NULL;
+    if (queue != NULL) sk_task_queue_let_go(poll->engine, queue);
+}
+
+/* Every answer comes from the loop's own turn, by way of this list. */
+static void answer_ended(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    (void)alarm;
+    struct sk_shell *shell = sk_shell_ref(engine->shell);
+    while (shell->engine != NULL && !sk_list_is_empty(&engine->polls_ended)) {
+        struct sk_poll *poll = sk_container_of(engine->polls_ended.next, struct sk_poll, node);
+        sk_list_remove(&poll->node);
+        sk_poll_done *done = poll->done;
+        bool is_bad = poll->error.status != SKALD_OK && poll->given_count == 0;
+        done(poll->context, is_bad ? poll->error.status : SKALD_OK, is_bad ? &poll->error : NULL,
+             poll->given, poll->given_count);
+        if (shell->engine != NULL) free_poll(poll);
+    }
+    sk_shell_unref(shell);
+}
+
+static void end_poll(struct sk_poll *poll)
+{
+    struct sk_engine *engine = poll->engine;
+    leave_line(poll);
+    sk_alarm_clear(engine, &poll->alarm);
+    sk_list_push(&engine->polls_ended, &poll->node);
+    engine->ended_alarm.fn = answer_ended;
+    sk_alarm_set(engine, &engine->ended_alarm, sk_engine_now(engine));
+}
+
+static void fail_poll(struct sk_poll *poll, enum skald_status status, const char *message)
+{
+    (void)sk_error_set(&poll->error, status, "%s", message);
+    end_poll(poll);
+}
+
+static void on_late(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    (void)engine;
+    struct sk_poll *poll = sk_container_of(alarm, struct sk_poll, alarm);
+    poll->is_late = true;
+    if (poll->takings_count == 0) end_poll(poll);
+}
+
+/* ---- taking ---------------------------------------------------------------------------------- */
+
+static void free_taking(struct sk_owned *owned)
+{
+    struct taking *taking = sk_container_of(owned, struct taking, owned);
+    sk_arena_release(&taking->arena);
+    sk_free(taking);
+}
+
+static void end_taking(struct taking *taking)
+{
+    if (taking->poll != NULL) taking->poll->takings_count -= 1;
+    sk_list_remove(&taking->node);
+    sk_disown(&taking->owned);
+    free_taking(&taking->owned);
+}
+
+/* P2: nobody was told. */
+static void give_back(struct sk_engine *engine, struct sk_str saga_id,
+                      const struct sk_effect *effect)
+{
+    struct sk_machine *machine = sk_machine_find(engine, saga_id);
+    if (machine == NULL) return; /* its lease runs out */
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_RETRYABLE,
+                                  .code = SK_STR("not_delivered"),
+                                  .message = SK_STR("the worker was gone before it was told"),
+                                  .is_answered = true };
+    struct sk_command command = { .kind = SK_COMMAND_COMPLETE,
+                                  .entropy = sk_engine_entropy(engine),
+                                  .step = effect->step,
+                                  .item = effect->item,
+                                  .operation = effect->operation,
+                                  .attempt = effect->attempt,
+                                  .round = effect->round,
+                                  .outcome = &outcome };
+    struct sk_job *job = sk_job_new(SK_JOB_COMMAND, &command, SK_STR(""), NULL);
+    if (job == NULL) return;
+    sk_job_push(machine, job);
+    sk_jobs_run(machine);
+}
+
+static bool keep_given(struct sk_poll *poll, const struct sk_saga *saga,
+                       const struct sk_effect *effect)
+{
+    struct sk_arena *arena = &poll->arena;
+    struct sk_buf key, token;
+    sk_buf_init(&key, 0);
+    sk_buf_init(&token, 0);
+    struct sk_request request = sk_saga_request(saga, effect, &key);
+    sk_token_make(poll->engine->options.token_key, saga->start.id, effect, &token);
+    struct sk_task_given *given = &poll->given[poll->given_count];
+    *given = (struct sk_task_given){
+        .saga_id = sk_arena_copy(arena, saga->start.id),
+        .definition = sk_arena_copy(arena, saga->plan->id),
+        .space = sk_arena_copy(arena, saga->start.space),
+        .business_key = sk_arena_copy(arena, saga->start.business_key),
+        .step_id = sk_arena_copy(arena, saga->plan->steps[effect->step].id),
+        .queue = poll->queue_name,
+        .key = sk_arena_copy(arena, sk_buf_view(&key)),
+        .token = sk_arena_copy(arena, sk_buf_view(&token)),
+        .input = sk_arena_copy(arena, request.body),
+        .item = effect->item,
+        .operation = effect->operation,
+        .attempt = effect->attempt,
+        .round = effect->round,
+        .priority = saga->start.priority,
+        .deadline_ms = effect->deadline_ms,
+    };
+    bool is_kept = !key.failed && !token.failed && !arena->failed;
+    sk_buf_release(&key);
+    sk_buf_release(&token);
+    if (is_kept) poll->given_count += 1;
+    return is_kept;
+}
+
+struct looking {
+    const struct sk_task_name *name;
+    struct sk_effect effect;
+    bool is_found;
+};
+
+static void look_at(void *context, const struct sk_task_view *view)
+{
+    struct looking *looking = context;
+    const struct sk_task_name *name = looking->name;
+    if (!view->is_leased || view->step != name->step || view->item != name->item ||
+        view->operation != name->operation)
+        return;
+    looking->is_found = true;
+    looking->effect = (struct sk_effect){ .step = view->step,
+                                          .item = view->item,
+                                          .operation = view->operation,
+                                          .attempt = view->attempt,
+                                          .round = view->round,
+                                          .deadline_ms = view->deadline_ms };
+}
+
+static void after_taking(struct sk_poll *poll)
+{
+    struct sk_engine *engine = poll->engine;
+    if (poll->takings_count > 0) return;
+    bool is_over = poll->given_count > 0 || poll->is_late || poll->has_trouble ||
+                   engine->options.rules.starts_nothing;
+    if (is_over) {
+        end_poll(poll);
+        return;
+    }
+    poll->queue = sk_task_queue_get(engine, poll->queue_name);
+    if (poll->queue == NULL) {
+        fail_poll(poll, SKALD_E_MEMORY, "out of memory");
+        return;
+    }
+    sk_list_push_front(&poll->queue->polls, &poll->node);
+    sk_polls_match_soon(engine);
+}
+
+static void on_taken(void *context, const struct sk_reply *reply)
+{
+    struct taking *taking = context;
+    struct sk_engine *engine = taking->engine;
+    struct sk_poll *poll = taking->poll;
+    struct looking looking = { .name = &taking->name };
+    /* What is leased there was leased by this taking: no other begins before it is told. */
+    if (reply->status == SKALD_OK && reply->saga != NULL)
+        sk_saga_tasks(reply->saga, look_at, &looking);
+    if (looking.is_found && (poll == NULL || !keep_given(poll, reply->saga, &looking.effect)))
+        give_back(engine, taking->name.saga_id, &looking.effect);
+    if (poll != NULL && reply->status != SKALD_OK && reply->status != SKALD_E_STATE)
+        poll->has_trouble = true;
+    sk_task_taken(engine, &taking->name);
+    end_taking(taking);
+    if (poll != NULL) after_taking(poll);
+}
+
+static void take(struct sk_poll *poll, const struct sk_task_name *name)
+{
+    struct sk_engine *engine = poll->engine;
+    struct taking *taking = sk_alloc(sizeof *taking);
+    if (taking == NULL) {
+        sk_task_taken(engine, name);
+        poll->has_trouble = true;
+        return;
+    }
+    *taking = (struct taking){ .engine = engine, .poll = poll, .name = *name };
+    sk_arena_init(&taking->arena);
+    sk_list_init(&taking->node);
+    sk_own(engine, &taking->owned, free_taking);
+    taking->name.saga_id = sk_arena_copy(&taking->arena, name->saga_id);
+    sk_list_push(&poll->takings, &taking->node);
+    poll->takings_count += 1;
+    struct sk_command command = { .kind = SK_COMMAND_TAKE,
+                                  .step = name->step,
+                                  .item = name->item,
+                                  .operation = name->operation,
+                                  .who = poll->worker,
+                                  .lease_ms = poll->lease_ms };
+    if (taking->arena.failed) {
+        poll->has_trouble = true;
+        sk_task_taken(engine, name);
+        end_taking(taking);
+        return;
+    }
+    sk_command_ask(engine, taking->name.saga_id, &command, on_taken, taking);
+}
+
+static void serve(struct sk_engine *engine, struct sk_task_queue *queue)
+{
+    while (!sk_list_is_empty(&queue->polls) && !sk_list_is_empty(&queue->turns)) {
+        struct sk_poll *poll = sk_container_of(queue->polls.next, struct sk_poll, node);
+        struct sk_task_name name;
+        if (poll->is_gone != NULL && poll->is_gone(poll->context)) {
+            end_poll(poll);
+            continue;
+        }
+        sk_list_remove(&poll->node);
+        poll->queue = NULL; /* the tasks keep the queue */
+        if (poll->given == NULL)
+            poll->given = SK_ARENA_ARRAY(&poll->arena, struct sk_task_given, poll->max);
+        if (poll->given == NULL) {
+            fail_poll(poll, SKALD_E_MEMORY, "out of memory");
+            continue;
+        }
+        /* Held by one of its own, so that no answer comes before all are asked for. */
+        poll->takings_count += 1;
+        uint32_t count = 0;
+        while (count < poll->max && sk_task_pop(queue, &name)) {
+            take(poll, &name);
+            count += 1;
+        }
+        poll->takings_count -= 1;
+        after_taking(poll);
+    }
+    (void)engine;
+}
+
+static void match(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    (void)alarm;
+    if (engine->options.rules.starts_nothing) return;
+    struct sk_task_queue *queue, *next;
+    HASH_ITER(hh, engine->task_queues, queue, next)
+    {
+        /* Tasks that are popped stay in the index, so the queue outlives its serving. */
+        if (!sk_list_is_empty(&queue->polls)) serve(engine, queue);
+    }
+    sk_engine_turn(engine);
+}
+
+/* ---- asked from outside ---------------------------------------------------------------------- */
+
+static int64_t within(int64_t value, int64_t fallback, int64_t min, int64_t max)
+{
+    if (value == 0) value = fallback;
+    if (value < min) return min;
+    return value > max ? max : value;
+}
+
+uint64_t sk_engine_poll(struct sk_engine *engine, const struct sk_poll_request *request,
+                        sk_poll_done *done, void *context)
+{
+    struct sk_poll *poll = sk_alloc(sizeof *poll);
+    if (poll == NULL) {
+        skald_error error; /* the one answer from inside the call: as with all waiters */
+        (void)sk_error_set(&error, SKALD_E_MEMORY, "out of memory");
+        done(context, SKALD_E_MEMORY, &error, NULL, 0);
+        return 0;
+    }
+    *poll = (struct sk_poll){ .engine = engine,
+                              .number = ++engine->next_order,
+                              .max = (uint32_t)within(request->max, 1, 1, SK_TASK_BATCH_MAX),
+                              .lease_ms = within(request->lease_ms, SK_TASK_LEASE_MS,
+                                                 SK_TASK_LEASE_MS_MIN, SK_TASK_LEASE_MS_MAX),
+                              .done = done,
+                              .is_gone = request->is_gone,
+                              .context = context };
+    sk_arena_init(&poll->arena);
+    sk_list_init(&poll->node);
+    sk_list_init(&poll->takings);
+    sk_list_push(&engine->polls, &poll->all);
+    engine->polls_count += 1;
+    poll->alarm.fn = on_late;
+    poll->queue_name = sk_arena_copy(&poll->arena, request->queue);
+    poll->worker = sk_arena_copy(&poll->arena, request->worker);
+    bool is_closed = engine->phase != SK_PHASE_OPEN || engine->options.rules.starts_nothing;
+    if (is_closed) {
+        fail_poll(poll, SKALD_E_AGAIN, "tasks are not given out now");
+    } else if (engine->polls_count > SK_TASK_POLLS_MAX) {
+        fail_poll(poll, SKALD_E_LIMIT, "too many workers are waiting");
+    } else if (!poll->arena.failed) {
+        poll->queue = sk_task_queue_get(engine, poll->queue_name);
+    }
+    if (poll->error.status != SKALD_OK) return poll->number;
+    if (poll->queue == NULL) {
+        fail_poll(poll, SKALD_E_MEMORY, "out of memory");
+        return poll->number;
+    }
+    sk_list_push(&poll->queue->polls, &poll->node);
+    int64_t wait_ms = within(request->wait_ms, 0, 0, SK_TASK_WAIT_MS_MAX);
+    sk_polls_match_soon(engine); /* armed first: at the same instant it comes before on_late */
+    sk_alarm_set(engine, &poll->alarm, sk_engine_now(engine) + (wait_ms > 0 ? wait_ms : 1));
+    return poll->number;
+}
+
+void sk_engine_poll_cancel(struct sk_engine *engine, uint64_t number)
+{
+    for (struct sk_list *at = engine->polls.next; at != &engine->polls; at = at->next) {
+        struct sk_poll *poll = sk_container_of(at, struct sk_poll, all);
+        if (poll->number != number) continue;
+        for (uint32_t i = 0; i < poll->given_count; i++) {
+            const struct sk_task_given *given = &poll->given[i];
+            struct sk_effect effect = { .operation = given->operation };
+            if (sk_token_check(engine->options.token_key, given->token, given->saga_id, &effect))
+                give_back(engine, given->saga_id, &effect);
+        }
+        free_poll(poll);
+        return;
+    }
+}
+
+void sk_polls_stop(struct sk_engine *engine)
+{
+    for (struct sk_list *at = engine->polls.next; at != &engine->polls; at = at->next) {
+        struct sk_poll *poll = sk_container_of(at, struct sk_poll, all);
+        poll->is_late = true;
+        if (poll->takings_count == 0 && poll->queue != NULL) end_poll(poll);
+    }
+}
+
+void sk_polls_release(struct sk_engine *engine)
+{
+    while (!sk_list_is_empty(&engine->polls))
+        free_poll(sk_container_of(engine->polls.next, struct sk_poll, all));
+}
+
+/* ---- what a worker may still count on -------------------------------------------------------- */
+
+struct leasing {
+    const struct sk_effect *effect;
+    struct sk_lease_view *out;
+    bool is_found;
+};
+
+static void find_lease(void *context, const struct sk_task_view *view)
+{
+    struct leasing *leasing = context;
+    const struct sk_effect *effect = leasing->effect;
+    bool is_same = view->is_leased && view->step == effect->step && view->item == effect->item &&
+                   view->operation == effect->operation && view->attempt == effect->attempt &&
+                   view->round == effect->round;
+    if (!is_same) return;
+    leasing->is_found = true;
+    leasing->out->deadline_ms = view->deadline_ms;
+}
+
+bool sk_engine_lease(const struct sk_engine *engine, const struct sk_saga *saga,
+                     struct sk_str token, struct sk_lease_view *out)
+{
+    struct sk_effect effect = { 0 };
+    *out = (struct sk_lease_view){ 0 };
+    if (!sk_token_check(engine->options.token_key, token, saga->start.id, &effect)) return false;
+    out->is_unwanted =
+        saga->state == SK_SAGA_COMPENSATING && effect.operation == SK_OPERATION_ACTION;
+    struct leasing leasing = { .effect = &effect, .out = out };
+    sk_saga_tasks(saga, find_lease, &leasing);
+    return leasing.is_found;
+}
