@@ -61,8 +61,9 @@ typedef struct skald_function_options {
 SKALD_DEFINE_INIT(skald_function_options)
 
 /*
- * Makes a function known under the name that definitions use (`action.function.handler`, or its
- * `name`). The compensation is called for `compensation: {type: automatic}` and where a
+ * Makes a function known under the name that definitions use (`action.function.handler` or its
+ * `name`; `condition.function`; a retry policy's `decide`: docs/definitions.md, "Asking a
+ * function"). The compensation is called for `compensation: {type: automatic}` and where a
  * compensation's own action names this function. Any thread; before the first operation, so that
  * sagas of an earlier run find it (engine.h). `action` or `compensation` may be NULL.
  *
