@@ -28,5 +28,6 @@
 #include <skald/serve.h>
 #include <skald/status.h>
 #include <skald/subscribe.h>
+#include <skald/task.h>
 
 #endif
