@@ -1,6 +1,7 @@
 /*
- * task.h: the queues of steps of type `task`, for workers that are part of this program or that this
- * program stands for. The same operations as the HTTP API, with the same answers (docs/tasks.md).
+ * task.h: the queues of steps of type `task`, for workers that are part of this program or that
+ * this program stands for. The same operations as the HTTP API, with the same answers
+ * (docs/tasks.md).
  *
  * A worker takes tasks with a lease, keeps them with heartbeats, and completes or fails them by
  * their tokens. A lease that runs out makes the attempt unknown, and another worker gets the next
@@ -31,7 +32,7 @@ typedef struct skald_poll_options {
 } skald_poll_options;
 SKALD_DEFINE_INIT(skald_poll_options)
 
-/* Takes tasks of a queue, or waits for one: {tasks: […]} with saga, step, token, key, input … of
+/* Takes tasks of a queue, or waits for one: {items: […]} with saga, step, token, key, input … of
  * each; maybe none. SKALD_E_LIMIT: too many wait. */
 SKALD_API enum skald_status skald_poll_tasks(skald_engine *engine, const char *queue,
                                              const skald_poll_options *options,

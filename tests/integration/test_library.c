@@ -950,6 +950,50 @@ static void test_moved(void **state)
     close_world(&to);
 }
 
+static const char packs[] = "saga: {id: packs, name: Packs, version: '1'}\n"
+                            "steps:\n"
+                            "  - {id: pack, name: Pack, type: task, action: {task: packers},\n"
+                            "     compensation: {type: skip}}\n";
+
+static void test_tasks(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    skald_reply *reply = NULL;
+    char tasks[1024];
+    open_world(&world);
+    define(&world, packs);
+    for (int i = 0; i < 2; i++) {
+        start(&world, "packs", i == 0 ? "p-1" : "p-2");
+        skald_poll_options options = SKALD_OPTIONS(skald_poll_options, .worker = "w", .max = 5,
+                                                   .wait_ms = 20000, .lease_ms = 20000);
+        assert_int_equal(skald_poll_tasks(world.engine, "packers", &options, &reply, &error),
+                         SKALD_OK);
+        assert_int_equal(skald_reply_count(reply, "items"), 1);
+        (void)snprintf(tasks, sizeof tasks, "[{\"saga\": \"%s\", \"token\": \"%s\"}]",
+                       skald_reply_text(reply, "items[0].saga"),
+                       skald_reply_text(reply, "items[0].token"));
+        skald_reply_free(reply);
+        assert_int_equal(skald_heartbeat_tasks(world.engine, tasks, 30000, &reply, &error),
+                         SKALD_OK);
+        assert_int_equal(skald_reply_count(reply, "items"), 1);
+        skald_reply_free(reply);
+        assert_int_equal(skald_list_task_queues(world.engine, &reply, &error), SKALD_OK);
+        assert_int_equal(skald_reply_count(reply, "items"), 1);
+        skald_reply_free(reply);
+        if (i == 0) {
+            assert_int_equal(skald_complete_tasks(world.engine, tasks, NULL, &error), SKALD_OK);
+            skald_reply_free(wait_for(&world, "p-1", SKALD_STATE_COMPLETED));
+        } else {
+            assert_int_equal(skald_fail_tasks(world.engine, tasks, NULL, &error), SKALD_OK);
+            skald_reply_free(wait_for(&world, "p-2", SKALD_STATE_COMPENSATED));
+        }
+    }
+    assert_int_equal(skald_complete_tasks(world.engine, "[", NULL, &error), SKALD_E_SYNTAX);
+    close_world(&world);
+}
+
 static void operate(struct world *world)
 {
     skald_engine *engine = world->engine;
@@ -1073,6 +1117,7 @@ int main(void)
         cmocka_unit_test(test_built_with_everything),
         cmocka_unit_test(test_moved),
         cmocka_unit_test(test_operating),
+        cmocka_unit_test(test_tasks),
         cmocka_unit_test(test_serve),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_decided_again),
