@@ -85,7 +85,7 @@ static int recovery_main(const struct cli *cli, int argc, char **argv)
 const struct cli_command cli_stats = {
     .name = "stats",
     .main = stats_main,
-    .summary = "Show the server's figures",
+    .summary = "Show the figures of the server",
     .usage = "[options]",
     .example = "skald stats --json",
     .options = options,
