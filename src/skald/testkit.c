@@ -37,7 +37,8 @@ void sk_testkit_settle(struct sk_testkit *kit)
 {
     enum { TURNS_MAX = 10000000 };
     int64_t now_ms = sk_testkit_now(kit);
-    for (uint32_t i = 0; sk_virtual_runtime_step(kit->runtime, now_ms); i++) {
+    for (uint32_t i = 0;
+         sk_virtual_runtime_step(kit->runtime, now_ms) || sk_testkit_take_tasks(kit); i++) {
         if (i >= TURNS_MAX)
             sk_panic("test kit: the engine never comes to rest", __FILE__, __LINE__);
     }
@@ -389,13 +390,16 @@ void sk_testkit_explain(const struct sk_testkit *kit, const struct sk_saga *saga
 
 bool sk_testkit_step(struct sk_testkit *kit, int64_t until_ms)
 {
-    return sk_virtual_runtime_step(kit->runtime, until_ms);
+    bool has_moved = sk_virtual_runtime_step(kit->runtime, until_ms);
+    sk_testkit_settle(kit);
+    return has_moved;
 }
 
 void sk_testkit_advance(struct sk_testkit *kit, int64_t ms)
 {
     int64_t now_ms = sk_testkit_now(kit);
-    sk_virtual_runtime_run(kit->runtime, ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + ms);
+    int64_t until_ms = ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + ms;
+    while (sk_testkit_step(kit, until_ms)) {}
 }
 
 static void look_wake(void *context, const struct sk_saga *saga)

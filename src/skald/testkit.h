@@ -4,6 +4,7 @@
  *
  *   testkit.c        the engine on the memory store, its time, its crashes, what it did
  *   testkit_mock.c   the participants: every call that left the engine, and the answers
+ *   testkit_task.c   the workers of queues
  *
  *   U1  Nothing waits: a call of this header returns when nothing more can happen without time
  *       passing or somebody from outside.

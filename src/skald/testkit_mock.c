@@ -75,9 +75,30 @@ static void end_call(struct mock_call *call, enum sk_testkit_call_state state)
     call->seen.state = state;
 }
 
+static void ignore(void *context, const struct sk_reply *reply)
+{
+    (void)context;
+    (void)reply;
+}
+
+/* What a worker cannot say with a token it does not say: its lease passes. */
+static void answer_task(struct mock_call *call)
+{
+    bool can_say = call->seen.outcome.class_ <= SK_OUTCOME_RETRYABLE;
+    bool is_late = call->is_late;
+    end_call(call, is_late ? SK_TESTKIT_TIMED_OUT : SK_TESTKIT_ANSWERED);
+    if (is_late || !can_say || call->kit->engine == NULL) return;
+    sk_engine_complete(call->kit->engine, call->seen.saga, call->seen.step, call->seen.token,
+                       &call->seen.outcome, ignore, NULL);
+}
+
 static void on_time(void *context)
 {
     struct mock_call *call = context;
+    if (call->is_task) {
+        answer_task(call);
+        return;
+    }
     struct sk_outcome late = { .class_ = SK_OUTCOME_UNKNOWN,
                                .code = SK_STR("timeout"),
                                .message = SK_STR("no answer in time") };
@@ -204,6 +225,38 @@ static enum skald_status mock_start(struct sk_invoker *invoker,
     }
     if (!call->is_function) arm(call);
     return SKALD_OK;
+}
+
+/* Its ticket is none of the engine's, so that no cancel means it. */
+void sk_mock_take(struct mock *mock, const struct sk_task_given *task)
+{
+    struct sk_testkit *kit = mock->kit;
+    struct mock_call *call = sk_arena_alloc(&kit->arena, sizeof *call);
+    if (call == NULL) return; /* the lease passes */
+    *call = (struct mock_call){ .kit = kit, .is_task = true };
+    call->timer = runtime_of(call)->ops->timer_new(runtime_of(call), on_time, call);
+    if (call->timer == NULL) return;
+    call->seen = (struct sk_testkit_call){
+        .saga = sk_testkit_copy(kit, task->saga_id),
+        .step = sk_testkit_copy(kit, task->step_id),
+        .key = sk_testkit_copy(kit, task->key),
+        .token = sk_testkit_copy(kit, task->token),
+        .target = sk_testkit_copy(kit, task->queue),
+        .body = sk_testkit_copy(kit, task->input),
+        .item = task->item,
+        .operation = task->operation,
+        .attempt = task->attempt,
+        .round = task->round,
+        .at_ms = sk_testkit_now(kit),
+        .deadline_ms = task->deadline_ms,
+        .state = SK_TESTKIT_ON_WIRE,
+    };
+    mock->calls = sk_testkit_grow(mock->calls, mock->calls_count, &mock->calls_capacity,
+                                  sizeof(struct mock_call *));
+    mock->calls[mock->calls_count++] = call;
+    sk_list_push(&mock->open, &call->open);
+    (void)choose(mock, call);
+    arm(call);
 }
 
 static void mock_cancel(struct sk_invoker *invoker, uint64_t ticket)

@@ -17,6 +17,7 @@ struct mock_call {
     bool is_silent;
     struct sk_runtime_timer *timer; /* while on the wire */
     bool is_late;                   /* the timer means: nobody answered */
+    bool is_task;                   /* taken from a queue: answered by its token */
     bool has_function;              /* of this process */
     bool is_function;               /* it works on the call */
 };
@@ -55,6 +56,11 @@ void sk_mock_init(struct mock *mock, struct sk_testkit *kit);
 void sk_mock_release(struct mock *mock);
 /* The engine has died. */
 void sk_mock_crashed(struct mock *mock);
+
+/* A worker has taken it. */
+void sk_mock_take(struct mock *mock, const struct sk_task_given *task);
+/* True: some were taken, and others may be offered now. */
+bool sk_testkit_take_tasks(struct sk_testkit *kit);
 
 /* Out of memory ends the process. */
 void sk_testkit_settle(struct sk_testkit *kit);

@@ -120,6 +120,45 @@ r2> skip-step approve
 expect saga r2 completed
 """)
 
+    def test_tasks_are_taken_by_workers(self):
+        done = self.play("""\
+definition
+saga: { id: pack, name: Pack, version: "1" }
+steps:
+  - { id: pack, name: Pack, type: task, action: { task: { queue: packers, input: { n: "{{ .input.n }}" } } },
+      compensation: { type: automatic }, retry_policy: { type: fixed_delay, max_attempts: 2, initial_delay: 5s } }
+  - { id: send, name: Send, type: task, dependencies: [pack], action: { task: { queue: senders } },
+      compensation: { type: skip } }
+end
+scenario workers say what became of their tasks
+reply pack first retry busy
+reply pack ok {"box": 7} after 10s
+reply send fail no_stamps
+reply pack.compensation ok
+start p1 with {"n": 3}
+advance 6s
+expect wire pack
+expect body pack {"n": 3}
+crash
+expect wire pack
+expect saga p1 compensated error=no_stamps
+expect step pack output {"box": 7}
+expect calls pack, send
+expect compensations pack
+expect body pack.compensation {"input": {"n": 3}, "output": {"box": 7}}
+
+scenario a worker that says nothing lets its lease pass
+reply pack silent
+reply pack ok
+reply send ok
+start p1 with {"n": 3}
+expect saga p1 completed
+expect step pack attempts 2
+expect event step.unknown pack code=lease_expired
+expect time = 35s
+""")
+        self.assertEqual(done.returncode, 0, done.stdout)
+
     def test_counted_replies_come_before_standing_ones(self):
         self.passes("""
 reply * always ok
