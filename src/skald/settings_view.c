@@ -80,8 +80,10 @@ static void warn_unknown(struct sk_diagnostics *diagnostics, struct sk_str name)
     }
     /* what Kubernetes sets for a service called skald */
     if (sk_str_starts(name, SK_STR("SKALD_SERVICE_"))) return;
-    int near = sk_str_nearest(sk_str_sub(name, PREFIX_SIZE, name.size), names, count);
-    if (near < 0 && !is_of_group) return;
+    struct sk_str own = sk_str_sub(name, PREFIX_SIZE, name.size);
+    int near = sk_str_nearest(own, names, count);
+    bool is_typing_error = near >= 0 && own.size >= 2 && strncmp(names[near], own.data, 2) == 0;
+    if (!is_typing_error && !is_of_group) return;
     (void)snprintf(remedy, sizeof remedy, near < 0 ? "%s" : "did you mean SKALD_%s?",
                    near < 0 ? "`skald config list` shows all settings" : names[near]);
     struct sk_mark mark = { .file = SK_STR("environment") };
