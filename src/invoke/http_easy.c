@@ -127,14 +127,43 @@ static bool set_authorities(CURL *easy, const struct sk_tls_options *own,
     return is_set;
 }
 
-static bool set_certificate(CURL *easy, const struct sk_tls_options *own,
-                            const struct sk_tls_options *shared)
+/* Sets a text with its ${secret:NAME} resolved; false without the secret, too. */
+static bool set_with_secrets(CURL *easy, CURLoption option, const struct sk_http_options *options,
+                             const char *text)
 {
-    const struct sk_tls_options *tls = own != NULL && own->cert_file != NULL ? own : shared;
+    static const char opening[] = "${secret:";
+    struct sk_str rest = sk_str_of(text);
+    struct sk_buf whole;
+    bool is_known = true;
+    sk_buf_init(&whole, 0);
+    while (rest.size > 0) {
+        size_t close = sk_str_starts(rest, sk_str_of(opening)) ? sk_str_find(rest, '}') : rest.size;
+        if (close == rest.size) {
+            sk_buf_append_char(&whole, rest.data[0]);
+            rest = sk_str_sub(rest, 1, rest.size - 1);
+            continue;
+        }
+        size_t from = sizeof opening - 1;
+        struct sk_str name = sk_str_sub(rest, from, close - from);
+        is_known = is_known && options->secret != NULL &&
+                   options->secret(options->secret_context, name, &whole);
+        rest = sk_str_sub(rest, close + 1, rest.size - close - 1);
+    }
+    bool is_set = is_known && !whole.failed && SET(easy, option, sk_buf_text(&whole));
+    sk_buf_release(&whole);
+    return is_set;
+}
+
+static bool set_certificate(CURL *easy, const struct sk_http_options *options,
+                            const struct sk_tls_options *own)
+{
+    const struct sk_tls_options *tls =
+        own != NULL && own->cert_file != NULL ? own : &options->tls;
     if (tls->cert_file == NULL) return true;
     const char *key_file = tls->key_file != NULL ? tls->key_file : tls->cert_file;
     bool is_set = SET(easy, CURLOPT_SSLCERT, tls->cert_file) && SET(easy, CURLOPT_SSLKEY, key_file);
-    return is_set && (tls->key_password == NULL || SET(easy, CURLOPT_KEYPASSWD, tls->key_password));
+    if (!is_set || tls->key_password == NULL) return is_set;
+    return set_with_secrets(easy, CURLOPT_KEYPASSWD, options, tls->key_password);
 }
 
 static bool set_tls(CURL *easy, const struct sk_http_options *options,
@@ -143,7 +172,7 @@ static bool set_tls(CURL *easy, const struct sk_http_options *options,
     const struct sk_tls_options *own = profile == NULL ? NULL : &profile->tls;
     return SET(easy, CURLOPT_SSL_VERIFYPEER, 1L) && SET(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
            SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-           set_authorities(easy, own, &options->tls) && set_certificate(easy, own, &options->tls);
+           set_authorities(easy, own, &options->tls) && set_certificate(easy, options, own);
 }
 
 /* What a proxy says about itself is none of the participant's answer. Whatever the environment
@@ -153,7 +182,7 @@ static bool set_proxy(CURL *easy, const struct sk_http_options *options,
 {
     const char *no_proxy = profile != NULL ? profile->no_proxy : NULL;
     if (no_proxy == NULL) no_proxy = options->no_proxy;
-    return SET(easy, CURLOPT_PROXY, sk_http_proxy_of(options, profile)) &&
+    return set_with_secrets(easy, CURLOPT_PROXY, options, sk_http_proxy_of(options, profile)) &&
            SET(easy, CURLOPT_NOPROXY, no_proxy == NULL ? "" : no_proxy) &&
            SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
