@@ -136,5 +136,9 @@ void sk_problem_write(const struct sk_problem *problem, struct sk_buf *out)
         if (list.failed) out->failed = true;
         sk_buf_release(&list);
     }
+    if (problem->violations.size > 0) {
+        sk_json_key(&w, "violations");
+        sk_json_put_raw(&w, problem->violations);
+    }
     sk_json_end_object(&w);
 }

@@ -16,6 +16,7 @@ struct sk_problem {
     const char *code;                         /* "SKALD_E_STATE"; NULL = none */
     uint32_t line, column;                    /* in the body; 0 = none */
     const struct sk_diagnostics *diagnostics; /* of a definition; NULL = none */
+    struct sk_str violations;                 /* of an input, as JSON; empty = none */
     int64_t retry_after_ms;                   /* 0 = none */
 };
 

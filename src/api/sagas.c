@@ -94,11 +94,25 @@ static const char *start_remedy(enum skald_status status)
     return NULL;
 }
 
+static void fail_start(struct sk_exchange *x, const struct sk_reply *reply)
+{
+    if (reply->violations.size == 0) {
+        fail(x, reply, start_remedy(reply->status));
+        return;
+    }
+    struct sk_problem problem =
+        sk_problem_http(422, sk_str_of(reply->error->message),
+                        SK_STR("change the input where `violations` point to"));
+    problem.code = skald_status_name(reply->status);
+    problem.violations = reply->violations;
+    sk_exchange_problem(x, &problem);
+}
+
 static void on_started(void *context, const struct sk_reply *reply)
 {
     struct sk_exchange *x = context;
     if (reply->status != SKALD_OK) {
-        fail(x, reply, start_remedy(reply->status));
+        fail_start(x, reply);
         return;
     }
     if (reply->is_replayed) sk_http_reply_header(x->http, "Skald-Replayed", "true");

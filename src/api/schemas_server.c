@@ -109,6 +109,12 @@ static const struct sk_member shard[] = {
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
+static const struct sk_member violation[] = {
+    { "pointer", "text", "into the input (RFC 6901); empty = the input itself" },
+    { "message", "text", "what is wrong there" },
+    { 0 },
+};
+
 static const struct sk_member problem[] = {
     { "type", "text", "/problems/… : the same for all problems of a kind; what it means is there" },
     { "title", "text", NULL },
@@ -119,6 +125,7 @@ static const struct sk_member problem[] = {
     { "line?", "count", "in the body" },
     { "column?", "count", NULL },
     { "diagnostics?", "Diagnostic[]", "of a definition: all mistakes at once" },
+    { "violations?", "Violation[]", "of an input that does not fit its schema" },
     { 0 },
 };
 
@@ -220,6 +227,7 @@ static const struct sk_member engine_stats[] = {
 /* ---- all ------------------------------------------------------------------------------------- */
 
 const struct sk_schema sk_server_schemas[] = {
+    { "Violation", "Where an input does not fit its schema", violation },
     { "Problem", "What went wrong (RFC 9457)", problem },
     { "Trouble", "What the name of an error means", trouble },
     { "CircuitBreaker", "How a participant is doing", circuit_breaker },

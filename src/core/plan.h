@@ -193,6 +193,8 @@ struct sk_service {
 enum sk_mode { SK_MODE_ORCHESTRATION, SK_MODE_CHOREOGRAPHY, SK_MODE_HYBRID };
 enum { SK_STEP_NONE = 0x7fffffff };
 
+struct sk_json_schema;
+
 struct sk_plan {
     struct sk_arena arena; /* holds everything below */
     uint32_t refs;         /* the engine's */
@@ -209,6 +211,7 @@ struct sk_plan {
     bool holds_locks_on_failed;
     const struct sk_document *output;           /* NULL = the map of step outputs */
     struct sk_str input_schema, tags, metadata; /* JSON, empty = none; tags an array of strings */
+    const struct sk_json_schema *input_check;   /* input_schema, compiled; dsl/json_schema.h */
     struct sk_hooks on_success, on_failure;
     const struct sk_service *services; /* those of which the definition says limits */
     uint32_t services_count;

@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "dsl/graph.h"
+#include "dsl/json_schema.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -229,6 +230,34 @@ void sk_dry_print_text(struct sk_dry_run *run, struct sk_buf *out)
     }
 }
 
+/* ---- the input ------------------------------------------------------------------------------- */
+
+static void on_violation(void *context, struct sk_str pointer, struct sk_str message)
+{
+    struct sk_buf *text = context;
+    sk_buf_printf(text, "%s%.*s %.*s", text->size > 0 ? "; " : "",
+                  SK_STR_ARGS(pointer.size > 0 ? pointer : SK_STR("it")), SK_STR_ARGS(message));
+}
+
+/* As a start would check it. */
+static enum skald_status check_input(const struct sk_dry_run *run, skald_error *error)
+{
+    struct sk_buf text;
+    if (run->plan->input_check == NULL) return SKALD_OK;
+    sk_buf_init(&text, 0);
+    enum skald_status status = sk_json_schema_check(run->plan->input_check, run->input,
+                                                    SK_SCHEMA_BUDGET, on_violation, &text);
+    if (status == SKALD_E_INVALID) {
+        (void)sk_error_set(error, status, "the input does not fit input_schema: %s",
+                           sk_buf_text(&text));
+    } else if (status != SKALD_OK) {
+        (void)sk_error_set(error, status, "the input cannot be checked against input_schema: %s",
+                           skald_status_text(status));
+    }
+    sk_buf_release(&text);
+    return status;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static enum skald_status carry_out(struct sk_dry_run *run, const struct sk_dry_run_options *options,
@@ -237,6 +266,7 @@ static enum skald_status carry_out(struct sk_dry_run *run, const struct sk_dry_r
     const struct sk_plan *plan = run->plan;
     run->input = options->input.size > 0 ? options->input : SK_STR("{}");
     enum skald_status status = read_failure(run, options, error);
+    if (status == SKALD_OK && options->input.size > 0) status = check_input(run, error);
     if (status != SKALD_OK) return status;
     run->steps = SK_ARENA_ARRAY(&run->arena, struct sk_dry_step, plan->steps_count);
     run->execution = SK_ARENA_ARRAY(&run->arena, uint32_t, plan->steps_count);

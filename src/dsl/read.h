@@ -89,6 +89,8 @@ const struct sk_template *sk_constant_template(struct sk_compiler *c, struct sk_
 const struct sk_action *sk_read_action(struct sk_compiler *c, const struct sk_dsl_node *node,
                                        enum sk_step_type type, enum sk_text_place place);
 void sk_collect_services(struct sk_compiler *c);
+/* `input_schema`, compiled; what is wrong with it is told at its place. */
+void sk_read_schema(struct sk_compiler *c, const struct sk_dsl_node *node);
 /* The limits under `services`, into the plan. */
 void sk_read_services(struct sk_compiler *c);
 const struct sk_dsl_node *sk_known_endpoint(struct sk_compiler *c, struct sk_str name);

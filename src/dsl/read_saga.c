@@ -118,6 +118,7 @@ void sk_read_saga(struct sk_compiler *c)
     plan->mode = (enum sk_mode)sk_read_word(saga, "mode", sk_words_mode, SK_MODE_ORCHESTRATION);
     plan->is_forward = sk_read_word(saga, "recovery", sk_words_recovery, 0) == 1;
     plan->input_schema = sk_read_json(c, sk_dsl_get(saga, "input_schema"));
+    sk_read_schema(c, sk_dsl_get(saga, "input_schema"));
     plan->tags = read_tags(c, sk_dsl_get(saga, "tags"));
     plan->metadata = sk_read_json(c, sk_dsl_get(saga, "metadata"));
     if (saga != NULL && sk_dsl_is_map(saga) && plan->description.size == 0) {

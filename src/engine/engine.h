@@ -72,6 +72,8 @@ struct sk_reply {
     const skald_error *error;   /* when status is not OK */
     const struct sk_saga *saga; /* state as of its durable_seq; NULL when there is none */
     const struct sk_lock *lock; /* of sk_engine_get_lock */
+    struct sk_str violations;   /* of a start whose input does not fit: JSON, a list of
+                                   {"pointer", "message"}; else empty */
     bool is_replayed;           /* a start that was there already, a command seen before */
     bool is_pending_direction;  /* cancel accepted (202) but decided when the pivot is settled */
     int64_t retry_after_ms;     /* with SKALD_E_AGAIN and SKALD_E_LIMIT */

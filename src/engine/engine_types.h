@@ -83,7 +83,8 @@ struct sk_waiter {
     bool is_read, is_watch; /* get; wait */
     bool is_replayed, is_pending_direction;
     bool has_failed;
-    skald_error error; /* status OK = none */
+    skald_error error;        /* status OK = none */
+    struct sk_buf violations; /* with SKALD_E_INVALID: JSON, why the input was refused */
     int64_t retry_after_ms;
     struct sk_alarm alarm; /* wait's time-out */
 };

@@ -176,7 +176,7 @@ void sk_jobs_release(struct sk_machine *machine)
     while (!sk_list_is_empty(&machine->jobs)) {
         struct sk_job *job = pop(machine);
         if (job->waiter != NULL) sk_alarm_clear(machine->engine, &job->waiter->alarm);
-        sk_free(job->waiter);
+        sk_waiter_free(job->waiter);
         if (job->starting != NULL) sk_starting_free(job->starting);
         sk_job_free(job);
     }

@@ -47,7 +47,7 @@ void sk_starting_release(struct sk_engine *engine)
     while (!sk_list_is_empty(&engine->starting)) {
         struct sk_starting *starting =
             sk_container_of(engine->starting.next, struct sk_starting, node);
-        if (starting->waiter != NULL) sk_free(starting->waiter);
+        if (starting->waiter != NULL) sk_waiter_free(starting->waiter);
         sk_starting_free(starting);
     }
     struct sk_start_key *key, *next;
@@ -56,7 +56,7 @@ void sk_starting_release(struct sk_engine *engine)
         while (!sk_list_is_empty(&key->followers)) {
             struct sk_starting *starting =
                 sk_container_of(key->followers.next, struct sk_starting, node);
-            if (starting->waiter != NULL) sk_free(starting->waiter);
+            if (starting->waiter != NULL) sk_waiter_free(starting->waiter);
             sk_starting_free(starting);
         }
         if (key->machine != NULL) key->machine->start_key = NULL;
@@ -158,7 +158,7 @@ static void on_plan(void *context, enum skald_status status, struct sk_plan_entr
         sk_starting_fail(starting, SKALD_E_MEMORY, "out of memory");
         return;
     }
-    resolve_children(starting);
+    sk_starting_check(starting, resolve_children);
 }
 
 static void on_definition(void *context, enum skald_status status, struct sk_plan_entry *entry,

@@ -49,4 +49,8 @@ void sk_starting_run(struct sk_machine *machine, struct sk_starting *starting);
 /* start_place.c */
 void sk_starting_place(struct sk_starting *starting);
 
+/* start_check.c: does the input fit the definition's schema? `then` is called, now or later, when
+ * it does; else the start fails. */
+void sk_starting_check(struct sk_starting *starting, void (*then)(struct sk_starting *starting));
+
 #endif

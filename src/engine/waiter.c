@@ -33,7 +33,14 @@ struct sk_waiter *sk_waiter_new(struct sk_engine *engine, sk_engine_done *done, 
     waiter->context = context;
     waiter->order = ++engine->next_order;
     waiter->asked_at_ms = sk_engine_now(engine);
+    sk_buf_init(&waiter->violations, 0);
     return waiter;
+}
+
+void sk_waiter_free(struct sk_waiter *waiter)
+{
+    sk_buf_release(&waiter->violations);
+    sk_free(waiter);
 }
 
 static void make_ready(struct sk_waiter *waiter)
@@ -173,10 +180,11 @@ static void answer(struct sk_waiter *waiter)
                               .is_pending_direction = waiter->is_pending_direction,
                               .retry_after_ms = waiter->retry_after_ms };
     if (waiter->has_failed) reply.error = &waiter->error;
+    if (waiter->has_failed) reply.violations = sk_buf_view(&waiter->violations);
     if (machine != NULL && sk_machine_is_saga(machine)) reply.saga = &machine->as.saga;
     if (machine != NULL && machine->is_lock) reply.lock = &machine->as.lock;
     waiter->done(waiter->context, &reply);
-    sk_free(waiter);
+    sk_waiter_free(waiter);
 }
 
 void sk_waiters_flush(struct sk_engine *engine)
@@ -218,7 +226,7 @@ static void free_list(struct sk_list *list)
         struct sk_waiter *waiter = sk_container_of(list->next, struct sk_waiter, node);
         sk_list_remove(&waiter->node);
         sk_alarm_clear(waiter->engine, &waiter->alarm);
-        sk_free(waiter);
+        sk_waiter_free(waiter);
     }
 }
 
