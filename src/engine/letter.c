@@ -38,7 +38,7 @@ void sk_discards_release(struct sk_list *discards)
     while (!sk_list_is_empty(discards)) {
         struct sk_discard *discard = sk_container_of(discards->next, struct sk_discard, node);
         sk_list_remove(&discard->node);
-        sk_free(discard->waiter);
+        sk_waiter_free(discard->waiter);
         sk_free(discard);
     }
 }

@@ -42,7 +42,7 @@ static void free_removal(struct sk_owned *owned)
 {
     struct sk_removal *removal = sk_container_of(owned, struct sk_removal, owned);
     sk_arena_release(&removal->arena);
-    sk_free(removal->waiter);
+    sk_waiter_free(removal->waiter);
     sk_free(removal);
 }
 

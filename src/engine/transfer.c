@@ -235,7 +235,7 @@ void sk_importing_free(struct sk_importing *importing)
 static void free_importing(struct sk_owned *owned)
 {
     struct sk_importing *importing = sk_container_of(owned, struct sk_importing, owned);
-    sk_free(importing->waiter);
+    sk_waiter_free(importing->waiter);
     sk_importing_free(importing);
 }
 
@@ -417,7 +417,7 @@ static void on_read(void *context)
     struct sk_importing *importing = context;
     struct sk_engine *engine = importing->shell->engine;
     if (engine == NULL) {
-        sk_free(importing->waiter);
+        sk_waiter_free(importing->waiter);
         sk_importing_free(importing);
         return;
     }

@@ -157,8 +157,7 @@ static bool set_with_secrets(CURL *easy, CURLoption option, const struct sk_http
 static bool set_certificate(CURL *easy, const struct sk_http_options *options,
                             const struct sk_tls_options *own)
 {
-    const struct sk_tls_options *tls =
-        own != NULL && own->cert_file != NULL ? own : &options->tls;
+    const struct sk_tls_options *tls = own != NULL && own->cert_file != NULL ? own : &options->tls;
     if (tls->cert_file == NULL) return true;
     const char *key_file = tls->key_file != NULL ? tls->key_file : tls->cert_file;
     bool is_set = SET(easy, CURLOPT_SSLCERT, tls->cert_file) && SET(easy, CURLOPT_SSLKEY, key_file);
