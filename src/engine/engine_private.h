@@ -54,7 +54,7 @@ void sk_alarms_release(struct sk_engine *engine);
 /* ---- waiter.c -------------------------------------------------------------------------------- */
 
 struct sk_waiter *sk_waiter_new(struct sk_engine *engine, sk_engine_done *done, void *context);
-void sk_waiter_free(struct sk_waiter *waiter);
+void sk_waiter_free(struct sk_waiter *waiter); /* NULL is fine */
 /* Answers at the end of the turn with this error, whatever is durable. */
 void sk_waiter_fail(struct sk_waiter *waiter, enum skald_status status, const char *message);
 void sk_waiter_fail_error(struct sk_waiter *waiter, enum skald_status status,

@@ -39,6 +39,7 @@ struct sk_waiter *sk_waiter_new(struct sk_engine *engine, sk_engine_done *done, 
 
 void sk_waiter_free(struct sk_waiter *waiter)
 {
+    if (waiter == NULL) return;
     sk_buf_release(&waiter->violations);
     sk_free(waiter);
 }
