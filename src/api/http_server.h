@@ -5,7 +5,7 @@
  *   H1  on_request is called once a request is whole; exactly one sk_http_reply must follow, now
  *       or later. Until then the request and every view of it are valid.
  *   H2  A client that goes away is not noticed before the reply, unless it is asked for; the reply
- *       then goes nowhere, and is safe all the same.
+ *       then goes nowhere, and is safe all the same. (A stream notices: http_stream.h.)
  *   H3  From its first byte a request has request_timeout_ms to be whole, however it dribbles; a
  *       connection without a request has idle_timeout_ms. Then it is closed.
  *

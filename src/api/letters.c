@@ -170,6 +170,14 @@ static void name_next(struct sk_exchange *x)
     sk_engine_read(sk_engine_of(x), &read, on_head, x);
 }
 
+static void refuse_gone(struct sk_exchange *x)
+{
+    struct sk_problem problem =
+        sk_problem_http(404, SK_STR("there is no dead letter with this id, or not any more"),
+                        SK_STR("GET /api/v1/dead-letters lists them"));
+    sk_exchange_problem(x, &problem);
+}
+
 static void on_letters(void *context, struct sk_rows *rows)
 {
     struct sk_exchange *x = context;
@@ -179,10 +187,7 @@ static void on_letters(void *context, struct sk_rows *rows)
         return;
     }
     if (letters->is_one && rows->letters_count == 0) {
-        struct sk_problem problem =
-            sk_problem_http(404, SK_STR("there is no dead letter with this id, or not any more"),
-                            SK_STR("GET /api/v1/dead-letters lists them"));
-        sk_exchange_problem(x, &problem);
+        refuse_gone(x);
         return;
     }
     sk_exchange_keep_rows(x, rows);
@@ -312,10 +317,31 @@ static void on_retried(void *context, const struct sk_reply *answer)
     discard(x);
 }
 
+/* The letter is gone: because this very command has had its effect? */
+static void on_seen(void *context, const struct sk_reply *answer)
+{
+    struct sk_exchange *x = context;
+    const struct letters *letters = x->state;
+    bool is_seen = false;
+    for (uint32_t i = 0; answer->saga != NULL && i < answer->saga->command_ids_count; i++) {
+        is_seen = is_seen || sk_str_equal(answer->saga->command_ids[i], letters->command_id);
+    }
+    if (!is_seen) {
+        refuse_gone(x);
+        return;
+    }
+    sk_http_reply_header(x->http, "Skald-Replayed", "true");
+    on_saga(x, answer);
+}
+
 static void on_letter(void *context, struct sk_rows *rows)
 {
     struct sk_exchange *x = context;
     struct letters *letters = x->state;
+    if (rows->status == SKALD_OK && rows->letters_count == 0 && letters->is_retry) {
+        sk_engine_get(sk_engine_of(x), x->params[0], on_seen, x);
+        return;
+    }
     if (rows->status != SKALD_OK || rows->letters_count == 0) {
         on_letters(x, rows);
         return;

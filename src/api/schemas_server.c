@@ -201,6 +201,7 @@ static const struct sk_member engine_stats[] = {
     { "stuck", "count", "without progress, and nothing awaited" },
     { "started", "count", NULL },
     { "ended", "count", NULL },
+    { "compensating", "count", "sagas that began to be undone" },
     { "events", "count", NULL },
     { "batches", "count", NULL },
     { "invocations", "count", NULL },

@@ -409,6 +409,7 @@ void sk_shape_stats(struct sk_json_writer *w, const struct sk_engine_stats *s)
     put_number(w, "stuck", s->stuck);
     put_number(w, "started", s->started);
     put_number(w, "ended", s->ended);
+    put_number(w, "compensating", s->compensating);
     put_number(w, "events", s->events);
     put_number(w, "batches", s->batches);
     put_number(w, "invocations", s->invocations);

@@ -207,6 +207,7 @@ uint32_t sk_engine_shard_of(const struct sk_engine *engine, struct sk_str saga_i
 struct sk_engine_stats {
     uint64_t sagas_active, sagas_parked, sagas_pending, sagas_cached;
     uint64_t started, ended, events, batches, invocations, redriven;
+    uint64_t compensating; /* sagas that began to compensate */
     uint64_t sweep_scanned, sweep_processed, sweep_failed;
     int64_t sweep_at_ms;
     uint32_t shards_owned, shards_degraded;

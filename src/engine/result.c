@@ -63,6 +63,8 @@ static void count_item(struct sk_engine *engine, const struct sk_item *item)
     bool is_end = sk_saga_state_is_end((enum sk_saga_state)item->tally_state);
     bool was_end = item->had_tally && sk_saga_state_is_end((enum sk_saga_state)item->tally_before);
     if (is_end && !was_end) engine->stats.ended += 1;
+    bool was_undoing = item->had_tally && item->tally_before == SK_SAGA_COMPENSATING;
+    if (item->tally_state == SK_SAGA_COMPENSATING && !was_undoing) engine->stats.compensating += 1;
 }
 
 /* Its rows are gone: the next request begins it anew. */

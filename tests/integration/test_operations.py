@@ -69,9 +69,12 @@ class DeadLetters(Case):
         self.failed("mend")
         letter = self.server.get(LETTERS).json["items"][0]["id"]
         self.participant.on("/unreserve", (200, {}))
-        reply = self.server.post(f"{LETTERS}/{letter}/retry", {"by": "ada", "reason": "it is back"})
+        order = {"by": "ada", "reason": "it is back"}
+        reply = self.server.post(f"{LETTERS}/{letter}/retry", order, Idempotency_Key="once")
         self.assertEqual(reply.status, 200, reply.body)
         self.server.when("mend", lambda saga: saga["state"] == "compensated", "it is undone")
+        same = self.server.post(f"{LETTERS}/{letter}/retry", order, Idempotency_Key="once")
+        self.assertEqual((same.status, same.headers.get("Skald-Replayed")), (200, "true"), same.body)
         self.assertIn("operator.retry", self.server.events("mend"))
         self.assertEqual(self.server.get(LETTERS).json["items"], [])
         again = self.server.post(f"{LETTERS}/{letter}/retry", {"by": "ada", "reason": "again"})
