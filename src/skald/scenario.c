@@ -3,13 +3,12 @@
 
 #include "base/json.h"
 #include "base/time.h"
-#include "runtime/files.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FILE_SIZE_MAX = 16 * 1024 * 1024, REPEAT_MAX = 100000, LOCKS_MAX = 32 };
+enum { REPEAT_MAX = 100000, LOCKS_MAX = 32 };
 
 /* ---- saying what is wrong -------------------------------------------------------------------- */
 
@@ -115,15 +114,11 @@ static void split_keys(struct sk_str list, struct sk_str *keys, uint32_t *out_co
     }
 }
 
-/* start ID [DEFINITION] [with JSON] [context JSON] [options] */
-static bool do_start(struct scenario *s, const struct sk_script_line *line)
+/* Which definition, input and context: words in any order. */
+static bool read_start_words(struct scenario *s, const struct sk_script_line *line,
+                             struct sk_start_request *request)
 {
-    struct sk_str keys[LOCKS_MAX];
-    struct sk_start_request request = { .definition = s->definition, .lock_keys = keys };
     skald_error error;
-    if (line->count < 2) return scenario_wrong(s, "start ID [DEFINITION] with {…}");
-    if (s->definition.size == 0) return scenario_wrong(s, "define a saga first");
-    request.id = line->words[1];
     for (uint32_t i = 2; i < line->count; i++) {
         struct sk_str w = line->words[i];
         bool is_json = w.data[0] == '{' || w.data[0] == '[' || w.data[0] == '"';
@@ -131,19 +126,34 @@ static bool do_start(struct scenario *s, const struct sk_script_line *line)
         if (is_json && sk_json_check(w, &error) != SKALD_OK)
             return scenario_wrong(s, "this is no JSON: %s", error.message);
         if (is_json && sk_str_is(line->words[i - 1], "context")) {
-            request.context = w;
+            request->context = w;
         } else if (is_json) {
-            request.input = w;
+            request->input = w;
         } else if (!is_option && !sk_str_is(w, "with") && !sk_str_is(w, "context")) {
-            request.definition = w;
+            request->definition = w;
         }
     }
-    if (!read_start_option(s, line, &request)) return false;
+    return read_start_option(s, line, request);
+}
+
+/* start ID [DEFINITION] [with JSON] [context JSON] [options]. SKALD_E_SYNTAX: said already. */
+static enum skald_status do_start(struct scenario *s, const struct sk_script_line *line,
+                                  skald_error *error)
+{
+    struct sk_str keys[LOCKS_MAX];
+    struct sk_start_request request = { .definition = s->definition, .lock_keys = keys };
+    bool is_right = (line->count >= 2 || scenario_wrong(s, "start ID [DEFINITION] with {…}")) &&
+                    (s->definition.size > 0 || scenario_wrong(s, "define a saga first"));
+    if (!is_right || !read_start_words(s, line, &request)) return SKALD_E_SYNTAX;
+    request.id = line->words[1];
     split_keys(sk_script_option(line, "locks"), keys, &request.lock_keys_count);
-    if (sk_testkit_start(s->kit, &request, &error) != SKALD_OK)
-        return scenario_wrong(s, "the start is refused: %s", error.message);
-    s->current = sk_arena_copy(&s->arena, request.id);
-    return true;
+    enum skald_status status = sk_testkit_start(s->kit, &request, error);
+    if (status == SKALD_E_NOT_FOUND) {
+        (void)scenario_wrong(s, "the start is refused: %s", error->message);
+        return SKALD_E_SYNTAX;
+    }
+    if (status == SKALD_OK) s->current = sk_arena_copy(&s->arena, request.id);
+    return status;
 }
 
 /* ---- reply ----------------------------------------------------------------------------------- */
@@ -296,6 +306,7 @@ static enum skald_status do_command(struct scenario *s, const struct sk_script_l
                                     skald_error *error)
 {
     struct sk_str verb = line->words[0];
+    if (sk_str_is(verb, "start")) return do_start(s, line, error);
     if (!is_verb(verb)) {
         (void)no_such_verb(s, verb);
         return SKALD_E_SYNTAX;
@@ -363,7 +374,6 @@ static bool do_line(struct scenario *s, const struct sk_script_line *line)
     struct sk_str verb = line->words[0];
     skald_error error;
     if (sk_str_is(verb, "define")) return do_define(s, line);
-    if (sk_str_is(verb, "start")) return do_start(s, line);
     if (sk_str_is(verb, "reply")) return do_reply(s, line);
     if (sk_str_is(verb, "expect")) return scenario_expect(s, line);
     if (sk_str_is(verb, "advance")) return do_advance(s, line);
@@ -457,41 +467,7 @@ bool scenario_run(struct scenario *s, struct sk_str text, uint32_t line_before)
     return ok;
 }
 
-/* ---- sections -------------------------------------------------------------------------------- */
-
-struct section {
-    struct sk_str name, text;
-    uint32_t line_before; /* of its first line */
-};
-
-struct playing {
-    const char *path;
-    struct section preamble;
-    sk_scenario_fn *fn;
-    void *context;
-};
-
-/* Up to the next line `scenario NAME`; false at the end of the file. */
-static bool next_section(struct sk_str *rest, uint32_t *number, struct section *out,
-                         struct sk_str *out_name)
-{
-    struct sk_str whole = *rest;
-    bool is_inside = false; /* a definition */
-    while (rest->size > 0) {
-        struct sk_str line = sk_script_next_line(rest), trimmed = sk_str_trim(line);
-        *number += 1;
-        if (sk_str_is(trimmed, "definition")) is_inside = true;
-        if (sk_str_is(trimmed, "end")) is_inside = false;
-        bool is_mark = !is_inside && (sk_str_is(trimmed, "scenario") ||
-                                      sk_str_starts(trimmed, SK_STR("scenario ")));
-        if (!is_mark) continue;
-        out->text = (struct sk_str){ whole.data, (size_t)(line.data - whole.data) };
-        *out_name = sk_str_trim(sk_str_sub(trimmed, strlen("scenario"), trimmed.size));
-        return true;
-    }
-    out->text = whole;
-    return false;
-}
+/* ---- life ---------------------------------------------------------------------------------- */
 
 struct scenario *scenario_new(const char *file, const struct sk_testkit_options *options)
 {
@@ -525,74 +501,4 @@ void scenario_reset(struct scenario *s)
     sk_buf_clear(&s->message);
     sk_buf_clear(&s->expected);
     sk_buf_clear(&s->actual);
-}
-
-static void tell(struct scenario *s, const struct playing *playing, const struct section *section)
-{
-    struct sk_buf timeline;
-    sk_buf_init(&timeline, 0);
-    if (s->has_failed && s->current.size > 0) sk_testkit_timeline(s->kit, s->current, &timeline);
-    struct sk_scenario_report report = {
-        .file = playing->path,
-        .name = section->name,
-        .line = section->line_before > 0 ? section->line_before : 1,
-        .has_passed = !s->has_failed,
-        .is_wrong = s->is_wrong,
-        .expectations = s->expectations,
-        .virtual_ms = s->kit == NULL ? 0 : sk_testkit_now(s->kit) - s->start_ms,
-        .failed_line = s->number,
-        .text = s->text,
-        .message = sk_str_trim(sk_buf_view(&s->message)),
-        .expected = sk_buf_view(&s->expected),
-        .actual = sk_buf_view(&s->actual),
-        .timeline = sk_buf_view(&timeline),
-    };
-    playing->fn(playing->context, &report);
-    sk_buf_release(&timeline);
-}
-
-static void play_section(const struct playing *playing, const struct section *section)
-{
-    struct sk_testkit_options options = { .seed = 1 };
-    struct scenario *s = scenario_new(playing->path, &options);
-    if (s == NULL) return;
-    bool ok = !s->has_failed && scenario_run(s, playing->preamble.text, 0) &&
-              scenario_run(s, section->text, section->line_before);
-    if (ok && s->expectations == 0)
-        (void)scenario_wrong(s, "a scenario that expects nothing cannot fail");
-    tell(s, playing, section);
-    scenario_free(s);
-}
-
-static void play_all(struct playing *playing, struct sk_str rest)
-{
-    uint32_t number = 0;
-    struct sk_str name = { NULL, 0 };
-    bool has_more = next_section(&rest, &number, &playing->preamble, &name);
-    if (!has_more) {
-        const char *slash = strrchr(playing->path, '/');
-        struct section whole = { .name = sk_str_of(slash == NULL ? playing->path : slash + 1),
-                                 .text = playing->preamble.text };
-        playing->preamble.text = (struct sk_str){ NULL, 0 };
-        play_section(playing, &whole);
-    }
-    while (has_more) {
-        struct section section = { .name = name, .line_before = number };
-        has_more = next_section(&rest, &number, &section, &name);
-        play_section(playing, &section);
-    }
-}
-
-enum skald_status sk_scenario_play(const char *path, sk_scenario_fn *fn, void *context,
-                                   skald_error *error)
-{
-    struct sk_buf text;
-    struct playing playing = { .path = path, .fn = fn, .context = context };
-    sk_buf_init(&text, 0);
-    enum skald_status status = sk_file_read(path, FILE_SIZE_MAX, &text, error);
-    if (status == SKALD_OK) {
-        play_all(&playing, sk_buf_view(&text));
-    }
-    sk_buf_release(&text);
-    return status;
 }

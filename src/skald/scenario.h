@@ -2,7 +2,8 @@
  * scenario.h: plays text scenarios of users: their own definitions, the real engine in virtual
  * time, participants that answer as the text says. The language: docs/testing.md.
  *
- *   scenario.c          files, sections, the lines that do something
+ *   scenario_file.c     files and their sections
+ *   scenario.c          the lines that do something
  *   scenario_define.c   its definitions
  *   scenario_expect.c   the lines that begin with `expect`
  *

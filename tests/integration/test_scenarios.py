@@ -159,6 +159,15 @@ expect time = 35s
 """)
         self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_a_start_may_be_refused(self):
+        self.passes("""
+start t1 with {"bags": []}
+refused start t1 with {"bags": [1]}
+expect saga running
+""")
+        self.fails('refused start t1 with {"bags": []}\n', "the command was not refused")
+        self.fails('start t1 with {"bags": []}\nstart t1 with {"bags": [1]}\n', "refused: ")
+
     def test_counted_replies_come_before_standing_ones(self):
         self.passes("""
 reply * always ok
