@@ -126,6 +126,13 @@ void sk_handle_export(struct sk_exchange *x);
 void sk_handle_import(struct sk_exchange *x);
 extern const struct sk_input sk_import_query[];
 
+/* schedules.c */
+void sk_handle_schedule(struct sk_exchange *x);
+void sk_handle_schedules(struct sk_exchange *x);
+void sk_handle_schedule_one(struct sk_exchange *x);
+void sk_handle_schedule_act(struct sk_exchange *x);
+extern const struct sk_input sk_schedule_body[], sk_schedules_query[];
+
 /* batches.c */
 void sk_handle_batch(struct sk_exchange *x);
 void sk_handle_batches(struct sk_exchange *x);

@@ -147,6 +147,35 @@ static const struct sk_member version[] = {
     { 0 },
 };
 
+static const struct sk_member schedule[] = {
+    { "id", "text", NULL },
+    { "state", "text", "active, paused or done" },
+    { "cron", "text?", "null for one that starts once" },
+    { "at", "time?", "null for one by cron" },
+    { "definition", "text", NULL },
+    { "version", "text?", "null: the latest at each start" },
+    { "input", "any", "with its templates" },
+    { "context", "any", NULL },
+    { "business_key", "text?", NULL },
+    { "namespace", "text?", NULL },
+    { "attributes", "any", NULL },
+    { "tags", "any", NULL },
+    { "priority", "int", NULL },
+    { "overlap", "text", "skip, allow, queue or cancel" },
+    { "catch_up", "text?", "null: only the latest missed instant is made up" },
+    { "by", "text?", NULL },
+    { "created_at", "time?", NULL },
+    { "next", "text[]", "the next instants, five at most" },
+    { "last_at", "time?", "the instant looked at last" },
+    { "last_saga", "text?", "the saga started last" },
+    { "queued_at", "time?", "an instant that waits for the last saga's end" },
+    { "runs", "count", "sagas started" },
+    { "skipped", "count", "instants passed over because the last saga still ran" },
+    { "failed", "count", "instants at which the start was refused" },
+    { "last_error", "text?", "why, the last time" },
+    { 0 },
+};
+
 static const struct sk_member batch[] = {
     { "id", "text?", "null for a dry run" },
     { "command", "text", NULL },
@@ -243,6 +272,7 @@ const struct sk_schema sk_server_schemas[] = {
     { "Shard", "A slice of the sagas", shard },
     { "Status", "How the server is", status },
     { "Version", "What the server is", version },
+    { "Schedule", "A definition that starts by the clock", schedule },
     { "Batch", "One command for many sagas", batch },
     { "Stats", "Figures", stats },
     { "Totals", "Sagas in sum", totals },

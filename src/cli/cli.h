@@ -59,6 +59,7 @@ extern const struct cli_command cli_list;
 extern const struct cli_command cli_delete;
 extern const struct cli_command cli_batch;
 extern const struct cli_command cli_batches;
+extern const struct cli_command cli_schedule;
 extern const struct cli_command cli_show;
 extern const struct cli_command cli_events;
 extern const struct cli_command cli_watch;

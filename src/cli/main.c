@@ -18,6 +18,7 @@ static const struct cli_command *const commands[] = {
     &cli_delete,
     &cli_batch,
     &cli_batches,
+    &cli_schedule,
     &cli_show,
     &cli_events,
     &cli_watch,

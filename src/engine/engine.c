@@ -189,6 +189,7 @@ static void init_lists(struct sk_engine *engine)
     sk_list_init(&engine->bulks);
     sk_list_init(&engine->polls);
     sk_list_init(&engine->polls_ended);
+    sk_list_init(&engine->schedules);
     sk_list_init(&engine->observers);
 }
 

@@ -381,6 +381,9 @@ void sk_records_forget(struct sk_shard *shard);
 /* False: it cannot be read. */
 bool sk_bulk_load(struct sk_shard *shard, const struct sk_record_row *row);
 void sk_bulks_forget(struct sk_shard *shard);
+/* schedule.c: the same */
+bool sk_schedule_load(struct sk_shard *shard, const struct sk_record_row *row);
+void sk_schedules_forget(struct sk_shard *shard);
 
 /* ---- sweep.c, stop.c, histogram.c ------------------------------------------------------------ */
 

@@ -383,6 +383,7 @@ struct sk_engine {
     struct sk_start_key *start_keys; /* being started: start.c */
     struct sk_list starting;         /* starts that wait for a read */
     struct sk_list owned;            /* struct sk_owned */
+    struct sk_list schedules;        /* struct sk_schedule, by id */
     struct sk_list bulks;            /* struct sk_bulk, newest first */
     uint64_t next_order, next_ticket;
 

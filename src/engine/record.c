@@ -69,7 +69,7 @@ void sk_records_load(struct sk_shard *shard, const struct sk_rows *rows)
         const struct sk_record_row *row = &rows->records[i];
         bool is_read = true;
         switch (row->kind) {
-        case SK_RECORD_SCHEDULE: break;
+        case SK_RECORD_SCHEDULE: is_read = sk_schedule_load(shard, row); break;
         case SK_RECORD_BULK: is_read = sk_bulk_load(shard, row); break;
         }
         if (is_read) continue;
@@ -82,4 +82,5 @@ void sk_records_forget(struct sk_shard *shard)
 {
     sk_records_end(shard->engine, &shard->records, SKALD_E_AGAIN);
     sk_bulks_forget(shard);
+    sk_schedules_forget(shard);
 }

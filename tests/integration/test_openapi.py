@@ -140,12 +140,20 @@ def batch(world, operation):
     return world.call(operation, {"batch": "walk-batch"})
 
 
+def schedule(world, operation):
+    body = {"id": "walk-schedule", "cron": "0 0 1 1 *", "definition": "order"}
+    reply = world.server.ask("POST", "/api/v1/schedules", body)
+    assert reply.status in (200, 201), reply.body
+    return world.call(operation, {"schedule": "walk-schedule"})
+
+
 # What has to be done before the operation can succeed; everything else succeeds with its example.
 RECIPES = {"retrySaga": retry, "rteRetry": retry, "completeStep": complete, "listSteps": steps,
            "importSaga": import_saga,
            "deleteSaga": steps, "getDeadLetter": on_a_letter, "retryDeadLetter": on_a_letter,
            "discardDeadLetter": on_a_letter, "getBatch": batch,
-           "cancelBatch": batch}
+           "cancelBatch": batch,
+           **{f"{act}Schedule": schedule for act in ("get", "delete", "pause", "resume", "trigger")}}
 
 
 class Case(unittest.TestCase):
