@@ -110,9 +110,11 @@ static struct counts sagas(void)
 static void send_signal(struct sk_str saga)
 {
     struct answer answer = { 0 };
-    struct sk_command signal = {
-        .kind = SK_COMMAND_SIGNAL, .id = SK_STR("x"), .step = SK_STEP_NONE, .item = -1, .name = SK_STR("go")
-    };
+    struct sk_command signal = { .kind = SK_COMMAND_SIGNAL,
+                                 .id = SK_STR("x"),
+                                 .step = SK_STEP_NONE,
+                                 .item = -1,
+                                 .name = SK_STR("go") };
     sk_engine_command(world.engine, saga, &signal, SK_STR(""), world_on_answer, &answer);
     world_run(&world);
     assert_int_equal(SKALD_OK, answer.status);
