@@ -251,6 +251,7 @@ void sk_engine_free(struct sk_engine *engine)
         sk_messages_release(shard);
         sk_parked_release(shard);
     }
+    sk_alarms_release(engine); /* before those whose alarms stand in it */
     while (!sk_list_is_empty(&engine->owned)) {
         struct sk_owned *owned = sk_container_of(engine->owned.next, struct sk_owned, node);
         sk_list_remove(&owned->node);
@@ -263,7 +264,6 @@ void sk_engine_free(struct sk_engine *engine)
     }
     sk_decisions_release(engine);
     sk_plans_release(engine);
-    sk_alarms_release(engine);
     sk_heap_release(&engine->admissions);
     sk_free(engine->shards);
     sk_free(engine->node_text);
