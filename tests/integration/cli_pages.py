@@ -68,12 +68,19 @@ class Play:
         self.before, self.shown, self.has_json = before, shown, has_json
 
 
+def approval(world, saga, *more):
+    """A saga that has come to rest: it waits for its signal."""
+    if world.server.get(f"/api/v1/sagas/{saga}").status == 404:
+        world.skald("start", "approval", "--id", saga, *more)
+    world.server.when(saga, lambda seen: seen["steps"][0]["state"] == "waiting", "it waits")
+
+
 def start_approval(prefix):
-    return lambda world, n: world.start("approval", f"{prefix}-{n}")
+    return lambda world, n: approval(world, f"{prefix}-{n}")
 
 
 def suspended(world, n):
-    world.start("approval", f"held-{n}")
+    approval(world, f"held-{n}")
     world.skald("suspend", f"held-{n}", *ASKED)
 
 
@@ -86,11 +93,11 @@ def stuck(world, n):
 
 
 def locked(world, n):
-    world.skald("start", "approval", "--id", f"locked-{n}", "--lock-key", f"account:{n}")
+    approval(world, f"locked-{n}", "--lock-key", f"account:{n}")
 
 
 def printing(world, n):
-    world.start("printing", f"printing-{n}")
+    world.skald("start", "printing", "--id", f"printing-{n}")
     world.token = world.participant.wait_for("/print", n)[-1].headers["Skald-Token"]
     world.server.when(f"printing-{n}", lambda saga: saga["steps"][0]["state"] == "waiting",
                       "it has answered")
@@ -218,11 +225,6 @@ class World:
         if done.returncode != code:
             raise AssertionError(f"skald {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
-
-    def start(self, definition, saga):
-        """Unless it is there."""
-        if self.server.get(f"/api/v1/sagas/{saga}").status == 404:
-            self.skald("start", definition, "--id", saga)
 
     def play(self, play, as_json):
         n = 2 if as_json else 1
