@@ -25,6 +25,7 @@
 #include <skald/operate.h>
 #include <skald/reply.h>
 #include <skald/saga.h>
+#include <skald/schedule.h>
 #include <skald/serve.h>
 #include <skald/status.h>
 #include <skald/subscribe.h>

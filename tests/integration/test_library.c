@@ -994,6 +994,38 @@ static void test_tasks(void **state)
     close_world(&world);
 }
 
+static void test_schedules(void **state)
+{
+    (void)state;
+    struct world world;
+    skald_error error = { .message = "" };
+    skald_reply *reply = NULL;
+    open_world(&world);
+    define(&world, waits);
+    skald_schedule_options options =
+        SKALD_OPTIONS(skald_schedule_options, .id = "nightly", .cron = "30 4 * * mon-fri",
+                      .input_json = "{\"a\": 1}", .tags_json = "[\"by-clock\"]", .by = "ann",
+                      .overlap = "allow", .catch_up_ms = 60000, .priority = 3);
+    assert_int_equal(skald_create_schedule(world.engine, "waits", &options, NULL, &error),
+                     SKALD_OK);
+    assert_int_equal(skald_list_schedules(world.engine, 10, NULL, &reply, &error), SKALD_OK);
+    assert_int_equal(skald_reply_count(reply, "items"), 1);
+    skald_reply_free(reply);
+    assert_int_equal(skald_pause_schedule(world.engine, "nightly", NULL, &error), SKALD_OK);
+    assert_int_equal(skald_resume_schedule(world.engine, "nightly", NULL, &error), SKALD_OK);
+    assert_int_equal(skald_trigger_schedule(world.engine, "nightly", NULL, &error), SKALD_OK);
+    assert_int_equal(skald_get_schedule(world.engine, "nightly", &reply, &error), SKALD_OK);
+    assert_string_equal(skald_reply_id(reply), "nightly");
+    skald_reply_free(reply);
+    assert_int_equal(skald_delete_schedule(world.engine, "nightly", NULL, &error), SKALD_OK);
+    assert_int_equal(skald_get_schedule(world.engine, "nightly", NULL, &error), SKALD_E_NOT_FOUND);
+    assert_int_equal(skald_get_schedule(world.engine, NULL, NULL, &error), SKALD_E_ARGUMENT);
+    options.cron = "often";
+    assert_int_equal(skald_create_schedule(world.engine, "waits", &options, NULL, &error),
+                     SKALD_E_ARGUMENT);
+    close_world(&world);
+}
+
 static void operate(struct world *world)
 {
     skald_engine *engine = world->engine;
@@ -1118,6 +1150,7 @@ int main(void)
         cmocka_unit_test(test_moved),
         cmocka_unit_test(test_operating),
         cmocka_unit_test(test_tasks),
+        cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_serve),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_decided_again),
