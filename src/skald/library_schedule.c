@@ -1,4 +1,4 @@
-/* library_schedule.c: see <skald/schedule.h>: each operation is a question to the table of routes. */
+/* library_schedule.c: see <skald/schedule.h>: each operation asks the table of routes. */
 #include "skald/library.h"
 
 #include <stdio.h>
