@@ -141,6 +141,7 @@ void sk_handle_start(struct sk_exchange *x)
         .idempotency_key = key,
         .input = start.input,
         .context = start.context,
+        .traceparent = sk_str_trim(sk_http_request_header(x->http, "traceparent")),
         .business_key = start.business_key,
         .space = start.space,
         .attributes = start.attributes,

@@ -11,6 +11,8 @@
  */
 #include "engine/engine_private.h"
 
+#include "base/trace.h"
+
 #define SK_NO_CHANNEL "channel_not_configured"
 
 struct due {
@@ -134,6 +136,21 @@ static struct sk_invoker *invoker_of(const struct sk_engine *engine,
                                    : engine->options.invokers[request->action->kind];
 }
 
+/* A span of its own for each attempt, below the one that started the saga; empty = it has none. */
+static struct sk_str trace_of(const struct sk_saga *saga, struct sk_str key, uint32_t attempt,
+                              char out[SK_TRACEPARENT_SIZE + 1])
+{
+    struct sk_str context = saga->start.context;
+    if (context.size == 0) return SK_STR("");
+    struct sk_str span = sk_json_member(context, SK_STR("traceparent"));
+    bool is_sound = sk_json_type(span) == SK_JSON_STRING && span.size == SK_TRACEPARENT_SIZE + 2;
+    if (!is_sound) return SK_STR("");
+    struct sk_str parent = sk_str_sub(span, 1, SK_TRACEPARENT_SIZE);
+    if (!sk_traceparent_is_sound(parent)) return SK_STR("");
+    sk_traceparent_child(parent, key, attempt, out);
+    return sk_str_of(out);
+}
+
 static enum skald_status invoke(struct sk_machine *machine, const struct sk_effect *effect,
                                 const struct sk_request *request, struct sk_str key,
                                 struct sk_str token)
@@ -144,6 +161,7 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
     struct sk_flight *flight = sk_flight_add(machine, effect, invoker);
     if (flight == NULL) return SKALD_E_MEMORY;
     int64_t now_ms = sk_engine_now(engine);
+    char traceparent[SK_TRACEPARENT_SIZE + 1];
     struct sk_invocation invocation = {
         .ticket = flight->ticket,
         .operation = effect->operation,
@@ -157,6 +175,7 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
         .round = effect->round,
         .key = key,
         .token = token,
+        .traceparent = trace_of(saga, key, effect->attempt, traceparent),
         .deadline_ms = effect->deadline_ms,
         .timeout_ms = effect->deadline_ms > 0 ? effect->deadline_ms - now_ms
                                               : engine->options.rules.attempt_timeout_ms,

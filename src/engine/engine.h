@@ -85,6 +85,9 @@ struct sk_start_request {
     struct sk_str id;                  /* empty = drawn */
     struct sk_str idempotency_key;     /* used when id is empty */
     struct sk_str input, context, business_key, space;
+    /* W3C; kept in the context under this name unless it holds one. No part of the request's
+     * digest: it differs each time a client asks again. What is not sound is left out. */
+    struct sk_str traceparent;
     struct sk_str attributes, tags; /* JSON object; JSON array of strings */
     const struct sk_str *lock_keys;
     uint32_t lock_keys_count;

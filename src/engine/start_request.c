@@ -9,6 +9,8 @@
  */
 #include "engine/starting.h"
 
+#include "base/trace.h"
+
 static enum skald_status check_json(struct sk_str text, size_t size_max, enum sk_json_type type,
                                     const char *what, skald_error *error)
 {
@@ -131,6 +133,33 @@ static void make_key(struct sk_starting *starting, const struct sk_start_request
     sk_buf_release(&key);
 }
 
+/* The context with the traceparent of the request in it. */
+static struct sk_str traced(struct sk_arena *arena, const struct sk_start_request *request)
+{
+    struct sk_str context = request->context;
+    bool has_one = context.size > 0 && sk_json_member(context, SK_STR("traceparent")).size > 0;
+    if (has_one || !sk_traceparent_is_sound(request->traceparent)) {
+        return sk_arena_copy(arena, context);
+    }
+    struct sk_buf text;
+    sk_buf_init(&text, 0);
+    struct sk_json_writer w = sk_json_writer_of(&text);
+    sk_json_begin_object(&w);
+    sk_json_key(&w, "traceparent");
+    sk_json_put_str(&w, request->traceparent);
+    struct sk_json_iter it = sk_json_walk(context);
+    while (context.size > 0 && sk_json_next(&it)) {
+        struct sk_str name = { it.name.data - 1, it.name.size + 2 };
+        sk_json_key_str(&w, sk_json_string(name, arena));
+        sk_json_put_raw(&w, it.value);
+    }
+    sk_json_end_object(&w);
+    if (text.failed) arena->failed = true;
+    struct sk_str copy = sk_arena_copy(arena, sk_buf_view(&text));
+    sk_buf_release(&text);
+    return copy;
+}
+
 enum skald_status sk_starting_fill(struct sk_starting *starting,
                                    const struct sk_start_request *request, skald_error *error)
 {
@@ -146,7 +175,7 @@ enum skald_status sk_starting_fill(struct sk_starting *starting,
         (struct sk_start){ .id = sk_arena_copy(arena, request->id),
                            .space = sk_arena_copy(arena, request->space),
                            .input = sk_arena_copy(arena, input),
-                           .context = sk_arena_copy(arena, request->context),
+                           .context = traced(arena, request),
                            .business_key = sk_arena_copy(arena, request->business_key),
                            .attributes = sk_arena_copy(arena, request->attributes),
                            .tags = sk_arena_copy(arena, request->tags),
