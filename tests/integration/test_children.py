@@ -16,8 +16,8 @@ def action(participant, path):
 
 
 def http(participant, step, **more):
-    return {"id": step, "name": step, "type": "http", "timeout": "5s", "action": action(participant, f"/{step}"),
-            "retry_policy": {"type": "no_retry"},
+    return {"id": step, "name": step, "type": "http", "timeout": "5s",
+            "action": action(participant, f"/{step}"), "retry_policy": {"type": "no_retry"},
             "compensation": {"type": "custom", "action": action(participant, f"/un{step}"),
                              "retry_policy": {"type": "no_retry"}}, **more}
 

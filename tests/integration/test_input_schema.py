@@ -10,7 +10,7 @@ import unittest
 
 import jsonschema
 
-from skald_world import SKALD, Participant, Server
+from skald_world import SKALD, Server
 
 SCHEMA = {"type": "object", "required": ["order", "items"], "additionalProperties": False,
           "properties": {"order": {"type": "string", "pattern": "^[a-z]+-[0-9]+$"},
