@@ -33,7 +33,7 @@ struct sk_poll {
     uint64_t number;
     uint32_t max;
     int64_t lease_ms;
-    bool is_late, has_trouble;
+    bool is_late, has_trouble, is_given_up;
     struct sk_list takings;
     uint32_t takings_count;
     sk_poll_done *done;
@@ -248,7 +248,8 @@ static void on_taken(void *context, const struct sk_reply *reply)
     /* What is leased there was leased by this taking: no other begins before it is told. */
     if (reply->status == SKALD_OK && reply->saga != NULL)
         sk_saga_tasks(reply->saga, look_at, &looking);
-    if (looking.is_found && (poll == NULL || !keep_given(poll, reply->saga, &looking.effect)))
+    bool is_wanted = poll != NULL && !poll->is_given_up;
+    if (looking.is_found && (!is_wanted || !keep_given(poll, reply->saga, &looking.effect)))
         give_back(engine, taking->name.saga_id, &looking.effect);
     if (poll != NULL && reply->status != SKALD_OK && reply->status != SKALD_E_STATE)
         poll->has_trouble = true;
@@ -386,20 +387,29 @@ uint64_t sk_engine_poll(struct sk_engine *engine, const struct sk_poll_request *
     return poll->number;
 }
 
-void sk_engine_poll_cancel(struct sk_engine *engine, uint64_t number)
+static struct sk_poll *find_poll(struct sk_engine *engine, uint64_t number)
 {
     for (struct sk_list *at = engine->polls.next; at != &engine->polls; at = at->next) {
         struct sk_poll *poll = sk_container_of(at, struct sk_poll, all);
-        if (poll->number != number) continue;
-        for (uint32_t i = 0; i < poll->given_count; i++) {
-            const struct sk_task_given *given = &poll->given[i];
-            struct sk_effect effect = { .operation = given->operation };
-            if (sk_token_check(engine->options.token_key, given->token, given->saga_id, &effect))
-                give_back(engine, given->saga_id, &effect);
-        }
-        free_poll(poll);
-        return;
+        if (poll->number == number) return poll;
     }
+    return NULL;
+}
+
+void sk_engine_poll_cancel(struct sk_engine *engine, uint64_t number)
+{
+    struct sk_poll *poll = find_poll(engine, number);
+    if (poll == NULL || poll->is_given_up) return;
+    poll->is_given_up = poll->is_late = true;
+    for (uint32_t i = 0; i < poll->given_count; i++) {
+        const struct sk_task_given *given = &poll->given[i];
+        struct sk_effect effect = { .operation = given->operation };
+        if (sk_token_check(engine->options.token_key, given->token, given->saga_id, &effect))
+            give_back(engine, given->saga_id, &effect);
+    }
+    poll->given_count = 0;
+    if (poll->queue != NULL) end_poll(poll);
+    sk_engine_turn(engine);
 }
 
 void sk_polls_stop(struct sk_engine *engine)

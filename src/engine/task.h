@@ -44,7 +44,8 @@ typedef void sk_poll_done(void *context, enum skald_status status, const skald_e
 /* The number by which it can be given up. `done` comes once, never from inside the call. */
 uint64_t sk_engine_poll(struct sk_engine *engine, const struct sk_poll_request *request,
                         sk_poll_done *done, void *context);
-/* Nobody listens any more: `done` does not come; what was being taken is given back. */
+/* Nobody listens any more: `done` comes soon and with nothing; what was being taken is given
+ * back. */
 void sk_engine_poll_cancel(struct sk_engine *engine, uint64_t number);
 
 struct sk_queue_view {

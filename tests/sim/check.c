@@ -106,6 +106,7 @@ void sim_check_saga(struct sim_world *world, const struct sim_row *row)
     sim_check_pivot(world, row, &saga);
     sim_check_policy(world, row, &saga);
     sim_check_hooks(world, row, &saga);
+    sim_check_tasks(world, row, &saga);
     sk_saga_release(&saga);
 }
 

@@ -25,6 +25,7 @@
     X(LOCKS, "locks are exclusive")                        \
     X(POLICY, "time and policy")                           \
     X(HOOKS, "hooks")                                      \
+    X(TASKS, "tasks")                                      \
     X(ROWS, "rows agree")                                  \
     X(RETENTION, "retention")                              \
     X(EXPLAIN, "explained") /* law 11 */
@@ -94,6 +95,8 @@ void sim_check_kept(struct sim_world *world);
 void sim_check_policy(struct sim_world *world, const struct sim_row *row,
                       const struct sk_saga *saga);
 
+void sim_check_tasks(struct sim_world *world, const struct sim_row *row,
+                     const struct sk_saga *saga);
 void sim_check_hooks(struct sim_world *world, const struct sim_row *row,
                      const struct sk_saga *saga);
 

@@ -15,6 +15,7 @@ struct unit_order {
     uint64_t started, undo_begun,
         undo_ended; /* seq, 0 = never; of the step: first start, first begin, last end */
     uint64_t settled;
+    bool is_offered; /* a task: nobody waits for an async one from then on */
     int32_t last_item_begun;
 };
 
@@ -51,7 +52,8 @@ static void judge_start(struct sim_world *world, const struct sim_row *row,
     for (uint32_t k = 0; k < step->dependencies_count; k++) {
         uint32_t before = step->dependencies[k];
         bool is_settled = orders->steps[before].settled != 0 ||
-                          (plan->steps[before].is_detached && orders->steps[before].started != 0);
+                          (plan->steps[before].is_detached && (orders->steps[before].started != 0 ||
+                                                               orders->steps[before].is_offered));
         world->checks->judged[SIM_CHECK_ORDER] += 1;
         if (is_settled) continue;
         sim_fail(world, "undo order", row->head.id, "event %llu starts %.*s before %.*s is settled",
@@ -109,6 +111,8 @@ void sim_check_order(struct sim_world *world, const struct sim_row *row, const s
         if (ends_judgement(&event)) return;
         if (event.step >= plan->steps_count) continue;
         if (event.type == SK_EVENT_STEP_STARTED) judge_start(world, row, plan, &event, &orders);
+        if (event.type == SK_EVENT_STEP_WAITING && event.kind == SK_FOR_WORKER)
+            orders.steps[event.step].is_offered = true;
         if (is_settling(&event)) orders.steps[event.step].settled = event.seq;
         if (event.type == SK_EVENT_COMPENSATION_STARTED)
             judge_undo(world, row, plan, &event, &orders);

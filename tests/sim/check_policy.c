@@ -56,7 +56,9 @@ static void judge_step(struct sim_world *world, const struct sim_row *row,
     case SK_EVENT_STEP_WAITING:
         pause->action_until_ms = event->kind == SK_FOR_BACKOFF ? event->when_ms : 0;
         return;
-    case SK_EVENT_COMPENSATION_WAITING: pause->undo_until_ms = event->when_ms; return;
+    case SK_EVENT_COMPENSATION_WAITING:
+        pause->undo_until_ms = event->kind == SK_FOR_LEASE ? 0 : event->when_ms;
+        return;
     case SK_EVENT_STEP_STARTED:
         pause->action_until_ms = event->kind == SK_FOR_TIMER ? event->when2_ms : 0;
         return;

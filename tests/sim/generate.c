@@ -135,10 +135,18 @@ static void put_service(struct shape *s, uint32_t participant, const char *path)
     text(s, "}}");
 }
 
-static void put_action(struct shape *s, uint32_t participant, bool is_function, const char *path)
+enum way { WAY_HTTP, WAY_FUNCTION, WAY_TASK };
+
+static void put_action(struct shape *s, uint32_t participant, enum way way, const char *path)
 {
-    if (!is_function) {
+    if (way == WAY_HTTP) {
         put_service(s, participant, path);
+        return;
+    }
+    if (way == WAY_TASK) {
+        sk_buf_printf(s->out, "{\"task\":{\"queue\":\"q%u\"", participant);
+        if (coin(s, 700)) put_body(s, "input");
+        text(s, "}}");
         return;
     }
     sk_buf_printf(s->out, "{\"function\":{\"name\":\"f%u\"", participant);
@@ -162,7 +170,7 @@ static void put_hooks(struct shape *s, const char *name, bool has_actions)
     sk_buf_printf(s->out, ",\"%s\":{", name);
     if (has_actions) {
         text(s, "\"actions\":[");
-        put_action(s, pick(s, SIM_PARTICIPANTS), coin(s, 300), "hook");
+        put_action(s, pick(s, SIM_PARTICIPANTS), coin(s, 300) ? WAY_FUNCTION : WAY_HTTP, "hook");
         text(s, has_notifications ? "]," : "]");
     }
     if (has_notifications) {
@@ -177,7 +185,7 @@ static void put_hooks(struct shape *s, const char *name, bool has_actions)
     text(s, "}");
 }
 
-static void put_compensation(struct shape *s, uint32_t participant, bool is_function)
+static void put_compensation(struct shape *s, uint32_t participant, enum way way)
 {
     static const char *const answers[] = { "fail", "retry", "alert", "ignore", "log" };
     uint32_t type = pick(s, 20);
@@ -191,7 +199,7 @@ static void put_compensation(struct shape *s, uint32_t participant, bool is_func
         text(s, "\"automatic\"");
     } else {
         text(s, "\"custom\",\"action\":");
-        put_action(s, participant, is_function, "undo");
+        put_action(s, participant, way, "undo");
     }
     if (coin(s, 80)) text(s, ",\"when\":\"completed\"");
     if (coin(s, 80)) text(s, ",\"strategy\":\"best_effort\"");
@@ -217,26 +225,30 @@ static void put_compensation(struct shape *s, uint32_t participant, bool is_func
 static void put_call(struct shape *s, uint32_t step)
 {
     uint32_t participant = pick(s, SIM_PARTICIPANTS);
-    bool is_function = coin(s, 200), has_verify = coin(s, 250);
+    enum way way = coin(s, 200) ? WAY_FUNCTION : WAY_HTTP;
+    bool has_verify = coin(s, 250);
+    if (coin(s, 120)) way = WAY_TASK;
+    if (way == WAY_TASK) s->known->has_tasks = true;
     bool is_foreach = coin(s, 100) && step != s->pivot;
-    sk_buf_printf(s->out, "\"type\":\"%s\"", is_function ? "function" : "http");
+    static const char *const types[] = { "http", "function", "task" };
+    sk_buf_printf(s->out, "\"type\":\"%s\"", types[way]);
     if (is_foreach) {
         text(s, ",\"foreach\":{\"items\":\"{{ .input.list }}\",\"var\":\"it\",\"action\":");
         s->is_item = true;
-        put_action(s, participant, is_function, "item");
+        put_action(s, participant, way, "item");
         if (coin(s, 500)) sk_buf_printf(s->out, ",\"parallel\":%u", 1 + pick(s, 3));
-        put_compensation(s, participant, is_function);
+        put_compensation(s, participant, way);
         text(s, "}");
     } else {
         text(s, ",\"action\":");
-        put_action(s, participant, is_function, "do");
-        put_compensation(s, participant, is_function);
+        put_action(s, participant, way, "do");
+        put_compensation(s, participant, way);
     }
     s->is_item = false;
     if ((participant & 2u) == 0 && coin(s, 800)) text(s, ",\"idempotent\":true");
     if (has_verify) {
         text(s, ",\"verify\":");
-        put_action(s, participant, is_function, "verify");
+        put_action(s, participant, way == WAY_FUNCTION ? WAY_FUNCTION : WAY_HTTP, "verify");
     }
     if (coin(s, 60)) text(s, ",\"idempotency_key\":\"{{ .saga_id }}-{{ .step_id }}\"");
     if (coin(s, 100))

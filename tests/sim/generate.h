@@ -14,6 +14,7 @@ struct sim_generated {
     uint32_t depth[SIM_DEFINITIONS_MAX];
     uint32_t count;
     bool has_no_messages; /* no children, no locks */
+    bool has_tasks;
 };
 
 /* Appends definition "d<count>" and counts it. */

@@ -58,6 +58,7 @@ static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
     sim_checks_init(&world);
     sim_nodes_init(&world);
     sim_load_init(&load, &world);
+    sim_workers_init(&world);
     sim_world_run(&world, world.profile.chaos_us);
     become_calm();
     sim_world_run(&world, world.profile.chaos_us + world.profile.calm_us);

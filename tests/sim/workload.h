@@ -51,4 +51,7 @@ bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, 
                  int32_t item);
 bool sim_signal(struct sim_world *world, struct sk_str saga_id);
 
+/* workers.c: those who fetch tasks, if there are any. */
+void sim_workers_init(struct sim_world *world);
+
 #endif
