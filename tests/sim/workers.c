@@ -1,7 +1,7 @@
 /*
  * workers.c: workers that fetch tasks, by polls, from whichever node answers. What they do is done
- * at the participants (the queue's name says at which), in the books; then they tell it, soon, late,
- * twice, or never: workers crash before and after the act, let leases run out, hold on by
+ * at the participants (the queue's name says at which), in the books; then they tell it, soon,
+ * late, twice, or never: workers crash before and after the act, let leases run out, hold on by
  * heartbeats, and are fenced by nobody but their leases.
  *
  *   W1  What a poll gives is judged like a request that leaves: durable, same key, same bytes.
