@@ -153,6 +153,7 @@ PLAYS = [
     Play("schedule", "list"),
     Play("schedule", "show", "leap-1", shown=False),
     Play("schedule", "pause", "leap-{n}"),
+    Play("schedule", "trigger", "leap-{n}", shown=False),
     Play("schedule", "delete", "leap-{n}", has_json=False),
     Play("list", "--definition", "order"),
     Play("delete", "order-{n}"),
