@@ -1,4 +1,4 @@
-/* test_channel_body.c: what a channel's texts become: a table of templates over one notification. */
+/* test_channel_body.c: what the texts of a channel become: templates over one notification. */
 #include "invoke/channel_parts.h"
 
 #include <stdarg.h>
