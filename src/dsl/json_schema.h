@@ -1,6 +1,6 @@
 /*
  * json_schema.h: JSON Schemas of inputs. Pure, and bounded whatever is written in a schema or sent
- * as an input: docs/decisions/0005-json-schema.md says why it is ours.
+ * as an input: docs/decisions/0006-json-schema.md says why it is ours.
  *
  * The dialect is that of draft 2020-12 without $dynamicRef, unevaluated… and references to other
  * documents; forms of older drafts that mean the same are understood too (definitions, a list in
