@@ -170,6 +170,9 @@ static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit
         apply(books, unit, request);
         key->decided = SIM_APPLIED;
     } else {
+        /* What the network repeats is refused later, and that no may be heard before the first
+         * copy's yes: of an attempt the first answer counts. */
+        if (request->deliveries > 0 && key->decided == SIM_APPLIED) unit->is_excused = true;
         key->decided = SIM_REFUSED;
     }
     answer(out, SK_OUTCOME_PENDING, "", 202);
