@@ -158,8 +158,10 @@ static void copy_rows(struct sk_arena *arena, const struct sk_rows *from, struct
         to->shards[i].owner = sk_arena_copy(arena, to->shards[i].owner);
     for (uint32_t i = 0; i < to->heads_count; i++)
         sk_head_copy(arena, &from->heads[i], &to->heads[i]);
-    for (uint32_t i = 0; i < to->events_count; i++)
+    for (uint32_t i = 0; i < to->events_count; i++) {
         to->events[i].data = sk_arena_copy(arena, to->events[i].data);
+        to->events[i].saga_id = sk_arena_copy(arena, to->events[i].saga_id);
+    }
     for (uint32_t i = 0; i < to->messages_count; i++) {
         to->messages[i].id = sk_arena_copy(arena, to->messages[i].id);
         to->messages[i].target = sk_arena_copy(arena, to->messages[i].target);
