@@ -200,6 +200,9 @@ struct sk_observer {
 /* Until sk_engine_unobserve, or the engine is freed; either callback may be NULL. */
 void sk_engine_observe(struct sk_engine *engine, struct sk_observer *observer);
 void sk_engine_unobserve(struct sk_observer *observer);
+/* What an adapter beside the engine has seen and logged ("circuit.opened"): told to the observers
+ * as the engine's own. */
+void sk_engine_tell_observers(struct sk_engine *engine, const struct sk_log_line *line);
 /* The store's own figures; incarnation 0 until it is open. */
 struct sk_meta sk_engine_meta(const struct sk_engine *engine);
 /* For looking ahead (core/explain.h, core/preview.h): the engine's time and rules. */

@@ -14,6 +14,11 @@ void sk_engine_unobserve(struct sk_observer *observer)
     sk_list_remove(&observer->node);
 }
 
+void sk_engine_tell_observers(struct sk_engine *engine, const struct sk_log_line *line)
+{
+    sk_observers_notice(engine, line);
+}
+
 void sk_observers_event(struct sk_engine *engine, const struct sk_saga *saga,
                         const struct sk_event *event)
 {

@@ -219,6 +219,7 @@ static void on_circuit(void *context, struct sk_str what, struct sk_str json)
         .data = json,
     };
     runtime->ops->log(runtime, &line);
+    if (node->engine != NULL) sk_engine_tell_observers(node->engine, &line);
     if (node->on_notice != NULL) node->on_notice(node->notice_context, what, json);
 }
 

@@ -565,8 +565,10 @@ class Limits(Case):
         view = self.breaker("sick")
         self.assertEqual((view["state"], view["opened_count"]), ("closed", 1))
         log = (self.path / "server.log").read_text()
+        observed = self.server.get("/api/v1/events/observations?type=circuit.*&limit=1000").json["items"]
         for event in ("circuit.opened", "circuit.half_open", "circuit.closed"):
             self.assertIn(event, log)
+            self.assertIn(event, [observation["type"] for observation in observed])
 
     def test_reset(self):
         self.one.on("/held", [(500, {})] * 3 + [(200, {})])
