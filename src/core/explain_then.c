@@ -133,6 +133,17 @@ static const struct sk_event *find(const struct telling *t, enum sk_event_type t
     return NULL;
 }
 
+/* The first of another unit that is put into a queue. */
+static const struct sk_event *find_for_worker(const struct telling *t, enum sk_event_type type)
+{
+    for (uint32_t i = 0; i < t->r->decision.events_count; i++) {
+        const struct sk_event *event = &t->r->decision.events[i].event;
+        bool is_so = event->type == type && event->kind == SK_FOR_WORKER;
+        if (is_so && !is_own(t, event)) return event;
+    }
+    return NULL;
+}
+
 /* "step b and step c start" */
 static void tell_started(struct telling *t)
 {
@@ -180,6 +191,8 @@ static void tell_end(struct telling *t)
 static void tell_saga(struct telling *t, bool was_ended)
 {
     const struct sk_event *undo = find(t, SK_EVENT_COMPENSATION_STARTED, true);
+    if (undo == NULL) undo = find_for_worker(t, SK_EVENT_COMPENSATION_WAITING);
+    const struct sk_event *task = find_for_worker(t, SK_EVENT_STEP_WAITING);
     bool has_ended = !was_ended && sk_saga_state_is_end(t->r->saga.state);
     bool has_turned = find(t, SK_EVENT_SAGA_COMPENSATING, false) != NULL;
     if (has_ended) {
@@ -189,9 +202,16 @@ static void tell_saga(struct telling *t, bool was_ended)
     } else if (undo != NULL) {
         begin_clause(t);
         sk_explain_unit(&t->r->saga, undo->step, undo->item, t->out);
-        sk_buf_append_text(t->out, " is undone");
+        sk_buf_append_text(t->out, undo->type == SK_EVENT_COMPENSATION_STARTED
+                                       ? " is undone"
+                                       : " waits for a worker to undo it");
     } else {
         tell_started(t);
+        if (task != NULL) {
+            begin_clause(t);
+            sk_explain_unit(&t->r->saga, task->step, task->item, t->out);
+            sk_buf_append_text(t->out, " waits for a worker");
+        }
     }
     const struct sk_event *alert = find(t, SK_EVENT_SAGA_ALERTED, false);
     if (alert == NULL || has_ended || has_turned) return;

@@ -58,11 +58,18 @@ static void repair_unit(struct humans *humans, const struct sim_row *row,
         world->load->counts.repairs += 1;
     } else if (unit->action.state == SK_CALL_PENDING && unit->action.what == SK_FOR_SIGNAL) {
         (void)sim_signal(world, row->head.id);
-    } else if (unit->action.state == SK_CALL_PAUSED && unit->has_warned &&
-               unit->action.attempt > ATTEMPTS_SEEN) {
-        (void)sim_operate(world, row->head.id, SK_COMMAND_SKIP_STEP, step,
-                          item); /* a pivot refused for ever */
     }
+}
+
+/* A pivot refused for ever: nobody but a person can say that it is not to be. */
+static void give_up_unit(struct humans *humans, const struct sim_row *row,
+                         const struct sk_saga *saga, uint32_t step, uint32_t index)
+{
+    const struct sk_unit *unit = &saga->steps[step].units[index];
+    int32_t item = saga->plan->steps[step].items != NULL ? (int32_t)index : -1;
+    bool is_seen = unit->action.state == SK_CALL_PAUSED && unit->has_warned &&
+                   unit->action.attempt > ATTEMPTS_SEEN;
+    if (is_seen) (void)sim_operate(humans->world, row->head.id, SK_COMMAND_SKIP_STEP, step, item);
 }
 
 /* An active saga: is there something that only a human can do? */
@@ -70,6 +77,12 @@ static void repair(struct humans *humans, const struct sim_row *row)
 {
     struct sk_saga saga;
     sim_fold(humans->world, row, &saga);
+    /* Before a resume: that lets the next attempt go, and what flies is not skipped. */
+    for (uint32_t i = 0; i < saga.plan->steps_count; i++) {
+        for (uint32_t k = 0; k < saga.steps[i].units_count; k++) {
+            give_up_unit(humans, row, &saga, i, k);
+        }
+    }
     if (saga.is_suspended) {
         (void)sim_operate(humans->world, row->head.id, SK_COMMAND_RESUME, SK_STEP_NONE, -1);
         humans->world->load->counts.repairs += 1;
