@@ -11,16 +11,11 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
-from skald_world import SKALD, Server  # noqa: E402
+from skald_world import SKALD, Server, memory_of  # noqa: E402
 
 SAGAS = int(os.environ.get("PARKED_SAGAS", "100000"))
 WOKEN = 300
 SERVED_WITHIN_S = 30
-
-
-def memory_of(server):
-    with open(f"/proc/{server.process.pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
 class Parked(unittest.TestCase):

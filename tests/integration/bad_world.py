@@ -8,7 +8,7 @@ import tempfile
 import threading
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition
+from skald_world import GIVE_UP_S, SKALD, Participant, Server, memory_of, order_definition
 
 MIB = 1024 * 1024
 SAGAS = "/api/v1/sagas"
@@ -23,14 +23,6 @@ def run(*arguments, **options):
 
 def text_of(done):
     return (done.stdout + done.stderr).decode()
-
-
-def memory_mib(pid):
-    """Resident; 0 where a sanitizer keeps what was freed."""
-    sizes = dict(line.split(":", 1) for line in
-                 pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
-    is_sanitized = int(sizes["VmSize"].split()[0]) > 2**33
-    return 0 if is_sanitized else int(sizes["VmRSS"].split()[0]) // 1024
 
 
 class Case(unittest.TestCase):
@@ -52,7 +44,7 @@ class Case(unittest.TestCase):
     def tearDownClass(cls):
         try:
             cls.is_well("after")
-            size = memory_mib(cls.server.process.pid)
+            size = memory_of(cls.server) // MIB
             assert size < cls.MEMORY_MAX_MIB, f"{size} MiB"
             if cls.IS_KILLED:
                 cls.server.kill()

@@ -8,9 +8,9 @@ import threading
 import time
 import unittest
 
-from bad_world import (ABORT, MIB, SAGAS, Case, memory_mib, read_all, run, status_of,
+from bad_world import (ABORT, MIB, SAGAS, Case, read_all, run, status_of,
                        text_of)
-from skald_world import GIVE_UP_S, order_definition
+from skald_world import GIVE_UP_S, memory_of, order_definition
 
 JSON_POST = b"POST /api/v1/sagas HTTP/1.1\r\nContent-Type: application/json\r\n"
 
@@ -449,7 +449,7 @@ class Connections(Case):
         self.is_well("among-large-ones")
         for connection in crowd:
             connection.close()
-        self.assertLess(memory_mib(self.server.process.pid), self.MEMORY_MAX_MIB)
+        self.assertLess(memory_of(self.server) // MIB, self.MEMORY_MAX_MIB)
 
     def test_half_closed(self):
         """A client that has said all it has to say still gets its reply."""

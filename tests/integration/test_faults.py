@@ -14,18 +14,11 @@ import threading
 import time
 import unittest
 
-from skald_world import GIVE_UP_S, Participant, Server, order_definition, until
+from skald_world import GIVE_UP_S, Participant, Server, memory_of, order_definition, until
 
 STARTS = int(os.environ.get("STARTS", "10000"))
 CONNECTIONS = 200
 MIB = 1 << 20
-
-
-def memory_of(server):
-    """Resident; 0 under a sanitizer, which keeps what was freed."""
-    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
-    is_sanitized = int(status.partition("VmSize:")[2].split()[0]) > 1 << 33
-    return 0 if is_sanitized else int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
 def waiting_definition():

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Server-Sent Events: of one saga, of all, of what the node observes; resumed, slow, gone, too many."""
 import json
-import resource
 import tempfile
 import unittest
 
-from skald_world import Participant, Server, order_definition, until
+from skald_world import Participant, Server, memory_of, order_definition, until
 from sse import Stream
 
 WAITER = """
@@ -276,9 +275,9 @@ class Clients(Case):
         self.run_large_sagas()  # what that costs without any client
         begin = self.server.get(f"{ALL}?cursor=now").json["cursor"]
         with Stream(self.server, ALL, last_id=begin, buffer_size=4096) as slow:
-            before = self.memory()
+            before = memory_of(self.server)
             names = self.run_large_sagas()
-            self.assertLess(self.memory() - before, 100_000_000)
+            self.assertLess(memory_of(self.server) - before, 100_000_000)
             left, seen = set(names), set()
             while left:
                 event = slow.next()
@@ -295,10 +294,6 @@ class Clients(Case):
         for name in names:
             self.server.ended(name)
         return names
-
-    def memory(self):
-        with open(f"/proc/{self.server.process.pid}/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
 
     def test_what_is_sensitive_is_masked(self):
         with tempfile.TemporaryDirectory() as folder, \
