@@ -112,7 +112,8 @@ class Faults(unittest.TestCase):
 
         dead = socket.socket()
         dead.bind(("127.0.0.1", 0))  # not listening: refused
-        with Participant() as healthy, Participant() as sick, Server(self.folder) as server:
+        with Participant() as healthy, Participant() as sick, \
+                Server(self.folder, "--set", "circuit_breaker.enabled=off") as server:
             for path in ("/reserve", "/pay", "/ship"):
                 sick.on(path, slow)
             server.define(order_definition(healthy, "healthy").replace("name: books", "name: healthy"))
