@@ -262,18 +262,8 @@ static void reply_page(struct sk_exchange *x, bool has_more)
     sk_json_begin_array(&w);
     for (uint32_t i = 0; i < events->items_count; i++) sk_json_put_raw(&w, events->items[i].json);
     sk_json_end_array(&w);
-    sk_json_key(&w, "next");
-    if (has_more) {
-        sk_json_put_str(&w, sk_buf_view(&cursor));
-    } else {
-        sk_json_put_null(&w);
-    }
-    sk_json_key(&w, "cursor");
-    sk_json_put_str(&w, sk_buf_view(&cursor));
-    sk_json_end_object(&w);
-    if (cursor.failed) x->out.failed = true;
+    sk_exchange_end_page(x, &w, &cursor, has_more);
     sk_buf_release(&cursor);
-    sk_exchange_reply(x, 200);
 }
 
 static void read_on(struct sk_exchange *x)

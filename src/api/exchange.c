@@ -80,6 +80,22 @@ static void add_retry_after(struct sk_exchange *x, const struct sk_problem *prob
     sk_http_reply_header(x->http, "Retry-After", text);
 }
 
+void sk_exchange_end_page(struct sk_exchange *x, struct sk_json_writer *w, struct sk_buf *cursor,
+                          bool has_more)
+{
+    sk_json_key(w, "next");
+    if (has_more) {
+        sk_json_put_str(w, sk_buf_view(cursor));
+    } else {
+        sk_json_put_null(w);
+    }
+    sk_json_key(w, "cursor");
+    sk_json_put_str(w, sk_buf_view(cursor));
+    sk_json_end_object(w);
+    if (cursor->failed) x->out.failed = true;
+    sk_exchange_reply(x, 200);
+}
+
 void sk_exchange_problem(struct sk_exchange *x, const struct sk_problem *problem)
 {
     sk_buf_clear(&x->out);

@@ -43,6 +43,10 @@ struct sk_json_writer sk_exchange_writer_on(const struct sk_exchange *x, struct 
 void sk_exchange_reply(struct sk_exchange *x, int status);
 /* The same with another type: text/html, text/plain. */
 void sk_exchange_reply_as(struct sk_exchange *x, int status, const char *type);
+/* The end of a page that can be followed: "next" (null when there is no more), "cursor", and
+ * 200. */
+void sk_exchange_end_page(struct sk_exchange *x, struct sk_json_writer *w, struct sk_buf *cursor,
+                          bool has_more);
 void sk_exchange_problem(struct sk_exchange *x, const struct sk_problem *problem);
 /* By a status of the engine. */
 void sk_exchange_fail(struct sk_exchange *x, enum skald_status status, const skald_error *error);

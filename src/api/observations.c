@@ -102,18 +102,8 @@ static void reply_page(struct sk_exchange *x, struct observations *asked)
     }
     sk_json_end_array(&w);
     put_cursor(x, asked->after, &cursor);
-    sk_json_key(&w, "next");
-    if (o != NULL) {
-        sk_json_put_str(&w, sk_buf_view(&cursor));
-    } else {
-        sk_json_put_null(&w);
-    }
-    sk_json_key(&w, "cursor");
-    sk_json_put_str(&w, sk_buf_view(&cursor));
-    sk_json_end_object(&w);
-    if (cursor.failed) x->out.failed = true;
+    sk_exchange_end_page(x, &w, &cursor, o != NULL);
     sk_buf_release(&cursor);
-    sk_exchange_reply(x, 200);
 }
 
 static void read_ring(struct sk_exchange *x)

@@ -12,6 +12,7 @@
 #include "api/api.h"
 #include "cli/settings_args.h"
 #include "skald/definition_file.h"
+#include "skald/listen.h"
 #include "skald/plugins.h"
 
 #include <errno.h>
@@ -23,7 +24,6 @@
 enum {
     DRAIN_EVERY_MS = 10,
     DRAIN_TIMES = 100,
-    HOST_SIZE_MAX = 256,
     DESCRIPTORS_OWN = 40 /* store, log, loop, definitions */
 };
 
@@ -51,8 +51,7 @@ struct server {
     const struct cli *cli;
     struct options options;
     struct sk_settings settings;
-    char host[HOST_SIZE_MAX];
-    uint16_t port;
+    struct sk_listen listen;
     struct sk_buf *definitions; /* as JSON, one for each --define */
     size_t definitions_count, defined_count;
     struct sk_node *node;
@@ -81,8 +80,8 @@ static void say(struct server *server, enum sk_log_level level, const char *even
 
 static void append_url(const struct server *server, struct sk_buf *out)
 {
-    bool is_v6 = strchr(server->host, ':') != NULL;
-    sk_buf_printf(out, is_v6 ? "http://[%s]:%u" : "http://%s:%u", server->host,
+    bool is_v6 = strchr(server->listen.host, ':') != NULL;
+    sk_buf_printf(out, is_v6 ? "http://[%s]:%u" : "http://%s:%u", server->listen.host,
                   (unsigned)sk_api_port(server->api));
 }
 
@@ -230,30 +229,12 @@ static void on_opened(void *context, enum skald_status status, const skald_error
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-/* "8080", ":8080", "host:8080", "[::1]:8080" */
 static int read_listen(struct server *server)
 {
-    struct sk_str text = sk_str_of(server->settings.listen);
-    struct sk_str host = SK_STR("127.0.0.1"), port = text;
-    for (size_t i = text.size; i > 0; i--) {
-        if (text.data[i - 1] != ':') continue;
-        port = sk_str_sub(text, i, text.size);
-        if (i > 1) host = sk_str_sub(text, 0, i - 1);
-        break;
-    }
-    bool has_brackets = host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']';
-    bool is_bare_v6 = !has_brackets && sk_str_find(host, ':') < host.size;
-    if (has_brackets) host = sk_str_sub(host, 1, host.size - 2);
-    uint64_t number = 0;
-    if (is_bare_v6 || !sk_str_to_u64(port, &number) || number > UINT16_MAX ||
-        host.size >= sizeof server->host) {
-        return cli_fail(server->cli, CLI_WRONG_USE,
-                        "write it like 127.0.0.1:8080, [::1]:8080 or :0",
-                        "listen: '%s' is no address", server->settings.listen);
-    }
-    memcpy(server->host, host.data, host.size);
-    server->port = (uint16_t)number;
-    return CLI_GO_ON;
+    skald_error error = { .message = "" };
+    const char *text = server->settings.listen;
+    if (sk_listen_read(sk_str_of(text), &server->listen, &error) == SKALD_OK) return CLI_GO_ON;
+    return cli_fail(server->cli, CLI_WRONG_USE, NULL, "listen: %s", error.message);
 }
 
 static int read_definition(struct server *server, const char *path, struct sk_buf *out)
@@ -334,8 +315,8 @@ static int open_api(struct server *server)
         .engine = sk_node_engine(server->node),
         .runtime = sk_libevent_runtime_port(runtime),
         .limiter = sk_node_limiter(server->node),
-        .host = server->host,
-        .port = server->port,
+        .host = server->listen.host,
+        .port = server->listen.port,
         .body_size_max = (size_t)server->settings.body_size_max,
         .connections_max = (uint32_t)server->settings.connections_max,
         .idle_timeout_ms = server->settings.idle_timeout_ms,
@@ -351,10 +332,10 @@ static int open_api(struct server *server)
     skald_error error = { .message = "" };
     enum skald_status status = sk_api_new(&options, &server->api, &error);
     if (status != SKALD_OK) {
-        char remedy[HOST_SIZE_MAX + 128];
+        char remedy[SK_HOST_SIZE_MAX + 128];
         (void)snprintf(remedy, sizeof remedy,
                        "`ss -ltnp 'sport = :%u'` shows by whom; --listen %s:0 picks a free one",
-                       (unsigned)server->port, server->host);
+                       (unsigned)server->listen.port, server->listen.host);
         return fail_to_start(server, &error, status == SKALD_E_BUSY ? remedy : NULL);
     }
     struct sk_buf url = { 0 };
@@ -362,7 +343,7 @@ static int open_api(struct server *server)
     (void)fprintf(server->cli->out, "listening on %s\n", sk_buf_text(&url));
     (void)fflush(server->cli->out);
     sk_buf_release(&url);
-    if (!is_loopback(server->host)) {
+    if (!is_loopback(server->listen.host)) {
         say(server, SK_LOG_WARN, "server.open",
             "whoever reaches this address may start and cancel sagas");
     }
