@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { TRIES_MAX = 5000 };
+enum { TRIES_MAX = 5000, CLOCKS_DIFFER_MS = 3000 };
 
 /* ---- definitions ----------------------------------------------------------------------------- */
 
@@ -101,6 +101,16 @@ static void look(void *context)
 
 /* ---- starts ---------------------------------------------------------------------------------- */
 
+/* Ids and keys are remembered for so long, where sagas are removed at all: a repeat that was held
+ * up for longer is a start of its own. */
+static bool is_forgotten(const struct sim_start *start)
+{
+    const struct sim_world *world = start->world;
+    int64_t window_ms = world->profile.retention_ms;
+    return start->is_acknowledged && window_ms > 0 &&
+           sim_now_ms(world) + CLOCKS_DIFFER_MS >= start->accepted_at_ms + window_ms;
+}
+
 static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
 {
     struct sim_world *world = start->world;
@@ -116,11 +126,12 @@ static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
                  SK_STR_ARGS(id));
     }
     if (start->is_acknowledged) {
-        if (sk_str_equal(start->saga_id, id)) return;
+        if (sk_str_equal(start->saga_id, id) || is_forgotten(start)) return;
         sim_fail(world, "acknowledged starts", id, "one key has two sagas; the other is %.*s",
                  SK_STR_ARGS(start->saga_id));
     }
     start->is_acknowledged = true;
+    start->accepted_at_ms = reply->saga->created_at_ms;
     start->saga_id = sk_arena_copy(&world->arena, id);
     load->counts.acknowledged += 1;
     sim_note(world, "acknowledged", start->index, start->tries, id);
@@ -139,7 +150,7 @@ static void on_started(void *context, const struct sk_reply *reply)
     struct sim_start *start = attempt->start;
     struct sim_world *world = start->world;
     if (attempt->is_other) {
-        if (reply->status != SKALD_OK) return;
+        if (reply->status != SKALD_OK || is_forgotten(start)) return;
         sim_fail(world, "acknowledged starts", start->id,
                  "the same id with another input was accepted");
     }

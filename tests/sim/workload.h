@@ -20,6 +20,7 @@ struct sim_start {
     struct sk_str tags, attributes;
     bool is_acknowledged, is_given_up;
     struct sk_str saga_id; /* once acknowledged */
+    int64_t accepted_at_ms;
     uint32_t tries, commands_count;
     uint64_t asked; /* number of the last try: an older one's silence means nothing */
 };
