@@ -166,6 +166,8 @@ void sk_handle_stats(struct sk_exchange *x);
 void sk_handle_healthz(struct sk_exchange *x);
 void sk_handle_readyz(struct sk_exchange *x);
 void sk_handle_version(struct sk_exchange *x);
+/* metrics.c */
+void sk_handle_metrics(struct sk_exchange *x);
 /* troubles.c */
 void sk_handle_trouble(struct sk_exchange *x);
 void sk_handle_page(struct sk_exchange *x);

@@ -2,6 +2,7 @@
 """What operators look at beside sagas: dead letters, locks, recovery, the cluster, figures; over the
 API and by the command line."""
 import json
+import re
 import subprocess
 import tempfile
 import threading
@@ -194,6 +195,27 @@ class Figures(Case):
         text = self.cli("stats")
         self.assertIn("completed", text)
         self.assertIn("totals", json.loads(self.cli("stats", "--json")))
+
+    def test_metrics(self):
+        self.server.start(definition="order", id="counted", input={"amount": 1})
+        self.server.ended("counted")
+        answer = self.server.get("/metrics")
+        self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        types, values = {}, {}
+        for line in answer.body.decode().splitlines():
+            if line.startswith("# TYPE "):
+                types.__setitem__(*line.split()[2:])
+            elif not line.startswith("# HELP "):
+                name, labels, value = re.fullmatch(r'(skald_\w+)(\{\w+="[^"]*"\})? (\S+)', line).groups()
+                values[name + (labels or "")] = float(value)
+                self.assertIn(name, types, line)
+        self.assertEqual(len(types), len(set(types)))
+        self.assertEqual({kind for name, kind in types.items() if name.endswith("_total")}, {"counter"})
+        self.assertGreaterEqual(values['skald_sagas{state="completed"}'], 1)
+        self.assertGreaterEqual(values["skald_sagas_started_total"], 1)
+        self.assertGreaterEqual(values["skald_invocations_total"], 3)
+        self.assertEqual(values['skald_circuit_breaker_state{service="books"}'], 0)
+        self.assertGreaterEqual(values['skald_service_calls_total{service="books"}'], 3)
 
 
 if __name__ == "__main__":
