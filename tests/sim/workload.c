@@ -10,7 +10,11 @@
 
 #include <stdio.h>
 
-enum { TRIES_MAX = 5000, CLOCKS_DIFFER_MS = 3000 };
+enum {
+    TRIES_MAX = 5000,
+    CLOCKS_DIFFER_MS = 3000,
+    HELD_UP_MS = 60000 /* a request, by a server that sleeps */
+};
 
 /* ---- definitions ----------------------------------------------------------------------------- */
 
@@ -101,14 +105,14 @@ static void look(void *context)
 
 /* ---- starts ---------------------------------------------------------------------------------- */
 
-/* Ids and keys are remembered for so long, where sagas are removed at all: a repeat that was held
- * up for longer is a start of its own. */
-static bool is_forgotten(const struct sim_start *start)
+/* Where sagas are removed, ids and keys are remembered for so long only: whoever repeats a start
+ * later starts another saga. Will they be forgotten in `ms` from now? */
+static bool is_forgotten_in(const struct sim_start *start, int64_t ms)
 {
     const struct sim_world *world = start->world;
     int64_t window_ms = world->profile.retention_ms;
     return start->is_acknowledged && window_ms > 0 &&
-           sim_now_ms(world) + CLOCKS_DIFFER_MS >= start->accepted_at_ms + window_ms;
+           sim_now_ms(world) + CLOCKS_DIFFER_MS + ms >= start->accepted_at_ms + window_ms;
 }
 
 static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
@@ -126,7 +130,7 @@ static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
                  SK_STR_ARGS(id));
     }
     if (start->is_acknowledged) {
-        if (sk_str_equal(start->saga_id, id) || is_forgotten(start)) return;
+        if (sk_str_equal(start->saga_id, id) || is_forgotten_in(start, 0)) return;
         sim_fail(world, "acknowledged starts", id, "one key has two sagas; the other is %.*s",
                  SK_STR_ARGS(start->saga_id));
     }
@@ -150,7 +154,7 @@ static void on_started(void *context, const struct sk_reply *reply)
     struct sim_start *start = attempt->start;
     struct sim_world *world = start->world;
     if (attempt->is_other) {
-        if (reply->status != SKALD_OK || is_forgotten(start)) return;
+        if (reply->status != SKALD_OK || is_forgotten_in(start, 0)) return;
         sim_fail(world, "acknowledged starts", start->id,
                  "the same id with another input was accepted");
     }
@@ -207,7 +211,7 @@ static void ask(void *context)
     struct sim_start *start = context;
     struct sim_world *world = start->world;
     bool is_first = !start->is_acknowledged;
-    if (start->is_given_up) return;
+    if (start->is_given_up || is_forgotten_in(start, HELD_UP_MS)) return;
     if (start->tries++ > TRIES_MAX) {
         if (!start->is_acknowledged) {
             sim_fail(world, "every saga ends", start->id,
