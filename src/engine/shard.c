@@ -292,6 +292,9 @@ static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
     case SK_SHARD_LOADING:
     case SK_SHARD_SERVING:
     case SK_SHARD_DEGRADED:
+        /* Its time has come, whatever the clock says by the end of the turn: it may be set back a
+         * little meanwhile, and nobody would ask again. */
+        shard->retry_at_ms = 0;
         if (shard->is_verifying && !engine->is_reopening) sk_result_verify(shard);
         sk_recovery_continue(shard);
         sk_shard_mark_dirty(shard);

@@ -244,9 +244,11 @@ void sk_starting_run(struct sk_machine *machine, struct sk_starting *starting)
     const char *why =
         starting->waiter != NULL ? sk_start_refusal(engine, machine->shard, &status) : NULL;
     if (why != NULL || !sk_start_fold_nothing(machine, starting->entry)) {
-        starting->machine = starting->job != NULL ? machine : NULL;
+        bool is_child = starting->job != NULL;
+        starting->machine = is_child ? machine : NULL;
         sk_starting_fail(starting, why != NULL ? status : SKALD_E_MEMORY,
                          why != NULL ? why : "out of memory");
+        if (!is_child) sk_machine_settle(machine); /* made for this start: it may leave memory */
         return;
     }
     /* Who comes first is admitted at once; nobody overtakes those who wait. */

@@ -152,6 +152,34 @@ static void to_and_fro(void **state)
     }
 }
 
+/* The pause of a store that was away is over, and the clock is set back before the turn ends: the
+ * part is tried again all the same, for nobody would ask another time. */
+static void back_as_a_pause_ends(void **state)
+{
+    (void)state;
+    struct answer answer = { 0 };
+    struct sk_start_request request = { .definition = SK_STR("order"), .id = SK_STR("p-1") };
+    world.store.fate = FATE_PASSING;
+    world.store.fates_count = 1;
+    sk_engine_start(world.engine, &request, world_on_answer, &answer);
+    world_run(&world);
+    assert_int_equal(1, world_notices(&world, "store.degraded"));
+    struct sk_runtime_timer *next = NULL;
+    for (struct sk_runtime_timer *timer = world.runtime.timers; timer != NULL;
+         timer = timer->next) {
+        if (timer->is_armed && (next == NULL || timer->at_ms < next->at_ms)) next = timer;
+    }
+    assert_non_null(next);
+    world.runtime.now_ms = next->at_ms;
+    next->is_armed = false;
+    next->fn(next->context);
+    world_move_clock(&world, -50);
+    world_run(&world);
+    assert_int_equal(SKALD_OK, answer.status);
+    assert_true(answer.is_there);
+    assert_int_equal(1, world_notices(&world, "store.recovered"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +188,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(back_while_flying, set_up, tear_down),
         cmocka_unit_test_setup_teardown(back_over_a_restart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(to_and_fro, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(back_as_a_pause_ends, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
