@@ -226,7 +226,9 @@ void sk_hooks_recover(struct sk_turn *turn)
             fail(turn, r, 0, SK_STR("redriven_too_often"),
                  SK_STR("found without outcome after more than 5 crashes"));
         } else if (turn->saga->is_suspended) {
-            fail(turn, r, turn->now_ms, SK_STR("crashed"),
+            /* Nothing starts now; the next attempt, if there is one, begins on resume. */
+            bool again = r->call.attempt < policy_of(turn->rules).max_attempts;
+            fail(turn, r, again ? turn->now_ms : 0, SK_STR("crashed"),
                  SK_STR("found without outcome after a restart"));
         } else {
             struct sk_event event = hook_event(r, SK_EVENT_HOOK_STARTED); /* the same attempt */
