@@ -224,6 +224,7 @@ static bool read_argument(struct arguments *a, const char *name, const char *val
     if (strcmp(name, "--quiet") == 0) return a->is_quiet = true;
     *takes_value = true;
     if (value == NULL) return false;
+    if (sim_cut_read(&a->run.cut, name, value)) return true;
     if (strcmp(name, "--state") == 0) return (a->state = value) != NULL;
     if (strcmp(name, "--seeds") == 0) return a->has_first = range(value, &a->first, &a->last);
     if (!number(value, &n)) return false;

@@ -85,12 +85,12 @@ static struct sk_engine_options options_of(struct sim_node *node)
         .on_event = on_event,
         .on_notice = on_notice,
         .observer_context = node,
-        .cache_sagas_max = node->world->seed % 3 == 0 ? 4 : 0,
-        .sagas_max = node->world->seed % 7 == 0 ? 5 : 0,
-        .batch_events_max = node->world->seed % 5 == 0 ? 3 : 0,
-        .acquire_timeout_ms = node->world->seed % 2 == 0 ? 0 : 20000,
+        .cache_sagas_max = p->cache_sagas_max,
+        .sagas_max = p->slots_max,
+        .batch_events_max = p->batch_events_max,
+        .acquire_timeout_ms = p->acquire_timeout_ms,
     };
-    options.rules.history_max = node->world->seed % 9 == 0 ? 25 : 0; /* humans resume */
+    options.rules.history_max = p->history_max;
     options.idempotency_window_ms = p->retention_ms;
     options.retention_interval_ms = 5000;
     if (p->retention_max > 0) {

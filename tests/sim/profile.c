@@ -73,7 +73,17 @@ static void draw_retention(struct sim_profile *p, struct sim_rng *rng)
     if (!sim_chance(rng, 300)) return;
     p->retention_ms = 1000 * sim_between(rng, 90, 120);
     if (sim_chance(rng, 300)) p->retention_max = 1 + sim_below(rng, 30);
-    p->chaos_us += 120 * SIM_S;
+    p->chaos_us += SIM_RETENTION_CHAOS_US;
+}
+
+/* Small limits, so that they are reached. */
+static void set_limits(struct sim_profile *p, uint64_t seed)
+{
+    p->cache_sagas_max = seed % 3 == 0 ? 4 : 0;
+    p->slots_max = seed % 7 == 0 ? 5 : 0;
+    p->batch_events_max = seed % 5 == 0 ? 3 : 0;
+    p->history_max = seed % 9 == 0 ? 25 : 0; /* humans resume */
+    p->acquire_timeout_ms = seed % 2 == 0 ? 0 : 20000;
 }
 
 void sim_profile_draw(struct sim_profile *p, uint64_t seed)
@@ -100,6 +110,7 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     draw_nodes(p, &rng);
     if (is_storm && !is_quiet) brew_storm(p, &rng);
     draw_retention(p, &rng);
+    set_limits(p, seed);
     if (!is_quiet) return;
     p->store_passing = p->store_not_known = p->store_broken = p->store_slow = 0;
     p->has_poison = false;

@@ -44,7 +44,7 @@ static void become_calm(void)
 static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
                          struct sim_totals *totals)
 {
-    sim_world_init(&world, seed);
+    sim_world_init(&world, seed, &options->cut);
     sim_current = &world;
     world.is_tracing = options->is_tracing;
     struct sim_store store;
@@ -58,6 +58,7 @@ static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
     sim_checks_init(&world);
     sim_nodes_init(&world);
     sim_load_init(&load, &world);
+    sim_world_draw_luck(&world);
     sim_workers_init(&world);
     sim_world_run(&world, world.profile.chaos_us);
     become_calm();

@@ -3,6 +3,7 @@
 #define SIM_RUN_H
 
 #include "check.h"
+#include "cut.h"
 
 struct sim_totals {
     uint64_t seeds, sagas, twice, events, parts, visits, excused, commands;
@@ -12,6 +13,7 @@ struct sim_totals {
 };
 
 struct sim_run_options {
+    struct sim_cut cut;
     bool is_tracing;
     bool checks_determinism; /* every seed twice; else one in 32 */
 };

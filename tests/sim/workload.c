@@ -6,6 +6,7 @@
 #include "workload.h"
 
 #include "check.h"
+#include "cut.h"
 #include "node.h"
 
 #include <stdio.h>
@@ -272,9 +273,12 @@ static void begin(struct sim_load *load, uint32_t index)
     if (sim_chance(rng, 100)) start->timeout_ms = sim_between(rng, 1000, 30000);
     if (sim_chance(rng, 100)) start->tags = SK_STR("[\"vip\",\"eu\"]");
     if (sim_chance(rng, 100)) start->attributes = SK_STR("{\"customer\":\"c-1\"}");
+    int64_t after_us = sim_between(rng, 0, world->profile.rate_gap_us);
+    start->is_given_up = !sim_cut_has_start(world->cut, index);
+    if (start->is_given_up) return;
+    int64_t at_us = SIM_S / 2 + (int64_t)load->counts.starts * world->profile.rate_gap_us;
     load->counts.starts += 1;
-    int64_t at_us = SIM_S / 2 + (int64_t)index * world->profile.rate_gap_us;
-    sim_after(world, at_us + sim_between(rng, 0, world->profile.rate_gap_us), ask_again, start);
+    sim_after(world, at_us + after_us, ask_again, start);
 }
 
 void sim_load_init(struct sim_load *load, struct sim_world *world)
@@ -290,6 +294,7 @@ void sim_load_init(struct sim_load *load, struct sim_world *world)
         sk_buf_clear(&text);
         sim_generate_definition(&load->generated, &world->work, &text);
         load->sources[i] = sk_arena_copy(&world->arena, sk_buf_view(&text));
+        if (world->cut->definitions[i].size > 0) load->sources[i] = world->cut->definitions[i];
     }
     sk_buf_release(&text);
     sim_after(world, 100 * SIM_MS, define_next, load);

@@ -3,6 +3,7 @@
  */
 #include "world.h"
 
+#include "cut.h"
 #include "node.h"
 #include "profile.h"
 
@@ -13,18 +14,29 @@ enum { SPIN_MAX = 2000000 };
 
 struct sim_world *sim_current;
 
-void sim_world_init(struct sim_world *world, uint64_t seed)
+void sim_world_init(struct sim_world *world, uint64_t seed, const struct sim_cut *cut)
 {
     memset(world, 0, offsetof(struct sim_world, notes));
     memset((char *)world + offsetof(struct sim_world, notes_count), 0,
            sizeof *world - offsetof(struct sim_world, notes_count));
     world->seed = seed;
+    world->cut = cut;
     world->hash = seed;
     sk_arena_init(&world->arena);
     sim_rng_init(&world->faults, seed, 1);
     sim_rng_init(&world->work, seed, 2);
     sim_rng_init(&world->humans, seed, 3);
     sim_profile_draw(&world->profile, seed);
+    sim_cut_profile(cut, &world->profile);
+}
+
+void sim_world_draw_luck(struct sim_world *world)
+{
+    uint64_t luck = world->cut->luck;
+    if (luck == 0) return;
+    sim_rng_init(&world->faults, world->seed, 1 + (luck << 16));
+    sim_rng_init(&world->work, world->seed, 2 + (luck << 16));
+    sim_rng_init(&world->humans, world->seed, 3 + (luck << 16));
 }
 
 void sim_world_release(struct sim_world *world)

@@ -23,6 +23,7 @@
 
 struct sim_books;
 struct sim_checks;
+struct sim_cut;
 struct sim_event;
 struct sim_load;
 struct sim_node;
@@ -58,7 +59,12 @@ struct sim_profile {
     bool has_poison;        /* one content that the store refuses */
     int64_t retention_ms;   /* finished sagas go so long after their end; 0 = never … */
     uint32_t retention_max; /* … or if there are more than so many; 0 = by age */
+    /* the engines' settings; 0 = their defaults */
+    uint32_t cache_sagas_max, slots_max, batch_events_max, history_max;
+    int64_t acquire_timeout_ms;
 };
+#define SIM_RETENTION_CHAOS_US \
+    (120 * SIM_S) /* so much longer chaos lasts where sagas are removed */
 
 struct sim_note {
     int64_t at_us;
@@ -69,6 +75,7 @@ struct sim_note {
 
 struct sim_world {
     uint64_t seed;
+    const struct sim_cut *cut; /* never NULL */
     struct sim_profile profile;
     struct sim_rng faults, work, humans; /* streams */
     struct sk_arena arena;
@@ -104,7 +111,10 @@ struct sim_event {
     struct sim_event *next_free;
 };
 
-void sim_world_init(struct sim_world *world, uint64_t seed);
+/* The cut is borrowed. */
+void sim_world_init(struct sim_world *world, uint64_t seed, const struct sim_cut *cut);
+/* The chances of the running world, where its cut asks for others. */
+void sim_world_draw_luck(struct sim_world *world);
 void sim_world_release(struct sim_world *world);
 /* Runs until the queue is empty, `until_us` has been reached or the world is over. */
 void sim_world_run(struct sim_world *world, int64_t until_us);
