@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include "node.h"
+#include "reached.h"
 #include "workload.h"
 
 const char *sim_checker_name(enum sim_checker checker)
@@ -46,28 +47,35 @@ struct sk_event sim_event_of(const struct sk_event_row *row)
     return event;
 }
 
-void sim_fold(struct sim_world *world, const struct sim_row *row, struct sk_saga *out_saga)
+static void fold(struct sim_world *world, const struct sim_row *row, bool watches_moves,
+                 struct sk_saga *out_saga)
 {
+    struct sim_moves moves = { .world = world };
     const struct sk_plan *plan = sim_store_plan(world->store, &row->head.definition);
     if (plan == NULL)
         sim_fail(world, "replay = live", row->head.id, "its definition is not stored");
     if (!sk_saga_init(out_saga, plan)) sim_fail(world, "simulator", row->head.id, "out of memory");
     for (uint32_t i = 0; i < row->events_count; i++) {
         struct sk_event event = sim_event_of(&row->events[i]);
-        if (event.type != SK_EVENT_TYPES_MAX && sk_saga_evolve(out_saga, &event) == SKALD_OK)
-            continue;
-        sim_fail(world, "replay = live", row->head.id, "stored event %llu does not fold",
-                 (unsigned long long)row->events[i].seq);
+        if (watches_moves) sim_moves_before(&moves, out_saga, &event);
+        if (event.type == SK_EVENT_TYPES_MAX || sk_saga_evolve(out_saga, &event) != SKALD_OK) {
+            sim_fail(world, "replay = live", row->head.id, "stored event %llu does not fold",
+                     (unsigned long long)row->events[i].seq);
+        }
+        if (watches_moves) sim_moves_after(&moves, out_saga, &event);
     }
+}
+
+void sim_fold(struct sim_world *world, const struct sim_row *row, struct sk_saga *out_saga)
+{
+    fold(world, row, false, out_saga);
 }
 
 void sim_check_event(struct sim_world *world, struct sim_row *row, const struct sk_event_row *event)
 {
-    struct sim_checks *checks = world->checks;
     if (!sk_event_type_known(event->type)) {
         sim_fail(world, "replay = live", row->head.id, "an event of unknown type %u", event->type);
     }
-    checks->events[event->type] += 1;
     sim_note(world, sk_event_type_name((enum sk_event_type)event->type), event->seq, event->step,
              row->head.id);
     world->hash = sim_hash(world->hash, event->data.data, event->data.size);
@@ -97,7 +105,7 @@ static void check_head(struct sim_world *world, const struct sim_row *row,
 void sim_check_saga(struct sim_world *world, const struct sim_row *row)
 {
     struct sk_saga saga;
-    sim_fold(world, row, &saga);
+    fold(world, row, true, &saga);
     world->checks->ends[sk_saga_shown_state(&saga)] += 1;
     check_head(world, row, &saga);
     sim_check_liveness(world, row, &saga);

@@ -41,7 +41,7 @@ const char *sim_checker_name(enum sim_checker checker);
 struct sim_checks {
     uint64_t judged[SIM_CHECKERS_COUNT];
     uint64_t excused; /* promises that hold for guarded participants only */
-    uint64_t events[SK_EVENT_TYPES_MAX], ends[SK_SAGA_STATES_COUNT];
+    uint64_t ends[SK_SAGA_STATES_COUNT];
     struct sim_map holders;     /* lock key → struct sim_row *: check_locks.c */
     struct sim_map requests;    /* key → hash of the request: check_requests.c */
     struct sk_buf live, folded; /* check_replay.c */

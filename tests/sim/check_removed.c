@@ -6,6 +6,7 @@
  */
 #include "check.h"
 
+#include "reached.h"
 #include "workload.h"
 
 enum { SLACK_MS = 3000, GRACE_MS = 150000 };
@@ -27,6 +28,8 @@ void sim_check_removed(struct sim_world *world, const struct sim_row *row)
     if (head->is_lock) return;
     world->checks->judged[SIM_CHECK_RETENTION] += 1;
     world->checks->removed += 1;
+    sim_reached(world, world->profile.retention_max > 0 ? SIM_REACHED_WORLD_REMOVAL_BY_COUNT
+                                                        : SIM_REACHED_WORLD_REMOVAL);
     if (!is_settled(head)) {
         sim_fail(world, "retention", head->id, "removed while %s with %u open",
                  sk_saga_state_name((enum sk_saga_state)head->state), head->open);

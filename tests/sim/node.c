@@ -13,6 +13,7 @@
 #include "node.h"
 
 #include "check.h"
+#include "reached.h"
 
 #include <stdio.h>
 
@@ -117,6 +118,7 @@ static void start_node(void *context)
     /* Its clock has been set meanwhile; what it reads may lie before what it last wrote. */
     int64_t off = node->world->is_calm ? 0 : node->world->profile.clock_offset_ms;
     node->clock_offset_ms = sim_between(&node->world->faults, -off, off);
+    if (node->clock_offset_ms != 0) sim_reached(node->world, SIM_REACHED_FAULT_CLOCK_OFF);
     sim_handle_init(&node->handle, node->world->store, node);
     sim_invoker_init(&node->invoker, node);
     if (sk_engine_new(&options, &node->engine, &error) != SKALD_OK) {
@@ -149,6 +151,7 @@ void sim_node_crash(struct sim_node *node, int64_t down_us)
 
 void sim_node_pause(struct sim_node *node, int64_t for_us)
 {
+    sim_reached(node->world, SIM_REACHED_FAULT_PAUSE);
     sim_note(node->world, "pause", node->index, (uint64_t)(for_us / SIM_MS), sk_str_of(node->name));
     node->paused_until_us = node->world->now_us + for_us;
 }
@@ -168,6 +171,7 @@ static void fault_crash(void *context)
     if (node->is_up) {
         if (node->paused_until_us > world->now_us) node->paused_until_us = 0;
         int64_t most_us = sim_chance(&world->faults, 500) ? SIM_S / 2 : 6 * SIM_S;
+        sim_reached(world, SIM_REACHED_FAULT_CRASH);
         sim_node_crash(node, sim_between(&world->faults, 10 * SIM_MS, most_us));
     }
     sim_after(world, gap(node, world->profile.crash_gap_us), fault_crash, node);
@@ -189,6 +193,7 @@ static void fault_stop(void *context)
     if (world->is_calm) return;
     if (sim_node_answers(node)) {
         node->is_ready = false;
+        sim_reached(world, SIM_REACHED_FAULT_STOP);
         sim_note(world, "stop", node->index, node->life, sk_str_of(node->name));
         sk_engine_stop(node->engine, sim_between(&world->faults, 0, 3000), on_stopped, node);
     }
@@ -203,6 +208,7 @@ static void fault_drift(void *context)
     int64_t limit_ms = world->profile.clock_offset_ms;
     if (world->is_calm) return;
     node->clock_offset_ms += sim_between(&world->faults, -100, 100);
+    sim_reached(world, SIM_REACHED_FAULT_CLOCK_DRIFTS);
     if (node->clock_offset_ms > limit_ms) node->clock_offset_ms = limit_ms;
     if (node->clock_offset_ms < -limit_ms) node->clock_offset_ms = -limit_ms;
     sim_after(world, SIM_S, fault_drift, node);
@@ -252,6 +258,7 @@ static void place(struct placement *placement, uint32_t shard, const struct sim_
     for (uint32_t s = 0; s < profile->shards_count; s++) {
         if (s == shard || !profile->is_split) placement->owner[s] = node->index;
     }
+    sim_reached(placement->world, SIM_REACHED_FAULT_MOVE);
     sim_note(placement->world, "move", shard, node->index, sk_str_of(node->name));
 }
 

@@ -2,6 +2,7 @@
  * twice. */
 #include "check.h"
 #include "node.h"
+#include "reached.h"
 #include "workload.h"
 
 #include <stdio.h>
@@ -42,6 +43,11 @@ static void on_operated(void *context, const struct sk_reply *reply)
     struct sim_world *world = op->world;
     sim_note(world, "operated", (uint64_t)op->kind, (uint64_t)(int64_t)reply->status, op->saga_id);
     if (reply->saga != NULL) sim_check_seen(world, reply->saga);
+    bool is_decided = reply->status == SKALD_OK || reply->status == SKALD_E_STATE;
+    if (is_decided && !op->is_again) {
+        sim_reached_command(world, sim_store_row(world->store, op->saga_id), op->kind,
+                            op->command_id, reply->status == SKALD_OK, reply->saga);
+    }
     if (reply->status != SKALD_OK) return;
     world->load->counts.commands_done += 1;
     if (op->kind != SK_COMMAND_SIGNAL) check_recorded(op);

@@ -1,5 +1,6 @@
 /* participants.c: B1–B4. */
 #include "participants.h"
+#include "reached.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,7 @@ static void log_visit(struct sim_books *books, struct sim_unit_book *unit,
         unit->visits = visit;
     unit->visits_last = visit;
     books->visits += 1;
+    sim_reached_visit(books->world, what);
     sim_note(books->world, what, (uint64_t)request->operation, (uint64_t)request->attempt,
              request->key);
 }

@@ -12,6 +12,11 @@
 
 static struct sim_world world; /* one a process; its notes are too big for a stack */
 
+static void add_counts(uint64_t *to, const uint64_t *from, size_t size)
+{
+    for (size_t i = 0; i < size / sizeof *to; i++) to[i] += from[i];
+}
+
 static void add_totals(struct sim_totals *totals)
 {
     const struct sim_checks *checks = world.checks;
@@ -25,11 +30,11 @@ static void add_totals(struct sim_totals *totals)
     totals->excused += checks->excused;
     totals->commands += world.load->counts.commands_done;
     for (uint32_t i = 0; i < SIM_CHECKERS_COUNT; i++) totals->judged[i] += checks->judged[i];
-    for (uint32_t i = 0; i < SK_EVENT_TYPES_MAX; i++)
-        totals->events_by_type[i] += checks->events[i];
     for (uint32_t i = 0; i < SK_SAGA_STATES_COUNT; i++) totals->ends[i] += checks->ends[i];
     for (uint32_t i = 0; i <= SK_PART_BROKEN; i++)
         totals->results[i] += world.store->counts.results[i];
+    add_counts((uint64_t *)&totals->reached, (const uint64_t *)world.reached,
+               sizeof totals->reached);
 }
 
 static void become_calm(void)
@@ -91,7 +96,5 @@ void sim_run(uint64_t seed, const struct sim_run_options *options, struct sim_to
 
 void sim_totals_add(struct sim_totals *totals, const struct sim_totals *more)
 {
-    uint64_t *to = (uint64_t *)totals;
-    const uint64_t *from = (const uint64_t *)more;
-    for (size_t i = 0; i < sizeof *totals / sizeof *to; i++) to[i] += from[i];
+    add_counts((uint64_t *)totals, (const uint64_t *)more, sizeof *totals);
 }

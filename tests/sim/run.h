@@ -4,12 +4,14 @@
 
 #include "check.h"
 #include "cut.h"
+#include "reached.h"
 
 struct sim_totals {
     uint64_t seeds, sagas, twice, events, parts, visits, excused, commands;
     uint64_t judged[SIM_CHECKERS_COUNT];
-    uint64_t events_by_type[SK_EVENT_TYPES_MAX], ends[SK_SAGA_STATES_COUNT];
+    uint64_t ends[SK_SAGA_STATES_COUNT];
     uint64_t results[SK_PART_BROKEN + 1];
+    struct sim_reached reached;
 };
 
 struct sim_run_options {

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "node.h"
 #include "participants.h"
+#include "reached.h"
 
 struct sim_call {
     struct sim_request request;
@@ -64,8 +65,11 @@ static void on_arrival(void *context)
     /* What the network repeats is answered to nobody. */
     bool is_first = call->request.deliveries == 1;
     bool is_heard = is_first && !call->is_over && call->life == node->life;
-    if (!is_heard || (!world->is_calm && sim_chance(&world->faults, world->profile.reply_lost)))
+    if (!is_heard) return;
+    if (!world->is_calm && sim_chance(&world->faults, world->profile.reply_lost)) {
+        sim_reached(world, SIM_REACHED_FAULT_REPLY_LOST);
         return;
+    }
     call->answer = answer;
     int64_t usual_us = sim_participant_of(world->books, call->request.service)->usual_us;
     sim_after_at(node, sim_latency(&world->faults, usual_us), on_answer, call);
@@ -96,15 +100,23 @@ static void send(struct sim_call *call)
     int64_t delay_us = sim_latency(&world->faults, 2 * SIM_MS);
     if (!world->is_calm) {
         if (sim_chance(&world->faults, p->retryable / 4)) {
+            sim_reached(world, SIM_REACHED_FAULT_CONNECTION_REFUSED);
             refuse_connection(call);
             return;
         }
         if (sim_chance(&world->faults, p->request_twice)) {
+            sim_reached(world, SIM_REACHED_FAULT_REQUEST_TWICE);
             sim_after(world, delay_us + sim_between(&world->faults, SIM_MS, 20 * SIM_S), on_arrival,
                       call);
         }
-        if (sim_chance(&world->faults, p->request_lost)) return;
-        if (sim_chance(&world->faults, p->request_late)) delay_us += lateness(world);
+        if (sim_chance(&world->faults, p->request_lost)) {
+            sim_reached(world, SIM_REACHED_FAULT_REQUEST_LOST);
+            return;
+        }
+        if (sim_chance(&world->faults, p->request_late)) {
+            sim_reached(world, SIM_REACHED_FAULT_REQUEST_LATE);
+            delay_us += lateness(world);
+        }
     }
     sim_after(world, delay_us, on_arrival, call);
 }

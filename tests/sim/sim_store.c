@@ -2,6 +2,7 @@
 #include "sim_store.h"
 
 #include "node.h"
+#include "reached.h"
 
 #include "dsl/dsl.h"
 
@@ -110,6 +111,19 @@ static enum sk_part_result draw_result(struct sim_handle *handle, const struct s
     return matches ? SK_PART_DONE : SK_PART_FENCED;
 }
 
+static enum sim_reached_row row_of_result(enum sk_part_result result)
+{
+    switch (result) {
+    case SK_PART_DONE: return SIM_REACHED_PART_DONE;
+    case SK_PART_PASSING: return SIM_REACHED_PART_PASSING;
+    case SK_PART_NOT_KNOWN: return SIM_REACHED_PART_NOT_KNOWN;
+    case SK_PART_FENCED: return SIM_REACHED_PART_FENCED;
+    case SK_PART_REFUSED: return SIM_REACHED_PART_REFUSED;
+    case SK_PART_BROKEN: break;
+    }
+    return SIM_REACHED_PART_BROKEN;
+}
+
 static void commit_part(struct sim_submission *s, uint32_t index)
 {
     struct sim_handle *handle = s->handle;
@@ -119,6 +133,7 @@ static void commit_part(struct sim_submission *s, uint32_t index)
     if (commits) sim_store_apply(handle->store, handle->node, part);
     s->is_answered[index] = 1;
     handle->store->counts.results[result] += 1;
+    sim_reached(handle->store->world, row_of_result(result));
     if (result != SK_PART_DONE) {
         sim_note(handle->store->world, "part-not-done", part->shard, (uint64_t)result,
                  (struct sk_str){ 0 });
@@ -162,6 +177,7 @@ static void start_next(struct sim_handle *handle)
     s->is_started = true;
     int64_t delay_us = sim_latency(&world->faults, world->profile.commit_us);
     if (!handle->store->is_honest && sim_chance(&world->faults, world->profile.store_slow)) {
+        sim_reached(world, SIM_REACHED_FAULT_COMMIT_SLOW);
         delay_us += sim_between(&world->faults, SIM_S, 8 * SIM_S);
     }
     sim_after(world, delay_us, on_commit, s);
@@ -218,6 +234,8 @@ void sim_handle_crash(struct sim_handle *handle)
         for (uint32_t i = s->committed_upto; i < s->batch->parts_count; i++) {
             goes_on = goes_on && sim_chance(rng, 600);
             uint32_t index = s->order[i];
+            sim_reached(handle->store->world,
+                        goes_on ? SIM_REACHED_FAULT_CRASH_COMMITS : SIM_REACHED_FAULT_CRASH_DROPS);
             if (goes_on && sim_store_matches(handle->store, &s->batch->parts[index])) {
                 sim_store_apply(handle->store, handle->node, &s->batch->parts[index]);
             }

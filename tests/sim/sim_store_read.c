@@ -3,6 +3,7 @@
  * between the call and its answer (S3). Texts are the world's and stay; arrays are the answer's.
  */
 #include "node.h"
+#include "reached.h"
 #include "sim_store.h"
 
 #include "core/saga.h"
@@ -319,6 +320,7 @@ static void on_read(void *context)
             sk_error_set(&reading->rows.error, SKALD_E_IO, "the handle is broken");
     } else if (!handle->store->is_honest &&
                sim_chance(&world->faults, world->profile.store_passing / 2)) {
+        sim_reached(world, SIM_REACHED_FAULT_READ_FAILS);
         reading->rows.status =
             sk_error_set(&reading->rows.error, SKALD_E_AGAIN, "the store is away");
     } else {

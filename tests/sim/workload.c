@@ -8,6 +8,7 @@
 #include "check.h"
 #include "cut.h"
 #include "node.h"
+#include "reached.h"
 
 #include <stdio.h>
 
@@ -126,6 +127,7 @@ static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
     sim_check_started(world, id);
     sim_check_seen(world, reply->saga);
     load->counts.replayed += reply->is_replayed ? 1 : 0;
+    if (reply->is_replayed) sim_reached(world, SIM_REACHED_START_REPLAYED);
     if (start->id.size > 0 && !sk_str_equal(start->id, id)) {
         sim_fail(world, "acknowledged starts", start->id, "the start answered another saga, %.*s",
                  SK_STR_ARGS(id));
@@ -140,6 +142,9 @@ static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
     start->saga_id = sk_arena_copy(&world->arena, id);
     load->counts.acknowledged += 1;
     sim_note(world, "acknowledged", start->index, start->tries, id);
+    sim_reached(world, start->id.size > 0    ? SIM_REACHED_START_ID
+                       : start->key.size > 0 ? SIM_REACHED_START_KEY
+                                             : SIM_REACHED_START_NEITHER);
     sim_operators_plan(start);
     if (sim_chance(&world->work, 200))
         sim_after(world, sim_between(&world->work, 0, 20 * SIM_S), look, start);
@@ -155,6 +160,7 @@ static void on_started(void *context, const struct sk_reply *reply)
     struct sim_start *start = attempt->start;
     struct sim_world *world = start->world;
     if (attempt->is_other) {
+        if (reply->status == SKALD_E_CONFLICT) sim_reached(world, SIM_REACHED_START_CONFLICT);
         if (reply->status != SKALD_OK || is_forgotten_in(start, 0)) return;
         sim_fail(world, "acknowledged starts", start->id,
                  "the same id with another input was accepted");
@@ -286,6 +292,7 @@ void sim_load_init(struct sim_load *load, struct sim_world *world)
     memset(load, 0, sizeof *load);
     load->world = world;
     load->generated.has_no_messages = world->profile.is_split;
+    if (world->profile.is_split) sim_reached(world, SIM_REACHED_WORLD_SPLIT);
     load->starts_count = world->profile.sagas_count;
     load->starts = SK_ARENA_ARRAY(&world->arena, struct sim_start, load->starts_count);
     struct sk_buf text;

@@ -6,6 +6,7 @@
 #include "cut.h"
 #include "node.h"
 #include "profile.h"
+#include "reached.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ void sim_world_init(struct sim_world *world, uint64_t seed, const struct sim_cut
     world->cut = cut;
     world->hash = seed;
     sk_arena_init(&world->arena);
+    world->reached = SK_ARENA_NEW(&world->arena, struct sim_reached);
     sim_rng_init(&world->faults, seed, 1);
     sim_rng_init(&world->work, seed, 2);
     sim_rng_init(&world->humans, seed, 3);

@@ -27,6 +27,7 @@ struct sim_cut;
 struct sim_event;
 struct sim_load;
 struct sim_node;
+struct sim_reached;
 struct sim_store;
 
 enum { SIM_NODES_MAX = 3, SIM_NOTES_KEPT = 4096, SIM_NOTE_TEXT = 56 };
@@ -97,6 +98,7 @@ struct sim_world {
     struct sim_books *books;
     struct sim_load *load;
     struct sim_checks *checks;
+    struct sim_reached *reached; /* counters: reached.h */
 };
 
 /* An event of the queue. Owned by the queue unless it is embedded in a timer. */

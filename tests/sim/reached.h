@@ -1,0 +1,151 @@
+/*
+ * reached.h: what a run must have reached. A simulation proves nothing about what never happened in
+ * it, so everything that is to happen has a row here, is counted where it happens, and a run of
+ * enough worlds that left a row at nought fails.
+ *
+ *   R1  A row is counted when the thing has happened, not when it was asked for.
+ *   R2  Counting decides nothing: no code of the world reads a count.
+ *   R3  What may follow on what is a table (reached_moves.c), written from docs/internals/
+ *       semantics.md and not from the core: a move that is not in it ends the run.
+ *
+ * A new kind of fault, feature or work is one row of SIM_REACHED_MAP and one call of sim_reached().
+ * The rows "participant" are what participants.c says of a visit.
+ */
+#ifndef SIM_REACHED_H
+#define SIM_REACHED_H
+
+#include "core/decide.h"
+#include "world.h"
+
+/* name, group, text. Groups stand together. */
+#define SIM_REACHED_MAP(X)                                           \
+    X(FAULT_CRASH, "fault", "crash of a node")                       \
+    X(FAULT_STOP, "fault", "stop of a node")                         \
+    X(FAULT_PAUSE, "fault", "pause of a node")                       \
+    X(FAULT_MOVE, "fault", "shard moved")                            \
+    X(FAULT_CLOCK_OFF, "fault", "clock is off")                      \
+    X(FAULT_CLOCK_DRIFTS, "fault", "clock drifts")                   \
+    X(FAULT_COMMIT_SLOW, "fault", "slow commit")                     \
+    X(FAULT_READ_FAILS, "fault", "read fails")                       \
+    X(FAULT_CRASH_COMMITS, "fault", "part out at a crash committed") \
+    X(FAULT_CRASH_DROPS, "fault", "part out at a crash lost")        \
+    X(FAULT_CONNECTION_REFUSED, "fault", "connection refused")       \
+    X(FAULT_REQUEST_LOST, "fault", "request lost")                   \
+    X(FAULT_REQUEST_LATE, "fault", "request late")                   \
+    X(FAULT_REQUEST_TWICE, "fault", "request repeated")              \
+    X(FAULT_REPLY_LOST, "fault", "reply lost")                       \
+    X(PART_DONE, "part", "done")                                     \
+    X(PART_PASSING, "part", "passing")                               \
+    X(PART_NOT_KNOWN, "part", "not known")                           \
+    X(PART_FENCED, "part", "fenced")                                 \
+    X(PART_REFUSED, "part", "refused")                               \
+    X(PART_BROKEN, "part", "broken")                                 \
+    X(VISIT_ACT, "participant", "act")                               \
+    X(VISIT_ACT_AGAIN, "participant", "act-again")                   \
+    X(VISIT_REFUSE_AGAIN, "participant", "refuse-again")             \
+    X(VISIT_GUARD_TOMBSTONE, "participant", "guard-tombstone")       \
+    X(VISIT_GUARD_DEADLINE, "participant", "guard-deadline")         \
+    X(VISIT_ACT_BUSY, "participant", "act-busy")                     \
+    X(VISIT_ACT_BROKE_BEFORE, "participant", "act-broke-before")     \
+    X(VISIT_ACT_SAYS_NO, "participant", "act-says-no")               \
+    X(VISIT_ACT_REFUSED, "participant", "act-refused")               \
+    X(VISIT_ACT_ACCEPTED, "participant", "act-accepted")             \
+    X(VISIT_ACT_BROKE_AFTER, "participant", "act-broke-after")       \
+    X(VISIT_UNDO, "participant", "undo")                             \
+    X(VISIT_UNDO_NO_AGAIN, "participant", "undo-no-again")           \
+    X(VISIT_UNDO_BUSY, "participant", "undo-busy")                   \
+    X(VISIT_UNDO_BROKE_BEFORE, "participant", "undo-broke-before")   \
+    X(VISIT_UNDO_REFUSED, "participant", "undo-refused")             \
+    X(VISIT_UNDO_BROKE_AFTER, "participant", "undo-broke-after")     \
+    X(VISIT_UNDO_ACCEPTED, "participant", "undo-accepted")           \
+    X(VISIT_VERIFY_BROKE, "participant", "verify-broke")             \
+    X(VISIT_VERIFY_NULL, "participant", "verify-null")               \
+    X(VISIT_VERIFY_YES, "participant", "verify-yes")                 \
+    X(VISIT_VERIFY_NO, "participant", "verify-no")                   \
+    X(VISIT_POLL_BROKE, "participant", "poll-broke")                 \
+    X(VISIT_POLL_READY, "participant", "poll-ready")                 \
+    X(VISIT_POLL_NOT_YET, "participant", "poll-not-yet")             \
+    X(START_ID, "start", "with an id")                               \
+    X(START_KEY, "start", "with a key")                              \
+    X(START_NEITHER, "start", "with neither")                        \
+    X(START_REPLAYED, "start", "the same again")                     \
+    X(START_CONFLICT, "start", "the same id, another input")         \
+    X(WORLD_SPLIT, "world", "shards of one store at several nodes")  \
+    X(WORLD_REMOVAL, "world", "finished sagas removed by age")       \
+    X(WORLD_REMOVAL_BY_COUNT, "world", "finished sagas removed by count")
+
+enum sim_reached_row {
+#define X(name, group, text) SIM_REACHED_##name,
+    SIM_REACHED_MAP(X)
+#undef X
+        SIM_REACHED_COUNT
+};
+
+/* How a saga stands when a command comes: the columns of the page's table. */
+#define SIM_COLUMNS(X)         \
+    X(PENDING, "pending")      \
+    X(RUNNING, "running")      \
+    X(PAST, "past pivot")      \
+    X(UNDOING, "compensating") \
+    X(COMPLETED, "completed")  \
+    X(FAILED, "failed")        \
+    X(UNDONE, "undone")        \
+    X(SUSPENDED, "suspended")
+
+enum sim_column {
+#define X(name, text) SIM_COLUMN_##name,
+    SIM_COLUMNS(X)
+#undef X
+        SIM_COLUMNS_COUNT
+};
+
+/* Counters alone, all uint64_t: totals are added as one array. */
+struct sim_reached {
+    uint64_t rows[SIM_REACHED_COUNT];
+    uint64_t events[SK_EVENT_TYPES_MAX];
+    uint64_t saga_moves[SK_SAGA_STATES_COUNT]
+                       [SK_SAGA_STATES_COUNT]; /* as shown; from 0: accepted */
+    uint64_t unit_moves[SK_STEP_STATES_COUNT][SK_STEP_STATES_COUNT];
+    uint64_t list_moves[SK_STEP_STATES_COUNT][SK_STEP_STATES_COUNT]; /* a foreach as a whole */
+    uint64_t accepted[SK_COMMANDS_COUNT][SIM_COLUMNS_COUNT];
+    uint64_t refused[SK_COMMANDS_COUNT][SIM_COLUMNS_COUNT];
+};
+
+static inline void sim_reached(const struct sim_world *world, enum sim_reached_row row)
+{
+    world->reached->rows[row] += 1;
+}
+
+/* What a participant did, by the text of its row. */
+void sim_reached_visit(struct sim_world *world, const char *what);
+
+struct sim_row;
+
+/* A saga's states from event to event, as its history is folded: R3. */
+struct sim_moves {
+    struct sim_world *world;
+    enum sk_saga_state saga;
+    enum sk_step_state unit, list;
+};
+void sim_moves_before(struct sim_moves *moves, const struct sk_saga *saga,
+                      const struct sk_event *event);
+void sim_moves_after(struct sim_moves *moves, const struct sk_saga *saga,
+                     const struct sk_event *event);
+
+enum sim_column sim_column_of(const struct sk_saga *saga);
+/* A command was acknowledged (with the event it made, or without one) or refused. */
+void sim_reached_command(struct sim_world *world, const struct sim_row *row,
+                         enum sk_command_kind kind, struct sk_str command_id, bool is_accepted,
+                         const struct sk_saga *seen);
+
+/* reached_report.c: the table at the end of a run. How many rows are unreached; those that must be
+ * reached are named when `names_all`. */
+uint32_t sim_reached_print(const struct sim_reached *reached, bool names_all);
+/* reached_moves.c: what must be reached: for the report. */
+bool sim_saga_may_move(enum sk_saga_state from, enum sk_saga_state to);
+bool sim_unit_may_move(enum sk_step_state from, enum sk_step_state to);
+bool sim_list_may_move(enum sk_step_state from, enum sk_step_state to);
+bool sim_command_may(enum sk_command_kind kind, enum sim_column column, bool is_accepted);
+const char *sim_column_name(enum sim_column column);
+
+#endif
