@@ -48,7 +48,7 @@ static int usage(const char *problem)
         "  --seeds A..B             those worlds\n"
         "  --seconds S [--from N]   fresh worlds for so long\n"
         "  --total K --state FILE   K sagas in all, resumable\n"
-        "  --standard               the same worlds always; all that can happen must happen in them\n"
+        "  --standard               the same worlds always; they must reach everything\n"
         "  --trace                  prints everything that happens (with --seed)\n"
         "  --check-determinism      runs each world twice and compares the traces\n"
         "  --jobs J                 so many processes at once\n",
