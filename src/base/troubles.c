@@ -402,6 +402,82 @@ static const struct sk_trouble troubles[] = {
       "the file of the key for pending tokens can be read by others", "its rights", "chmod 600" },
     { SK_TROUBLE_NOTICE, "server.killed", "a second signal stopped the server at once", NULL,
       "nothing: what was on the wire is repeated or undone" },
+    /* the command line */
+    { SK_TROUBLE_COMMAND, "wrong-use",
+      "the command line is wrong: a command, an option or an argument that is not there",
+      "`skald COMMAND --help`", "write it as the message and the help say" },
+    { SK_TROUBLE_COMMAND, "no-server", "nothing listens where the command asks",
+      "the address in the message; `curl ADDRESS/healthz`",
+      "start a server, or name it with --server or SKALD_SERVER" },
+    { SK_TROUBLE_COMMAND, "foreign-answer",
+      "what answers is not Skald, or something stands between",
+      "the address; a proxy in HTTP_PROXY", "name the server itself; let the proxy pass /api/v1" },
+    { SK_TROUBLE_COMMAND, "file", "a file or folder cannot be read or written",
+      "its path and rights, room on the disk", "correct the path, the rights, or make room" },
+    { SK_TROUBLE_COMMAND, "settings",
+      "settings do not fit: the lines below the message name each with its place",
+      "`skald config check FILE`, `skald config list`",
+      "correct them all; names that are nearly right are suggested" },
+    { SK_TROUBLE_COMMAND, "not-ended", "the wait was over before the saga was",
+      "`skald explain ID`", "wait longer (--wait), or watch it: `skald watch ID`" },
+    { SK_TROUBLE_COMMAND, "no-process", "a program that this command needs cannot be started",
+      "the path in the message", "build or install it" },
+    { SK_TROUBLE_COMMAND, "demo-missing",
+      "the demo's participants or definitions are not where they should be",
+      "the folder that the message names",
+      "run it from a built tree (`make demo`), or name the folder" },
+    { SK_TROUBLE_COMMAND, "demo-differs", "the demo did not end as it should",
+      "the server's log in the demo's folder",
+      "run it again; if it stays, report it with that log" },
+    /* statuses of the library */
+    { SK_TROUBLE_STATUS, "SKALD_E_ARGUMENT",
+      "an argument of the call is missing or out of its range", "the message names it",
+      "correct the call" },
+    { SK_TROUBLE_STATUS, "SKALD_E_LIMIT", "a configured limit is reached",
+      "the message names the limit", "call again later, or raise the limit" },
+    { SK_TROUBLE_STATUS, "SKALD_E_MEMORY", "there was no memory for the call; nothing was changed",
+      "the process's memory and limits", "free some and call again" },
+    { SK_TROUBLE_STATUS, "SKALD_E_NOT_FOUND", "nothing has this name",
+      "the id, path or name in the message", "correct it" },
+    { SK_TROUBLE_STATUS, "SKALD_E_CONFLICT", "the id, key or name is taken, by something else",
+      "what it was used for", "use another, or give exactly the same" },
+    { SK_TROUBLE_STATUS, "SKALD_E_STATE", "the present state does not allow the call",
+      "`skald explain ID`, or skald_explain", "choose what fits the state" },
+    { SK_TROUBLE_STATUS, "SKALD_E_SYNTAX", "the text is no JSON, YAML or expression",
+      "line and column in the message", "correct the text at that place" },
+    { SK_TROUBLE_STATUS, "SKALD_E_INVALID", "the definition has errors",
+      "`skald validate FILE` shows all at once", "correct them" },
+    { SK_TROUBLE_STATUS, "SKALD_E_UNSUPPORTED", "this build lacks what the call needs",
+      "`skald version` lists what is in the build", "use a build that has it" },
+    { SK_TROUBLE_STATUS, "SKALD_E_TOO_LARGE", "something is larger than a limit allows",
+      "the message names both", "send less, or a reference to the data" },
+    { SK_TROUBLE_STATUS, "SKALD_E_AGAIN", "not possible at this moment; nothing happened",
+      "is the engine starting, or its store away?",
+      "call again a little later, with the same id or key" },
+    { SK_TROUBLE_STATUS, "SKALD_E_CLOSED", "the engine is closed or closing", NULL,
+      "open it again" },
+    { SK_TROUBLE_STATUS, "SKALD_E_FENCED", "another process has taken over what this one served",
+      "who else has the store open", "let that one do it; open again to share the work" },
+    { SK_TROUBLE_STATUS, "SKALD_E_BUSY", "another process has the store open",
+      "the message names it", "stop that process, or use its API" },
+    { SK_TROUBLE_STATUS, "SKALD_E_FULL", "no room where the store lies", "`df` of that folder",
+      "make room; nothing acknowledged is lost" },
+    { SK_TROUBLE_STATUS, "SKALD_E_TIMEOUT", "the time of the call ran out; the saga goes on",
+      "`skald explain ID`", "wait again" },
+    { SK_TROUBLE_STATUS, "SKALD_E_FAILED", "the participant said a clear no",
+      "the code and message it gave", "what the saga does then stands in its definition" },
+    { SK_TROUBLE_STATUS, "SKALD_E_NO_REPLY", "no usable answer came: it may have happened or not",
+      "the participant and the way to it",
+      "look before repeating under another key; the engine itself repeats under the same" },
+    { SK_TROUBLE_STATUS, "SKALD_E_IO", "reading or writing failed",
+      "the system's log for I/O errors",
+      "mend the disk; a store that was open must be opened anew" },
+    { SK_TROUBLE_STATUS, "SKALD_E_CORRUPT", "the bytes cannot be what was written",
+      "`skald store check`", "restore the last backup; keep the damaged file" },
+    { SK_TROUBLE_STATUS, "SKALD_E_VERSION", "a newer version of Skald wrote it",
+      "`skald store schema`, `skald version`", "use that version or a later one" },
+    { SK_TROUBLE_STATUS, "SKALD_E_INTERNAL", "a fault of Skald itself", "the log around that time",
+      "report it with the log" },
 };
 
 enum { TROUBLES_COUNT = sizeof troubles / sizeof troubles[0] };
@@ -413,6 +489,8 @@ const char *sk_trouble_kind_name(enum sk_trouble_kind kind)
     case SK_TROUBLE_DEFINITION: return "definition";
     case SK_TROUBLE_OUTCOME: return "outcome";
     case SK_TROUBLE_NOTICE: return "notice";
+    case SK_TROUBLE_COMMAND: return "command";
+    case SK_TROUBLE_STATUS: return "status";
     }
     return "";
 }
@@ -437,10 +515,12 @@ const struct sk_trouble *sk_trouble_next(struct sk_str name, const struct sk_tro
 static const char *title_of(enum sk_trouble_kind kind)
 {
     switch (kind) {
-    case SK_TROUBLE_PROBLEM: return "What the API and the command line answer";
+    case SK_TROUBLE_PROBLEM: return "What the API answers";
     case SK_TROUBLE_DEFINITION: return "What `skald validate` says of definitions";
     case SK_TROUBLE_OUTCOME: return "Codes of steps, compensations and alerts";
     case SK_TROUBLE_NOTICE: return "Events in the log that belong to no step";
+    case SK_TROUBLE_COMMAND: return "What the command line says itself";
+    case SK_TROUBLE_STATUS: return "Statuses of the C library";
     }
     return "";
 }

@@ -178,12 +178,12 @@ static int record(const struct bench *bench, const struct figure *figures)
     bool is_first = size > 0 && access(path, F_OK) != 0;
     FILE *page = size > 0 && (size_t)size < sizeof path ? fopen(path, "ae") : NULL;
     if (page == NULL) {
-        return cli_fail(bench->cli, CLI_FAILED, NULL, "%s: %s", path, strerror(errno));
+        return cli_fail(bench->cli, CLI_FAILED, "file", NULL, "%s: %s", path, strerror(errno));
     }
     if (is_first) (void)fprintf(page, "# Measured on %s\n", day);
     write_record(bench, figures, day, page);
     if (fclose(page) != 0) {
-        return cli_fail(bench->cli, CLI_FAILED, NULL, "%s: %s", path, strerror(errno));
+        return cli_fail(bench->cli, CLI_FAILED, "file", NULL, "%s: %s", path, strerror(errno));
     }
     (void)fprintf(bench->cli->err, "recorded in %s\n", path);
     return CLI_DONE;

@@ -9,6 +9,8 @@
 
 #include "cli/options.h"
 
+#include <skald/status.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -43,9 +45,15 @@ struct cli {
     bool is_terminal; /* `out` is one: tables and colours for people */
 };
 
-/* "skald: text\n" on cli->err, and the remedy, if any, in a line of its own. Returns `code`. */
-int cli_fail(const struct cli *cli, int code, const char *remedy, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* "skald: text\n" on cli->err; then a line with the remedy, if any, and the name of the entry in
+ * base/troubles.c that says more. Returns `code`. */
+int cli_fail(const struct cli *cli, int code, const char *entry, const char *remedy,
+             const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The command line itself is wrong: entry "wrong-use". Returns CLI_WRONG_USE. */
+int cli_misuse(const struct cli *cli, const char *remedy, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* What a lower layer says; the entry is that of its status. Returns `code`. */
+int cli_fail_error(const struct cli *cli, int code, const char *remedy, const skald_error *error);
 /* The command's page on `out`: usage, options with their defaults, example. */
 void cli_help(const struct cli *cli, FILE *out);
 /* The commands in the order of the help; NULL past the last. */

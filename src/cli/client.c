@@ -40,13 +40,13 @@ static int set_address(struct cli_client *client, const char *server)
     const char *scheme = strstr(server, "://") == NULL ? "http://" : "";
     int size = snprintf(client->address, sizeof client->address, "%s%s", scheme, server);
     if (size < 0 || (size_t)size >= sizeof client->address) {
-        return cli_fail(client->cli, CLI_WRONG_USE, NULL, "%s is too long", name);
+        return cli_misuse(client->cli, NULL, "%s is too long", name);
     }
     while (size > 0 && client->address[size - 1] == '/') client->address[--size] = 0;
     if (strncmp(client->address, "http://", 7) != 0 &&
         strncmp(client->address, "https://", 8) != 0) {
-        return cli_fail(client->cli, CLI_WRONG_USE, "write it like http://127.0.0.1:8080",
-                        "%s '%s' is no http address", name, server);
+        return cli_misuse(client->cli, "write it like http://127.0.0.1:8080",
+                          "%s '%s' is no http address", name, server);
     }
     return CLI_GO_ON;
 }
@@ -94,12 +94,12 @@ int cli_client_new(const struct cli *cli, const struct cli_remote *remote,
                    struct cli_client **out_client)
 {
     struct cli_client *client = calloc(1, sizeof *client);
-    if (client == NULL) return cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+    if (client == NULL) return cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     client->cli = cli;
     client->is_json = remote->is_json;
     int code = set_address(client, remote->server);
     if (code == CLI_GO_ON && !set_up(client)) {
-        code = cli_fail(cli, CLI_FAILED, NULL, "the HTTP client cannot be set up");
+        code = cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "the HTTP client cannot be set up");
     }
     if (code != CLI_GO_ON) {
         cli_client_free(client);
@@ -260,12 +260,26 @@ static void print_diagnostics(const struct cli *cli, struct sk_str list)
     }
 }
 
+void cli_problem_entry(struct sk_str problem, int status, struct sk_buf *out)
+{
+    static const char folder[] = "/problems/";
+    struct sk_buf type = { 0 };
+    if (sk_json_type(problem) == SK_JSON_OBJECT) append_text(problem, "type", &type);
+    struct sk_str name = sk_buf_view(&type);
+    if (sk_str_starts(name, SK_STR(folder))) {
+        sk_buf_append_str(out, sk_str_sub(name, strlen(folder), name.size));
+    } else {
+        sk_buf_append_text(out, status == 413 ? "too-large" : "foreign-answer");
+    }
+    sk_buf_release(&type);
+}
+
 int cli_client_complain(struct cli_client *client, const struct cli_reply *reply)
 {
     const struct cli *cli = client->cli;
     if (reply->status == 0) {
         return cli_fail(
-            cli, CLI_OUT_OF_REACH,
+            cli, CLI_OUT_OF_REACH, "no-server",
             "start one with `skald serve`, or name it with --server URL or SKALD_SERVER",
             "no server answers at %s (%s)", client->address, client->trouble);
     }
@@ -275,12 +289,11 @@ int cli_client_complain(struct cli_client *client, const struct cli_reply *reply
         (void)fprintf(cli->err, "%.*s\n", SK_STR_ARGS(problem));
         return code;
     }
-    struct sk_buf detail = { 0 }, remedy = { 0 }, type = { 0 };
+    struct sk_buf detail = { 0 }, remedy = { 0 }, entry = { 0 };
     if (sk_json_type(problem) == SK_JSON_OBJECT) {
         print_diagnostics(cli, sk_json_member(problem, SK_STR("diagnostics")));
         append_text(problem, "detail", &detail);
         append_text(problem, "remedy", &remedy);
-        append_text(problem, "type", &type);
     }
     if (detail.size == 0 && reply->status == 413) {
         sk_buf_append_text(&detail, "the server does not take so much at once");
@@ -288,14 +301,10 @@ int cli_client_complain(struct cli_client *client, const struct cli_reply *reply
     } else if (detail.size == 0) {
         sk_buf_printf(&detail, "the server answered with status %d", reply->status);
     }
-    struct sk_str name = sk_buf_view(&type);
-    if (sk_str_starts(name, SK_STR("/problems/")) && remedy.size > 0) {
-        sk_buf_printf(&remedy, " (skald trouble %.*s)",
-                      SK_STR_ARGS(sk_str_sub(name, strlen("/problems/"), name.size)));
-    }
-    (void)cli_fail(cli, code, remedy.size > 0 ? sk_buf_text(&remedy) : NULL, "%s",
-                   sk_buf_text(&detail));
-    sk_buf_release(&type);
+    cli_problem_entry(problem, reply->status, &entry);
+    (void)cli_fail(cli, code, sk_buf_text(&entry), remedy.size > 0 ? sk_buf_text(&remedy) : NULL,
+                   "%s", sk_buf_text(&detail));
+    sk_buf_release(&entry);
     sk_buf_release(&detail);
     sk_buf_release(&remedy);
     return code;
@@ -342,11 +351,10 @@ static int read_input(const struct cli *cli, size_t size_max, struct sk_buf *out
     ssize_t size;
     while ((size = read(STDIN_FILENO, piece, sizeof piece)) != 0) {
         if (size < 0 && errno == EINTR) continue;
-        if (size < 0) return cli_fail(cli, CLI_WRONG_USE, NULL, "standard input cannot be read");
+        if (size < 0) return cli_misuse(cli, NULL, "standard input cannot be read");
         sk_buf_append(out, piece, (size_t)size);
         if (out->size > size_max) {
-            return cli_fail(cli, CLI_WRONG_USE, NULL, "standard input is larger than %zu bytes",
-                            size_max);
+            return cli_misuse(cli, NULL, "standard input is larger than %zu bytes", size_max);
         }
     }
     return CLI_GO_ON;
@@ -357,7 +365,7 @@ int cli_read_file(const struct cli *cli, const char *path, size_t size_max, stru
     if (strcmp(path, "-") == 0) return read_input(cli, size_max, out);
     skald_error error;
     if (sk_file_read(path, size_max, out, &error) == SKALD_OK) return CLI_GO_ON;
-    return cli_fail(cli, CLI_WRONG_USE, NULL, "%s", error.message);
+    return cli_fail_error(cli, CLI_WRONG_USE, NULL, &error);
 }
 
 int cli_read_json(const struct cli *cli, const char *option, const char *text, struct sk_buf *out)
@@ -370,6 +378,29 @@ int cli_read_json(const struct cli *cli, const char *option, const char *text, s
     }
     skald_error error;
     if (sk_json_check(sk_buf_view(out), &error) == SKALD_OK) return CLI_GO_ON;
-    return cli_fail(cli, CLI_WRONG_USE, "write it like '{\"amount\": 12}', or @FILE", "%s: %s",
-                    option, error.message);
+    return cli_fail(cli, CLI_WRONG_USE, "malformed", "write it like '{\"amount\": 12}', or @FILE",
+                    "%s: %s", option, error.message);
+}
+
+void cli_put_text(struct sk_json_writer *w, const char *name, const char *value)
+{
+    if (value == NULL) return;
+    sk_json_key(w, name);
+    sk_json_put_text(w, value);
+}
+
+int cli_put_json(const struct cli *cli, struct sk_json_writer *w, const char *name,
+                 const char *value)
+{
+    struct sk_buf json = { 0 };
+    char option[32];
+    if (value == NULL) return CLI_GO_ON;
+    (void)snprintf(option, sizeof option, "--%s", name);
+    int code = cli_read_json(cli, option, value, &json);
+    if (code == CLI_GO_ON) {
+        sk_json_key(w, name);
+        sk_json_put_raw(w, sk_buf_view(&json));
+    }
+    sk_buf_release(&json);
+    return code;
 }

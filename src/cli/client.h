@@ -56,6 +56,8 @@ int cli_client_call(struct cli_client *client, const struct cli_request *request
 /* The same without a message: for callers that try again. */
 int cli_client_try(struct cli_client *client, const struct cli_request *request,
                    struct cli_reply *reply);
+/* The troubleshooting entry of a problem, which the server named in its `type`. Appends it. */
+void cli_problem_entry(struct sk_str problem, int status, struct sk_buf *out);
 /* Says what the last call of cli_client_try met; returns its exit code. */
 int cli_client_complain(struct cli_client *client, const struct cli_reply *reply);
 void cli_reply_release(struct cli_reply *reply);
@@ -64,6 +66,12 @@ void cli_reply_release(struct cli_reply *reply);
 void cli_escape(struct sk_buf *out, const char *text);
 /* Appends "&name=value" ("?…" for the first), unless value is NULL. */
 void cli_query(struct sk_buf *path, const char *name, const char *value);
+
+/* Members of a body: nothing for NULL. `name` is also the option's. The JSON is
+ * that of cli_read_json, whose exit code comes back. */
+void cli_put_text(struct sk_json_writer *w, const char *name, const char *value);
+int cli_put_json(const struct cli *cli, struct sk_json_writer *w, const char *name,
+                 const char *value);
 
 /* The text of a JSON argument, checked: `text` itself or, after '@', a file ("@-": standard input).
  * CLI_GO_ON, or CLI_WRONG_USE after a message that names `option`. */

@@ -196,13 +196,13 @@ static int batch_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &batch, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
-                        "batch wants a command: cancel, force-cancel, force-complete, retry, "
-                        "suspend, resume or delete");
+        return cli_misuse(cli, cli->command->example,
+                          "batch wants a command: cancel, force-cancel, force-complete, retry, "
+                          "suspend, resume or delete");
     }
     if (batch.by == NULL || batch.by[0] == 0 || batch.reason == NULL) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
-                        "batch wants to know who asks and why: --by NAME --reason TEXT");
+        return cli_misuse(cli, cli->command->example,
+                          "batch wants to know who asks and why: --by NAME --reason TEXT");
     }
     return run_batch(cli, &batch, args.items[0]);
 }
@@ -273,7 +273,7 @@ static int batches_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &batches, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 1) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example, "batches wants one id at most");
+        return cli_misuse(cli, cli->command->example, "batches wants one id at most");
     }
     code = cli_client_new(cli, &batches.remote, &client);
     if (code != CLI_GO_ON) return code;

@@ -190,7 +190,7 @@ static int run(struct bench *bench, const char *store)
     skald_error error = { .message = "" };
     if (sk_node_new(&node_options, &bench->node, &error) != SKALD_OK) {
         bool is_use = error.status == SKALD_E_ARGUMENT || error.status == SKALD_E_UNSUPPORTED;
-        return cli_fail(cli, is_use ? CLI_WRONG_USE : CLI_FAILED, NULL, "%s", error.message);
+        return cli_fail_error(cli, is_use ? CLI_WRONG_USE : CLI_FAILED, NULL, &error);
     }
     struct sk_invoker *functions = sk_node_functions(bench->node);
     bool is_set = functions != NULL &&
@@ -202,7 +202,7 @@ static int run(struct bench *bench, const char *store)
     sk_node_free(bench->node);
     bench->node = NULL;
     if (is_set && bench->error.status == SKALD_OK) return CLI_GO_ON;
-    return cli_fail(cli, CLI_FAILED, NULL, "%s", is_set ? bench->error.message : error.message);
+    return cli_fail_error(cli, CLI_FAILED, NULL, is_set ? &bench->error : &error);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
@@ -228,7 +228,7 @@ static int run_in_folder(struct bench *bench)
     if (parent == NULL || parent[0] == 0) parent = "/tmp";
     int size = snprintf(folder, sizeof folder, "%s/skald-bench-XXXXXX", parent);
     if (size < 0 || (size_t)size >= sizeof folder || mkdtemp(folder) == NULL) {
-        return cli_fail(bench->cli, CLI_FAILED, NULL, "%s: %s", parent, strerror(errno));
+        return cli_fail(bench->cli, CLI_FAILED, "file", NULL, "%s: %s", parent, strerror(errno));
     }
     (void)snprintf(store, sizeof store, "sqlite:%s/bench.db", folder);
     int code = run(bench, store);
@@ -243,16 +243,16 @@ static int bench_main(const struct cli *cli, int argc, char **argv)
     struct cli_args args;
     int code = cli_parse(cli, &bench, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
-    if (args.count > 0) return cli_fail(cli, CLI_WRONG_USE, NULL, "bench takes no arguments");
+    if (args.count > 0) return cli_misuse(cli, NULL, "bench takes no arguments");
     if (bench.is_parked && bench.store == NULL) {
-        return cli_fail(cli, CLI_WRONG_USE, "name one with --store sqlite:FILE",
-                        "--parked leaves its sagas in a store");
+        return cli_misuse(cli, "name one with --store sqlite:FILE",
+                          "--parked leaves its sagas in a store");
     }
     bench.slots = calloc((size_t)bench.slots_count, sizeof *bench.slots);
     bench.times_us = calloc((size_t)bench.sagas_count, sizeof *bench.times_us);
     bench.accepted_us = calloc((size_t)bench.sagas_count, sizeof *bench.accepted_us);
     if (bench.slots == NULL || bench.times_us == NULL || bench.accepted_us == NULL) {
-        code = cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+        code = cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     } else if (bench.store == NULL) {
         code = run_in_folder(&bench);
     } else {

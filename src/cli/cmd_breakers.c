@@ -111,15 +111,15 @@ static int breakers_main(const struct cli *cli, int argc, char **argv)
     bool is_reset = args.count == 2 && strcmp(args.items[0], "reset") == 0;
     bool has_who = breakers.by != NULL && breakers.by[0] != 0 && breakers.reason != NULL;
     if (is_reset && !has_who) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
-                        "reset wants to know who asks and why: --by NAME --reason TEXT");
+        return cli_misuse(cli, cli->command->example,
+                          "reset wants to know who asks and why: --by NAME --reason TEXT");
     }
     if (is_reset) {
         return reset(cli, &breakers, args.items[1]);
     }
     if (args.count > 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald breakers, or skald breakers reset SERVICE",
-                        "breakers does not understand '%s'", args.items[0]);
+        return cli_misuse(cli, "skald breakers, or skald breakers reset SERVICE",
+                          "breakers does not understand '%s'", args.items[0]);
     }
     struct cli_request request = { .method = "GET", .path = "/api/v1/circuit-breakers" };
     return call(cli, &breakers, &request);

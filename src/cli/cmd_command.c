@@ -98,29 +98,6 @@ static const struct cli_option complete_options[] = {
 
 /* ---- one POST -------------------------------------------------------------------------------- */
 
-static void put_text(struct sk_json_writer *w, const char *name, const char *value)
-{
-    if (value == NULL) return;
-    sk_json_key(w, name);
-    sk_json_put_text(w, value);
-}
-
-static int put_json(const struct cli *cli, struct sk_json_writer *w, const char *name,
-                    const char *value)
-{
-    struct sk_buf json = { 0 };
-    char option[32];
-    if (value == NULL) return CLI_GO_ON;
-    (void)snprintf(option, sizeof option, "--%s", name);
-    int code = cli_read_json(cli, option, value, &json);
-    if (code == CLI_GO_ON) {
-        sk_json_key(w, name);
-        sk_json_put_raw(w, sk_buf_view(&json));
-    }
-    sk_buf_release(&json);
-    return code;
-}
-
 static void report(const struct cli *cli, const struct command *command, const char *id,
                    const struct cli_reply *reply)
 {
@@ -166,9 +143,9 @@ static int write_order(const struct cli *cli, const struct command *command, str
 {
     struct sk_json_writer w = sk_json_writer_of(body);
     sk_json_begin_object(&w);
-    put_text(&w, "by", command->by);
-    put_text(&w, "reason", command->reason);
-    put_text(&w, "step", command->step);
+    cli_put_text(&w, "by", command->by);
+    cli_put_text(&w, "reason", command->reason);
+    cli_put_text(&w, "step", command->step);
     if (command->item >= 0) {
         sk_json_key(&w, "item");
         sk_json_put_i64(&w, command->item);
@@ -177,8 +154,8 @@ static int write_order(const struct cli *cli, const struct command *command, str
         sk_json_key(&w, "past_pivot");
         sk_json_put_bool(&w, true);
     }
-    int code = put_json(cli, &w, "input", command->input);
-    if (code == CLI_GO_ON) code = put_json(cli, &w, "output", command->output);
+    int code = cli_put_json(cli, &w, "input", command->input);
+    if (code == CLI_GO_ON) code = cli_put_json(cli, &w, "output", command->output);
     sk_json_end_object(&w);
     return code;
 }
@@ -192,8 +169,7 @@ static int operator_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &command, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example, "%s wants the id of a saga",
-                        name);
+        return cli_misuse(cli, cli->command->example, "%s wants the id of a saga", name);
     }
     if (command.preview) {
         struct cli_preview preview = { .id = args.items[0],
@@ -202,8 +178,8 @@ static int operator_main(const struct cli *cli, int argc, char **argv)
         return cli_preview_show(cli, &command.remote, &preview);
     }
     if (command.by == NULL || command.by[0] == 0 || command.reason == NULL) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
-                        "%s wants to know who asks and why: --by NAME --reason TEXT", name);
+        return cli_misuse(cli, cli->command->example,
+                          "%s wants to know who asks and why: --by NAME --reason TEXT", name);
     }
     cli_saga_path(&path, args.items[0], "/");
     sk_buf_append_text(&path, name);
@@ -252,14 +228,14 @@ static int signal_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &command, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 2) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
-                        "signal wants the id of a saga and the name of the signal");
+        return cli_misuse(cli, cli->command->example,
+                          "signal wants the id of a saga and the name of the signal");
     }
     struct sk_json_writer w = sk_json_writer_of(&body);
     sk_json_begin_object(&w);
-    put_text(&w, "name", args.items[1]);
-    put_text(&w, "id", command.id);
-    code = put_json(cli, &w, "data", command.data);
+    cli_put_text(&w, "name", args.items[1]);
+    cli_put_text(&w, "id", command.id);
+    code = cli_put_json(cli, &w, "data", command.data);
     sk_json_end_object(&w);
     cli_saga_path(&path, args.items[0], "/signals");
     if (code == CLI_GO_ON) code = post(cli, &command, args.items[0], &path, &body);
@@ -285,14 +261,14 @@ static int write_completion(const struct cli *cli, const struct command *command
     bool has_failed = command->code != NULL;
     struct sk_json_writer w = sk_json_writer_of(body);
     sk_json_begin_object(&w);
-    put_text(&w, "token", command->token);
-    put_text(&w, "outcome", has_failed ? "failed" : "succeeded");
-    int code = put_json(cli, &w, "output", command->output);
+    cli_put_text(&w, "token", command->token);
+    cli_put_text(&w, "outcome", has_failed ? "failed" : "succeeded");
+    int code = cli_put_json(cli, &w, "output", command->output);
     if (has_failed) {
         sk_json_key(&w, "error");
         sk_json_begin_object(&w);
-        put_text(&w, "code", command->code);
-        put_text(&w, "message", command->message);
+        cli_put_text(&w, "code", command->code);
+        cli_put_text(&w, "message", command->message);
         sk_json_end_object(&w);
     }
     sk_json_end_object(&w);
@@ -307,12 +283,12 @@ static int complete_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &command, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 2 || command.token == NULL) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
-                        "complete wants the id of a saga, a step and --token");
+        return cli_misuse(cli, cli->command->example,
+                          "complete wants the id of a saga, a step and --token");
     }
     if (command.code != NULL && command.output != NULL) {
-        return cli_fail(cli, CLI_WRONG_USE, "leave one of them out",
-                        "a step has either an --output or an error --code");
+        return cli_misuse(cli, "leave one of them out",
+                          "a step has either an --output or an error --code");
     }
     cli_saga_path(&path, args.items[0], "/steps/");
     cli_escape(&path, args.items[1]);

@@ -224,8 +224,8 @@ static int completion_main(const struct cli *cli, int argc, char **argv)
         print_zsh(cli->out);
         return CLI_DONE;
     }
-    return cli_fail(cli, CLI_WRONG_USE, "source <(skald completion bash)",
-                    "completion wants the name of the shell: bash or zsh");
+    return cli_misuse(cli, "source <(skald completion bash)",
+                      "completion wants the name of the shell: bash or zsh");
 }
 
 static const char *const verbs[] = { "bash", "zsh", NULL };

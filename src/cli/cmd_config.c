@@ -30,14 +30,14 @@ static int check(const struct cli *cli, const struct config *config, struct cli_
     skald_error error = { .message = "" };
     memcpy(files.items, args->items + 1, files.count * sizeof files.items[0]);
     if (files.count == 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald config check production.yaml",
-                        "config check wants the files, in the order of --config");
+        return cli_misuse(cli, "skald config check production.yaml",
+                          "config check wants the files, in the order of --config");
     }
     sk_diagnostics_init(&diagnostics);
     enum skald_status status = cli_settings_check(&files, &settings, &diagnostics, &error);
     int code = status == SKALD_OK ? CLI_DONE : CLI_FAILED;
     if (status != SKALD_OK && status != SKALD_E_INVALID) {
-        code = cli_fail(cli, CLI_WRONG_USE, NULL, "%s", error.message);
+        code = cli_fail_error(cli, CLI_WRONG_USE, NULL, &error);
     } else if (config->is_json) {
         sk_buf_append_text(&text, code == CLI_DONE ? "{\"valid\":true" : "{\"valid\":false");
         sk_buf_append_text(&text, ",\"diagnostics\":");
@@ -162,7 +162,8 @@ static int list(const struct cli *cli, const struct config *config)
     sk_buf_release(&listing.name);
     sk_buf_release(&listing.rule);
     sk_buf_release(&json);
-    return has_failed ? cli_fail(cli, CLI_FAILED, NULL, "out of memory") : CLI_DONE;
+    return has_failed ? cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory")
+                      : CLI_DONE;
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
@@ -177,12 +178,12 @@ static int config_main(const struct cli *cli, int argc, char **argv)
     if (strcmp(verb, "check") == 0) return check(cli, &config, &args);
     if (strcmp(verb, "list") == 0) {
         if (args.count == 1) return list(cli, &config);
-        return cli_fail(cli, CLI_WRONG_USE, NULL, "config list takes no arguments");
+        return cli_misuse(cli, NULL, "config list takes no arguments");
     }
-    return cli_fail(cli, CLI_WRONG_USE, "skald config check FILE..., or skald config list",
-                    verb[0] == 0 ? "config wants to know what: check or list%s"
-                                 : "config knows check and list, not '%s'",
-                    verb);
+    return cli_misuse(cli, "skald config check FILE..., or skald config list",
+                      verb[0] == 0 ? "config wants to know what: check or list%s"
+                                   : "config knows check and list, not '%s'",
+                      verb);
 }
 
 static const char *const verbs[] = { "check", "list", NULL };

@@ -124,14 +124,13 @@ static int letters_main(const struct cli *cli, int argc, char **argv)
     if (args.count == 0) return list(cli, &letters);
     bool is_retry = strcmp(args.items[0], "retry") == 0;
     if (args.count != 2 || (!is_retry && strcmp(args.items[0], "discard") != 0)) {
-        return cli_fail(cli, CLI_WRONG_USE,
-                        "skald dead-letters, or skald dead-letters retry|discard ID",
-                        "dead-letters does not understand '%s'", args.items[0]);
+        return cli_misuse(cli, "skald dead-letters, or skald dead-letters retry|discard ID",
+                          "dead-letters does not understand '%s'", args.items[0]);
     }
     if (letters.by == NULL || letters.by[0] == 0 || letters.reason == NULL) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
-                        "%s wants to know who asks and why: --by NAME --reason TEXT",
-                        args.items[0]);
+        return cli_misuse(cli, cli->command->example,
+                          "%s wants to know who asks and why: --by NAME --reason TEXT",
+                          args.items[0]);
     }
     return act(cli, &letters, args.items[1], is_retry);
 }

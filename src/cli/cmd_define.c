@@ -72,7 +72,7 @@ static int define_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &define, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count == 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald define order.saga.yaml", "define wants a file");
+        return cli_misuse(cli, "skald define order.saga.yaml", "define wants a file");
     }
     code = cli_client_new(cli, &define.remote, &client);
     if (code != CLI_GO_ON) return code;

@@ -45,7 +45,7 @@ static int delete_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &delete, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count == 0) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example, "delete wants ids of sagas");
+        return cli_misuse(cli, cli->command->example, "delete wants ids of sagas");
     }
     code = cli_client_new(cli, &delete.remote, &client);
     if (code != CLI_GO_ON) return code;

@@ -81,8 +81,8 @@ static bool run(struct demo *demo, int expected, const struct cli_command *comma
     int code = command->main(&cli, argc, argv);
     (void)fflush(cli.out);
     if (code == expected) return true;
-    (void)cli_fail(demo->cli, CLI_FAILED, NULL, "that should have ended with exit code %d, not %d",
-                   expected, code);
+    (void)cli_fail(demo->cli, CLI_FAILED, "demo-differs", NULL,
+                   "that should have ended with exit code %d, not %d", expected, code);
     return false;
 }
 
@@ -100,13 +100,13 @@ static int find_parts(struct demo *demo)
     char found[PATH_MAX], tried[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", demo->binary, sizeof demo->binary - 1);
     if (size <= 0)
-        return cli_fail(demo->cli, CLI_FAILED, NULL, "/proc/self/exe: %s", strerror(errno));
+        return cli_fail(demo->cli, CLI_FAILED, "file", NULL, "/proc/self/exe: %s", strerror(errno));
     demo->binary[size] = 0;
     memcpy(found, demo->binary, (size_t)size + 1);
     *strrchr(found, '/') = 0;
     if (!join(demo->participants_binary, found, "example-participants") ||
         access(demo->participants_binary, X_OK) != 0) {
-        return cli_fail(demo->cli, CLI_FAILED, "build them with `make build`",
+        return cli_fail(demo->cli, CLI_FAILED, "demo-missing", "build them with `make build`",
                         "the sample participants are not beside this binary: %s",
                         demo->participants_binary);
     }
@@ -122,7 +122,7 @@ static int find_parts(struct demo *demo)
         *slash = 0;
     }
     if (demo->examples != NULL) return CLI_GO_ON;
-    return cli_fail(demo->cli, CLI_FAILED, "name their folder with --examples DIR",
+    return cli_fail(demo->cli, CLI_FAILED, "demo-missing", "name their folder with --examples DIR",
                     "the sample definitions are not above this binary");
 }
 
@@ -132,7 +132,7 @@ static int make_folder(struct demo *demo)
     if (parent == NULL || parent[0] == 0) parent = "/tmp";
     if (!join(demo->folder, parent, "skald-demo-XXXXXX") || mkdtemp(demo->folder) == NULL) {
         demo->folder[0] = 0;
-        return cli_fail(demo->cli, CLI_FAILED, NULL, "%s: %s", parent, strerror(errno));
+        return cli_fail(demo->cli, CLI_FAILED, "file", NULL, "%s: %s", parent, strerror(errno));
     }
     return CLI_GO_ON;
 }
@@ -239,7 +239,8 @@ static int watch_signals(struct demo *demo)
     bool is_set = pthread_sigmask(SIG_BLOCK, &demo->signals, NULL) == 0 &&
                   pthread_create(&thread, NULL, await_signal, demo) == 0 &&
                   pthread_detach(thread) == 0;
-    return is_set ? CLI_GO_ON : cli_fail(demo->cli, CLI_FAILED, NULL, "no thread can be made");
+    return is_set ? CLI_GO_ON
+                  : cli_fail(demo->cli, CLI_FAILED, "out-of-memory", NULL, "no thread can be made");
 }
 
 /* ---- what is ordered ------------------------------------------------------------------------- */
@@ -315,7 +316,8 @@ static bool show_crash(struct demo *demo)
         return false;
     }
     if (has_completed) {
-        (void)cli_fail(demo->cli, CLI_FAILED, NULL, "order-3 was over before the kill");
+        (void)cli_fail(demo->cli, CLI_FAILED, "demo-differs", NULL,
+                       "order-3 was over before the kill");
         return false;
     }
     (void)fprintf(demo->cli->out, "$ kill -9 %d\n", (int)demo->server.pid);
@@ -324,7 +326,8 @@ static bool show_crash(struct demo *demo)
     if (start_server(demo) != CLI_GO_ON) return false;
     if (!follow_third(demo, NULL, &has_completed)) return false;
     if (!has_completed) {
-        (void)cli_fail(demo->cli, CLI_FAILED, NULL, "order-3 should have completed");
+        (void)cli_fail(demo->cli, CLI_FAILED, "demo-differs", NULL,
+                       "order-3 should have completed");
     }
     return has_completed;
 }
@@ -368,7 +371,7 @@ static int demo_main(const struct cli *cli, int argc, char **argv)
     demo.delay_ms = cli->is_terminal ? DELAY_TERMINAL_MS : DELAY_MS;
     int code = cli_parse(cli, &demo, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
-    if (args.count > 0) return cli_fail(cli, CLI_WRONG_USE, NULL, "demo takes no arguments");
+    if (args.count > 0) return cli_misuse(cli, NULL, "demo takes no arguments");
     code = watch_signals(&demo);
     if (code == CLI_GO_ON) code = find_parts(&demo);
     if (code == CLI_GO_ON) code = make_folder(&demo);

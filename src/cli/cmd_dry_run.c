@@ -41,14 +41,14 @@ static int set_failure(const struct cli *cli, const char *text, const struct sk_
         int near = sk_str_nearest(out->fail_step, names, count);
         char remedy[160];
         (void)snprintf(remedy, sizeof remedy, "did you mean '%s'?", near < 0 ? "" : names[near]);
-        return cli_fail(cli, CLI_WRONG_USE, near < 0 ? NULL : remedy,
-                        "--fail: there is no step '%.*s'", SK_STR_ARGS(out->fail_step));
+        return cli_misuse(cli, near < 0 ? NULL : remedy, "--fail: there is no step '%.*s'",
+                          SK_STR_ARGS(out->fail_step));
     }
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         if (sk_str_is(out->fail_class, classes[i])) return CLI_GO_ON;
     }
-    return cli_fail(cli, CLI_WRONG_USE, "it is failed, retryable or unknown",
-                    "--fail: '%.*s' is no class of failure", SK_STR_ARGS(out->fail_class));
+    return cli_misuse(cli, "it is failed, retryable or unknown",
+                      "--fail: '%.*s' is no class of failure", SK_STR_ARGS(out->fail_class));
 }
 
 static int print_run(const struct cli *cli, const struct dry_run *dry_run,
@@ -64,7 +64,7 @@ static int print_run(const struct cli *cli, const struct dry_run *dry_run,
     }
     skald_error error;
     if (code == CLI_GO_ON && sk_dsl_dry_run(source->plan, &run, &text, &error) != SKALD_OK) {
-        code = cli_fail(cli, CLI_FAILED, NULL, "%s", error.message);
+        code = cli_fail_error(cli, CLI_FAILED, NULL, &error);
     }
     if (code == CLI_GO_ON) {
         (void)fprintf(cli->out, "%s%s", sk_buf_text(&text), dry_run->is_json ? "\n" : "");
@@ -81,8 +81,7 @@ static int dry_run_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &dry_run, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald dry-run order.saga.yaml",
-                        "dry-run wants one file");
+        return cli_misuse(cli, "skald dry-run order.saga.yaml", "dry-run wants one file");
     }
     struct cli_source source;
     code = cli_source_load(cli, args.items[0], false, &source);

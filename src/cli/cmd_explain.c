@@ -61,8 +61,7 @@ static int explain_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &explain, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald list shows them",
-                        "explain wants the id of a saga");
+        return cli_misuse(cli, "skald list shows them", "explain wants the id of a saga");
     }
     code = cli_client_new(cli, &explain.remote, &client);
     if (code != CLI_GO_ON) return code;

@@ -91,11 +91,12 @@ static void format_file(struct run *run, const char *path)
     skald_error error;
     if (sk_file_read(is_stdin ? "/dev/stdin" : path, SK_YAML_SIZE_MAX + 1, &source, &error) !=
         SKALD_OK) {
-        raise_code(run, cli_fail(run->cli, CLI_WRONG_USE, NULL, "%s", error.message));
+        raise_code(run, cli_fail_error(run->cli, CLI_WRONG_USE, NULL, &error));
         goto out;
     }
     if (sk_dsl_format(sk_buf_view(&source), &text, &error) != SKALD_OK) {
-        raise_code(run, cli_fail(run->cli, CLI_FAILED, NULL, "%s: %s", path, error.message));
+        raise_code(run, cli_fail(run->cli, CLI_FAILED, "malformed", NULL, "%s: %s", path,
+                                 error.message));
         goto out;
     }
     bool has_changed = !sk_str_equal(sk_buf_view(&source), sk_buf_view(&text));
@@ -103,7 +104,8 @@ static void format_file(struct run *run, const char *path)
     if (prints && !format->is_json) {
         (void)fwrite(text.data, 1, text.size, run->cli->out);
     } else if (has_changed && !format->check && !prints && !write_file(path, sk_buf_view(&text))) {
-        raise_code(run, cli_fail(run->cli, CLI_WRONG_USE, NULL, "%s: %s", path, strerror(errno)));
+        raise_code(run, cli_fail(run->cli, CLI_WRONG_USE, "file", NULL, "%s: %s", path,
+                                 strerror(errno)));
         goto out;
     }
     if (!prints || format->is_json) report(run, is_stdin ? "stdin" : path, has_changed);
@@ -119,11 +121,10 @@ static int format_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &format, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count == 0)
-        return cli_fail(cli, CLI_WRONG_USE, "skald format order.saga.yaml",
-                        "format wants a file, or - for standard input");
+        return cli_misuse(cli, "skald format order.saga.yaml",
+                          "format wants a file, or - for standard input");
     if (format.is_json && format.to_stdout)
-        return cli_fail(cli, CLI_WRONG_USE, "leave one of them out",
-                        "--json and --stdout exclude each other");
+        return cli_misuse(cli, "leave one of them out", "--json and --stdout exclude each other");
     struct run run = { .cli = cli, .format = &format };
     run.writer = sk_json_writer_of(&run.json);
     sk_json_begin_array(&run.writer);

@@ -100,8 +100,7 @@ static int list_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &list, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "filter with options: skald list --help",
-                        "list takes no arguments");
+        return cli_misuse(cli, "filter with options: skald list --help", "list takes no arguments");
     }
     code = cli_client_new(cli, &list.remote, &client);
     if (code != CLI_GO_ON) return code;

@@ -77,7 +77,7 @@ static int locks_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &locks, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald locks --key KEY", "locks takes no arguments");
+        return cli_misuse(cli, "skald locks --key KEY", "locks takes no arguments");
     }
     code = cli_client_new(cli, &locks.remote, &client);
     if (code != CLI_GO_ON) return code;

@@ -21,12 +21,12 @@ static int openapi_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &openapi, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {
-        return cli_fail(cli, CLI_WRONG_USE, NULL, "openapi takes no arguments");
+        return cli_misuse(cli, NULL, "openapi takes no arguments");
     }
     sk_openapi_write(&out, openapi.with_rte);
     if (out.failed) {
         sk_buf_release(&out);
-        return cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+        return cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     }
     (void)fprintf(cli->out, "%s\n", sk_buf_text(&out));
     sk_buf_release(&out);

@@ -220,14 +220,13 @@ static int show(const struct cli *cli, const struct replay *replay,
     skald_error error;
     uint64_t at = replay->at == 0 ? transfer->events_count : (uint64_t)replay->at;
     if (at > transfer->events_count) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald events shows them",
-                        "--at %llu: the history has %u events", (unsigned long long)at,
-                        (unsigned)transfer->events_count);
+        return cli_misuse(cli, "skald events shows them", "--at %llu: the history has %u events",
+                          (unsigned long long)at, (unsigned)transfer->events_count);
     }
     int code = CLI_DONE;
     moment.row = &transfer->events[at - 1];
     if (sk_transfer_fold(transfer, at, &moment.saga, &error) != SKALD_OK)
-        code = cli_fail(cli, CLI_FAILED, NULL, "%s", error.message);
+        code = cli_fail_error(cli, CLI_FAILED, NULL, &error);
     bool is_explained = code == CLI_DONE && sk_saga_explain(&moment.saga, moment.row->at_ms, &rules,
                                                             &moment.explanation);
     if (is_explained && replay->remote.is_json)
@@ -235,7 +234,7 @@ static int show(const struct cli *cli, const struct replay *replay,
     else if (is_explained)
         print_text(cli, &moment);
     else if (code == CLI_DONE)
-        code = cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+        code = cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     sk_explanation_release(&moment.explanation);
     sk_saga_release(&moment.saga);
     return code;
@@ -251,14 +250,14 @@ static int replay_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &replay, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count + (replay.file != NULL ? 1u : 0u) != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
-                        "replay wants the id of a saga, or --file FILE");
+        return cli_misuse(cli, cli->command->example,
+                          "replay wants the id of a saga, or --file FILE");
     }
     code = replay.file != NULL ? cli_read_file(cli, replay.file, FILE_SIZE_MAX, &text)
                                : fetch(cli, &replay, args.items[0], &text);
     if (code == CLI_GO_ON &&
         sk_transfer_read(sk_buf_view(&text), NULL, &transfer, &error) != SKALD_OK)
-        code = cli_fail(cli, CLI_FAILED, NULL, "%s: %s",
+        code = cli_fail(cli, CLI_FAILED, "invalid-export", NULL, "%s: %s",
                         replay.file != NULL ? replay.file : args.items[0], error.message);
     if (code == CLI_GO_ON) code = show(cli, &replay, &transfer);
     sk_transfer_release(&transfer);

@@ -86,42 +86,21 @@ static void print_rows(const struct cli *cli, struct sk_str answer)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-static void put_text(struct sk_json_writer *w, const char *name, const char *value)
-{
-    if (value == NULL) return;
-    sk_json_key(w, name);
-    sk_json_put_text(w, value);
-}
-
-static int put_json(const struct cli *cli, struct sk_json_writer *w, const char *name,
-                    const char *value)
-{
-    struct sk_buf json = { 0 };
-    if (value == NULL) return CLI_GO_ON;
-    int code = cli_read_json(cli, name, value, &json);
-    if (code == CLI_GO_ON) {
-        sk_json_key(w, name + 2); /* without its dashes */
-        sk_json_put_raw(w, sk_buf_view(&json));
-    }
-    sk_buf_release(&json);
-    return code;
-}
-
 static int write_body(const struct cli *cli, const struct schedule *schedule, const char *id,
                       struct sk_buf *body)
 {
     struct sk_json_writer w = sk_json_writer_of(body);
     sk_json_begin_object(&w);
-    put_text(&w, "id", id);
-    put_text(&w, "cron", schedule->cron);
-    put_text(&w, "at", schedule->at);
-    put_text(&w, "definition", schedule->definition);
-    put_text(&w, "version", schedule->version);
-    put_text(&w, "business_key", schedule->business_key);
-    put_text(&w, "namespace", schedule->space);
-    put_text(&w, "overlap", schedule->overlap);
-    put_text(&w, "catch_up", schedule->catch_up);
-    put_text(&w, "by", schedule->by);
+    cli_put_text(&w, "id", id);
+    cli_put_text(&w, "cron", schedule->cron);
+    cli_put_text(&w, "at", schedule->at);
+    cli_put_text(&w, "definition", schedule->definition);
+    cli_put_text(&w, "version", schedule->version);
+    cli_put_text(&w, "business_key", schedule->business_key);
+    cli_put_text(&w, "namespace", schedule->space);
+    cli_put_text(&w, "overlap", schedule->overlap);
+    cli_put_text(&w, "catch_up", schedule->catch_up);
+    cli_put_text(&w, "by", schedule->by);
     if (schedule->tags.count > 0) {
         sk_json_key(&w, "tags");
         sk_json_begin_array(&w);
@@ -129,8 +108,8 @@ static int write_body(const struct cli *cli, const struct schedule *schedule, co
             sk_json_put_text(&w, schedule->tags.items[i]);
         sk_json_end_array(&w);
     }
-    int code = put_json(cli, &w, "--input", schedule->input);
-    if (code == CLI_GO_ON) code = put_json(cli, &w, "--context", schedule->context);
+    int code = cli_put_json(cli, &w, "input", schedule->input);
+    if (code == CLI_GO_ON) code = cli_put_json(cli, &w, "context", schedule->context);
     sk_json_end_object(&w);
     return code;
 }
@@ -198,13 +177,13 @@ static int schedule_main(const struct cli *cli, int argc, char **argv)
     if (code != CLI_GO_ON) return code;
     const struct verb *verb = args.count == 0 ? NULL : verb_named(args.items[0]);
     if (verb == NULL) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example,
-                        "schedule wants to know what to do: create, list, show, pause, resume, "
-                        "trigger or delete");
+        return cli_misuse(cli, cli->command->example,
+                          "schedule wants to know what to do: create, list, show, pause, resume, "
+                          "trigger or delete");
     }
     if (args.count != (verb->wants_id ? 2u : 1u)) {
-        return cli_fail(cli, CLI_WRONG_USE, cli->command->example, "schedule %s wants %s",
-                        verb->name, verb->wants_id ? "one id" : "no id");
+        return cli_misuse(cli, cli->command->example, "schedule %s wants %s", verb->name,
+                          verb->wants_id ? "one id" : "no id");
     }
     return ask(cli, &schedule, verb, args.count > 1 ? args.items[1] : NULL);
 }

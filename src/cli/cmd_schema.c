@@ -23,8 +23,7 @@ static int schema_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &schema, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald validate FILE checks one",
-                        "schema takes no arguments");
+        return cli_misuse(cli, "skald validate FILE checks one", "schema takes no arguments");
     }
     struct sk_buf text = { 0 };
     if (schema.format == 0) {
@@ -32,7 +31,7 @@ static int schema_main(const struct cli *cli, int argc, char **argv)
     } else {
         sk_dsl_schema_markdown(&text);
     }
-    if (text.failed) code = cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+    if (text.failed) code = cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     if (!text.failed) (void)fputs(sk_buf_text(&text), cli->out);
     sk_buf_release(&text);
     return code == CLI_GO_ON ? CLI_DONE : code;

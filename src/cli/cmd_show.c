@@ -58,7 +58,7 @@ static int show_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &options, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald list shows them", "show wants the id of a saga");
+        return cli_misuse(cli, "skald list shows them", "show wants the id of a saga");
     }
     code = cli_client_new(cli, &options.remote, &client);
     if (code != CLI_GO_ON) return code;
@@ -146,8 +146,7 @@ static int events_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &events, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald list shows them",
-                        "events wants the id of a saga");
+        return cli_misuse(cli, "skald list shows them", "events wants the id of a saga");
     }
     code = cli_client_new(cli, &events.remote, &client);
     if (code != CLI_GO_ON) return code;

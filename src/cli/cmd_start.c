@@ -89,8 +89,8 @@ static int put_attributes(const struct cli *cli, struct sk_json_writer *w,
         struct sk_str whole = sk_str_of(list->items[i]);
         size_t equals = sk_str_find(whole, '=');
         if (equals == 0 || equals == whole.size) {
-            return cli_fail(cli, CLI_WRONG_USE, "write it like --attribute region=north",
-                            "--attribute '%s' has no name or no value", list->items[i]);
+            return cli_misuse(cli, "write it like --attribute region=north",
+                              "--attribute '%s' has no name or no value", list->items[i]);
         }
         sk_json_key_str(w, sk_str_sub(whole, 0, equals));
         sk_json_put_str(w, sk_str_sub(whole, equals + 1, whole.size));
@@ -156,7 +156,7 @@ static int see_through(const struct cli *cli, struct cli_client *client, const s
         }
         code = has_completed ? CLI_DONE : CLI_FAILED;
         if (!cli_tree_has_ended(tree)) {
-            (void)cli_fail(cli, code, "skald show --watch goes on watching",
+            (void)cli_fail(cli, code, "not-ended", "skald show --watch goes on watching",
                            "%s has not ended yet: it is %.*s", id, SK_STR_ARGS(state));
         }
     }
@@ -197,8 +197,8 @@ static int start_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &start, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald start order --input '{\"amount\": 12}'",
-                        "start wants the id of one definition");
+        return cli_misuse(cli, "skald start order --input '{\"amount\": 12}'",
+                          "start wants the id of one definition");
     }
     code = cli_client_new(cli, &start.remote, &client);
     if (code != CLI_GO_ON) return code;

@@ -64,7 +64,7 @@ static int stats_main(const struct cli *cli, int argc, char **argv)
     struct cli_args args;
     int code = cli_parse(cli, &stats, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
-    if (args.count > 0) return cli_fail(cli, CLI_WRONG_USE, NULL, "stats takes no arguments");
+    if (args.count > 0) return cli_misuse(cli, NULL, "stats takes no arguments");
     return show(cli, &stats, "GET", "/api/v1/stats");
 }
 
@@ -78,8 +78,8 @@ static int recovery_main(const struct cli *cli, int argc, char **argv)
     if (args.count == 1 && strcmp(args.items[0], "run") == 0) {
         return show(cli, &stats, "POST", "/api/v1/recovery/run");
     }
-    return cli_fail(cli, CLI_WRONG_USE, "skald recovery, or skald recovery run",
-                    "recovery does not understand '%s'", args.items[0]);
+    return cli_misuse(cli, "skald recovery, or skald recovery run",
+                      "recovery does not understand '%s'", args.items[0]);
 }
 
 const struct cli_command cli_stats = {

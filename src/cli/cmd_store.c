@@ -54,7 +54,7 @@ static struct sk_store_watcher watcher_of(struct run *run)
 static int fail(const struct run *run, const skald_error *error, const char *remedy)
 {
     bool is_use = skald_status_class(error->status) == SKALD_CLASS_USAGE;
-    return cli_fail(run->cli, is_use ? CLI_WRONG_USE : CLI_FAILED, remedy, "%s", error->message);
+    return cli_fail_error(run->cli, is_use ? CLI_WRONG_USE : CLI_FAILED, remedy, error);
 }
 
 static void put_file(struct sk_json_writer *w, const struct run *run, const char *verb)
@@ -247,8 +247,8 @@ static int run_verb(struct run *run, struct store *store, const struct verb *ver
 {
     size_t wanted = verb->has_file ? 2 : 1;
     if (args->count != wanted) {
-        return cli_fail(run->cli, CLI_WRONG_USE, NULL, "store %s takes %s", verb->name,
-                        verb->has_file ? "one FILE" : "no arguments");
+        return cli_misuse(run->cli, NULL, "store %s takes %s", verb->name,
+                          verb->has_file ? "one FILE" : "no arguments");
     }
     if (store->url != NULL) {
         store->settings.given.items[0].name = "store.url";
@@ -277,10 +277,10 @@ static int store_main(const struct cli *cli, int argc, char **argv)
         if (strcmp(args.items[0], verbs[i].name) == 0)
             return run_verb(&run, &store, &verbs[i], &args);
     }
-    return cli_fail(cli, CLI_WRONG_USE, "skald store backup FILE, restore FILE, check or schema",
-                    args.count == 0 ? "store wants to know what to do%s"
-                                    : "store does not know '%s'",
-                    args.count == 0 ? "" : args.items[0]);
+    return cli_misuse(cli, "skald store backup FILE, restore FILE, check or schema",
+                      args.count == 0 ? "store wants to know what to do%s"
+                                      : "store does not know '%s'",
+                      args.count == 0 ? "" : args.items[0]);
 }
 
 static const char *const words[] = { "backup", "restore", "check", "schema", NULL };

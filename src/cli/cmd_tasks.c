@@ -43,8 +43,7 @@ static int tasks_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &tasks, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald tasks", "tasks does not understand '%s'",
-                        args.items[0]);
+        return cli_misuse(cli, "skald tasks", "tasks does not understand '%s'", args.items[0]);
     }
     struct cli_client *client;
     struct cli_reply reply = { 0 };

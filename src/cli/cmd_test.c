@@ -207,7 +207,7 @@ static void play_file(struct run *run, const char *path)
     skald_error error;
     run->files_count++;
     if (sk_scenario_play(path, on_report, run, &error) == SKALD_OK) return;
-    (void)cli_fail(run->cli, CLI_WRONG_USE, NULL, "%s", error.message);
+    (void)cli_fail_error(run->cli, CLI_WRONG_USE, NULL, &error);
     run->is_wrong = true;
 }
 
@@ -235,8 +235,7 @@ static void play_folder(struct run *run, const char *path)
     if (tree != NULL) (void)fts_close(tree);
     if (run->files_count > before) return;
     run->is_wrong = true;
-    (void)cli_fail(run->cli, CLI_WRONG_USE, "scenarios are called *.scenario",
-                   "%s holds no scenario", path);
+    (void)cli_misuse(run->cli, "scenarios are called *.scenario", "%s holds no scenario", path);
 }
 
 static void write_junit(struct run *run)
@@ -254,7 +253,8 @@ static void write_junit(struct run *run)
     if (file != NULL && fclose(file) != 0) ok = false;
     if (ok) return;
     run->is_wrong = true;
-    (void)cli_fail(run->cli, CLI_WRONG_USE, NULL, "%s: %s", run->test->junit, strerror(errno));
+    (void)cli_fail(run->cli, CLI_WRONG_USE, "file", NULL, "%s: %s", run->test->junit,
+                   strerror(errno));
 }
 
 static void print_total(struct run *run)
@@ -280,8 +280,8 @@ static int test_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &test, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count == 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald test order.scenario",
-                        "test wants a scenario or a folder of them");
+        return cli_misuse(cli, "skald test order.scenario",
+                          "test wants a scenario or a folder of them");
     }
     struct run run = { .cli = cli, .test = &test };
     run.writer = sk_json_writer_of(&run.json);

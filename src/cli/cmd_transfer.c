@@ -43,7 +43,7 @@ static int write_file(const struct cli *cli, const char *path, struct sk_str tex
     if (!is_written && file != NULL) (void)remove(sk_buf_text(&beside));
     sk_buf_release(&beside);
     if (is_written) return CLI_DONE;
-    return cli_fail(cli, CLI_FAILED, "name a file in a folder that may be written to",
+    return cli_fail(cli, CLI_FAILED, "file", "name a file in a folder that may be written to",
                     "%s cannot be written", path);
 }
 
@@ -57,8 +57,7 @@ static int export_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &transfer, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald list shows them",
-                        "export wants the id of a saga");
+        return cli_misuse(cli, "skald list shows them", "export wants the id of a saga");
     }
     code = cli_client_new(cli, &transfer.remote, &client);
     if (code != CLI_GO_ON) return code;
@@ -112,8 +111,8 @@ static int import_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &transfer, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald export ID -o FILE makes one",
-                        "import wants the file of an export, or - for standard input");
+        return cli_misuse(cli, "skald export ID -o FILE makes one",
+                          "import wants the file of an export, or - for standard input");
     }
     code = cli_read_file(cli, args.items[0], FILE_SIZE_MAX, &text);
     if (code == CLI_GO_ON) code = cli_client_new(cli, &transfer.remote, &client);

@@ -80,7 +80,7 @@ static int trouble_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &trouble, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 1) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald trouble lists them", "trouble wants one name");
+        return cli_misuse(cli, "skald trouble lists them", "trouble wants one name");
     }
     struct sk_buf text = { 0 };
     const char *name = args.count == 1 ? args.items[0] : NULL;
@@ -92,12 +92,12 @@ static int trouble_main(const struct cli *cli, int argc, char **argv)
     }
     code = CLI_DONE;
     if (text.failed) {
-        code = cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+        code = cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     } else if (found == 0) {
-        code = cli_fail(cli, CLI_WRONG_USE,
-                        "a code that a participant gave is in that participant's own docs; skald "
-                        "trouble lists Skald's",
-                        "no trouble is called '%s'", name);
+        code = cli_misuse(cli,
+                          "a code that a participant gave is in that participant's own docs; skald "
+                          "trouble lists Skald's",
+                          "no trouble is called '%s'", name);
     } else {
         (void)fputs(sk_buf_text(&text), cli->out);
     }

@@ -100,8 +100,8 @@ static void check_folder(struct run *run, const char *path)
     }
     if (tree != NULL) (void)fts_close(tree);
     if (run->files_count == before) {
-        run->code = cli_fail(run->cli, CLI_WRONG_USE, "definitions are called *.saga.yaml",
-                             "%s holds no definition", path);
+        run->code = cli_misuse(run->cli, "definitions are called *.saga.yaml",
+                               "%s holds no definition", path);
     }
 }
 
@@ -112,8 +112,8 @@ static int validate_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &validate, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count == 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald validate order.saga.yaml",
-                        "validate wants a file or a folder");
+        return cli_misuse(cli, "skald validate order.saga.yaml",
+                          "validate wants a file or a folder");
     }
     struct run run = { .cli = cli, .validate = &validate, .code = CLI_GO_ON };
     run.writer = sk_json_writer_of(&run.json);

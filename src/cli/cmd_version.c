@@ -35,7 +35,7 @@ static int version_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &version, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {
-        return cli_fail(cli, CLI_WRONG_USE, NULL, "version takes no arguments");
+        return cli_misuse(cli, NULL, "version takes no arguments");
     }
     char stores[128], invokers[128];
     sk_node_stores(stores, sizeof stores);

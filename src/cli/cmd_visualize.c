@@ -74,7 +74,8 @@ static int print_graph(const struct cli *cli, const struct visualize *visualize,
             (void)fwrite(text.data, 1, text.size, cli->out);
             if (text.size > 0 && text.data[text.size - 1] != '\n') (void)fputc('\n', cli->out);
         } else {
-            code = cli_fail(cli, CLI_FAILED, NULL, "%s", skald_status_text(status));
+            code = cli_fail(cli, CLI_FAILED, skald_status_name(status), NULL, "%s",
+                            skald_status_text(status));
         }
     }
     sk_buf_release(&text);
@@ -89,8 +90,7 @@ static int visualize_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &visualize, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count != 1) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald visualize order.saga.yaml",
-                        "visualize wants one file");
+        return cli_misuse(cli, "skald visualize order.saga.yaml", "visualize wants one file");
     }
     if (visualize.remote.is_json) visualize.format = SK_GRAPH_JSON;
     struct cli_source source;

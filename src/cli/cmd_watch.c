@@ -86,7 +86,7 @@ static int watch_saga(const struct cli *cli, const struct watch *watch, struct c
                       const char *id)
 {
     struct cli_tree *tree = cli_tree_new(cli, client, id);
-    if (tree == NULL) return cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+    if (tree == NULL) return cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     int code = follow_saga(cli, watch, client, tree, id);
     if (code == CLI_GO_ON) {
         bool has_completed =
@@ -177,8 +177,8 @@ static int watch_main(const struct cli *cli, int argc, char **argv)
     bool has_filter =
         watch.definition != NULL || watch.types != NULL || watch.from_start || watch.limit > 0;
     if (args.count > 1 || (args.count == 1 && has_filter)) {
-        return cli_fail(cli, CLI_WRONG_USE, "skald watch order-42, or skald watch --type 'saga.*'",
-                        "watch wants one saga, or filters for all");
+        return cli_misuse(cli, "skald watch order-42, or skald watch --type 'saga.*'",
+                          "watch wants one saga, or filters for all");
     }
     code = cli_client_new(cli, &watch.remote, &client);
     if (code != CLI_GO_ON) return code;

@@ -92,7 +92,7 @@ static int fail_no_command(const struct cli *cli, const char *name)
     int near = sk_str_nearest(sk_str_of(name), names, COMMANDS_COUNT);
     char remedy[80] = "skald --help lists them";
     if (near >= 0) (void)snprintf(remedy, sizeof remedy, "did you mean `skald %s`?", names[near]);
-    return cli_fail(cli, CLI_WRONG_USE, remedy, "no command '%s'", name);
+    return cli_misuse(cli, remedy, "no command '%s'", name);
 }
 
 /* `skald help [command]`, `skald --help`. */

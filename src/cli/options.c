@@ -12,16 +12,41 @@
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-int cli_fail(const struct cli *cli, int code, const char *remedy, const char *format, ...)
+static void complain(const struct cli *cli, const char *entry, const char *remedy,
+                     const char *format, va_list arguments)
 {
-    va_list arguments;
-    va_start(arguments, format);
     (void)fputs("skald: ", cli->err);
     (void)vfprintf(cli->err, format, arguments);
     (void)fputc('\n', cli->err);
+    if (remedy != NULL) {
+        (void)fprintf(cli->err, "       %s (skald trouble %s)\n", remedy, entry);
+    } else {
+        (void)fprintf(cli->err, "       skald trouble %s\n", entry);
+    }
+}
+
+int cli_fail(const struct cli *cli, int code, const char *entry, const char *remedy,
+             const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(cli, entry, remedy, format, arguments);
     va_end(arguments);
-    if (remedy != NULL) (void)fprintf(cli->err, "       %s\n", remedy);
     return code;
+}
+
+int cli_misuse(const struct cli *cli, const char *remedy, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(cli, "wrong-use", remedy, format, arguments);
+    va_end(arguments);
+    return CLI_WRONG_USE;
+}
+
+int cli_fail_error(const struct cli *cli, int code, const char *remedy, const skald_error *error)
+{
+    return cli_fail(cli, code, skald_status_name(error->status), remedy, "%s", error->message);
 }
 
 static void print_choices(FILE *out, const char *const *choices)
@@ -116,7 +141,7 @@ static int fail_unknown(const struct cli *cli, const char *argument, struct sk_s
         (void)snprintf(remedy, sizeof remedy, "skald %s --help lists its options",
                        cli->command->name);
     }
-    return cli_fail(cli, CLI_WRONG_USE, remedy, "%s: no option %s", cli->command->name, argument);
+    return cli_misuse(cli, remedy, "%s: no option %s", cli->command->name, argument);
 }
 
 static int set_int(const struct cli *cli, const struct cli_option *option, const char *text,
@@ -125,13 +150,11 @@ static int set_int(const struct cli *cli, const struct cli_option *option, const
     bool has_range = option->min != 0 || option->max != 0;
     int64_t value;
     if (!sk_str_to_i64(sk_str_of(text), &value)) {
-        return cli_fail(cli, CLI_WRONG_USE, NULL, "--%s wants a whole number, not '%s'",
-                        option->name, text);
+        return cli_misuse(cli, NULL, "--%s wants a whole number, not '%s'", option->name, text);
     }
     if (has_range && (value < option->min || value > option->max)) {
-        return cli_fail(cli, CLI_WRONG_USE, NULL,
-                        "--%s %s is out of range: %" PRId64 " to %" PRId64, option->name, text,
-                        option->min, option->max);
+        return cli_misuse(cli, NULL, "--%s %s is out of range: %" PRId64 " to %" PRId64,
+                          option->name, text, option->min, option->max);
     }
     *out = value;
     return CLI_GO_ON;
@@ -152,7 +175,7 @@ static int set_choice(const struct cli *cli, const struct cli_option *option, co
     for (size_t i = 0; i < count && used < sizeof remedy; i++) {
         used += (size_t)snprintf(remedy + used, sizeof remedy - used, " %s", option->choices[i]);
     }
-    return cli_fail(cli, CLI_WRONG_USE, remedy, "--%s '%s' is not known", option->name, text);
+    return cli_misuse(cli, remedy, "--%s '%s' is not known", option->name, text);
 }
 
 static int set_value(const struct cli *cli, const struct cli_option *option, const char *text,
@@ -167,18 +190,17 @@ static int set_value(const struct cli *cli, const struct cli_option *option, con
     case CLI_CHOICE: return set_choice(cli, option, text, field);
     case CLI_DURATION:
         if (sk_duration_parse(sk_str_of(text), field)) return CLI_GO_ON;
-        return cli_fail(cli, CLI_WRONG_USE, "write it like 500ms, 30s, 5m, 1h30m or 2d",
-                        "--%s '%s' is no duration", option->name, text);
+        return cli_misuse(cli, "write it like 500ms, 30s, 5m, 1h30m or 2d",
+                          "--%s '%s' is no duration", option->name, text);
     case CLI_LIST:
         if (list->count == CLI_LIST_MAX) {
-            return cli_fail(cli, CLI_WRONG_USE, NULL, "--%s: %d at most", option->name,
-                            CLI_LIST_MAX);
+            return cli_misuse(cli, NULL, "--%s: %d at most", option->name, CLI_LIST_MAX);
         }
         list->items[list->count++] = text;
         return CLI_GO_ON;
     case CLI_SETTING:
         if (given->count == CLI_LIST_MAX) {
-            return cli_fail(cli, CLI_WRONG_USE, NULL, "%d settings at most", CLI_LIST_MAX);
+            return cli_misuse(cli, NULL, "%d settings at most", CLI_LIST_MAX);
         }
         given->items[given->count].name = sk_settings_table.rows[option->min].name;
         given->items[given->count++].text = text;
@@ -216,12 +238,12 @@ static int parse_option(const struct cli *cli, void *out, struct place *place)
         return fail_unknown(cli, argument, name);
     }
     if (option.kind == CLI_FLAG && value != NULL) {
-        return cli_fail(cli, CLI_WRONG_USE, NULL, "--%s takes no value", option.name);
+        return cli_misuse(cli, NULL, "--%s takes no value", option.name);
     }
     if (option.kind != CLI_FLAG && value == NULL) {
         if (place->at + 1 >= place->argc) {
-            return cli_fail(cli, CLI_WRONG_USE, NULL, "--%s wants a value: --%s %s", option.name,
-                            option.name, option.value == NULL ? "VALUE" : option.value);
+            return cli_misuse(cli, NULL, "--%s wants a value: --%s %s", option.name, option.name,
+                              option.value == NULL ? "VALUE" : option.value);
         }
         value = place->argv[++place->at];
     }
@@ -242,7 +264,7 @@ int cli_parse(const struct cli *cli, void *out, int argc, char **argv, struct cl
             int code = parse_option(cli, out, &place);
             if (code != CLI_GO_ON) return code;
         } else if (out_args->count == CLI_ARGS_MAX) {
-            return cli_fail(cli, CLI_WRONG_USE, NULL, "%d arguments at most", CLI_ARGS_MAX);
+            return cli_misuse(cli, NULL, "%d arguments at most", CLI_ARGS_MAX);
         } else {
             out_args->items[out_args->count++] = argument;
         }

@@ -83,7 +83,7 @@ int cli_process_start(const struct cli *cli, const char *const *argv, const char
     *out_process = (struct cli_process){ .out_fd = -1 };
     if (log_fd < 0 || pipe2(pipes, O_CLOEXEC) != 0) {
         if (log_fd >= 0) (void)close(log_fd);
-        return cli_fail(cli, CLI_FAILED, NULL, "%s: %s", log, strerror(errno));
+        return cli_fail(cli, CLI_FAILED, "file", NULL, "%s: %s", log, strerror(errno));
     }
     (void)fflush(NULL);
     pid_t parent = getpid();
@@ -96,7 +96,7 @@ int cli_process_start(const struct cli *cli, const char *const *argv, const char
     if (pid > 0 && read_address(out_process)) return CLI_GO_ON;
     cli_process_end(out_process, SIGKILL, 0);
     print_tail(cli, log);
-    return cli_fail(cli, CLI_FAILED, NULL, "%s did not start", argv[0]);
+    return cli_fail(cli, CLI_FAILED, "no-process", NULL, "%s did not start", argv[0]);
 }
 
 /* ---- ending ---------------------------------------------------------------------------------- */

@@ -234,7 +234,7 @@ static int read_listen(struct server *server)
     skald_error error = { .message = "" };
     const char *text = server->settings.listen;
     if (sk_listen_read(sk_str_of(text), &server->listen, &error) == SKALD_OK) return CLI_GO_ON;
-    return cli_fail(server->cli, CLI_WRONG_USE, NULL, "listen: %s", error.message);
+    return cli_misuse(server->cli, NULL, "listen: %s", error.message);
 }
 
 static int read_definition(struct server *server, const char *path, struct sk_buf *out)
@@ -249,8 +249,8 @@ static int read_definition(struct server *server, const char *path, struct sk_bu
     sk_buf_release(&text);
     sk_diagnostics_release(&diagnostics);
     if (status == SKALD_OK) return CLI_GO_ON;
-    return cli_fail(server->cli, CLI_WRONG_USE, "skald validate FILE shows all that is wrong", "%s",
-                    error.message);
+    return cli_fail_error(server->cli, CLI_WRONG_USE, "skald validate FILE shows all that is wrong",
+                          &error);
 }
 
 static int read_definitions(struct server *server)
@@ -259,7 +259,7 @@ static int read_definitions(struct server *server)
     if (files->count == 0) return CLI_GO_ON;
     server->definitions = calloc(files->count, sizeof *server->definitions);
     if (server->definitions == NULL)
-        return cli_fail(server->cli, CLI_FAILED, NULL, "out of memory");
+        return cli_fail(server->cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     server->definitions_count = files->count;
     for (size_t i = 0; i < files->count; i++) {
         int code = read_definition(server, files->items[i], &server->definitions[i]);
@@ -273,7 +273,7 @@ static int read_definitions(struct server *server)
 static int fail_to_start(struct server *server, const skald_error *error, const char *remedy)
 {
     bool is_use = error->status == SKALD_E_ARGUMENT || error->status == SKALD_E_UNSUPPORTED;
-    return cli_fail(server->cli, is_use ? CLI_WRONG_USE : CLI_FAILED, remedy, "%s", error->message);
+    return cli_fail_error(server->cli, is_use ? CLI_WRONG_USE : CLI_FAILED, remedy, error);
 }
 
 static int open_node(struct server *server)
@@ -356,10 +356,11 @@ static int run(struct server *server)
     skald_error error = { .message = "" };
     server->drains_left = DRAIN_TIMES;
     server->drain = runtime->ops->timer_new(runtime, on_drain, server);
-    if (server->drain == NULL) return cli_fail(server->cli, CLI_FAILED, NULL, "out of memory");
+    if (server->drain == NULL)
+        return cli_fail(server->cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     sk_engine_open(sk_node_engine(server->node), on_opened, server);
     if (sk_libevent_runtime_run(sk_node_runtime(server->node), &error) != SKALD_OK) {
-        return cli_fail(server->cli, CLI_FAILED, NULL, "%s", error.message);
+        return cli_fail_error(server->cli, CLI_FAILED, NULL, &error);
     }
     return server->code;
 }
@@ -411,8 +412,8 @@ static int serve_main(const struct cli *cli, int argc, char **argv)
     int code = cli_parse(cli, &server.options, argc, argv, &args);
     if (code != CLI_GO_ON) return code;
     if (args.count > 0) {
-        return cli_fail(cli, CLI_WRONG_USE, "to define a file write --define FILE",
-                        "serve takes no arguments, but there is '%s'", args.items[0]);
+        return cli_misuse(cli, "to define a file write --define FILE",
+                          "serve takes no arguments, but there is '%s'", args.items[0]);
     }
     code = cli_settings_load(cli, &server.options.settings, &server.settings);
     if (code == CLI_GO_ON && server.options.is_print_only) {

@@ -93,8 +93,8 @@ static int take_sets(const struct cli *cli, const struct cli_settings_args *args
         struct sk_str text = sk_str_of(args->set.items[i]);
         size_t equals = sk_str_find(text, '=');
         if (equals == text.size || equals == 0) {
-            return cli_fail(cli, CLI_WRONG_USE, "write it like --set limits.sagas_max=500",
-                            "--set '%s' is no NAME=VALUE", args->set.items[i]);
+            return cli_misuse(cli, "write it like --set limits.sagas_max=500",
+                              "--set '%s' is no NAME=VALUE", args->set.items[i]);
         }
         const char *name = sk_arena_text(&settings->arena, sk_str_sub(text, 0, equals));
         if (name != NULL) {
@@ -111,11 +111,12 @@ static int report(const struct cli *cli, enum skald_status status,
 {
     int code = CLI_GO_ON;
     if (status == SKALD_E_INVALID) {
-        code = cli_fail(cli, CLI_WRONG_USE, NULL,
+        code = cli_fail(cli, CLI_WRONG_USE, "settings", NULL,
                         "the settings have %u %s:", diagnostics->errors_count,
                         diagnostics->errors_count == 1 ? "error" : "errors");
     } else if (status != SKALD_OK) {
-        code = cli_fail(cli, status == SKALD_E_MEMORY ? CLI_FAILED : CLI_WRONG_USE, NULL, "%s",
+        code = cli_fail(cli, status == SKALD_E_MEMORY ? CLI_FAILED : CLI_WRONG_USE,
+                        skald_status_name(status), NULL, "%s",
                         error->message[0] == 0 ? skald_status_text(status) : error->message);
     }
     struct sk_buf text = { 0 };
@@ -209,5 +210,6 @@ int cli_settings_print(const struct cli *cli, const struct sk_settings *settings
         cli_table_print(&printing.table, cli);
         cli_table_release(&printing.table);
     }
-    return status == SKALD_OK ? CLI_DONE : cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+    return status == SKALD_OK ? CLI_DONE
+                              : cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
 }

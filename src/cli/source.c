@@ -19,9 +19,10 @@ int cli_source_load(const struct cli *cli, const char *path, bool is_strict,
     if (source->diagnostics.errors_count > 0) return CLI_FAILED;
     struct stat file;
     bool is_folder = stat(path, &file) == 0 && S_ISDIR(file.st_mode);
-    return cli_fail(cli, CLI_WRONG_USE,
-                    is_folder ? "name the files in it; `skald validate` takes folders, too" : NULL,
-                    "%s", error.message);
+    return cli_fail_error(cli, CLI_WRONG_USE,
+                          is_folder ? "name the files in it; `skald validate` takes folders, too"
+                                    : NULL,
+                          &error);
 }
 
 void cli_source_release(struct cli_source *source)

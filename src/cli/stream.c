@@ -155,15 +155,19 @@ static enum after judge(struct following *f, CURLcode result, int *out_code)
     if (f->is_over || is_late || status == 204) return AFTER_END;
     if (result != CURLE_OK && status == 0) return AFTER_AGAIN;
     if (status == 200 || status == 503 || status == 429) return AFTER_AGAIN;
-    struct sk_buf detail = { 0 };
+    struct sk_buf detail = { 0 }, entry = { 0 };
     struct sk_str problem = sk_buf_view(&f->problem);
-    if (sk_json_check(problem, NULL) == SKALD_OK) {
+    if (sk_json_check(problem, NULL) != SKALD_OK) problem = (struct sk_str){ 0 };
+    cli_problem_entry(problem, (int)status, &entry);
+    if (problem.size > 0) {
         struct sk_str text = sk_json_member(problem, SK_STR("detail"));
         if (sk_json_type(text) == SK_JSON_STRING) sk_json_unescape(text, &detail);
     }
     bool is_use = status == 400 || status == 405;
-    *out_code = cli_fail(f->cli, is_use ? CLI_WRONG_USE : CLI_FAILED, NULL, "%s",
-                         detail.size > 0 ? sk_buf_text(&detail) : "the server gives no events");
+    *out_code =
+        cli_fail(f->cli, is_use ? CLI_WRONG_USE : CLI_FAILED, sk_buf_text(&entry), NULL, "%s",
+                 detail.size > 0 ? sk_buf_text(&detail) : "the server gives no events");
+    sk_buf_release(&entry);
     sk_buf_release(&detail);
     return AFTER_FAIL;
 }
@@ -180,7 +184,7 @@ static int follow(struct following *f, const char *url)
         enum after after = judge(f, result, &code);
         if (after != AFTER_AGAIN) return code;
         if (now_ms - reached_ms >= patience_ms) {
-            return cli_fail(f->cli, CLI_OUT_OF_REACH,
+            return cli_fail(f->cli, CLI_OUT_OF_REACH, "file",
                             "start one with `skald serve`, or name it "
                             "with --server URL",
                             "no server answers: %s", curl_easy_strerror(result));
@@ -200,7 +204,7 @@ int cli_stream_follow(const struct cli *cli, const struct cli_client *client,
     sk_buf_append_text(&url, cli_client_address(client));
     sk_buf_append_text(&url, stream->path);
     if (f == NULL || f->easy == NULL || url.failed) {
-        code = cli_fail(cli, CLI_FAILED, NULL, "out of memory");
+        code = cli_fail(cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
     } else {
         f->cli = cli;
         f->stream = stream;

@@ -250,7 +250,7 @@ static int look(struct cli_tree *tree, bool print, struct cli_reply *reply)
     sk_buf_release(&path);
     if (code != CLI_GO_ON) return code;
     if (!read_saga(tree, reply)) {
-        (void)cli_fail(tree->cli, CLI_FAILED, NULL, "out of memory");
+        (void)cli_fail(tree->cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
         exit(CLI_FAILED);
     }
     return read_events(tree, print, reply);

@@ -67,6 +67,24 @@ class Troubles(unittest.TestCase):
         self.assert_known({n: p for n, p in found.items() if not NO_TROUBLE.match(n)
                            or n in ("saga.stalled", "saga.refused", "saga.unreadable")}, "notice", least=12)
 
+    def test_command_line(self):
+        self.assert_known(texts(r'cli_fail\([^;"]*?"([a-z-]+)"', "cli") | {"wrong-use": "options.c"},
+                          "command", "problem", least=8)
+
+    def test_statuses(self):
+        header = (ROOT / "include/skald/status.h").read_text()
+        statuses = re.findall(r"X\((SKALD_E_\w+),", header)
+        self.assert_known(dict.fromkeys(statuses, "status.h"), "status", least=20)
+
+    def test_messages_name_their_entry(self):
+        """Of the command line's own: wrong use, a file that is not there, no server."""
+        for arguments in (["strat"], ["define"], ["list", "--lmit", "3"], ["validate", "/nowhere/a.saga.yaml"],
+                          ["list", "--server", "http://127.0.0.1:1"], ["config", "check", "/nowhere/a.yaml"]):
+            said = skald(*arguments).stderr
+            entry = re.search(r"skald trouble ([\w-]+)", said)
+            self.assertTrue(entry, said)
+            self.assertEqual(skald("trouble", entry[1]).returncode, 0, said)
+
     def test_rows_are_whole(self):
         seen = set()
         for row in self.rows:
