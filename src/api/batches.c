@@ -42,12 +42,6 @@ static const struct sk_input filter_inputs[] = {
 
 /* ---- shape ----------------------------------------------------------------------------------- */
 
-static void put_count(struct sk_json_writer *w, const char *name, uint64_t n)
-{
-    sk_json_key(w, name);
-    sk_json_put_u64(w, n);
-}
-
 /* `heads`: of a dry run; NULL = a batch. */
 static void put_batch(struct sk_json_writer *w, const struct sk_bulk_view *view,
                       const struct sk_rows *heads)
@@ -65,13 +59,13 @@ static void put_batch(struct sk_json_writer *w, const struct sk_bulk_view *view,
     } else {
         sk_json_put_null(w);
     }
-    put_count(w, "seen", view->seen);
-    put_count(w, "done", view->done);
-    put_count(w, "failed", view->failed);
+    sk_shape_count(w, "seen", view->seen);
+    sk_shape_count(w, "done", view->done);
+    sk_shape_count(w, "failed", view->failed);
     sk_json_key(w, "refused");
     sk_json_begin_object(w);
     for (int i = 0; i < SK_BULK_REFUSALS_COUNT; i++) {
-        put_count(w, sk_bulk_refusal_name((enum sk_bulk_refusal)i), view->refused[i]);
+        sk_shape_count(w, sk_bulk_refusal_name((enum sk_bulk_refusal)i), view->refused[i]);
     }
     sk_json_end_object(w);
     sk_shape_text(w, "last_error", view->last_error);

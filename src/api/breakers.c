@@ -14,12 +14,6 @@ bool sk_service_is_sound(struct sk_str name)
     return name.size > 0 && name.size <= NAME_SIZE_MAX;
 }
 
-static void put_count(struct sk_json_writer *w, const char *name, uint64_t count)
-{
-    sk_json_key(w, name);
-    sk_json_put_u64(w, count);
-}
-
 static void put_limits(struct sk_json_writer *w, const struct sk_limits *limits)
 {
     sk_json_begin_object(w);
@@ -32,7 +26,7 @@ static void put_limits(struct sk_json_writer *w, const struct sk_limits *limits)
     sk_json_key(w, "rate_per_s");
     if (limits->rate_per_s > 0) {
         sk_json_put_double(w, limits->rate_per_s);
-        put_count(w, "burst", limits->burst);
+        sk_shape_count(w, "burst", limits->burst);
     } else {
         sk_json_put_null(w);
         sk_json_key(w, "burst");
@@ -40,9 +34,9 @@ static void put_limits(struct sk_json_writer *w, const struct sk_limits *limits)
     }
     sk_json_key(w, "circuit_breaker");
     sk_json_put_bool(w, limits->breaker == SK_BREAKER_ON);
-    put_count(w, "threshold", limits->breaker_threshold);
-    put_count(w, "timeout_ms", (uint64_t)limits->breaker_timeout_ms);
-    put_count(w, "half_open_requests", limits->breaker_probes);
+    sk_shape_count(w, "threshold", limits->breaker_threshold);
+    sk_shape_count(w, "timeout_ms", (uint64_t)limits->breaker_timeout_ms);
+    sk_shape_count(w, "half_open_requests", limits->breaker_probes);
     sk_json_end_object(w);
 }
 
@@ -54,15 +48,15 @@ static void put_view(void *context, const struct sk_limiter_view *view)
     sk_shape_text(w, "service", view->service);
     sk_json_key(w, "state");
     sk_json_put_text(w, sk_breaker_state_name(breaker->state));
-    put_count(w, "failures", breaker->failures);
-    put_count(w, "successes", breaker->successes);
-    put_count(w, "opened_count", breaker->opened_count);
+    sk_shape_count(w, "failures", breaker->failures);
+    sk_shape_count(w, "successes", breaker->successes);
+    sk_shape_count(w, "opened_count", breaker->opened_count);
     sk_shape_time(w, "changed_at", breaker->changed_at_ms);
     sk_shape_time(w, "retry_at", breaker->state == SK_BREAKER_OPEN ? breaker->retry_at_ms : 0);
-    put_count(w, "in_flight", view->in_flight);
-    put_count(w, "waiting", view->waiting[SK_LANE_UNDO] + view->waiting[SK_LANE_DO]);
-    put_count(w, "sent", view->sent);
-    put_count(w, "refused", view->refused);
+    sk_shape_count(w, "in_flight", view->in_flight);
+    sk_shape_count(w, "waiting", view->waiting[SK_LANE_UNDO] + view->waiting[SK_LANE_DO]);
+    sk_shape_count(w, "sent", view->sent);
+    sk_shape_count(w, "refused", view->refused);
     sk_json_key(w, "limits");
     put_limits(w, &view->limits);
     sk_json_end_object(w);

@@ -121,6 +121,13 @@ void sk_exchange_refuse(struct sk_exchange *x, const char *remedy, const char *f
     sk_exchange_problem(x, &problem);
 }
 
+void sk_exchange_no_saga(struct sk_exchange *x)
+{
+    struct sk_problem problem = sk_problem_http(404, SK_STR("there is no saga with this id"),
+                                                SK_STR("GET /api/v1/sagas lists them"));
+    sk_exchange_problem(x, &problem);
+}
+
 void sk_exchange_keep_rows(struct sk_exchange *x, struct sk_rows *rows)
 {
     sk_arena_release(&x->rows.arena);

@@ -54,6 +54,9 @@ void sk_exchange_fail(struct sk_exchange *x, enum skald_status status, const ska
 void sk_exchange_refuse(struct sk_exchange *x, const char *remedy, const char *format, ...)
     SK_PRINTF(3, 4);
 
+/* 404: the saga of the path is not there. */
+void sk_exchange_no_saga(struct sk_exchange *x);
+
 /* The rows of a read become x->rows: they and their texts live until the reply. */
 void sk_exchange_keep_rows(struct sk_exchange *x, struct sk_rows *rows);
 

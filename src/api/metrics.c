@@ -7,6 +7,7 @@
  */
 #include "api/routes.h"
 
+#include "api/shapes.h"
 #include "api/stream.h"
 #include "invoke/limits.h"
 
@@ -75,11 +76,8 @@ static void put_engine(struct sk_buf *out, const struct sk_engine_stats *stats)
 
 static void put_sagas(struct sk_buf *out, const struct sk_rows *rows)
 {
-    int64_t counts[SK_SAGA_STATES_COUNT] = { 0 };
-    for (uint32_t i = 0; i < rows->tallies_count; i++) {
-        const struct sk_tally_row *row = &rows->tallies[i];
-        if (row->state < SK_SAGA_STATES_COUNT) counts[row->state] += row->n;
-    }
+    int64_t counts[SK_SAGA_STATES_COUNT];
+    sk_count_states(rows->tallies, rows->tallies_count, counts);
     put_head(out, "skald_sagas", "Sagas in the store, by state.", true);
     for (int state = SK_SAGA_PENDING; state < SK_SAGA_STATES_COUNT; state++) {
         sk_buf_printf(out, "skald_sagas{state=\"%s\"} %lld\n",

@@ -108,9 +108,7 @@ static void on_head(void *context, struct sk_rows *rows)
         return;
     }
     if (rows->heads_count == 0) {
-        struct sk_problem problem = sk_problem_http(404, SK_STR("there is no saga with this id"),
-                                                    SK_STR("GET /api/v1/sagas lists them"));
-        sk_exchange_problem(x, &problem);
+        sk_exchange_no_saga(x);
         return;
     }
     const struct sk_head *head = &rows->heads[0];

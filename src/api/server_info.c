@@ -97,10 +97,8 @@ static int compare_tallies(const void *a, const void *b)
 /* The counts by state of `count` rows. */
 static void put_states(struct sk_json_writer *w, const struct sk_tally_row *rows, uint32_t count)
 {
-    int64_t counts[SK_SAGA_STATES_COUNT] = { 0 };
-    for (uint32_t i = 0; i < count; i++) {
-        if (rows[i].state < SK_SAGA_STATES_COUNT) counts[rows[i].state] += rows[i].n;
-    }
+    int64_t counts[SK_SAGA_STATES_COUNT];
+    sk_count_states(rows, count, counts);
     sk_json_begin_object(w);
     for (int state = SK_SAGA_PENDING; state < SK_SAGA_STATES_COUNT; state++) {
         sk_json_key(w, sk_saga_state_name((enum sk_saga_state)state));
@@ -115,12 +113,9 @@ static void put_totals(struct sk_json_writer *w, const struct sk_tally_row *rows
     static const enum sk_saga_state ends[] = { SK_SAGA_COMPLETED, SK_SAGA_COMPENSATED,
                                                SK_SAGA_FAILED, SK_SAGA_CANCELLED,
                                                SK_SAGA_TIMED_OUT };
-    int64_t counts[SK_SAGA_STATES_COUNT] = { 0 }, all = 0, ended = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (rows[i].state >= SK_SAGA_STATES_COUNT) continue;
-        counts[rows[i].state] += rows[i].n;
-        all += rows[i].n;
-    }
+    int64_t counts[SK_SAGA_STATES_COUNT], all = 0, ended = 0;
+    sk_count_states(rows, count, counts);
+    for (int state = SK_SAGA_PENDING; state < SK_SAGA_STATES_COUNT; state++) all += counts[state];
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) ended += counts[ends[i]];
     int64_t completed = counts[SK_SAGA_COMPLETED];
     const struct {

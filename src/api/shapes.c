@@ -43,10 +43,10 @@ static void put_raw_or(struct sk_json_writer *w, const char *name, struct sk_str
     put_raw(w, name, json.size == 0 ? sk_str_of(empty) : json);
 }
 
-static void put_number(struct sk_json_writer *w, const char *name, uint64_t value)
+void sk_shape_count(struct sk_json_writer *w, const char *name, uint64_t count)
 {
     sk_json_key(w, name);
-    sk_json_put_u64(w, value);
+    sk_json_put_u64(w, count);
 }
 
 static void put_bool(struct sk_json_writer *w, const char *name, bool value)
@@ -101,8 +101,8 @@ static void put_undo(struct sk_json_writer *w, const struct sk_unit *unit)
     sk_json_begin_object(w);
     sk_json_key(w, "state");
     sk_json_put_text(w, undo_name(unit->undo_state));
-    put_number(w, "attempts", unit->undo.attempt);
-    put_number(w, "round", unit->undo.round);
+    sk_shape_count(w, "attempts", unit->undo.attempt);
+    sk_shape_count(w, "round", unit->undo.round);
     put_wait(w, &unit->undo);
     sk_json_end_object(w);
 }
@@ -111,8 +111,8 @@ static void put_undo(struct sk_json_writer *w, const struct sk_unit *unit)
 static void put_unit(struct sk_json_writer *w, const struct sk_unit *unit)
 {
     put_bool(w, "maybe", unit->maybe);
-    put_number(w, "attempts", unit->action.attempt);
-    put_number(w, "round", unit->action.round);
+    sk_shape_count(w, "attempts", unit->action.attempt);
+    sk_shape_count(w, "round", unit->action.round);
     put_wait(w, &unit->action);
     sk_shape_time(w, "started_at", unit->first_start_at_ms);
     put_raw(w, "output", unit->output);
@@ -135,12 +135,12 @@ static void put_items_total(struct sk_json_writer *w, const struct sk_step_run *
         message = unit->error_message;
     }
     put_bool(w, "maybe", maybe);
-    put_number(w, "attempts", attempts);
+    sk_shape_count(w, "attempts", attempts);
     sk_shape_time(w, "started_at", run->first_start_at_ms);
     put_raw(w, "output", run->output);
     put_error(w, code, message);
-    put_number(w, "items_total", run->units_count);
-    put_number(w, "items_settled", run->units_done);
+    sk_shape_count(w, "items_total", run->units_count);
+    sk_shape_count(w, "items_settled", run->units_done);
 }
 
 static void put_items(struct sk_json_writer *w, const struct sk_step_run *run)
@@ -149,7 +149,7 @@ static void put_items(struct sk_json_writer *w, const struct sk_step_run *run)
     sk_json_begin_array(w);
     for (uint32_t i = 0; i < run->units_count; i++) {
         sk_json_begin_object(w);
-        put_number(w, "item", i);
+        sk_shape_count(w, "item", i);
         sk_json_key(w, "state");
         sk_json_put_text(w, sk_step_state_name(run->units[i].state));
         put_raw(w, "value", run->units[i].item);
@@ -167,7 +167,7 @@ void sk_shape_step(struct sk_json_writer *w, const struct sk_saga *saga, uint32_
     sk_json_begin_object(w);
     sk_shape_text(w, "id", plan->id);
     sk_shape_text(w, "name", plan->name);
-    put_number(w, "index", step);
+    sk_shape_count(w, "index", step);
     sk_json_key(w, "type");
     sk_json_put_text(w, sk_step_kind_name(plan->kind));
     sk_json_key(w, "state");
@@ -242,17 +242,17 @@ static void put_state(struct sk_json_writer *w, const struct sk_saga *saga)
     }
     put_residue(w, saga);
     if (saga->left.size > 0) put_raw(w, "left", saga->left); /* by a force-complete */
-    put_number(w, "open", sk_saga_open(saga));
+    sk_shape_count(w, "open", sk_saga_open(saga));
 }
 
 static void put_figures(struct sk_json_writer *w, const struct sk_saga *saga)
 {
-    put_number(w, "steps_total", saga->plan->steps_count);
-    put_number(w, "steps_completed", steps_in(saga, SK_STEP_COMPLETED));
-    put_number(w, "steps_failed",
-               steps_in(saga, SK_STEP_FAILED) + steps_in(saga, SK_STEP_COMPENSATION_FAILED));
-    put_number(w, "retries", saga->retries_count);
-    put_number(w, "seq", saga->seq);
+    sk_shape_count(w, "steps_total", saga->plan->steps_count);
+    sk_shape_count(w, "steps_completed", steps_in(saga, SK_STEP_COMPLETED));
+    sk_shape_count(w, "steps_failed",
+                   steps_in(saga, SK_STEP_FAILED) + steps_in(saga, SK_STEP_COMPENSATION_FAILED));
+    sk_shape_count(w, "retries", saga->retries_count);
+    sk_shape_count(w, "seq", saga->seq);
     sk_shape_time(w, "created_at", saga->created_at_ms);
     sk_shape_time(w, "started_at", saga->started_at_ms);
     sk_shape_time(w, "updated_at", saga->at_ms);
@@ -300,11 +300,11 @@ void sk_shape_head(struct sk_json_writer *w, const struct sk_head *head, struct 
     sk_shape_text(w, "reason",
                   sk_str_of(is_reason ? sk_reason_name((enum sk_reason)head->reason) : NULL));
     put_bool(w, "has_residue", head->has_residue);
-    put_number(w, "open", head->open);
+    sk_shape_count(w, "open", head->open);
     sk_shape_text(w, "business_key", head->business_key);
     sk_json_key(w, "priority");
     sk_json_put_i64(w, head->priority);
-    put_number(w, "seq", head->seq);
+    sk_shape_count(w, "seq", head->seq);
     sk_shape_time(w, "created_at", head->created_at_ms);
     sk_shape_time(w, "updated_at", head->updated_at_ms);
     sk_shape_time(w, "ended_at", head->ended_at_ms);
@@ -329,7 +329,7 @@ static void put_event(struct sk_json_writer *w, struct sk_str step, const struct
     struct sk_event event = { .seq = row->seq, .at_ms = row->at_ms };
     bool is_known = sk_event_type_known(row->type);
     bool is_sound = is_known && sk_event_decode(row->data, &event);
-    put_number(w, "seq", row->seq);
+    sk_shape_count(w, "seq", row->seq);
     sk_shape_time(w, "at", row->at_ms);
     event.type = (enum sk_event_type)row->type;
     sk_shape_text(w, "type", sk_str_of(is_known ? sk_event_type_name(event.type) : "unknown"));
@@ -340,8 +340,8 @@ static void put_event(struct sk_json_writer *w, struct sk_str step, const struct
     } else {
         sk_json_put_null(w);
     }
-    put_number(w, "attempt", row->attempt);
-    put_number(w, "round", row->round);
+    sk_shape_count(w, "attempt", row->attempt);
+    sk_shape_count(w, "round", row->round);
     sk_json_key(w, "data");
     struct sk_buf data = { 0 };
     struct sk_buf request = { 0 };
@@ -402,33 +402,42 @@ void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_ro
 void sk_shape_stats(struct sk_json_writer *w, const struct sk_engine_stats *s)
 {
     sk_json_begin_object(w);
-    put_number(w, "sagas_active", s->sagas_active);
-    put_number(w, "sagas_parked", s->sagas_parked);
-    put_number(w, "sagas_pending", s->sagas_pending);
-    put_number(w, "sagas_cached", s->sagas_cached);
-    put_number(w, "stuck", s->stuck);
-    put_number(w, "started", s->started);
-    put_number(w, "ended", s->ended);
-    put_number(w, "compensating", s->compensating);
-    put_number(w, "events", s->events);
-    put_number(w, "batches", s->batches);
-    put_number(w, "invocations", s->invocations);
-    put_number(w, "redriven", s->redriven);
-    put_number(w, "hooks_started", s->hooks_started);
-    put_number(w, "hooks_completed", s->hooks_completed);
-    put_number(w, "hooks_failed", s->hooks_failed);
-    put_number(w, "hooks_retried", s->hooks_retried);
-    put_number(w, "shards_owned", s->shards_owned);
-    put_number(w, "shards_degraded", s->shards_degraded);
-    put_number(w, "removed", s->removed);
-    put_number(w, "retention_removed", s->retention_removed);
+    sk_shape_count(w, "sagas_active", s->sagas_active);
+    sk_shape_count(w, "sagas_parked", s->sagas_parked);
+    sk_shape_count(w, "sagas_pending", s->sagas_pending);
+    sk_shape_count(w, "sagas_cached", s->sagas_cached);
+    sk_shape_count(w, "stuck", s->stuck);
+    sk_shape_count(w, "started", s->started);
+    sk_shape_count(w, "ended", s->ended);
+    sk_shape_count(w, "compensating", s->compensating);
+    sk_shape_count(w, "events", s->events);
+    sk_shape_count(w, "batches", s->batches);
+    sk_shape_count(w, "invocations", s->invocations);
+    sk_shape_count(w, "redriven", s->redriven);
+    sk_shape_count(w, "hooks_started", s->hooks_started);
+    sk_shape_count(w, "hooks_completed", s->hooks_completed);
+    sk_shape_count(w, "hooks_failed", s->hooks_failed);
+    sk_shape_count(w, "hooks_retried", s->hooks_retried);
+    sk_shape_count(w, "shards_owned", s->shards_owned);
+    sk_shape_count(w, "shards_degraded", s->shards_degraded);
+    sk_shape_count(w, "removed", s->removed);
+    sk_shape_count(w, "retention_removed", s->retention_removed);
     sk_shape_time(w, "retention_at", s->retention_at_ms);
-    put_number(w, "sweep_scanned", s->sweep_scanned);
-    put_number(w, "sweep_processed", s->sweep_processed);
-    put_number(w, "sweep_failed", s->sweep_failed);
+    sk_shape_count(w, "sweep_scanned", s->sweep_scanned);
+    sk_shape_count(w, "sweep_processed", s->sweep_processed);
+    sk_shape_count(w, "sweep_failed", s->sweep_failed);
     sk_shape_time(w, "sweep_at", s->sweep_at_ms);
-    put_number(w, "own_us_p50", s->own_us_p50);
-    put_number(w, "own_us_p99", s->own_us_p99);
-    put_number(w, "own_us_max", s->own_us_max);
+    sk_shape_count(w, "own_us_p50", s->own_us_p50);
+    sk_shape_count(w, "own_us_p99", s->own_us_p99);
+    sk_shape_count(w, "own_us_max", s->own_us_max);
     sk_json_end_object(w);
+}
+
+void sk_count_states(const struct sk_tally_row *rows, uint32_t count,
+                     int64_t out_counts[SK_SAGA_STATES_COUNT])
+{
+    memset(out_counts, 0, SK_SAGA_STATES_COUNT * sizeof *out_counts);
+    for (uint32_t i = 0; i < count; i++) {
+        if (rows[i].state < SK_SAGA_STATES_COUNT) out_counts[rows[i].state] += rows[i].n;
+    }
 }

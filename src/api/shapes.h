@@ -31,8 +31,13 @@ void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_ro
                          bool with_source);
 void sk_shape_stats(struct sk_json_writer *w, const struct sk_engine_stats *stats);
 
-/* Helpers: null when there is nothing. */
+/* Members. Text and time are null when there is nothing. */
+void sk_shape_count(struct sk_json_writer *w, const char *name, uint64_t count);
 void sk_shape_time(struct sk_json_writer *w, const char *name, int64_t at_ms);
 void sk_shape_text(struct sk_json_writer *w, const char *name, struct sk_str text);
+
+/* Sums over shards and definitions. */
+void sk_count_states(const struct sk_tally_row *rows, uint32_t count,
+                     int64_t out_counts[SK_SAGA_STATES_COUNT]);
 
 #endif
