@@ -43,7 +43,7 @@ void sk_flight_forget(struct sk_engine *engine, struct sk_flight *flight)
     flight->machine->flights_count -= 1;
     SK_ASSERT(engine->flights != NULL);
     HASH_DELETE(hh, engine->flights, flight);
-    sk_asked_free(flight->asked);
+    sk_asked_free(flight->machine, flight->asked);
     sk_free(flight);
 }
 
@@ -78,7 +78,7 @@ void sk_flight_end(struct sk_engine *engine, struct sk_flight *flight,
     flight->asked = NULL;
     sk_flight_forget(engine, flight);
     give_outcome(machine, &effect, outcome);
-    sk_asked_free(asked);
+    sk_asked_free(machine, asked);
     sk_machine_settle(machine);
     sk_engine_turn(engine);
 }

@@ -138,6 +138,7 @@ struct sk_job {
     struct sk_message message;
     struct sk_str step_name;
     bool needs_step;
+    bool is_asked; /* verdict.c: its outcome has a verdict, or will get none */
     struct sk_incoming *incoming;
     struct sk_starting *starting;
     struct sk_importing *importing;
@@ -148,6 +149,8 @@ struct sk_job *sk_job_new(enum sk_job_kind kind, const struct sk_command *comman
                           struct sk_str step_name, struct sk_waiter *waiter);
 void sk_job_free(struct sk_job *job);
 void sk_job_push(struct sk_machine *machine, struct sk_job *job);
+/* One that has been taken out comes first again. */
+void sk_job_put_back(struct sk_machine *machine, struct sk_job *job);
 /* Runs what waits, as far as the machine can take it. */
 void sk_jobs_run(struct sk_machine *machine);
 /* Those with somebody waiting. */
@@ -215,7 +218,10 @@ struct sk_asked;
  * the flight ends with its answer. False: nobody is asked, the outcome stands as it is. */
 bool sk_verdict_ask(struct sk_engine *engine, struct sk_flight *flight,
                     const struct sk_outcome *outcome);
-void sk_asked_free(struct sk_asked *asked); /* NULL is fine */
+/* The same for an answer that came by token: the job is held, and runs with the verdict. False: it
+ * runs as it is. */
+bool sk_verdict_hold(struct sk_machine *machine, struct sk_job *job);
+void sk_asked_free(struct sk_machine *machine, struct sk_asked *asked); /* NULL is fine */
 
 /* ---- outbox.c, inbox.c ----------------------------------------------------------------------- */
 

@@ -74,6 +74,12 @@ void sk_job_push(struct sk_machine *machine, struct sk_job *job)
     machine->jobs_count += 1;
 }
 
+void sk_job_put_back(struct sk_machine *machine, struct sk_job *job)
+{
+    sk_list_push_front(&machine->jobs, &job->node);
+    machine->jobs_count += 1;
+}
+
 static struct sk_job *pop(struct sk_machine *machine)
 {
     struct sk_job *job = sk_container_of(machine->jobs.next, struct sk_job, node);
@@ -98,11 +104,12 @@ static void fill_masked(struct sk_machine *machine, struct sk_command *command, 
     command->body = sk_buf_view(out);
 }
 
-static void run_command(struct sk_machine *machine, struct sk_job *job)
+/* False: the job is kept, until a function has said what it thinks of the outcome. */
+static bool run_command(struct sk_machine *machine, struct sk_job *job)
 {
     if (machine->state == SK_MACHINE_ABSENT) {
         if (job->waiter != NULL) sk_waiter_fail(job->waiter, SKALD_E_NOT_FOUND, "no such saga");
-        return;
+        return true;
     }
     if (job->needs_step) {
         uint32_t step = sk_plan_step(machine->as.saga.plan, job->step_name);
@@ -111,10 +118,11 @@ static void run_command(struct sk_machine *machine, struct sk_job *job)
             sk_waiter_fail(job->waiter, is_token ? SKALD_E_ARGUMENT : SKALD_E_NOT_FOUND,
                            is_token ? "the token is not of this step"
                                     : "the saga has no such step");
-            return;
+            return true;
         }
         job->command.step = step;
     }
+    if (sk_verdict_hold(machine, job)) return false;
     struct sk_buf whole = { 0 };
     if (job->command.kind == SK_COMMAND_RETRY) fill_masked(machine, &job->command, &whole);
     if (whole.failed) {
@@ -123,12 +131,15 @@ static void run_command(struct sk_machine *machine, struct sk_job *job)
         (void)sk_command_decide(machine, &job->command, job->waiter);
     }
     sk_buf_release(&whole);
+    return true;
 }
 
 static void run(struct sk_machine *machine, struct sk_job *job)
 {
     switch (job->kind) {
-    case SK_JOB_COMMAND: run_command(machine, job); break;
+    case SK_JOB_COMMAND:
+        if (!run_command(machine, job)) return;
+        break;
     case SK_JOB_START: sk_start_run(machine, job); break;
     case SK_JOB_IMPORT: sk_import_run(machine, job); break;
     case SK_JOB_MESSAGE: sk_message_run(machine, job); return; /* it may keep the job */

@@ -10,6 +10,8 @@
  *   D2  Who is asked has DECIDE_TIMEOUT_MS. No answer, or one that is none, is no verdict: the
  *       policy's own lists decide.
  *   D3  A verdict never exceeds max_attempts, and never says whether something happened.
+ *   D4  An answer that comes by token is a command with somebody waiting for its reply: its job is
+ *       held until the verdict is there. Whatever ends the question gives the job back first.
  */
 #include "engine/engine_private.h"
 
@@ -17,13 +19,15 @@ enum { DECIDE_TIMEOUT_MS = 5000, AFTER_MS_MAX = 366 * 24 * 3600 };
 
 struct sk_asked {
     struct sk_arena arena;
+    struct sk_job *job;        /* D4; else NULL */
     struct sk_outcome outcome; /* in the arena */
     struct sk_str name;        /* who is asked */
 };
 
-void sk_asked_free(struct sk_asked *asked)
+void sk_asked_free(struct sk_machine *machine, struct sk_asked *asked)
 {
     if (asked == NULL) return;
+    if (asked->job != NULL) sk_job_put_back(machine, asked->job);
     sk_arena_release(&asked->arena);
     sk_free(asked);
 }
@@ -53,13 +57,14 @@ static struct sk_asked *asked_new(const struct sk_outcome *outcome, struct sk_st
     struct sk_asked *asked = sk_alloc(sizeof *asked);
     if (asked == NULL) return NULL;
     sk_arena_init(&asked->arena);
+    asked->job = NULL;
     asked->outcome = *outcome;
     asked->outcome.output = (struct sk_str){ 0 }; /* of a success only */
     asked->outcome.code = sk_arena_copy(&asked->arena, outcome->code);
     asked->outcome.message = sk_arena_copy(&asked->arena, outcome->message);
     asked->name = sk_arena_copy(&asked->arena, name);
     if (!asked->arena.failed) return asked;
-    sk_asked_free(asked);
+    sk_asked_free(NULL, asked);
     return NULL;
 }
 
@@ -126,21 +131,59 @@ static enum skald_status send(struct sk_engine *engine, const struct sk_flight *
     return status;
 }
 
+/* NULL: nobody is asked. */
+static struct sk_flight *ask(struct sk_machine *machine, const struct sk_effect *effect,
+                             const struct sk_outcome *outcome)
+{
+    struct sk_engine *engine = machine->engine;
+    const struct sk_retry_policy *policy = policy_of(&machine->as.saga, effect);
+    struct sk_invoker *functions = engine->options.invokers[SK_KIND_FUNCTION];
+    if (functions == NULL || !is_askable(policy, effect, outcome)) return NULL;
+    struct sk_flight *question = sk_flight_add(machine, effect, functions);
+    if (question == NULL) return NULL;
+    question->asked = asked_new(outcome, policy->decide);
+    if (question->asked != NULL && send(engine, question, question->asked) == SKALD_OK)
+        return question;
+    sk_flight_forget(engine, question);
+    return NULL;
+}
+
 bool sk_verdict_ask(struct sk_engine *engine, struct sk_flight *flight,
                     const struct sk_outcome *outcome)
 {
-    struct sk_machine *machine = flight->machine;
-    const struct sk_retry_policy *policy = policy_of(&machine->as.saga, &flight->effect);
-    struct sk_invoker *functions = engine->options.invokers[SK_KIND_FUNCTION];
-    if (functions == NULL || !is_askable(policy, &flight->effect, outcome)) return false;
-    struct sk_flight *question = sk_flight_add(machine, &flight->effect, functions);
-    if (question == NULL) return false;
-    question->asked = asked_new(outcome, policy->decide);
-    if (question->asked == NULL || send(engine, question, question->asked) != SKALD_OK) {
-        sk_flight_forget(engine, question);
-        return false;
-    }
+    if (ask(flight->machine, &flight->effect, outcome) == NULL) return false;
     sk_flight_forget(engine, flight);
+    return true;
+}
+
+/* Is the answer that of an attempt that the rules still wait for? */
+static bool is_awaited(const struct sk_saga *saga, const struct sk_command *command)
+{
+    if (command->step >= saga->plan->steps_count) return false;
+    const struct sk_step_run *run = &saga->steps[command->step];
+    uint32_t index = command->item < 0 ? 0 : (uint32_t)command->item;
+    if (index >= run->units_count) return false;
+    const struct sk_unit *unit = &run->units[index];
+    const struct sk_call *call =
+        command->operation == SK_OPERATION_COMPENSATION ? &unit->undo : &unit->action;
+    return call->state != SK_CALL_IDLE && call->round == command->round &&
+           call->attempt >= command->attempt;
+}
+
+bool sk_verdict_hold(struct sk_machine *machine, struct sk_job *job)
+{
+    const struct sk_command *command = &job->command;
+    if (command->kind != SK_COMMAND_COMPLETE || job->is_asked ||
+        !is_awaited(&machine->as.saga, command))
+        return false;
+    struct sk_effect effect = { .step = command->step,
+                                .item = command->item,
+                                .operation = command->operation,
+                                .attempt = command->attempt,
+                                .round = command->round };
+    struct sk_flight *question = ask(machine, &effect, &job->outcome);
+    if (question == NULL) return false;
+    question->asked->job = job;
     return true;
 }
 
@@ -182,6 +225,23 @@ static struct sk_str told(struct sk_asked *asked, enum sk_verdict verdict)
     return is_whole ? message : asked->outcome.message;
 }
 
+/* The command that was held is decided now. */
+static void go_on(struct sk_flight *flight)
+{
+    struct sk_machine *machine = flight->machine;
+    struct sk_engine *engine = machine->engine;
+    struct sk_job *job = flight->asked->job;
+    job->outcome.verdict = flight->asked->outcome.verdict;
+    job->outcome.retry_after_ms = flight->asked->outcome.retry_after_ms;
+    struct sk_str message = sk_arena_copy(&job->arena, flight->asked->outcome.message);
+    if (!job->arena.failed) job->outcome.message = message;
+    job->is_asked = true;
+    sk_flight_forget(engine, flight); /* which gives the job back */
+    sk_jobs_run(machine);
+    sk_machine_settle(machine);
+    sk_engine_turn(engine);
+}
+
 static void on_verdict(void *context, uint64_t ticket, const struct sk_outcome *answer)
 {
     struct sk_engine *engine = context;
@@ -194,5 +254,9 @@ static void on_verdict(void *context, uint64_t ticket, const struct sk_outcome *
     asked->outcome.verdict = verdict;
     asked->outcome.message = told(asked, verdict);
     if (asked->outcome.retry_after_ms < after_ms) asked->outcome.retry_after_ms = after_ms;
-    sk_flight_end(engine, flight, &asked->outcome);
+    if (asked->job != NULL) {
+        go_on(flight);
+    } else {
+        sk_flight_end(engine, flight, &asked->outcome);
+    }
 }

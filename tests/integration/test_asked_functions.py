@@ -76,6 +76,31 @@ reply pay.decision ok true
 reply pay.compensation ok
 start s1
 expect saga s1 compensated
+
+scenario an answer that comes by token is judged, too
+reply pay pending
+reply pay.decision ok true
+reply pay ok
+reply gift-condition ok false
+start s1
+complete pay fail odd
+expect saga s1 completed
+expect step pay completed attempts=2
+
+scenario a verdict of no ends what came by token
+reply pay pending
+reply pay.decision ok false
+start s1
+complete pay fail odd
+expect saga s1 compensated
+expect step pay failed attempts=1
+
+scenario nobody is asked about a success
+reply pay pending
+reply gift-condition ok false
+start s1
+complete pay ok {"paid": true}
+expect saga s1 completed
 """
 
 
@@ -87,7 +112,7 @@ class AskedFunctions(unittest.TestCase):
             done = subprocess.run([SKALD, "test", str(path)], text=True, capture_output=True,
                                   timeout=GIVE_UP_S, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("6 passed, 0 failed", done.stdout)
+        self.assertIn("9 passed, 0 failed", done.stdout)
 
 
 if __name__ == "__main__":
