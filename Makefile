@@ -30,7 +30,7 @@ format: ## put every C file into the house's shape
 	@scripts/install-deps test
 	@scripts/format
 
-sim: ## fresh seeds in the simulator for SIM_SECONDS (180)
+sim: ## fresh worlds in the simulator for SIM_SECONDS (180); what fails is shrunk
 	@scripts/install-deps test
 	@scripts/build release
 	@scripts/sim release $(SIM_SECONDS)

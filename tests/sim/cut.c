@@ -52,7 +52,7 @@ static const struct {
 };
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };
-_Static_assert(FIELDS <= 64, "a bit each");
+_Static_assert(FIELDS < 64, "a bit each");
 
 /* ---- faults ---------------------------------------------------------------------------------- */
 
@@ -132,15 +132,31 @@ static struct sk_str word(struct sk_str *rest)
     return found;
 }
 
-static bool read_without(struct sim_cut *cut, struct sk_str list)
+static uint32_t rows_count(void)
+{
+    uint32_t count = 0;
+    while (sim_fault_name(count) != NULL) count++;
+    return count;
+}
+
+static bool read_faults(struct sk_str list, uint64_t *out)
 {
     while (list.size > 0) {
         struct sk_str name = word(&list);
         uint32_t row = 0;
         while (sim_fault_name(row) != NULL && !sk_str_is(name, sim_fault_name(row))) row++;
         if (sim_fault_name(row) == NULL) return false;
-        cut->without |= UINT64_C(1) << row;
+        *out |= UINT64_C(1) << row;
     }
+    return true;
+}
+
+/* `none`, or what is left on. */
+static bool read_with(struct sim_cut *cut, struct sk_str list)
+{
+    uint64_t kept = 0;
+    if (!sk_str_is(list, "none") && !read_faults(list, &kept)) return false;
+    cut->without |= ((UINT64_C(1) << rows_count()) - 1) & ~kept;
     return true;
 }
 
@@ -183,7 +199,8 @@ static bool read_number(const char *value, uint64_t most, uint32_t *out)
 bool sim_cut_read(struct sim_cut *cut, const char *name, const char *value)
 {
     if (strcmp(name, "--luck") == 0) return sk_str_to_u64(sk_str_of(value), &cut->luck);
-    if (strcmp(name, "--without") == 0) return read_without(cut, sk_str_of(value));
+    if (strcmp(name, "--without") == 0) return read_faults(sk_str_of(value), &cut->without);
+    if (strcmp(name, "--with") == 0) return read_with(cut, sk_str_of(value));
     if (strcmp(name, "--only") == 0) return read_only(cut, sk_str_of(value));
     if (strcmp(name, "--nodes") == 0) return read_number(value, SIM_NODES_MAX, &cut->nodes);
     if (strcmp(name, "--shards") == 0) return read_number(value, 8, &cut->shards);
@@ -191,11 +208,16 @@ bool sim_cut_read(struct sim_cut *cut, const char *name, const char *value)
     return false;
 }
 
-static void print_without(const struct sim_cut *cut, struct sk_buf *out)
+/* Whichever list is shorter. */
+static void print_faults(const struct sim_cut *cut, struct sk_buf *out)
 {
-    const char *before = " --without ";
-    for (uint32_t row = 0; sim_fault_name(row) != NULL; row++) {
-        if ((cut->without >> row & 1u) == 0) continue;
+    uint32_t count = rows_count(), off = 0;
+    for (uint32_t row = 0; row < count; row++) off += (uint32_t)(cut->without >> row & 1u);
+    bool names_off = off <= count / 2;
+    const char *before = names_off ? " --without " : " --with ";
+    if (off == count) sk_buf_append_text(out, " --with none");
+    for (uint32_t row = 0; row < count; row++) {
+        if (((cut->without >> row & 1u) != 0) != names_off) continue;
         sk_buf_printf(out, "%s%s", before, sim_fault_name(row));
         before = ",";
     }
@@ -236,7 +258,7 @@ void sim_cut_print(const struct sim_cut *cut, struct sk_buf *out)
 {
     if (cut->luck > 0) sk_buf_printf(out, " --luck %" PRIu64, cut->luck);
     if (cut->has_only) print_only(cut, out);
-    if (cut->without != 0) print_without(cut, out);
+    if (cut->without != 0) print_faults(cut, out);
     if (cut->nodes > 0) sk_buf_printf(out, " --nodes %u", cut->nodes);
     if (cut->shards > 0) sk_buf_printf(out, " --shards %u", cut->shards);
     print_definitions(cut, out);

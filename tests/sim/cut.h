@@ -20,7 +20,7 @@ enum { SIM_ONLY_WORDS = 16, SIM_ONLY_MAX = SIM_ONLY_WORDS * 64 };
 
 struct sim_cut {
     uint64_t luck;                 /* --luck; 0 = the seed's own */
-    uint64_t without;              /* --without: bits of rows of sim_fault_name */
+    uint64_t without;              /* --without, --with: bits of rows of sim_fault_name */
     uint64_t only[SIM_ONLY_WORDS]; /* --only: bits of the starts that are made … */
     bool has_only;                 /* … unless all are */
     uint32_t nodes, shards;        /* --nodes, --shards: at most; 0 = as drawn */

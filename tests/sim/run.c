@@ -5,10 +5,12 @@
 #include "run.h"
 
 #include "node.h"
+#include "verdict.h"
 #include "workload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct sim_world world; /* one a process; its notes are too big for a stack */
 
@@ -83,14 +85,16 @@ static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
 void sim_run(uint64_t seed, const struct sim_run_options *options, struct sim_totals *totals)
 {
     uint64_t hash = run_once(seed, options, totals);
-    if (options->is_tracing) return;
+    if (options->is_tracing || options->runs_once) return;
     if (!options->checks_determinism && seed % 32 != 0) return;
     uint64_t again = run_once(seed, options, NULL);
     totals->twice += 1;
     if (hash == again) return;
-    printf("\nFAIL seed %llu, determinism: the same seed made two traces\n"
+    sim_verdict_note(NULL, "determinism", (struct sk_str){ 0 }, "the same seed made two traces");
+    if (sim_is_silent) _exit(1);
+    printf("\nFAIL determinism: the same seed made two traces\n"
            "replay: skald-sim --check-determinism --seed %llu\n",
-           (unsigned long long)seed, (unsigned long long)seed);
+           (unsigned long long)seed);
     exit(1);
 }
 

@@ -17,7 +17,8 @@ struct sim_totals {
 struct sim_run_options {
     struct sim_cut cut;
     bool is_tracing;
-    bool checks_determinism; /* every seed twice; else one in 32 */
+    bool checks_determinism; /* every seed twice; else one in 32 … */
+    bool runs_once;          /* … or none */
 };
 
 /* Chaos, calm, verdict. Ends the process when something is wrong. */
