@@ -112,7 +112,12 @@ static void on_rows(void *context, struct sk_rows *rows)
     struct pending_read *pending = context;
     struct sk_engine *engine = pending->shell->engine;
     bool is_broken = rows->status == SKALD_E_IO;
-    if (engine != NULL && is_broken && engine->phase == SK_PHASE_OPEN) sk_result_reopen(engine);
+    /* While it opens too, once shards are taken: nobody else would, and they would wait for
+     * ever. */
+    bool is_ours =
+        engine != NULL && (engine->phase == SK_PHASE_OPEN ||
+                           (engine->phase == SK_PHASE_OPENING && engine->shards != NULL));
+    if (is_ours && is_broken) sk_result_reopen(engine);
     if (engine != NULL) pending->done(engine, pending->context, rows);
     if (pending->shell->engine != NULL) sk_engine_turn(engine);
     sk_shell_unref(pending->shell);

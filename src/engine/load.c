@@ -8,6 +8,8 @@
  *   D2  One machine is read once at a time; who asks meanwhile waits in its jobs.
  *   D3  What is folded is durable (S3), so durable_seq and sent_seq are the last seq read. Attempts
  *       that are without outcome then are the business of SK_COMMAND_RECOVER.
+ *   D4  A history that ends before its head says so has lost its end: it is not gone on with, for
+ *       what happened then would be done again under new decisions.
  */
 #include "engine/engine_private.h"
 
@@ -17,7 +19,7 @@ struct sk_load {
     struct sk_engine *engine;
     struct sk_digest digest;
     bool has_head;
-    uint64_t after_seq;
+    uint64_t head_seq, after_seq;
 };
 
 static void read_events(struct sk_load *load);
@@ -162,6 +164,8 @@ static void on_events(struct sk_engine *engine, void *context, struct sk_rows *r
         read_events(load);
     } else if (load->after_seq == 0) {
         fail_load(load, SKALD_E_CORRUPT, "it has a head and no events");
+    } else if (load->after_seq < load->head_seq) {
+        fail_load(load, SKALD_E_CORRUPT, "its last events are missing"); /* D4 */
     } else {
         finish_load(load, SK_MACHINE_READY);
     }
@@ -228,6 +232,7 @@ static void on_head(struct sk_engine *engine, void *context, struct sk_rows *row
     } else {
         machine->no = rows->heads[0].no;
         load->digest = rows->heads[0].definition;
+        load->head_seq = rows->heads[0].seq;
         fold_from_start(load);
     }
 }
@@ -262,6 +267,7 @@ void sk_load_start(struct sk_machine *machine, const struct sk_head *head)
     if (head != NULL) {
         load->has_head = true;
         load->digest = head->definition;
+        load->head_seq = head->seq;
         machine->no = head->no;
     }
     machine->reading = load;

@@ -281,13 +281,42 @@ void world_unhold(struct world *world, bool keep_holding)
     world_run(world);
 }
 
+struct reading {
+    struct world_store *store;
+    sk_read_done *done;
+    void *context;
+};
+
+static void finish_damaged(void *context, struct sk_rows *rows)
+{
+    struct reading reading = *(struct reading *)context;
+    free(context);
+    if (reading.store->is_broken) {
+        rows->status = sk_error_set(&rows->error, SKALD_E_IO, "disk on fire");
+    } else if (rows->events_count > 0) {
+        rows->events_count -= 1;
+    }
+    reading.done(reading.context, rows);
+}
+
 static void read_rows(struct sk_store *self, const struct sk_read *read, sk_read_done *done,
                       void *context)
 {
-    struct sk_store *inner = store_of(self)->inner;
-    store_of(self)->world->is_in_store = true;
-    inner->ops->read(inner, read, done, context);
-    store_of(self)->world->is_in_store = false;
+    struct world_store *store = store_of(self);
+    if (store->is_breaking && read->kind == store->breaking_read) {
+        store->is_breaking = false;
+        store->is_broken = true;
+    }
+    bool is_cut = store->loses_last_event && read->kind == SK_READ_EVENTS;
+    if (store->is_broken || is_cut) {
+        struct reading *reading = calloc(1, sizeof *reading);
+        *reading = (struct reading){ store, done, context };
+        done = finish_damaged;
+        context = reading;
+    }
+    store->world->is_in_store = true;
+    store->inner->ops->read(store->inner, read, done, context);
+    store->world->is_in_store = false;
 }
 
 static void take(struct sk_store *self, uint32_t shard, struct sk_str owner, int64_t expires_at_ms,
@@ -329,6 +358,7 @@ static void finish_reopen(void *context)
     free(context);
     bool fails = reopening.store->reopens_failing > 0;
     if (fails) reopening.store->reopens_failing -= 1;
+    if (!fails) reopening.store->is_broken = false;
     skald_error error = { .status = SKALD_E_IO, .message = "disk on fire" };
     reopening.done(reopening.context, fails ? SKALD_E_IO : SKALD_OK, fails ? &error : NULL);
 }

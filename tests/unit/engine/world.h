@@ -66,8 +66,11 @@ struct world_store {
     struct world *world;
     enum fate fate; /* of the next `fates_count` batches that hold a part … */
     uint32_t fates_count;
-    const char *fate_saga; /* … with this saga (NULL = any) */
-    bool is_holding;       /* batches wait for world_release */
+    const char *fate_saga;           /* … with this saga (NULL = any) */
+    bool is_holding;                 /* batches wait for world_release */
+    enum sk_read_kind breaking_read; /* the next one of this kind ends in an I/O error; … */
+    bool is_breaking, is_broken;     /* … and so do all reads then, until it is reopened */
+    bool loses_last_event;           /* of every history that is read */
     struct held *held;
     uint32_t batches_count, parts_count, reopens_count, reopens_failing;
     uint32_t parts_in_last;
