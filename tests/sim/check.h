@@ -58,9 +58,9 @@ void sim_check_end(struct sim_world *world);
 /* An event has become durable (called by the store as its part commits). */
 void sim_check_event(struct sim_world *world, struct sim_row *row,
                      const struct sk_event_row *event);
-/* Before a part commits. */
+/* Before a part commits, of that life of the node. */
 void sim_check_owner(struct sim_world *world, const struct sim_shard *shard,
-                     const struct sim_node *node, const struct sk_part *part);
+                     const struct sim_node *node, uint64_t life, const struct sk_part *part);
 /* An invocation leaves a node. */
 void sim_check_sender(struct sim_world *world, const struct sim_node *node,
                       const struct sk_invocation *invocation);

@@ -109,6 +109,7 @@ static int64_t steady_from_ms(const struct sim_world *world)
     const struct sim_profile *p = &world->profile;
     bool is_disturbed = p->crash_gap_us + p->stop_gap_us + p->pause_gap_us + p->move_gap_us > 0 ||
                         p->store_passing + p->store_not_known + p->store_broken + p->store_slow > 0;
+    for (uint32_t i = 0; i < SIM_FAULTS_COUNT; i++) is_disturbed |= p->faults[i] > 0;
     if (!is_disturbed) return SIM_EPOCH_MS;
     return SIM_EPOCH_MS + p->chaos_us / SIM_MS + SETTLING_MS;
 }

@@ -1,4 +1,5 @@
-/* cut.c: X1. A new kind of fault is a field of struct sim_profile (0 = off) and a row here. */
+/* cut.c: X1. A new kind of fault is a row of faults.h, or a field of struct sim_profile (0 = off)
+ * and a row here; of names there are at most 64, a bit each. */
 #include "cut.h"
 
 #include "world.h"
@@ -49,10 +50,14 @@ static const struct {
     { (name), offsetof(struct sim_profile, field), sizeof(((struct sim_profile *)NULL)->field) },
     FAULT_FIELDS(X)
 #undef X
+#define X(name, group, text, worlds, most)                                                 \
+    { (group), offsetof(struct sim_profile, faults) + sizeof(uint32_t) * SIM_FAULT_##name, \
+      sizeof(uint32_t) },
+        SIM_FAULTS(X)
+#undef X
 };
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };
-_Static_assert(FIELDS < 64, "a bit each");
 
 /* ---- faults ---------------------------------------------------------------------------------- */
 

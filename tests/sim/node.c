@@ -73,6 +73,23 @@ static void on_opened(void *context, enum skald_status status, const skald_error
     sim_node_crash(node, SIM_S);
 }
 
+/* Whoever runs the nodes has other limits now: an older build, or other settings. */
+static void vary(struct sim_node *node, struct sk_engine_options *options)
+{
+    struct sim_world *world = node->world;
+    struct sim_rng *dice = sim_dice(world, SIM_FAULT_SETTINGS);
+    if (!sim_strikes(world, SIM_FAULT_SETTINGS)) return;
+    options->cache_sagas_max = sim_chance(dice, 300) ? 1 + sim_below(dice, 20) : 0;
+    options->sagas_max = sim_chance(dice, 300) ? 2 + sim_below(dice, 20) : 0;
+    options->batch_events_max = sim_chance(dice, 300) ? 1 + sim_below(dice, 10) : 0;
+    options->acquire_timeout_ms = sim_chance(dice, 500) ? sim_between(dice, 5000, 60000) : -1;
+    options->sweep_interval_ms = sim_chance(dice, 300) ? sim_between(dice, 1000, 30000) : 0;
+    options->rules.hook_attempts_max = 1 + sim_below(dice, 5);
+    options->rules.takeup_pause_ms = sim_between(dice, 1000, 60000);
+    options->rules.verify_timeout_ms = sim_between(dice, 1000, 10000);
+    options->rules.attempt_timeout_ms = sim_between(dice, 1000, 10000);
+}
+
 static struct sk_engine_options options_of(struct sim_node *node)
 {
     const struct sim_profile *p = &node->world->profile;
@@ -100,6 +117,7 @@ static struct sk_engine_options options_of(struct sim_node *node)
     } else {
         options.retention_ms = p->retention_ms;
     }
+    vary(node, &options);
     options.invokers[SK_KIND_HTTP] = &node->invoker.port;
     options.invokers[SK_KIND_FUNCTION] = &node->invoker.port;
     options.notifier = &node->invoker.port;
@@ -262,6 +280,17 @@ static void place(struct placement *placement, uint32_t shard, const struct sim_
     sim_note(placement->world, "move", shard, node->index, sk_str_of(node->name));
 }
 
+/* Another node is told to own a shard, and the first one not to leave it: till the next second. */
+static void call_rival(struct placement *placement)
+{
+    struct sim_world *world = placement->world;
+    if (!sim_strikes(world, SIM_FAULT_RIVAL)) return;
+    struct sim_rng *dice = sim_dice(world, SIM_FAULT_RIVAL);
+    uint32_t shard = sim_below(dice, world->profile.shards_count);
+    struct sim_node *node = world->nodes[sim_below(dice, world->profile.nodes_count)];
+    if (sim_node_answers(node)) sk_engine_own(node->engine, shard, true);
+}
+
 static void on_placement(void *context)
 {
     struct placement *placement = context;
@@ -278,6 +307,7 @@ static void on_placement(void *context)
             if (sim_node_answers(node)) sk_engine_own(node->engine, s, placement->owner[s] == n);
         }
     }
+    call_rival(placement);
     sim_after(world, SIM_S, on_placement, placement);
 }
 

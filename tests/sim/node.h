@@ -34,6 +34,7 @@ struct sim_node {
     uint64_t life;           /* raised by each crash: W3 */
     bool is_up, is_ready;    /* is_ready: sk_engine_opened said so in this life */
     int64_t paused_until_us; /* in the past = runs */
+    int64_t cut_until_us;    /* it does not reach the store: sim_store_faults.c */
     int64_t clock_offset_ms;
     uint32_t starts_count;
     int64_t down_us;

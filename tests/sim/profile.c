@@ -111,6 +111,7 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     if (is_storm && !is_quiet) brew_storm(p, &rng);
     draw_retention(p, &rng);
     set_limits(p, seed);
+    if (!is_quiet) sim_faults_draw(p->faults, seed);
     if (!is_quiet) return;
     p->store_passing = p->store_not_known = p->store_broken = p->store_slow = 0;
     p->has_poison = false;

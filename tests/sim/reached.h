@@ -34,6 +34,21 @@
     X(FAULT_REQUEST_LATE, "fault", "request late")                   \
     X(FAULT_REQUEST_TWICE, "fault", "request repeated")              \
     X(FAULT_REPLY_LOST, "fault", "reply lost")                       \
+    X(FAULT_READ_SLOW, "fault", "read-slow")                         \
+    X(FAULT_READ_BROKEN, "fault", "read-broken")                     \
+    X(FAULT_READ_DAMAGED, "fault", "read-damaged")                   \
+    X(FAULT_LEASE_UNSURE, "fault", "lease-unsure")                   \
+    X(FAULT_DEFINE_UNSURE, "fault", "define-unsure")                 \
+    X(FAULT_COMMIT_LATE, "fault", "commit-late")                     \
+    X(FAULT_COMMIT_LINGERS, "fault", "commit-lingers")               \
+    X(FAULT_COMMIT_PAUSED, "fault", "commit-paused")                 \
+    X(FAULT_DISK_FULL, "fault", "disk-full")                         \
+    X(FAULT_DISK_READ_ONLY, "fault", "disk-read-only")               \
+    X(FAULT_STORE_AWAY, "fault", "store-away")                       \
+    X(FAULT_PARTITION, "fault", "partition")                         \
+    X(FAULT_SEIZED, "fault", "seized")                               \
+    X(FAULT_RIVAL, "fault", "rival")                                 \
+    X(FAULT_SETTINGS, "fault", "settings")                           \
     X(PART_DONE, "part", "done")                                     \
     X(PART_PASSING, "part", "passing")                               \
     X(PART_NOT_KNOWN, "part", "not known")                           \

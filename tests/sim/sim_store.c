@@ -16,6 +16,7 @@ struct sim_submission {
     uint32_t committed_upto;       /* places decided */
     uint32_t step;                 /* places decided by one event: 1 = apart, all = together */
     bool is_started, is_dead;      /* is_dead: the node has crashed */
+    uint64_t life;                 /* of the node that submitted it */
     struct sim_submission *next;
 };
 
@@ -96,6 +97,14 @@ static enum sk_part_result draw_result(struct sim_handle *handle, const struct s
     bool matches = sim_store_matches(store, part);
     *out_commits = false;
     if (handle->is_broken) return SK_PART_BROKEN;
+    enum sim_fault cut = sim_handle_cut(handle);
+    if (cut != SIM_FAULTS_COUNT) {
+        bool takes_nothing = cut == SIM_FAULT_DISK_FULL || cut == SIM_FAULT_DISK_READ_ONLY;
+        struct sim_rng *dice = sim_dice(store->world, cut);
+        if (takes_nothing || sim_chance(dice, 600)) return SK_PART_PASSING;
+        *out_commits = matches && sim_chance(dice, 500);
+        return SK_PART_NOT_KNOWN;
+    }
     if (!store->is_honest && sim_chance(rng, p->store_passing)) return SK_PART_PASSING;
     if (is_poison(store, part)) return SK_PART_REFUSED;
     if (!store->is_honest && sim_chance(rng, p->store_broken)) {
@@ -130,7 +139,7 @@ static void commit_part(struct sim_submission *s, uint32_t index)
     struct sk_part *part = &s->batch->parts[index];
     bool commits = false;
     enum sk_part_result result = draw_result(handle, part, &commits);
-    if (commits) sim_store_apply(handle->store, handle->node, part);
+    if (commits) sim_store_apply(handle->store, handle->node, s->life, part);
     s->is_answered[index] = 1;
     handle->store->counts.results[result] += 1;
     sim_reached(handle->store->world, row_of_result(result));
@@ -165,7 +174,10 @@ static void on_commit(void *context)
     }
     handle->queue = s->next;
     if (handle->queue == NULL) handle->queue_end = NULL;
-    sim_answer_at(handle->node, sim_latency(&world->faults, 50), on_done, s);
+    int64_t delay_us = sim_latency(&world->faults, 50);
+    if (sim_strikes(world, SIM_FAULT_COMMIT_LATE))
+        delay_us += sim_between(sim_dice(world, SIM_FAULT_COMMIT_LATE), SIM_S, 8 * SIM_S);
+    sim_answer_at(handle->node, delay_us, on_done, s);
     start_next(handle);
 }
 
@@ -210,7 +222,11 @@ static void submit(struct sk_store *port, struct sk_batch *batch, sk_batch_done 
     struct sim_world *world = handle->store->world;
     struct sim_submission *s = SK_ARENA_NEW(&world->arena, struct sim_submission);
     *s = (struct sim_submission){
-        .handle = handle, .batch = batch, .done = done, .context = context
+        .handle = handle,
+        .batch = batch,
+        .done = done,
+        .context = context,
+        .life = handle->node->life,
     };
     s->order = SK_ARENA_ARRAY(&world->arena, uint32_t, batch->parts_count + 1);
     s->is_answered = SK_ARENA_ARRAY(&world->arena, uint32_t, batch->parts_count + 1);
@@ -222,220 +238,63 @@ static void submit(struct sk_store *port, struct sk_batch *batch, sk_batch_done 
         handle->queue = s;
     handle->queue_end = s;
     start_next(handle);
+    if (sim_strikes(world, SIM_FAULT_COMMIT_PAUSED)) {
+        struct sim_rng *dice = sim_dice(world, SIM_FAULT_COMMIT_PAUSED);
+        sim_node_pause(handle->node, sim_between(dice, 100 * SIM_MS, 12 * SIM_S));
+    }
 }
 
 /* ---- crash ----------------------------------------------------------------------------------- */
 
+static void decide_rest(struct sim_submission *s, bool *goes_on)
+{
+    struct sim_store *store = s->handle->store;
+    for (uint32_t i = s->committed_upto; i < s->batch->parts_count; i++) {
+        const struct sk_part *part = &s->batch->parts[s->order[i]];
+        *goes_on = *goes_on && sim_chance(&store->world->faults, 600);
+        sim_reached(store->world,
+                    *goes_on ? SIM_REACHED_FAULT_CRASH_COMMITS : SIM_REACHED_FAULT_CRASH_DROPS);
+        if (*goes_on && sim_store_matches(store, part))
+            sim_store_apply(store, s->handle->node, s->life, part);
+    }
+    s->committed_upto = s->batch->parts_count;
+}
+
+/* The server had it all and commits it now, behind the back of whoever serves by then: only the
+ * compare is in its way. */
+static void on_lingering(void *context)
+{
+    struct sim_submission *s = context;
+    bool goes_on = !s->handle->store->world->is_over;
+    decide_rest(s, &goes_on);
+    s->done(s->context, s->batch);
+}
+
 void sim_handle_crash(struct sim_handle *handle)
 {
-    struct sim_rng *rng = &handle->store->world->faults;
+    struct sim_world *world = handle->store->world;
     bool goes_on = !handle->is_broken;
     for (struct sim_submission *s = handle->queue; s != NULL; s = s->next) {
-        for (uint32_t i = s->committed_upto; i < s->batch->parts_count; i++) {
-            goes_on = goes_on && sim_chance(rng, 600);
-            uint32_t index = s->order[i];
-            sim_reached(handle->store->world,
-                        goes_on ? SIM_REACHED_FAULT_CRASH_COMMITS : SIM_REACHED_FAULT_CRASH_DROPS);
-            if (goes_on && sim_store_matches(handle->store, &s->batch->parts[index])) {
-                sim_store_apply(handle->store, handle->node, &s->batch->parts[index]);
-            }
-        }
+        bool lingers =
+            goes_on && handle->port.is_shared && sim_strikes(world, SIM_FAULT_COMMIT_LINGERS);
         for (uint32_t i = 0; i < s->batch->parts_count; i++) {
             if (s->is_answered[i] == 0) s->batch->parts[i].result = SK_PART_BROKEN;
         }
         s->is_dead = true;
-        sim_answer_at(handle->node, 0, on_done, s);
+        if (lingers) {
+            struct sim_rng *dice = sim_dice(world, SIM_FAULT_COMMIT_LINGERS);
+            sim_answer_at(handle->node, sim_between(dice, SIM_MS, 8 * SIM_S), on_lingering, s);
+            goes_on = false; /* what came behind it never arrived */
+        } else {
+            decide_rest(s, &goes_on);
+            sim_answer_at(handle->node, 0, on_done, s);
+        }
     }
     handle->queue = handle->queue_end = NULL;
     handle->is_broken = false;
 }
 
-/* ---- take, renew, define, reopen ------------------------------------------------------------- */
-
-struct asked {
-    struct sim_handle *handle;
-    uint32_t shard;
-    uint64_t epoch, life;
-    int64_t expires_at_ms;
-    struct sk_str owner;
-    sk_take_done *take_done;
-    sk_define_done *done;
-    void *context;
-    enum skald_status status;
-    skald_error error;
-    struct sk_shard_row row;
-    struct sk_definition_row definition;
-    bool keep_latest;
-};
-
-static struct asked *ask(struct sk_store *port, void *context)
-{
-    struct sim_handle *handle = handle_of(port);
-    struct asked *asked = SK_ARENA_NEW(&handle->store->world->arena, struct asked);
-    asked->handle = handle;
-    asked->life = handle->node->life;
-    asked->context = context;
-    return asked;
-}
-
-static void after_a_while(struct asked *asked, sim_fn *fn)
-{
-    struct sim_world *world = asked->handle->store->world;
-    sim_answer_at(asked->handle->node,
-                  sim_latency(&world->faults, 400 + world->profile.commit_us / 2), fn, asked);
-}
-
-static void on_taken(void *context)
-{
-    struct asked *asked = context;
-    asked->take_done(asked->context, asked->status, &asked->row, &asked->error);
-}
-
-static void on_take(void *context)
-{
-    struct asked *asked = context;
-    struct sim_store *store = asked->handle->store;
-    struct sim_shard *shard = &store->shards[asked->shard];
-    bool is_held = shard->row.owner.size > 0 && !sk_str_equal(shard->row.owner, asked->owner) &&
-                   shard->row.expires_at_ms > sim_now_ms(store->world);
-    if (asked->handle->is_broken) {
-        asked->status = sk_error_set(&asked->error, SKALD_E_IO, "the handle is broken");
-    } else if (is_held) {
-        asked->status = sk_error_set(&asked->error, SKALD_E_BUSY, "held by %.*s",
-                                     SK_STR_ARGS(shard->row.owner));
-    } else {
-        shard->row.owner = asked->owner;
-        shard->row.expires_at_ms = asked->expires_at_ms;
-        shard->row.epoch += 1;
-        shard->taker = asked->handle->node;
-        shard->taker_life = asked->life;
-        store->counts.takes += 1;
-        sim_note(store->world, "take", asked->shard, shard->row.epoch, asked->owner);
-    }
-    asked->row = shard->row;
-    after_a_while(asked, on_taken);
-}
-
-static void take(struct sk_store *port, uint32_t shard, struct sk_str owner, int64_t expires_at_ms,
-                 sk_take_done *done, void *context)
-{
-    struct asked *asked = ask(port, context);
-    asked->shard = shard;
-    asked->owner = sk_arena_copy(&asked->handle->store->world->arena, owner);
-    asked->expires_at_ms = expires_at_ms;
-    asked->take_done = done;
-    SK_ASSERT(shard < asked->handle->store->meta.shards_count);
-    after_a_while(asked, on_take);
-}
-
-static void on_renew(void *context)
-{
-    struct asked *asked = context;
-    struct sim_shard *shard = &asked->handle->store->shards[asked->shard];
-    if (asked->handle->is_broken) {
-        asked->status = sk_error_set(&asked->error, SKALD_E_IO, "the handle is broken");
-    } else if (shard->row.epoch != asked->epoch) {
-        asked->status = sk_error_set(&asked->error, SKALD_E_FENCED, "the epoch has moved on");
-    } else {
-        shard->row.expires_at_ms = asked->expires_at_ms;
-        if (asked->expires_at_ms == 0) shard->row.owner = (struct sk_str){ NULL, 0 };
-    }
-    asked->row = shard->row;
-    after_a_while(asked, on_taken);
-}
-
-static void renew(struct sk_store *port, uint32_t shard, uint64_t epoch, int64_t expires_at_ms,
-                  sk_take_done *done, void *context)
-{
-    struct asked *asked = ask(port, context);
-    asked->shard = shard;
-    asked->epoch = epoch;
-    asked->expires_at_ms = expires_at_ms;
-    asked->take_done = done;
-    after_a_while(asked, on_renew);
-}
-
-static void on_told(void *context)
-{
-    struct asked *asked = context;
-    asked->done(asked->context, asked->status, &asked->error);
-}
-
-static enum skald_status define_row(struct sim_store *store, const struct sk_definition_row *row,
-                                    bool keep_latest, skald_error *error)
-{
-    struct sim_definition *same = NULL, *latest = NULL;
-    for (uint32_t i = 0; i < store->definitions_count; i++) {
-        struct sim_definition *other = &store->definitions[i];
-        if (!sk_str_equal(other->row.id, row->id)) continue;
-        if (other->row.is_latest) latest = other;
-        if (!sk_str_equal(other->row.version, row->version)) continue;
-        if (!sk_digest_equal(&other->row.digest, &row->digest)) {
-            return sk_error_set(error, SKALD_E_CONFLICT, "another definition has this version");
-        }
-        same = other;
-    }
-    if (same == NULL) {
-        struct sk_arena *arena = &store->world->arena;
-        uint32_t place = latest == NULL ? 0 : (uint32_t)(latest - store->definitions) + 1;
-        same = SIM_PUSH(store->world, store->definitions, store->definitions_count,
-                        store->definitions_capacity);
-        if (place > 0) latest = &store->definitions[place - 1];
-        *same = (struct sim_definition){ .row = *row };
-        same->row.id = sk_arena_copy(arena, row->id);
-        same->row.version = sk_arena_copy(arena, row->version);
-        same->row.source = sk_arena_copy(arena, row->source);
-        same->row.is_latest = false;
-    }
-    if (latest != NULL && keep_latest) return SKALD_OK;
-    if (latest != NULL) latest->row.is_latest = false;
-    same->row.is_latest = true;
-    return SKALD_OK;
-}
-
-static void on_define(void *context)
-{
-    struct asked *asked = context;
-    if (asked->handle->is_broken) {
-        asked->status = sk_error_set(&asked->error, SKALD_E_IO, "the handle is broken");
-    } else {
-        asked->status =
-            define_row(asked->handle->store, &asked->definition, asked->keep_latest, &asked->error);
-    }
-    after_a_while(asked, on_told);
-}
-
-static void define(struct sk_store *port, const struct sk_definition_row *row, bool keep_latest,
-                   sk_define_done *done, void *context)
-{
-    struct asked *asked = ask(port, context);
-    struct sk_arena *arena = &asked->handle->store->world->arena;
-    asked->definition = *row;
-    asked->definition.id = sk_arena_copy(arena, row->id);
-    asked->definition.version = sk_arena_copy(arena, row->version);
-    asked->definition.source = sk_arena_copy(arena, row->source);
-    asked->keep_latest = keep_latest;
-    asked->done = done;
-    after_a_while(asked, on_define);
-}
-
-static void on_reopen(void *context)
-{
-    struct asked *asked = context;
-    if (!asked->handle->store->is_honest && sim_chance(&asked->handle->store->world->faults, 200)) {
-        asked->status = sk_error_set(&asked->error, SKALD_E_IO, "still broken");
-    } else {
-        asked->handle->is_broken = false;
-    }
-    on_told(asked);
-}
-
-static void reopen(struct sk_store *port, sk_define_done *done, void *context)
-{
-    struct asked *asked = ask(port, context);
-    asked->done = done;
-    after_a_while(asked, on_reopen);
-}
+/* ---- the port -------------------------------------------------------------------------------- */
 
 static void free_handle(struct sk_store *port)
 {
@@ -445,10 +304,10 @@ static void free_handle(struct sk_store *port)
 static const struct sk_store_ops ops = {
     .submit = submit,
     .read = sim_store_read,
-    .take = take,
-    .renew = renew,
-    .define = define,
-    .reopen = reopen,
+    .take = sim_store_take,
+    .renew = sim_store_renew,
+    .define = sim_store_define,
+    .reopen = sim_store_reopen,
     .free = free_handle,
 };
 
@@ -461,6 +320,7 @@ void sim_store_init(struct sim_store *store, struct sim_world *world)
         store->shards[i].row = (struct sk_shard_row){ .shard = i, .position = 1 };
     }
     sim_map_init(&store->by_id, &world->arena);
+    sim_store_faults_init(store);
 }
 
 void sim_store_release(struct sim_store *store)

@@ -20,6 +20,16 @@
 #include "store/store.h"
 #include "world.h"
 
+/* What is wrong with a history that is read back. */
+enum sim_damage {
+    SIM_DAMAGE_NONE,
+    SIM_DAMAGE_ERROR, /* the read fails */
+    SIM_DAMAGE_CUT,   /* an event's bytes end early */
+    SIM_DAMAGE_TYPE,  /* of a type that nobody knows */
+    SIM_DAMAGE_LOST,  /* an event is missing, maybe the last */
+    SIM_DAMAGE_ALL    /* there are none */
+};
+
 /* A saga or a lock's machine, with its whole history. */
 struct sim_row {
     struct sk_head head;
@@ -28,6 +38,9 @@ struct sim_row {
     uint32_t is_removed;
     struct sim_row *next; /* of the whole store, oldest first */
     uint64_t judged_seq;  /* check_replay.c: compared at this event already */
+    int64_t damaged_until_us;
+    uint32_t damage; /* enum sim_damage; 0 = none yet */
+    uint32_t damaged_at;
 };
 
 struct sim_consumed {
@@ -39,7 +52,8 @@ struct sim_shard {
     struct sk_shard_row row;
     struct sim_node *taker; /* of this epoch */
     uint64_t taker_life;
-    struct sim_row **rows; /* ascending by no */
+    int64_t contested_until_us; /* its lease cannot be renewed, till somebody else has had it */
+    struct sim_row **rows;      /* ascending by no */
     uint32_t rows_count, rows_capacity;
     struct sk_message_row *messages;
     uint32_t messages_count, messages_capacity;
@@ -74,7 +88,8 @@ struct sim_store {
     struct sim_row *first, *last;
     struct sim_definition *definitions;
     uint32_t definitions_count, definitions_capacity;
-    bool is_honest; /* no faults any more */
+    bool is_honest;                                           /* no faults any more */
+    int64_t full_until_us, read_only_until_us, away_until_us; /* sim_store_faults.c */
     struct sim_store_counts counts;
 };
 
@@ -105,13 +120,32 @@ static inline const struct sk_event_row *sim_row_last(const struct sim_row *row)
     return &row->events[row->events_count - 1];
 }
 
-/* sim_store_apply.c: T1. `node` is who commits. */
-void sim_store_apply(struct sim_store *store, struct sim_node *node, const struct sk_part *part);
+/* sim_store_apply.c: T1. `node`, in that life, is who commits. */
+void sim_store_apply(struct sim_store *store, struct sim_node *node, uint64_t life,
+                     const struct sk_part *part);
 bool sim_store_matches(const struct sim_store *store,
                        const struct sk_part *part); /* S1's compare */
 /* sim_store_read.c */
 void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_done *done,
                     void *context);
+
+/* sim_store_lease.c: the port's */
+void sim_store_take(struct sk_store *port, uint32_t shard, struct sk_str owner,
+                    int64_t expires_at_ms, sk_take_done *done, void *context);
+void sim_store_renew(struct sk_store *port, uint32_t shard, uint64_t epoch, int64_t expires_at_ms,
+                     sk_take_done *done, void *context);
+void sim_store_define(struct sk_store *port, const struct sk_definition_row *row, bool keep_latest,
+                      sk_define_done *done, void *context);
+void sim_store_reopen(struct sk_store *port, sk_define_done *done, void *context);
+
+/* sim_store_faults.c: what goes on for a while. */
+void sim_store_faults_init(struct sim_store *store);
+/* Why this handle cannot write now, or SIM_FAULTS_COUNT; full and read-only disks can be read. */
+enum sim_fault sim_handle_cut(const struct sim_handle *handle);
+bool sim_handle_can_read(const struct sim_handle *handle);
+/* Is it damaged as it is read now? And was it, when the engine says so? */
+bool sim_row_damage(struct sim_world *world, struct sim_row *row);
+bool sim_row_was_damaged(const struct sim_world *world, struct sk_str saga_id);
 
 /* Room for one more element of an array in the world's arena. */
 #define SIM_PUSH(world, array, count, capacity)                                   \

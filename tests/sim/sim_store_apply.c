@@ -303,10 +303,11 @@ static void trim(struct sim_shard *shard, const struct sk_part *part)
     }
 }
 
-void sim_store_apply(struct sim_store *store, struct sim_node *node, const struct sk_part *part)
+void sim_store_apply(struct sim_store *store, struct sim_node *node, uint64_t life,
+                     const struct sk_part *part)
 {
     struct sim_shard *shard = &store->shards[part->shard];
-    sim_check_owner(store->world, shard, node, part);
+    sim_check_owner(store->world, shard, node, life, part);
     remove_rows(store, shard, part);
     for (uint32_t i = 0; i < part->heads_count; i++) put_head(store, shard, &part->heads[i]);
     for (uint32_t i = 0; i < part->events_count; i++) {

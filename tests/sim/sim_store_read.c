@@ -59,16 +59,44 @@ static void read_active(const struct sim_shard *shard, const struct sk_read *rea
     }
 }
 
-static void read_events(const struct sim_shard *shard, const struct sk_read *read,
-                        struct sk_rows *rows)
+/* What a medium that went bad gives back: an error, or rows that cannot be a history. */
+static void damage_events(const struct sim_row *row, struct sk_rows *rows)
 {
-    const struct sim_row *row = sim_shard_row(shard, read->no);
+    uint32_t at = rows->events_count == 0 ? 0 : row->damaged_at % rows->events_count;
+    struct sk_event_row *event = &rows->events[at];
+    switch ((enum sim_damage)row->damage) {
+    case SIM_DAMAGE_NONE: break;
+    case SIM_DAMAGE_ERROR:
+        rows->events_count = 0;
+        rows->has_more = false;
+        rows->status = sk_error_set(&rows->error, SKALD_E_CORRUPT, "its pages are damaged");
+        break;
+    case SIM_DAMAGE_CUT:
+        if (rows->events_count > 0 && event->data.size > 0) event->data.size -= 1;
+        break;
+    case SIM_DAMAGE_TYPE:
+        if (rows->events_count > 0) event->type = SK_EVENT_TYPES_MAX - 1;
+        break;
+    case SIM_DAMAGE_LOST: /* one of them, or the last */
+        if (rows->events_count == 0) break;
+        rows->events_count -= 1;
+        memmove(event, event + 1, (rows->events_count - at) * sizeof *event);
+        break;
+    case SIM_DAMAGE_ALL: rows->events_count = 0; break;
+    }
+}
+
+static void read_events(struct sim_world *world, const struct sim_shard *shard,
+                        const struct sk_read *read, struct sk_rows *rows)
+{
+    struct sim_row *row = sim_shard_row(shard, read->no);
     for (uint32_t i = row == NULL ? 0 : row->events_from; row != NULL && i < row->events_count;
          i++) {
         if (row->events[i].seq <= read->after) continue;
-        if (is_full(rows, rows->events_count, read)) return;
+        if (is_full(rows, rows->events_count, read)) break;
         *(struct sk_event_row *)ADD(rows, events) = row->events[i];
     }
+    if (row != NULL && sim_row_damage(world, row)) damage_events(row, rows);
 }
 
 static int by_position(const void *a, const void *b)
@@ -284,7 +312,7 @@ static void answer(const struct sim_store *store, const struct sk_read *read, st
         row = sim_store_row(store, read->id);
         if (row != NULL) *(struct sk_head *)ADD(rows, heads) = row->head;
         break;
-    case SK_READ_EVENTS: read_events(shard, read, rows); break;
+    case SK_READ_EVENTS: read_events(store->world, shard, read, rows); break;
     case SK_READ_ACTIVE: read_active(shard, read, rows); break;
     case SK_READ_POSITIONS: read_positions(shard, read, rows); break;
     case SK_READ_MESSAGES: read_messages(shard, read, rows); break;
@@ -315,9 +343,12 @@ static void on_read(void *context)
     struct sim_handle *handle = reading->handle;
     struct sim_world *world = handle->store->world;
     sk_arena_init(&reading->rows.arena);
+    if (sim_strikes(world, SIM_FAULT_READ_BROKEN)) handle->is_broken = true;
     if (handle->is_broken) {
         reading->rows.status =
             sk_error_set(&reading->rows.error, SKALD_E_IO, "the handle is broken");
+    } else if (!sim_handle_can_read(handle)) {
+        reading->rows.status = sk_error_set(&reading->rows.error, SKALD_E_AGAIN, "not reached");
     } else if (!handle->store->is_honest &&
                sim_chance(&world->faults, world->profile.store_passing / 2)) {
         sim_reached(world, SIM_REACHED_FAULT_READ_FAILS);
@@ -351,5 +382,8 @@ void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_d
         reading->digest = *read->digest;
         reading->read.digest = &reading->digest;
     }
-    sim_answer_at(handle->node, sim_latency(&world->faults, 300), on_read, reading);
+    int64_t delay_us = sim_latency(&world->faults, 300);
+    if (sim_strikes(world, SIM_FAULT_READ_SLOW))
+        delay_us += sim_between(sim_dice(world, SIM_FAULT_READ_SLOW), 100 * SIM_MS, 6 * SIM_S);
+    sim_answer_at(handle->node, delay_us, on_read, reading);
 }

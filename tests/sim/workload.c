@@ -174,6 +174,9 @@ static void on_started(void *context, const struct sk_reply *reply)
         skald_status_class(reply->status) == SKALD_CLASS_RETRY || reply->status == SKALD_E_IO;
     /* Its saga stood in line when the store refused what it had decided. */
     if (world->profile.has_poison && reply->status == SKALD_E_INTERNAL) may_repeat = true;
+    /* It was taken, and cannot be read back now. */
+    bool is_damaged = reply->status == SKALD_E_CORRUPT || reply->status == SKALD_E_VERSION;
+    if (is_damaged && world->profile.faults[SIM_FAULT_READ_DAMAGED] > 0) may_repeat = true;
     if (start->is_acknowledged || may_repeat) return;
     sim_fail(world, "workload", start->id, "a start was refused: %s: %s",
              skald_status_name(reply->status), reply->error != NULL ? reply->error->message : "");

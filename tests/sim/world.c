@@ -30,6 +30,7 @@ void sim_world_init(struct sim_world *world, uint64_t seed, const struct sim_cut
     sim_rng_init(&world->humans, seed, 3);
     sim_profile_draw(&world->profile, seed);
     sim_cut_profile(cut, &world->profile);
+    sim_faults_init(world);
 }
 
 void sim_world_draw_luck(struct sim_world *world)

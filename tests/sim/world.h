@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/heap.h"
+#include "faults.h"
 #include "map.h"
 #include "rng.h"
 
@@ -63,6 +64,7 @@ struct sim_profile {
     /* the engines' settings; 0 = their defaults */
     uint32_t cache_sagas_max, slots_max, batch_events_max, history_max;
     int64_t acquire_timeout_ms;
+    uint32_t faults[SIM_FAULTS_COUNT]; /* the rates of faults.h; 0 = never */
 };
 #define SIM_RETENTION_CHAOS_US \
     (120 * SIM_S) /* so much longer chaos lasts where sagas are removed */
@@ -79,6 +81,7 @@ struct sim_world {
     const struct sim_cut *cut; /* never NULL */
     struct sim_profile profile;
     struct sim_rng faults, work, humans; /* streams */
+    struct sim_rng dice[SIM_FAULTS_COUNT];
     struct sk_arena arena;
     struct sk_heap queue;
     struct sim_event *free_events;
