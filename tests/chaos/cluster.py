@@ -22,11 +22,11 @@ class Failure(Exception):
 class Program:
     """One process; it ends with this one (setpriv), however this one ends."""
 
-    def __init__(self, argv, log, env=None):
+    def __init__(self, argv, log, env=None, stdin=subprocess.DEVNULL):
         self.log = log
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *map(str, argv)], stdin=subprocess.DEVNULL,
+                ["setpriv", "--pdeathsig", "KILL", *map(str, argv)], stdin=stdin,
                 stdout=subprocess.PIPE, stderr=out, env=dict(os.environ, **(env or {})))
         line = self.process.stdout.readline().decode()
         if "http://" not in line:

@@ -1,0 +1,301 @@
+"""The faults that the chaos test draws from, one function each, and the load that runs meanwhile.
+
+A fault function does its harm, waits, puts things right, and leaves a server that is ready or about to
+be. It raises Failure when the server did what it must not: ended by itself where it should go on, or
+did not say why it ended.
+"""
+import itertools
+import random
+import re
+import resource
+import signal
+import socket
+import threading
+import time
+
+from cluster import Client, Failure
+
+WORKERS = 5
+PAUSE_S = 0.25  # of a worker between two starts, on average
+NETWORK = {"delay": 0.06, "dribble": 0.04, "lose": 0.05, "half-up": 0.04, "half-down": 0.04, "reset": 0.06,
+           "cut": 0.06, "deaf": 0.03, "hold": 0.05, "replay": 0.06}
+HOGS = 300
+MIB = 1 << 20
+
+
+class Load:
+    """Starts and cancels from several threads; knows what was acknowledged."""
+
+    def __init__(self, world, seed):
+        self.world, self.seed = world, seed
+        self.lock, self.over = threading.Lock(), threading.Event()
+        self.acknowledged, self.refused, self.threads = [], [], []
+        for number in range(WORKERS):
+            self.threads.append(threading.Thread(target=self.work, args=(number,), daemon=True))
+            self.threads[-1].start()
+
+    @staticmethod
+    def draw(chance):
+        definition = chance.choices(("chain", "fan", "pivot", "bare", "family", "keeps"),
+                                    (4, 4, 2, 4, 2, 1))[0]
+        return definition, {"n": chance.randint(1, 1000), "items": list(range(chance.randint(0, 5))),
+                            "shelf": chance.randint(1, 3), "residue": chance.random() < 0.5,
+                            "failed": chance.random() < 0.3, "is_over": False}
+
+    def work(self, number):
+        chance = random.Random(f"{self.seed}/{number}")
+        client = Client("127.0.0.1", self.world.port, timeout=20)
+        for count in itertools.count():
+            if self.over.wait(chance.uniform(0, 2 * PAUSE_S)):
+                break
+            definition, data = self.draw(chance)
+            saga = f"c{self.seed}-{number}-{count}"
+            self.start(client, saga, definition, data, chance.random() < 0.6)
+            if chance.random() < 0.08:
+                self.over.wait(chance.uniform(0, 0.2))
+                client.call("POST", f"/api/v1/sagas/{saga}/cancel", {"by": "chaos", "reason": "by chance"})
+        client.close()
+
+    def start(self, client, saga, definition, data, is_stubborn):
+        """A stubborn client repeats its start until somebody answers; another gives up."""
+        body = {"id": saga, "definition": definition, "input": data}
+        while True:
+            status, answer = client.call("POST", "/api/v1/sagas", body)
+            if status in (200, 201):
+                with self.lock:
+                    self.acknowledged.append(saga)
+                return
+            if status not in (0, 429, 503):
+                self.refused.append(f"start {saga}: {status} {answer}")
+                return
+            if not is_stubborn or self.over.wait(0.02):
+                return
+
+    def started(self):
+        with self.lock:
+            return list(self.acknowledged)
+
+    def finish(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(60)
+            if thread.is_alive():
+                raise Failure("a start got no answer within a minute")
+
+
+# ---- the server's process --------------------------------------------------------------------------
+
+
+def again(world, chance):
+    """Another start, with the wall clock a little off: less than participants and engine may differ."""
+    world.shim.calm()
+    world.shim.set(wall_offset_us=chance.randint(-400000, 400000))
+    world.start_server()
+    world.await_ready()
+
+
+def kill(world, chance):
+    """kill -9 while it works, sometimes again while it recovers: it comes back with everything."""
+    world.server.kill()
+    world.start_server()
+    if chance.random() < 0.4:
+        time.sleep(chance.uniform(0, 0.1))
+        world.server.kill()
+        world.start_server()
+    world.await_ready()
+
+
+def stop(world, chance):
+    """SIGTERM under load: exit code 0, and what was on the wire was awaited or comes again."""
+    code = world.server.stop()
+    if code != 0:
+        raise Failure(f"a graceful stop ended with {code}: {world.server.tail()}")
+    again(world, chance)
+
+
+def stop_twice(world, chance):
+    """A second SIGTERM does not wait."""
+    world.signal(signal.SIGTERM)
+    time.sleep(chance.uniform(0, 0.2))
+    if world.server.is_running():
+        world.signal(signal.SIGTERM)
+    world.server.process.wait(timeout=30)
+    again(world, chance)
+
+
+def freeze(world, chance):
+    """Stopped for longer than deadlines, sometimes than its lease; it goes on as the owner or takes
+    its shards again."""
+    world.signal(signal.SIGSTOP)
+    time.sleep(chance.choice((0.3, 1.5, 4.0)))
+    world.signal(signal.SIGCONT)
+    world.await_ready()
+
+
+# ---- participants and the network ------------------------------------------------------------------
+
+
+def kill_participants(world, chance):
+    """Killed and started again, one after the other or both; what they had promised stands in their books."""
+    for service in chance.sample(world.services, chance.randint(1, len(world.services))):
+        service.participant.kill()
+        time.sleep(chance.uniform(0, 0.5))
+        service.start()
+
+
+def freeze_participants(world, chance):
+    """They stop in the middle of anything and act later, on requests that the engine has given up."""
+    for service in world.services:
+        service.participant.process.send_signal(signal.SIGSTOP)
+    time.sleep(chance.choice((0.5, 1.5, 3.5)))
+    for service in world.services:
+        service.participant.process.send_signal(signal.SIGCONT)
+
+
+def network(world, chance):
+    """Connections with every kind of fate; some outlast the round."""
+    share = chance.choice((0.5, 1, 1.5))
+    for _ in range(chance.randint(2, 5)):
+        for service in world.services:
+            service.order(faults={name: part * share for name, part in NETWORK.items()}, drop=True)
+        time.sleep(chance.uniform(0.3, 1))
+    for service in world.services:
+        service.order(faults={})
+
+
+def partition(world, chance):
+    """All connections are reset, and new ones refused for a while."""
+    for service in chance.sample(world.services, chance.randint(1, len(world.services))):
+        service.order(refuse=True, drop=True)
+    time.sleep(chance.uniform(0.2, 2))
+    for service in world.services:
+        service.order(refuse=False)
+
+
+# ---- the disk --------------------------------------------------------------------------------------
+
+
+def must_serve(world):
+    if not world.server.is_running():
+        raise Failure(f"the server ended by itself ({world.server.process.returncode}): "
+                      f"{world.server.tail()}")
+
+
+def full_disk(world, chance):
+    """No file may grow: it goes on serving reads, and goes on by itself once there is room."""
+    if chance.random() < 0.5:
+        world.shim.set(is_full=1)
+    else:
+        largest = max(path.stat().st_size for path in world.folder.glob("skald.db*"))
+        world.limit(resource.RLIMIT_FSIZE, largest + chance.randint(0, 65536))
+    time.sleep(chance.uniform(0.3, 2))
+    must_serve(world)
+    status, _ = world.client(10).call("GET", "/healthz")
+    if status != 200:
+        raise Failure(f"/healthz is {status} while the disk is full")
+    world.shim.set(is_full=0)
+    world.limit(resource.RLIMIT_FSIZE, None)
+    world.await_ready()
+
+
+def slow_disk(world, chance):
+    """Each sync takes long; nothing leaves before it."""
+    world.shim.set(sync_delay_us=chance.choice((20000, 100000, 400000)))
+    time.sleep(chance.uniform(0.5, 2.5))
+    world.shim.set(sync_delay_us=0)
+    must_serve(world)
+    world.await_ready()
+
+
+def went_on_or_said_why(world, chance, words):
+    """Either it serves again by itself, or it ended with a message that names the trouble."""
+    if world.await_ready(may_end=True):
+        world.met["went on"] += 1
+    else:
+        world.met["ended by itself"] += 1
+        code = world.server.process.wait(timeout=30)
+        if code == 0 or not re.search(words, world.log()):
+            raise Failure(f"it ended with {code} and does not say why: {world.server.tail()}")
+        again(world, chance)
+
+
+def fail_some(world, countdown, times):
+    world.shim.set(**{countdown: times})
+    until = time.monotonic() + 3
+    while world.shim.get(countdown) and time.monotonic() < until and world.server.is_running():
+        time.sleep(0.01)
+    world.shim.set(**{countdown: 0})
+
+
+def failing_sync(world, chance):
+    """A sync fails: what it was to make durable is not believed on that handle."""
+    fail_some(world, "sync_failures", chance.choice((1, 1, 2, 5)))
+    went_on_or_said_why(world, chance, "store.broken|store.degraded|disk I/O|sync")
+
+
+def failing_write(world, chance):
+    """A write fails."""
+    fail_some(world, "write_failures", chance.choice((1, 2, 8)))
+    went_on_or_said_why(world, chance, "store.broken|store.degraded|disk I/O|write")
+
+
+# ---- other scarce things ---------------------------------------------------------------------------
+
+
+def few_descriptors(world, chance):
+    """None is left for a while: what needs one is tried again, nobody is told a lie."""
+    world.limit(resource.RLIMIT_NOFILE, chance.choice((8, 20, 40)))
+    time.sleep(chance.uniform(0.3, 2))
+    must_serve(world)
+    world.limit(resource.RLIMIT_NOFILE, None)
+    world.await_ready()
+
+
+def hogs(world, chance):
+    """A client that holds hundreds of connections, silent or half a request long."""
+    held = []
+    for _ in range(HOGS):
+        try:
+            held.append(socket.create_connection(("127.0.0.1", world.port), 5))
+            if chance.random() < 0.5:
+                held[-1].sendall(b"POST /api/v1/sagas HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        except OSError:
+            break
+    time.sleep(chance.uniform(0.2, 1))
+    must_serve(world)
+    for one in held:
+        one.close()
+    world.await_ready()
+
+
+def no_memory(world, chance):
+    """The address space may not grow any more, and requests are large. It refuses, or ends with a word and
+    is started again; what was acknowledged is there."""
+    client = world.client(10)
+    with open(f"/proc/{world.server.process.pid}/statm", encoding="ascii") as file:
+        size = int(file.read().split()[0]) * resource.getpagesize()
+    world.limit(resource.RLIMIT_AS, size + chance.choice((0, MIB, 8 * MIB)))
+    until, number = time.monotonic() + chance.uniform(0.5, 1.5), 0
+    while time.monotonic() < until and world.server.is_running():
+        number += 1
+        status, answer = client.call("POST", "/api/v1/sagas", {
+            "id": f"big-{world.starts}-{number}", "definition": "no-such", "input": "x" * (3 * MIB)})
+        if status in (200, 201):
+            raise Failure(f"a saga of an unknown definition was started: {answer}")
+    client.close()
+    if world.server.is_running():
+        world.limit(resource.RLIMIT_AS, None)
+    went_on_or_said_why(world, chance, "memory")
+
+
+def clock(world, chance):
+    """The wall clock jumps far, and back before long."""
+    world.shim.set(wall_offset_us=chance.choice((-3600, -60, 60, 86400)) * 1000000)
+    time.sleep(chance.uniform(0.5, 4))
+    world.shim.set(wall_offset_us=0)
+    must_serve(world)
+
+
+FAULTS = {fault.__name__: fault for fault in (
+    kill, stop, stop_twice, freeze, kill_participants, freeze_participants, network, partition, full_disk,
+    slow_disk, failing_sync, failing_write, few_descriptors, hogs, no_memory, clock)}
