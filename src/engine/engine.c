@@ -352,8 +352,10 @@ static void free_outside(struct sk_owned *owned)
 
 static void pass_rows(struct sk_engine *engine, void *context, struct sk_rows *rows)
 {
-    (void)engine;
     struct outside_read *read = context;
+    /* The store is being reopened: for whoever asks that is a matter of time. */
+    if (rows->status == SKALD_E_IO && engine->is_reopening)
+        rows->status = rows->error.status = SKALD_E_AGAIN;
     sk_read_done *done = read->done;
     void *done_context = read->context;
     sk_disown(&read->owned);

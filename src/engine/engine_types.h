@@ -37,6 +37,7 @@ enum {
     SK_PAUSE_MS_MAX = 5000,    /* … doubled up to this */
     SK_PATIENCE_MS = 10000,    /* who asked something of a degraded shard is told after so long */
     SK_REOPENS_MAX = 5,        /* then the engine stops serving */
+    SK_REOPEN_LOOK_MS = 1000,  /* meanwhile, how often somebody may lose patience */
     SK_STOP_EXTRA_MS = 10000,  /* after the grace: for what is decided to become durable */
     SK_RETRY_AFTER_MS = 1000,  /* told with SKALD_E_AGAIN */
     SK_HISTOGRAM_BUCKETS = 160
@@ -394,7 +395,8 @@ struct sk_engine {
 
     struct sk_flush *flush; /* submitted */
     bool is_turn_posted, is_reopening;
-    uint32_t reopens;
+    uint32_t reopens; /* that failed, one after the other */
+    int64_t reopen_at_ms;
     struct sk_list dirty_shards;
     struct sk_list works_spare;
     struct sk_list decisions_spare; /* struct sk_spare_decision */

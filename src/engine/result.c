@@ -335,10 +335,35 @@ static void refuse(struct sk_work *work)
 
 static void on_reopened(void *context, enum skald_status status, const skald_error *error);
 
-static void reopen(struct sk_engine *engine, struct sk_alarm *alarm)
+static void reopen(struct sk_engine *engine)
 {
-    (void)alarm;
     engine->store->ops->reopen(engine->store, on_reopened, sk_shell_ref(engine->shell));
+}
+
+/* Meanwhile nothing is cut or retried: who waits is told so here (SK_PATIENCE_MS). */
+static void on_reopen_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    int64_t now_ms = sk_engine_now(engine);
+    for (uint32_t i = 0; i < engine->shards_count; i++) {
+        if (sk_shard_is_held(&engine->shards[i])) sk_waiters_lose_patience(&engine->shards[i]);
+    }
+    if (now_ms >= engine->reopen_at_ms) {
+        reopen(engine);
+    } else {
+        int64_t next_ms = now_ms + SK_REOPEN_LOOK_MS;
+        sk_alarm_set(engine, alarm,
+                     next_ms < engine->reopen_at_ms ? next_ms : engine->reopen_at_ms);
+    }
+    sk_engine_turn(engine);
+}
+
+static void pause_reopening(struct sk_engine *engine, const skald_error *error)
+{
+    sk_engine_notice(engine, SK_LOG_WARN, "store.degraded", SK_STR(""),
+                     error == NULL ? "" : error->message, SK_STR(""));
+    engine->reopen_at_ms = sk_engine_now(engine) + (1000LL << engine->reopens);
+    engine->reopen_alarm.fn = on_reopen_alarm;
+    sk_alarm_set(engine, &engine->reopen_alarm, sk_engine_now(engine) + SK_REOPEN_LOOK_MS);
 }
 
 static void verify_all(struct sk_engine *engine)
@@ -371,9 +396,7 @@ static void on_reopened(void *context, enum skald_status status, const skald_err
     }
     engine->reopens += 1;
     if (engine->reopens < SK_REOPENS_MAX) {
-        engine->reopen_alarm.fn = reopen;
-        sk_alarm_set(engine, &engine->reopen_alarm,
-                     sk_engine_now(engine) + (1000LL << engine->reopens));
+        pause_reopening(engine, error);
         return;
     }
     engine->phase = SK_PHASE_BROKEN;
@@ -396,7 +419,7 @@ void sk_result_reopen(struct sk_engine *engine)
     if (engine->flush != NULL)
         return; /* what is out comes back BROKEN itself, and is ours till then */
     engine->is_reopening = true;
-    reopen(engine, NULL);
+    reopen(engine);
 }
 
 /* ---- which of the six ------------------------------------------------------------------------ */

@@ -88,6 +88,16 @@ static void detach(struct sk_http_transfer *transfer)
     if (has_others) sk_http_pool_launch(invoker, host);
 }
 
+/* Sent twice on dying connections: an answer to the one is none to the other (law 6), and that the
+ * second did not happen does not say that the first did not (law 5). */
+static void doubt(struct sk_outcome *outcome)
+{
+    bool is_denied =
+        outcome->class_ == SK_OUTCOME_FAILED || outcome->class_ == SK_OUTCOME_RETRYABLE;
+    if (is_denied) outcome->class_ = SK_OUTCOME_UNKNOWN;
+    outcome->is_answered = false;
+}
+
 static void end(struct sk_http_transfer *transfer)
 {
     detach(transfer);
@@ -96,8 +106,7 @@ static void end(struct sk_http_transfer *transfer)
     answer->message = sk_str_of(transfer->message);
     struct sk_outcome outcome;
     sk_http_outcome(&transfer->question, answer, &transfer->arena, &outcome);
-    /* Sent twice on dying connections: an answer to the one is none to the other (law 6). */
-    if (transfer->sendings > 1) outcome.is_answered = false;
+    if (transfer->sendings > 1) doubt(&outcome);
     transfer->done(transfer->context, transfer->ticket, &outcome);
     transfer_recycle(transfer);
 }

@@ -385,13 +385,16 @@ static void *rude_connection_main(void *context)
     bool was_moody = false;
     while (read_head(connection.fd, head, sizeof head)) {
         atomic_fetch_add(&connection.server->requests, 1);
-        if (!is_path(head, "/moody")) {
+        bool is_no = is_path(head, "/moody/no");
+        if (!is_no && !is_path(head, "/moody")) {
             be_rude(connection.fd, head);
             break;
         }
         if (was_moody) break;
         was_moody = true;
-        if (!send_text(connection.fd, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")) break;
+        if (!send_text(connection.fd, is_no ? "HTTP/1.1 422 No\r\nContent-Length: 0\r\n\r\n"
+                                            : "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"))
+            break;
     }
     (void)close(connection.fd);
     return NULL;

@@ -8,6 +8,7 @@
  *            /echo (method, uri, headers and body of the request as JSON)
  *   rude     /close /garbage /half /half-chunk /endless /never /reset /long-head
  *            /moody (answers once on a connection, then closes it on the next request)
+ *            /moody/no (likewise, and its answer is 422)
  */
 #ifndef SKT_PARTICIPANT_H
 #define SKT_PARTICIPANT_H

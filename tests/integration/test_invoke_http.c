@@ -793,6 +793,27 @@ static void test_a_request_that_was_sent_twice(void **state)
     close_world(&world);
 }
 
+/* The connection died after the participant may have acted, and the second copy was refused: that
+ * is no clear no. On a connection of its own it is. */
+static void test_a_no_to_the_second_copy(void **state)
+{
+    (void)state;
+    struct world world;
+    open_with(&world, (struct sk_http_options){ 0 });
+    expect(&world, rude(&world, "/moody"), YES, "", "1");
+    struct call call;
+    call_with(&world, &call, invocation_to(rude(&world, "/moody/no")));
+    assert_int_equal(call.outcome.class_, MAYBE);
+    assert_text(call.outcome.code, "validation");
+    assert_false(call.outcome.is_answered);
+    assert_int_equal(skt_rude_requests(world.rude), 3);
+    sk_buf_release(&call.text);
+    close_world(&world);
+    open_with(&world, (struct sk_http_options){ 0 });
+    expect(&world, rude(&world, "/moody/no"), NO, "validation", "");
+    close_world(&world);
+}
+
 static void test_cancel(void **state)
 {
     (void)state;
@@ -916,6 +937,7 @@ int main(void)
         cmocka_unit_test(test_time_out_in_line),
         cmocka_unit_test(test_late_in_line),
         cmocka_unit_test(test_a_request_that_was_sent_twice),
+        cmocka_unit_test(test_a_no_to_the_second_copy),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_start_and_cancel_inside_done),
         cmocka_unit_test(test_free_cancels),

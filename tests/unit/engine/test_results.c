@@ -206,16 +206,49 @@ static void broken_reopens_and_verifies(void **state)
     assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "b-1").state);
 }
 
-static void broken_for_good_stops_serving(void **state)
+static void keep_status(void *context, struct sk_rows *rows)
+{
+    *(enum skald_status *)context = rows->status;
+}
+
+/* While it is reopened nothing is retried: who waits is told so all the same, and who reads is told
+ * to come again. */
+static void broken_tries_nobodys_patience(void **state)
 {
     (void)state;
     struct answer answer = { 0 };
     world.store.fate = FATE_BROKEN;
     world.store.fates_count = 1;
+    world.store.reopens_failing = 4;
+    start("b-4", &answer);
+    world_advance(&world, 9000);
+    assert_false(answer.is_there);
+    enum skald_status seen = SKALD_OK;
+    world.store.is_broken = true;
+    struct sk_read read = { .kind = SK_READ_SHARDS, .limit = 1 };
+    sk_engine_read(world.engine, &read, keep_status, &seen);
+    world_advance(&world, 3000);
+    assert_int_equal(SKALD_E_AGAIN, answer.status);
+    assert_int_equal(SKALD_E_AGAIN, seen);
+    assert_true(world_notices(&world, "store.degraded") > 2);
+    world_advance(&world, 40000);
+    assert_int_equal(5, world.store.reopens_count);
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "b-4").state);
+}
+
+static void broken_for_good_stops_serving(void **state)
+{
+    (void)state;
+    struct answer answer = { 0 }, late = { 0 };
+    world.store.fate = FATE_BROKEN;
+    world.store.fates_count = 1;
     world.store.reopens_failing = 100;
     start("b-2", &answer);
-    world_advance(&world, 60000);
-    assert_int_equal(SKALD_E_IO, answer.status);
+    world_advance(&world, 28000);
+    assert_int_equal(SKALD_E_AGAIN, answer.status);
+    start("b-5", &late);
+    world_advance(&world, 32000);
+    assert_int_equal(SKALD_E_IO, late.status);
     assert_int_equal(1, world_notices(&world, "store.broken"));
     assert_int_equal(SKALD_E_CLOSED, world_start(&world, "order", "b-3", "{}").status);
     assert_false(sk_engine_is_ready(world.engine));
@@ -276,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refused_suspends_the_culprit_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refused_start_is_answered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(broken_reopens_and_verifies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(broken_tries_nobodys_patience, set_up, tear_down),
         cmocka_unit_test_setup_teardown(broken_for_good_stops_serving, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_batch_out_one_filling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reads_are_of_the_durable_state, set_up, tear_down),
