@@ -149,9 +149,11 @@ class World:
         return self.log_path().read_text(errors="replace")
 
     def await_ready(self, may_end=False):
-        """True once sagas are served; False when it ended by itself and that is allowed."""
+        """True once sagas are served and the store can be read; False when it ended by itself and that
+        is allowed."""
         client, deadline = self.client(5), time.monotonic() + READY_SECONDS
-        while client.call("GET", "/readyz")[0] != 200:
+        while client.call("GET", "/readyz")[0] != 200 or \
+                client.call("GET", "/api/v1/sagas?limit=1")[0] != 200:
             if not self.server.is_running():
                 if may_end:
                     return False

@@ -5,8 +5,8 @@
  * It does not touch the server's memory, sockets or threads. Without SKALD_SHIM in the environment,
  * or with a page of zeros, everything is as it was.
  *
- *   1  Only descriptors of regular files are slowed or failed: never sockets, pipes or logs that are
- *      written with writev.
+ *   1  Only descriptors of regular files are slowed or failed: never sockets, pipes or logs that
+ *      are written with writev.
  *   2  A countdown that reaches 0 stays there: each failure that is asked for happens once.
  */
 #include <dlfcn.h>
@@ -23,8 +23,8 @@
 
 /* The order of the fields is known to shim.py. */
 struct page {
-    _Atomic int64_t sync_delay_us; /* each sync takes so much longer */
-    _Atomic int64_t sync_failures; /* so many of the next syncs fail with EIO */
+    _Atomic int64_t sync_delay_us;  /* each sync takes so much longer */
+    _Atomic int64_t sync_failures;  /* so many of the next syncs fail with EIO */
     _Atomic int64_t write_failures; /* so many of the next writes fail with EIO */
     _Atomic int64_t is_full;        /* writes that would make a file larger fail with ENOSPC */
     _Atomic int64_t wall_offset_us; /* added to the wall clock */
