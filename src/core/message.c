@@ -257,10 +257,11 @@ static void receive_cancel(struct sk_turn *turn)
         sk_undo_begin(turn, SK_REASON_CANCEL, SK_STR("cancelled"), SK_STR("by its parent"), false);
 }
 
+/* Also past its own pivot: only a parent that is undone past its pivot by force asks for that. */
 static void receive_compensate(struct sk_turn *turn)
 {
     struct sk_saga *saga = turn->saga;
-    if (saga->state == SK_SAGA_COMPLETED && !saga->is_past_pivot) {
+    if (saga->state == SK_SAGA_COMPLETED) {
         sk_undo_begin(turn, SK_REASON_PARENT, SK_STR("compensate"), SK_STR("by its parent"), false);
     } else if (sk_saga_state_is_end(saga->state) && saga->state != SK_SAGA_COMPLETED) {
         /* told already, or it ended otherwise: say so again, under an event of its own */

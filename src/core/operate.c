@@ -5,6 +5,8 @@
  */
 #include "core/core_private.h"
 
+#define UNDO_KEEPS_INPUT "what undoes a step keeps its input: retry it without another one"
+
 static enum skald_status refuse(struct sk_turn *turn, const char *sentence)
 {
     return sk_error_set(turn->error, SKALD_E_STATE, "%s", sentence);
@@ -320,6 +322,7 @@ static enum skald_status retry_unit(struct sk_turn *turn, const struct sk_comman
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     bool undo_waits = unit->undo.state == SK_CALL_PAUSED || unit->undo.state == SK_CALL_PARKED;
     if (undo_waits && !sk_call_is_offered(&unit->undo)) {
+        if (command->body.size > 0) return refuse(turn, UNDO_KEEPS_INPUT);
         note(turn, command, SK_EVENT_OPERATOR_RETRY, step, item, SK_OPERATION_COMPENSATION);
         if (!turn->failed) sk_undo_again(turn, step, item, false);
     } else if (!sk_unit_is_busy(unit)) {
@@ -351,6 +354,8 @@ static enum skald_status retry(struct sk_turn *turn, const struct sk_command *co
 {
     struct sk_saga *saga = turn->saga;
     if (saga->is_suspended) return refuse(turn, "the saga is suspended: resume it first");
+    if (saga->state == SK_SAGA_FAILED && command->body.size > 0)
+        return refuse(turn, UNDO_KEEPS_INPUT);
     if (saga->state == SK_SAGA_FAILED) return retry_failed(turn, command, SK_EVENT_OPERATOR_RETRY);
     if (saga->state == SK_SAGA_PENDING) return refuse(turn, "the saga has not started yet");
     if (sk_saga_state_is_end(saga->state)) return refuse(turn, "the saga has ended: start it anew");

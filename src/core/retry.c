@@ -51,8 +51,8 @@ int64_t sk_retry_delay(const struct sk_retry_policy *policy, uint32_t attempt, u
 
 int64_t sk_retry_delay_max(const struct sk_retry_policy *policy)
 {
-    int64_t delay = policy->max_ms > 0 ? policy->max_ms
-                                       : capped(policy, plain_delay(policy, policy->max_attempts));
+    uint32_t last = policy->max_attempts < 2u ? 2u : policy->max_attempts;
+    int64_t delay = policy->max_ms > 0 ? policy->max_ms : plain_delay(policy, last);
     return delay > 0 ? delay : 1000;
 }
 

@@ -81,6 +81,10 @@ bool sk_saga_is_frozen(const struct sk_saga *saga)
     if (pivot == SK_STEP_NONE || saga->is_past_pivot || saga->state != SK_SAGA_RUNNING)
         return false;
     const struct sk_step_run *run = &saga->steps[pivot];
+    /* Of a foreach all items are done, and only the event that says so is missing. */
+    bool is_done = sk_step_is_foreach(sk_step_of(saga, pivot)) && run->state == SK_STEP_RUNNING &&
+                   !run->is_failing && run->units_done == run->units_count;
+    if (is_done) return true;
     for (uint32_t i = 0; i < run->units_count; i++) {
         const struct sk_unit *unit = &run->units[i];
         if (!sk_unit_is_busy(unit)) continue;

@@ -221,8 +221,9 @@ static void on_child(void *context, enum skald_status status, struct sk_plan_ent
     }
     bool declares =
         step->compensation.type == SK_UNDO_CUSTOM || step->compensation.type == SK_UNDO_SKIP;
-    bool is_allowed =
-        step->is_pivot || step->is_after_pivot || defining->plan->is_forward || declares;
+    /* The items of a pivot are undone when one of them fails. */
+    bool is_pivot = step->is_pivot && step->items == NULL;
+    bool is_allowed = is_pivot || step->is_after_pivot || defining->plan->is_forward || declares;
     if (entry->plan->pivot != SK_STEP_NONE && !is_allowed) {
         skald_error refused;
         (void)sk_error_set(

@@ -107,6 +107,7 @@ void sim_check_saga(struct sim_world *world, const struct sim_row *row)
     struct sk_saga saga;
     fold(world, row, true, &saga);
     world->checks->ends[sk_saga_shown_state(&saga)] += 1;
+    sim_load_judged(world->load, saga.plan);
     check_head(world, row, &saga);
     sim_check_liveness(world, row, &saga);
     sim_check_undo(world, row, &saga);
@@ -127,4 +128,5 @@ void sim_check_end(struct sim_world *world)
     sim_check_locks_end(world);
     sim_check_rows(world);
     sim_check_kept(world);
+    sim_load_count(world->load);
 }

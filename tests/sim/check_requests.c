@@ -38,7 +38,9 @@ static void check_name(struct sim_world *world, const struct sk_invocation *invo
 
 void sim_check_request(struct sim_world *world, const struct sk_invocation *invocation)
 {
-    if (invocation->operation == SK_OPERATION_POLL) return;
+    bool is_free = invocation->operation == SK_OPERATION_POLL ||
+                   invocation->operation == SK_OPERATION_DECISION; /* it tells of an outcome */
+    if (is_free) return;
     char text[1024], name[1024];
     int size = snprintf(text, sizeof text, "%d %.*s", (int)invocation->operation,
                         SK_STR_ARGS(invocation->key));

@@ -17,7 +17,8 @@ static bool makes_due(uint32_t type, enum sk_operation operation)
         return type == SK_EVENT_COMPENSATION_STARTED || type == SK_EVENT_COMPENSATION_RETRYING;
     case SK_OPERATION_VERIFY: return type == SK_EVENT_VERIFY_STARTED;
     case SK_OPERATION_HOOK: return type == SK_EVENT_HOOK_STARTED;
-    case SK_OPERATION_DECISION: break; /* none in this world */
+    case SK_OPERATION_DECISION: /* about an attempt of either */
+        return makes_due(type, SK_OPERATION_ACTION) || makes_due(type, SK_OPERATION_COMPENSATION);
     }
     return false;
 }
@@ -35,7 +36,8 @@ void sim_check_invocation(struct sim_world *world, const struct sk_invocation *i
             continue;
         if (event->round != invocation->round) continue;
         struct sk_event decoded = sim_event_of(event);
-        if (decoded.when_ms == invocation->deadline_ms) return;
+        bool has_own_time = invocation->operation == SK_OPERATION_DECISION;
+        if (has_own_time || decoded.when_ms == invocation->deadline_ms) return;
     }
     sim_fail(world, "write ahead", invocation->saga_id,
              "%.*s was sent (attempt %u, deadline %lld) and no durable event says so",

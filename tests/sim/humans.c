@@ -72,6 +72,18 @@ static void give_up_unit(struct humans *humans, const struct sim_row *row,
     if (is_seen) (void)sim_operate(humans->world, row->head.id, SK_COMMAND_SKIP_STEP, step, item);
 }
 
+/* A list that is none and never will be: its step is left out. */
+static void skip_bad_lists(struct humans *humans, const struct sim_row *row,
+                           const struct sk_saga *saga)
+{
+    if (!sk_str_is(saga->suspend_reason, "bad_items")) return;
+    for (uint32_t i = 0; i < saga->plan->steps_count; i++) {
+        bool is_bad = saga->plan->steps[i].items != NULL && saga->steps[i].units == NULL &&
+                      saga->steps[i].state == SK_STEP_PENDING;
+        if (is_bad) (void)sim_operate(humans->world, row->head.id, SK_COMMAND_SKIP_STEP, i, -1);
+    }
+}
+
 /* An active saga: is there something that only a human can do? */
 static void repair(struct humans *humans, const struct sim_row *row)
 {
@@ -84,6 +96,7 @@ static void repair(struct humans *humans, const struct sim_row *row)
         }
     }
     if (saga.is_suspended) {
+        skip_bad_lists(humans, row, &saga);
         (void)sim_operate(humans->world, row->head.id, SK_COMMAND_RESUME, SK_STEP_NONE, -1);
         humans->world->load->counts.repairs += 1;
     }

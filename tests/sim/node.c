@@ -90,6 +90,8 @@ static void vary(struct sim_node *node, struct sk_engine_options *options)
     options->rules.attempt_timeout_ms = sim_between(dice, 1000, 10000);
 }
 
+static const char *const masked[] = { "card" };
+
 static struct sk_engine_options options_of(struct sim_node *node)
 {
     const struct sim_profile *p = &node->world->profile;
@@ -100,6 +102,7 @@ static struct sk_engine_options options_of(struct sim_node *node)
         .lease_ms = 4000,
         .lease_margin_ms = 1000,
         .no_take = p->nodes_count > 1,
+        .mask = { masked, sizeof masked / sizeof masked[0] },
         .on_event = on_event,
         .on_notice = on_notice,
         .observer_context = node,

@@ -109,13 +109,23 @@ static void answer(struct sim_answer *out, enum sk_outcome_class class_, const c
     out->outcome.is_answered = class_ != SK_OUTCOME_UNKNOWN;
 }
 
-static void answer_success(struct sim_books *books, struct sim_answer *out)
+/* Functions that are asked for a condition are called c0 … c7: the same answer to the same key. */
+static const char *said_by_function(struct sk_str key)
+{
+    static const char *const answers[] = { "true", "true", "false", "{\"no\":\"answer\"}" };
+    return answers[sk_hash_id(key) % 4];
+}
+
+static void answer_success(struct sim_books *books, const struct sim_request *request,
+                           struct sim_answer *out)
 {
     static const char *const outputs[] = { "{\"ok\":true,\"n\":7}",
                                            "{\"ok\":true,\"note\":\"poisoned\"}", "null" };
     bool is_poison = books->world->profile.has_poison && sim_chance(&books->world->faults, 5);
     answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
-    out->outcome.output = sk_str_of(outputs[is_poison ? 1 : 0]);
+    bool is_asked = request->service.size > 0 && request->service.data[0] == 'c';
+    out->outcome.output =
+        sk_str_of(is_asked ? said_by_function(request->key) : outputs[is_poison ? 1 : 0]);
 }
 
 static void answer_refusal(struct sim_answer *out)
@@ -189,7 +199,7 @@ static const char *act(struct sim_books *books, struct sim_unit_book *unit,
     struct sim_key_book *key = key_of(books, unit, request->key);
     check_not_overtaken(books, unit, request);
     if (who->is_idempotent && key->decided == SIM_APPLIED)
-        return answer_success(books, out), "act-again";
+        return answer_success(books, request, out), "act-again";
     if (who->is_idempotent && key->decided == SIM_REFUSED)
         return answer_refusal(out), "refuse-again";
     if (who->is_guarded && unit->has_tombstone) {
@@ -224,7 +234,7 @@ static const char *act(struct sim_books *books, struct sim_unit_book *unit,
     if (strikes(books, unit, p->unclear_applied)) {
         return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "act-broke-after";
     }
-    return answer_success(books, out), "act";
+    return answer_success(books, request, out), "act";
 }
 
 /* ---- compensation, verify, the rest ---------------------------------------------------------- */
@@ -264,7 +274,7 @@ static const char *undo(struct sim_books *books, struct sim_unit_book *unit,
         sim_complete_later(books->world, request, true);
         return "undo-accepted";
     }
-    return answer_success(books, out), "undo";
+    return answer_success(books, request, out), "undo";
 }
 
 static const char *verify(struct sim_books *books, struct sim_unit_book *unit,
@@ -290,9 +300,39 @@ static const char *poll(struct sim_books *books, struct sim_unit_book *unit, str
         return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "poll-broke";
     }
     answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
+    if (strikes(books, unit, books->world->profile.fails / 4)) {
+        out->outcome.output = SK_STR("{\"ready\":false,\"lost\":true}");
+        return "poll-lost";
+    }
     bool is_ready = sim_chance(&books->world->faults, books->world->is_calm ? 900 : 400);
     out->outcome.output = is_ready ? SK_STR("{\"ready\":true}") : SK_STR("{\"ready\":false}");
     return is_ready ? "poll-ready" : "poll-not-yet";
+}
+
+/* Whether to try again. It need not be an answer that anybody understands. */
+static void decide(struct sim_books *books, const struct sim_request *request,
+                   struct sim_answer *out)
+{
+    static const char *const answers[] = { "true",
+                                           "false",
+                                           "{\"retry\":true,\"after_ms\":1500}",
+                                           "{\"retry\":false}",
+                                           "\"perhaps\"",
+                                           "{\"retry\":true,\"after_ms\":-5}" };
+    struct sim_world *world = books->world;
+    books->visits += 1;
+    sim_note(world, "decide", (uint64_t)request->operation, request->attempt, request->key);
+    if (!world->is_calm && sim_chance(&world->faults, 100)) {
+        sim_reached(world, SIM_REACHED_DECIDE_BREAKS);
+        answer(out, SK_OUTCOME_FAILED, "broken", 0);
+        return;
+    }
+    uint32_t index = sim_below(&world->faults, 6);
+    answer(out, SK_OUTCOME_SUCCEEDED, "", 0);
+    out->outcome.output = sk_str_of(answers[index]);
+    sim_reached(world, index == 0 || index == 2   ? SIM_REACHED_DECIDE_AGAIN
+                       : index == 1 || index == 3 ? SIM_REACHED_DECIDE_GIVE_UP
+                                                  : SIM_REACHED_DECIDE_NOTHING);
 }
 
 /* What is told to people and other services: noted, and refused now and then. */
@@ -310,7 +350,7 @@ static void hear(struct sim_books *books, const struct sim_request *request, str
     else if (!world->is_calm && sim_chance(&world->faults, 50))
         answer_refusal(out);
     else
-        answer_success(books, out);
+        answer_success(books, request, out);
 }
 
 void sim_participant_visit(struct sim_books *books, struct sim_request *request,
@@ -318,6 +358,11 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
 {
     if (request->operation == SK_OPERATION_HOOK) {
         hear(books, request, out);
+        request->deliveries += 1;
+        return;
+    }
+    if (request->operation == SK_OPERATION_DECISION) {
+        decide(books, request, out);
         request->deliveries += 1;
         return;
     }
@@ -329,7 +374,7 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
     case SK_OPERATION_VERIFY: what = verify(books, unit, out); break;
     case SK_OPERATION_POLL: what = poll(books, unit, out); break;
     case SK_OPERATION_HOOK:
-    case SK_OPERATION_DECISION: break; /* above; none in this world */
+    case SK_OPERATION_DECISION: break; /* above */
     }
     request->deliveries += 1;
     log_visit(books, unit, request, what);

@@ -15,6 +15,8 @@
 #define SIM_REACHED_H
 
 #include "core/decide.h"
+#include "fields.h"
+#include "generate.h"
 #include "world.h"
 
 /* name, group, text. Groups stand together. */
@@ -79,10 +81,52 @@
     X(VISIT_VERIFY_NO, "participant", "verify-no")                   \
     X(VISIT_POLL_BROKE, "participant", "poll-broke")                 \
     X(VISIT_POLL_READY, "participant", "poll-ready")                 \
+    X(VISIT_POLL_LOST, "participant", "poll-lost")                   \
     X(VISIT_POLL_NOT_YET, "participant", "poll-not-yet")             \
+    X(MADE_SEQUENTIAL, "made", "strategy sequential")                \
+    X(MADE_PARALLEL, "made", "strategy parallel")                    \
+    X(MADE_BEST_EFFORT, "made", "strategy best_effort")              \
+    X(MADE_30_STEPS, "made", "30 steps")                             \
+    X(MADE_PIVOT, "made", "pivot")                                   \
+    X(MADE_PIVOT_FOREACH, "made", "pivot with items")                \
+    X(MADE_PIVOT_TASK, "made", "pivot that is a task")               \
+    X(MADE_PIVOT_CHILD, "made", "pivot that is a child")             \
+    X(MADE_PIVOT_CONDITION, "made", "pivot with a condition")        \
+    X(MADE_FORWARD, "made", "recovery forward")                      \
+    X(MADE_ASYNC, "made", "async")                                   \
+    X(MADE_MAY_FAIL, "made", "continue_on_error")                    \
+    X(MADE_UNDO_REQUIRED, "made", "compensation required")           \
+    X(MADE_NO_UNDO, "made", "no compensation")                       \
+    X(MADE_AUTOMATIC_TASK, "made", "task undone automatically")      \
+    X(MADE_UNDO_TASK, "made", "undo that is a task")                 \
+    X(MADE_TASK_VERIFY, "made", "task with a verify")                \
+    X(MADE_LOCKS, "made", "lock keys")                               \
+    X(MADE_LOCK_FOR_EVER, "made", "lock awaited for ever")           \
+    X(MADE_FOREACH, "made", "foreach")                               \
+    X(MADE_FOREACH_PARALLEL, "made", "items at once")                \
+    X(MADE_CHILD_WITH_PIVOT, "made", "child with a pivot")           \
+    X(MADE_CHILD_OWN_UNDO, "made", "child undone by the step's own") \
+    X(MADE_CHILD_FOREACH, "made", "child for each item")             \
+    X(MADE_CHILD_OF_ITSELF, "made", "child of itself")               \
+    X(MADE_DEPTH_3, "made", "children three deep")                   \
+    X(MADE_NO_RETRY, "made", "no_retry")                             \
+    X(MADE_RETRYABLE_LIST, "made", "retryable_errors")               \
+    X(MADE_DECIDE, "made", "decide")                                 \
+    X(MADE_CONDITION_FUNCTION, "made", "condition that is asked")    \
+    X(MADE_STATUSES, "made", "lists of statuses")                    \
+    X(MADE_TIMEOUT_TEMPLATE, "made", "time-out by attempt")          \
+    X(MADE_POLL_FAIL_IF, "made", "poll with fail_if")                \
+    X(MADE_INPUT_SCHEMA, "made", "input schema")                     \
+    X(MADE_OUTPUT, "made", "output template")                        \
+    X(DECIDE_AGAIN, "decide", "once more")                           \
+    X(DECIDE_GIVE_UP, "decide", "no further attempt")                \
+    X(DECIDE_NOTHING, "decide", "no verdict")                        \
+    X(DECIDE_BREAKS, "decide", "it breaks")                          \
+    X(STATUS_BY_LIST, "decide", "a list of statuses")                \
     X(START_ID, "start", "with an id")                               \
     X(START_KEY, "start", "with a key")                              \
     X(START_NEITHER, "start", "with neither")                        \
+    X(START_MISFIT, "start", "input that does not fit")              \
     X(START_REPLAYED, "start", "the same again")                     \
     X(START_CONFLICT, "start", "the same id, another input")         \
     X(WORLD_SPLIT, "world", "shards of one store at several nodes")  \
@@ -118,6 +162,8 @@ enum sim_column {
 struct sim_reached {
     uint64_t rows[SIM_REACHED_COUNT];
     uint64_t events[SK_EVENT_TYPES_MAX];
+    uint64_t defects[SIM_DEFECTS_MAX]; /* refused definitions: generate_defect.c */
+    uint64_t fields[SIM_FIELDS_MAX];   /* of definitions, by saga: fields.h */
     uint64_t saga_moves[SK_SAGA_STATES_COUNT]
                        [SK_SAGA_STATES_COUNT]; /* as shown; from 0: accepted */
     uint64_t unit_moves[SK_STEP_STATES_COUNT][SK_STEP_STATES_COUNT];

@@ -40,7 +40,7 @@ static const uint32_t unit_next[SK_STEP_STATES_COUNT] = {
 };
 
 static const uint32_t list_next[SK_STEP_STATES_COUNT] = {
-    [SK_STEP_PENDING] = TO(RUNNING) | TO(SKIPPED),
+    [SK_STEP_PENDING] = TO(RUNNING) | TO(SKIPPED) | TO(FAILED) /* its items are no list */,
     [SK_STEP_RUNNING] = TO(COMPLETED) | TO(FAILED) | TO(SKIPPED) | TO(COMPENSATING),
     /* At once, where every item has nothing to undo, or could not be settled. */
     [SK_STEP_COMPLETED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),

@@ -141,12 +141,31 @@ static uint32_t print_commands(const struct sim_reached *reached, bool is_accept
     return close_group(&group);
 }
 
+static uint32_t print_fields(const struct sim_reached *reached, bool names_all)
+{
+    struct group group = { .name = "key", .names_all = names_all };
+    for (uint32_t i = 0; i < sim_fields_count(); i++) {
+        if (sim_field_name(i) != NULL) add(&group, reached->fields[i], sim_field_name(i));
+    }
+    return close_group(&group);
+}
+
+static uint32_t print_defects(const struct sim_reached *reached, bool names_all)
+{
+    struct group group = { .name = "defect", .names_all = names_all };
+    for (uint32_t i = 0; sim_defect_name(i) != NULL; i++)
+        add(&group, reached->defects[i], sim_defect_name(i));
+    return close_group(&group);
+}
+
 uint32_t sim_reached_print(const struct sim_reached *reached, bool names_all)
 {
     uint32_t missing = print_events(reached, names_all);
     missing += print_saga_moves(reached, names_all);
     missing += print_step_moves(reached, false, names_all);
     missing += print_step_moves(reached, true, names_all);
+    missing += print_fields(reached, names_all);
+    missing += print_defects(reached, names_all);
     missing += print_commands(reached, true, names_all);
     missing += print_commands(reached, false, names_all);
     return missing + print_rows(reached, names_all);

@@ -11,6 +11,11 @@
 #include "participants.h"
 #include "reached.h"
 
+struct statuses {
+    const uint16_t *items;
+    uint32_t count;
+};
+
 struct sim_call {
     struct sim_request request;
     struct sim_event timeout; /* embedded: removed when the answer is there */
@@ -19,6 +24,7 @@ struct sim_call {
     void *context;
     bool is_over;
     struct sim_answer answer;
+    struct statuses statuses[3]; /* success, fail, retry: what the action says of them */
     struct sim_call *prev, *next;
 };
 
@@ -54,6 +60,21 @@ static void on_answer(void *context)
     call->done(call->context, call->ticket, &call->answer.outcome);
 }
 
+/* As the adapter for HTTP does it. */
+static void classify(const struct sim_call *call, struct sk_outcome *outcome)
+{
+    static const enum sk_outcome_class classes[] = { SK_OUTCOME_SUCCEEDED, SK_OUTCOME_FAILED,
+                                                     SK_OUTCOME_RETRYABLE };
+    for (uint32_t i = 0; i < 3 && outcome->class_ != SK_OUTCOME_PENDING; i++) {
+        for (uint32_t k = 0; k < call->statuses[i].count; k++) {
+            if (call->statuses[i].items[k] != outcome->status) continue;
+            outcome->class_ = classes[i];
+            sim_reached(call->request.node->world, SIM_REACHED_STATUS_BY_LIST);
+            return;
+        }
+    }
+}
+
 /* At the participant; what happens here is the world's, not the node's. */
 static void on_arrival(void *context)
 {
@@ -71,6 +92,7 @@ static void on_arrival(void *context)
         return;
     }
     call->answer = answer;
+    classify(call, &call->answer.outcome);
     int64_t usual_us = sim_participant_of(world->books, call->request.service)->usual_us;
     sim_after_at(node, sim_latency(&world->faults, usual_us), on_answer, call);
 }
@@ -121,13 +143,34 @@ static void send(struct sim_call *call)
     sim_after(world, delay_us, on_arrival, call);
 }
 
+/* A notification goes to the channel of its type, a question to the function it names. */
+static struct sk_str service_of(const struct sk_invocation *invocation)
+{
+    if (invocation->operation == SK_OPERATION_DECISION) return invocation->target;
+    return invocation->action == NULL ? invocation->method : invocation->action->service;
+}
+
+static void copy_statuses(struct sim_call *call, const struct sk_action *action)
+{
+    const uint16_t *lists[] = { action->success, action->fail, action->retry };
+    const uint32_t counts[] = { action->success_count, action->fail_count, action->retry_count };
+    struct sk_arena *arena = &call->request.node->world->arena;
+    for (uint32_t i = 0; i < 3; i++) {
+        uint16_t *copy = SK_ARENA_ARRAY(arena, uint16_t, counts[i]);
+        if (counts[i] > 0) memcpy(copy, lists[i], counts[i] * sizeof *copy);
+        call->statuses[i] = (struct statuses){ copy, counts[i] };
+    }
+}
+
 static enum skald_status start(struct sk_invoker *port, const struct sk_invocation *invocation,
                                sk_invoke_done *done, void *context)
 {
     struct sim_invoker *invoker = sk_container_of(port, struct sim_invoker, port);
     struct sim_world *world = invoker->node->world;
     sim_note(world, "send", (uint64_t)invocation->operation, invocation->attempt, invocation->key);
-    sim_check_sender(world, invoker->node, invocation);
+    /* Who is asked for a decision looks and answers; what follows from it is fenced. */
+    if (invocation->operation != SK_OPERATION_DECISION)
+        sim_check_sender(world, invoker->node, invocation);
     sim_check_invocation(world, invocation);
     sim_check_request(world, invocation);
     struct sk_arena *arena = &world->arena;
@@ -139,15 +182,14 @@ static enum skald_status start(struct sk_invoker *port, const struct sk_invocati
         .step_id = sk_arena_copy(arena, invocation->step_id),
         .key = sk_arena_copy(arena, invocation->key),
         .token = sk_arena_copy(arena, invocation->token),
-        .service = invocation->action == NULL /* a notification: to the channel of its type */
-                       ? sk_arena_copy(arena, invocation->method)
-                       : sk_arena_copy(arena, invocation->action->service),
+        .service = sk_arena_copy(arena, service_of(invocation)),
         .item = invocation->item,
         .attempt = invocation->attempt,
         .round = invocation->round,
         .deadline_ms = invocation->deadline_ms,
         .is_maybe = invocation->is_maybe,
     };
+    if (invocation->action != NULL) copy_statuses(call, invocation->action);
     call->ticket = invocation->ticket;
     call->done = done;
     call->context = context;

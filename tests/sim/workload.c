@@ -14,6 +14,7 @@
 
 enum {
     TRIES_MAX = 5000,
+    DEFECTS_EACH = 3, /* with each definition */
     CLOCKS_DIFFER_MS = 3000,
     HELD_UP_MS = 60000 /* a request, by a server that sleeps */
 };
@@ -47,6 +48,42 @@ static void on_defined(void *context, const struct sk_define_reply *reply)
     }
 }
 
+struct defect_try {
+    struct sim_load *load;
+    struct sk_str source;
+    uint32_t defect;
+};
+
+static void on_defect(void *context, const struct sk_define_reply *reply)
+{
+    struct defect_try *attempt = context;
+    struct sim_world *world = attempt->load->world;
+    if (reply->status == SKALD_OK) {
+        sim_fail(world, "workload", (struct sk_str){ 0 },
+                 "a definition with a defect was accepted: %s\n%.*s",
+                 sim_defect_name(attempt->defect), SK_STR_ARGS(attempt->source));
+    }
+    bool is_refused = reply->status == SKALD_E_INVALID || reply->status == SKALD_E_UNSUPPORTED ||
+                      reply->status == SKALD_E_SYNTAX;
+    if (is_refused) world->reached->defects[attempt->defect] += 1;
+}
+
+/* One with a defect, to be refused. */
+static void define_defect(struct sim_load *load, struct sim_node *node)
+{
+    struct sim_world *world = load->world;
+    struct defect_try *attempt = SK_ARENA_NEW(&world->arena, struct defect_try);
+    struct sk_buf text;
+    sk_buf_init(&text, 0);
+    struct sim_generated known = load->generated;
+    known.count = load->defined_count;
+    *attempt = (struct defect_try){ .load = load };
+    attempt->defect = sim_generate_defect(&known, &load->defects, &text);
+    attempt->source = sk_arena_copy(&world->arena, sk_buf_view(&text));
+    sk_buf_release(&text);
+    sk_engine_define(node->engine, attempt->source, SK_STR("defect.json"), on_defect, attempt);
+}
+
 /* In order, since a definition may name an earlier one as its child. */
 static void define_next(void *context)
 {
@@ -62,6 +99,7 @@ static void define_next(void *context)
         *attempt = (struct definition_try){ load, index, false };
         sk_engine_define(node->engine, load->sources[index], SK_STR("generated.json"), on_defined,
                          attempt);
+        for (uint32_t i = 0; i < DEFECTS_EACH; i++) define_defect(load, node);
     }
     sim_after(world, 60 * SIM_MS, define_next, load);
 }
@@ -154,6 +192,14 @@ static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
     }
 }
 
+/* An input that its definition's schema does not let in. */
+static bool is_misfit(const struct sim_start *start)
+{
+    struct sk_str source = start->world->load->sources[start->definition];
+    return start->input_kind == SIM_INPUT_MISFIT &&
+           memmem(source.data, source.size, "\"input_schema\"", 14) != NULL;
+}
+
 static void on_started(void *context, const struct sk_reply *reply)
 {
     struct start_try *attempt = context;
@@ -166,7 +212,16 @@ static void on_started(void *context, const struct sk_reply *reply)
                  "the same id with another input was accepted");
     }
     if (reply->status == SKALD_OK) {
+        if (is_misfit(start))
+            sim_fail(world, "workload", start->id, "an input that does not fit was accepted");
         acknowledge(start, reply);
+        return;
+    }
+    if (reply->status == SKALD_E_INVALID && is_misfit(start)) {
+        if (reply->violations.size == 0)
+            sim_fail(world, "workload", start->id, "an input was refused without a reason");
+        start->is_given_up = true;
+        sim_reached(world, SIM_REACHED_START_MISFIT);
         return;
     }
     sim_note(world, "start-refused", start->index, (uint64_t)(int64_t)reply->status, start->id);
@@ -273,7 +328,7 @@ static void begin(struct sim_load *load, uint32_t index)
     }
     struct sk_buf input;
     sk_buf_init(&input, 0);
-    sim_generate_input(rng, world->profile.long_lists, &input);
+    start->input_kind = sim_generate_input(rng, world->profile.long_lists, &input);
     start->input = sk_arena_copy(&world->arena, sk_buf_view(&input));
     sk_buf_release(&input);
     if (sim_chance(rng, 300)) start->context = SK_STR("{\"request\":\"r-1\"}");
@@ -293,6 +348,7 @@ static void begin(struct sim_load *load, uint32_t index)
 void sim_load_init(struct sim_load *load, struct sim_world *world)
 {
     memset(load, 0, sizeof *load);
+    sim_rng_init(&load->defects, world->seed, 5);
     load->world = world;
     load->generated.has_no_messages = world->profile.is_split;
     if (world->profile.is_split) sim_reached(world, SIM_REACHED_WORLD_SPLIT);
@@ -305,8 +361,33 @@ void sim_load_init(struct sim_load *load, struct sim_world *world)
         sim_generate_definition(&load->generated, &world->work, &text);
         load->sources[i] = sk_arena_copy(&world->arena, sk_buf_view(&text));
         if (world->cut->definitions[i].size > 0) load->sources[i] = world->cut->definitions[i];
+        sim_fields_mark(&load->fields[i], load->sources[i]);
     }
     sk_buf_release(&text);
     sim_after(world, 100 * SIM_MS, define_next, load);
     for (uint32_t i = 0; i < load->starts_count; i++) begin(load, i);
+}
+
+/* ---- what was made --------------------------------------------------------------------------- */
+
+void sim_load_judged(struct sim_load *load, const struct sk_plan *plan)
+{
+    uint64_t index = 0;
+    if (plan->id.size < 2 || plan->id.data[0] != 'd') return;
+    if (!sk_str_to_u64(sk_str_sub(plan->id, 1, plan->id.size - 1), &index)) return;
+    if (index < SIM_DEFINITIONS_MAX) load->judged[index] += 1;
+}
+
+void sim_load_count(const struct sim_load *load)
+{
+    struct sim_reached *reached = load->world->reached;
+    for (uint32_t d = 0; d < load->generated.count; d++) {
+        const uint64_t *features = load->generated.features[d];
+        for (uint32_t i = 0; i < SIM_REACHED_COUNT; i++) {
+            if ((features[i / 64] >> i % 64 & 1u) != 0) reached->rows[i] += load->judged[d];
+        }
+        for (uint32_t i = 0; i < sim_fields_count(); i++) {
+            if (sim_fields_have(&load->fields[d], i)) reached->fields[i] += load->judged[d];
+        }
+    }
 }

@@ -5,9 +5,11 @@
 #ifndef SIM_WORKLOAD_H
 #define SIM_WORKLOAD_H
 
+#include "fields.h"
 #include "generate.h"
 #include "world.h"
 
+struct sk_plan;
 struct sk_reply;
 
 struct sim_start {
@@ -19,6 +21,7 @@ struct sim_start {
     uint32_t max_attempts;
     struct sk_str tags, attributes;
     bool is_acknowledged, is_given_up;
+    enum sim_input_kind input_kind;
     struct sk_str saga_id; /* once acknowledged */
     int64_t accepted_at_ms;
     uint32_t tries, commands_count;
@@ -33,6 +36,9 @@ struct sim_load {
     struct sim_world *world;
     struct sim_generated generated;
     struct sk_str sources[SIM_DEFINITIONS_MAX];
+    struct sim_fields fields[SIM_DEFINITIONS_MAX];
+    uint32_t judged[SIM_DEFINITIONS_MAX]; /* sagas of it, at their end */
+    struct sim_rng defects;               /* a stream of its own: without effect on the rest */
     bool is_defined[SIM_DEFINITIONS_MAX];
     uint32_t defined_count;
     struct sim_start *starts;
@@ -42,6 +48,10 @@ struct sim_load {
 };
 
 void sim_load_init(struct sim_load *load, struct sim_world *world);
+/* A saga of this plan has come to its end and was judged. */
+void sim_load_judged(struct sim_load *load, const struct sk_plan *plan);
+/* At the end: what the definitions of those had. */
+void sim_load_count(const struct sim_load *load);
 /* humans.c: from now on somebody looks after what waits. */
 void sim_humans_begin(struct sim_world *world);
 /* operators.c: things that happen to an acknowledged saga. */

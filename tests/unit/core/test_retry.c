@@ -108,6 +108,8 @@ static void test_pause_of_what_must_succeed(void **state)
         { EXPONENTIAL(1000, 2.0, 60000), 60000 },
         { LINEAR(1000, 1000, 0), 8000 },
         { { .type = SK_RETRY_NONE, .max_attempts = 1 }, 1000 },
+        { { .type = SK_RETRY_LINEAR, .max_attempts = 1, .initial_ms = 200, .increment_ms = 500 },
+          200 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_int_equal(sk_retry_delay_max(&rows[i].policy), rows[i].expected_ms);
