@@ -202,7 +202,13 @@ static void append_target(struct sk_turn *turn, const struct sk_action *action,
     }
     if (action->endpoint != NULL)
         append_line_text(line, render_line(turn, action->endpoint, event));
-    if (action->path != NULL) append_line_text(line, render_line(turn, action->path, event));
+    if (action->path != NULL) {
+        struct sk_str path = render_line(turn, action->path, event);
+        bool is_secret = path.size > 0 && path.data[0] == '{' && line->size > 0 &&
+                         line->data[line->size - 1] == '$';
+        if (is_secret) line->data[line->size - 1] = '('; /* no `${secret:` out of two halves */
+        append_line_text(line, path);
+    }
     for (uint32_t i = 0; i < action->query_count; i++) {
         sk_buf_append_char(line, i == 0 ? '?' : '&');
         append_escaped(line, action->query[i].name);

@@ -86,14 +86,16 @@ bool sk_template_is_constant(const struct sk_template *template)
 /* ---- rendering ------------------------------------------------------------------------------- */
 
 /* Where text goes. In a line (a header, a target) values may not break it, nor ask for a secret:
- * control bytes become spaces, and a `{` that a value puts behind a `$` becomes `(`. */
+ * control bytes become spaces, a `{` that a value puts behind a `$` becomes `(`, and so does the
+ * `$` that a value puts in front of the template's own `{`. */
 struct sink {
     struct sk_buf *out;
     bool is_line;
+    size_t value_end; /* where the last value ended that brought something; 0 = none yet */
 };
 
 static void append_parts(const struct sk_part *parts, const struct sk_scope *scope,
-                         struct sk_arena *scratch, const struct sink *sink);
+                         struct sk_arena *scratch, struct sink *sink);
 
 static void tame(struct sk_buf *out, size_t from)
 {
@@ -107,8 +109,28 @@ static void tame(struct sk_buf *out, size_t from)
     }
 }
 
+/* The template's own text. */
+static void append_text(struct sk_str text, struct sink *sink)
+{
+    struct sk_buf *out = sink->out;
+    bool is_behind_value = sink->is_line && sink->value_end > 0 && sink->value_end == out->size;
+    if (is_behind_value && out->data[out->size - 1] == '$' && text.size > 0 && text.data[0] == '{')
+        out->data[out->size - 1] = '(';
+    sk_buf_append_str(out, text);
+}
+
+static void append_value(const struct sk_part *part, const struct sk_scope *scope,
+                         struct sk_arena *scratch, struct sink *sink)
+{
+    size_t from = sink->out->size;
+    sk_value_append_text(sk_node_eval(part->value, scope, scratch), sink->out);
+    if (!sink->is_line || sink->out->size == from) return;
+    tame(sink->out, from);
+    sink->value_end = sink->out->size;
+}
+
 static void append_if(const struct sk_part *part, const struct sk_scope *scope,
-                      struct sk_arena *scratch, const struct sink *sink)
+                      struct sk_arena *scratch, struct sink *sink)
 {
     for (const struct sk_branch *b = part->branches; b != NULL; b = b->next) {
         if (b->condition == NULL || sk_value_is_true(sk_node_eval(b->condition, scope, scratch))) {
@@ -120,16 +142,12 @@ static void append_if(const struct sk_part *part, const struct sk_scope *scope,
 
 /* Recursion is bounded: ifs nest no deeper than SK_EXPR_DEPTH_MAX. */
 static void append_parts(const struct sk_part *parts, const struct sk_scope *scope,
-                         struct sk_arena *scratch, const struct sink *sink)
+                         struct sk_arena *scratch, struct sink *sink)
 {
     for (const struct sk_part *part = parts; part != NULL; part = part->next) {
-        size_t from = sink->out->size;
         switch (part->kind) {
-        case SK_PART_TEXT: sk_buf_append_str(sink->out, part->text); break;
-        case SK_PART_VALUE:
-            sk_value_append_text(sk_node_eval(part->value, scope, scratch), sink->out);
-            if (sink->is_line) tame(sink->out, from);
-            break;
+        case SK_PART_TEXT: append_text(part->text, sink); break;
+        case SK_PART_VALUE: append_value(part, scope, scratch, sink); break;
         case SK_PART_IF: append_if(part, scope, scratch, sink); break;
         }
     }

@@ -114,6 +114,38 @@ static void test_text_around_is_kept(void **state)
     CHECK(rows);
 }
 
+/* A line of a request: what values bring in breaks no line and asks for no secret. */
+static void test_values_in_a_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *line;
+    } rows[] = {
+        { "a {{ \"x\\r\\ny\" }} b", "a x  y b" },
+        { "{{ \"${secret:KEY}\" }}", "$(secret:KEY}" },
+        { "${{ \"{secret:KEY}\" }}", "$(secret:KEY}" },
+        { "{{ \"$\" }}{secret:KEY}", "({secret:KEY}" },
+        { "{{ \"$\" }}{{ .input.empty }}{secret:KEY}", "({secret:KEY}" },
+        { "{{ \"$\" }}{{ if .input.yes }}{secret:KEY}{{ end }}", "({secret:KEY}" },
+        { "{{ \"5$\" }} {secret:KEY}", "5$ {secret:KEY}" },
+        { "${secret:KEY}", "${secret:KEY}" }, /* the definition's own */
+        { "{{ .attempt }}${secret:KEY}", "2${secret:KEY}" },
+    };
+    struct sk_arena arena, scratch;
+    struct sk_buf out;
+    sk_arena_init(&arena);
+    sk_arena_init(&scratch);
+    sk_buf_init(&out, 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        sk_buf_clear(&out);
+        sk_template_render_line(compile(rows[i].text, &arena), &skt_scope, &scratch, &out);
+        assert_string_equal(sk_buf_text(&out), rows[i].line);
+    }
+    sk_buf_release(&out);
+    sk_arena_release(&scratch);
+    sk_arena_release(&arena);
+}
+
 static void test_trim_markers(void **state)
 {
     (void)state;
@@ -482,6 +514,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_text_around_is_kept),
+        cmocka_unit_test(test_values_in_a_line),
         cmocka_unit_test(test_trim_markers),
         cmocka_unit_test(test_literals),
         cmocka_unit_test(test_functions),
