@@ -110,13 +110,17 @@ static enum skald_status check_syntax(struct sk_str text, skald_error *error)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
-/* Without byte order mark, with LF line ends. */
+static const struct sk_str byte_order_mark = { "\xef\xbb\xbf", 3 };
+
+/* Without byte order marks at the beginning, with LF line ends; to YAML a CR alone ends a line
+ * too. */
 static void put_plain(struct sk_buf *out, struct sk_str source)
 {
-    if (sk_str_starts(source, SK_STR("\xef\xbb\xbf"))) source = sk_str_sub(source, 3, source.size);
+    while (sk_str_starts(source, byte_order_mark)) source = sk_str_sub(source, 3, source.size);
     for (size_t i = 0; i < source.size; i++) {
-        bool is_pair = source.data[i] == '\r' && i + 1 < source.size && source.data[i + 1] == '\n';
-        if (!is_pair) sk_buf_append_char(out, source.data[i]);
+        char c = source.data[i];
+        bool is_pair = c == '\r' && i + 1 < source.size && source.data[i + 1] == '\n';
+        if (!is_pair) sk_buf_append_char(out, c == '\r' ? '\n' : c);
     }
 }
 
@@ -175,8 +179,10 @@ enum skald_status sk_dsl_format(struct sk_str source, struct sk_buf *out, skald_
     enum skald_status status = plain.failed ? sk_error_set(error, SKALD_E_MEMORY, "out of memory")
                                             : check_syntax(sk_buf_view(&plain), error);
     if (status == SKALD_OK) status = lay_out(sk_buf_view(&plain), &text, error);
-    if (status == SKALD_OK && !format_same_events(sk_buf_view(&plain), sk_buf_view(&text)))
-        status = refuse(error);
+    /* A mark in the middle would be one at the beginning the next time. */
+    bool is_same = status == SKALD_OK && !sk_str_starts(sk_buf_view(&text), byte_order_mark) &&
+                   format_same_events(sk_buf_view(&plain), sk_buf_view(&text));
+    if (status == SKALD_OK && !is_same) status = refuse(error);
     if (status == SKALD_OK) sk_buf_append_str(out, sk_buf_view(&text));
     if (status == SKALD_OK && out->failed)
         status = sk_error_set(error, SKALD_E_MEMORY, "out of memory");

@@ -52,6 +52,11 @@ static const struct golden goldens[] = {
       "\xef\xbb\xbf"
       "a: 1\r\nb:  2\r\n",
       "a: 1\nb: 2\n" },
+    { "line ends of old", "a: 1\rb:  2\r\r\n", "a: 1\nb: 2\n" },
+    { "two byte order marks",
+      "\xef\xbb\xbf\xef\xbb\xbf"
+      "a:  1\n",
+      "a: 1\n" },
     { "no line end", "a: 1", "a: 1\n" },
     { "JSON", "{\"a\":1,\"b\":[1,{}]}", "{ \"a\": 1, \"b\": [1, {}] }\n" },
     { "wide characters", "ключ:   \"значение\"  # 注\nb:   ü\n",
