@@ -326,12 +326,13 @@ static void mask_request(const struct sk_mask *mask, struct sk_event *event, str
 
 static void put_event(struct sk_json_writer *w, struct sk_str step, const struct sk_event_row *row)
 {
-    struct sk_event event = { .seq = row->seq, .at_ms = row->at_ms };
+    struct sk_event event = { .seq = row->seq,
+                              .at_ms = row->at_ms,
+                              .type = (enum sk_event_type)row->type };
     bool is_known = sk_event_type_known(row->type);
-    bool is_sound = is_known && sk_event_decode(row->data, &event);
+    bool is_sound = sk_event_read(row->data, &event);
     sk_shape_count(w, "seq", row->seq);
     sk_shape_time(w, "at", row->at_ms);
-    event.type = (enum sk_event_type)row->type;
     sk_shape_text(w, "type", sk_str_of(is_known ? sk_event_type_name(event.type) : "unknown"));
     sk_shape_text(w, "step", step);
     sk_json_key(w, "item");

@@ -105,8 +105,9 @@ struct sk_event sk_turn_event(const struct sk_turn *turn, enum sk_event_type typ
                               int32_t item);
 /* Encodes and keeps an event that is about to be folded; false: out of memory. */
 bool sk_decision_keep(struct sk_decision *decision, const struct sk_event *event);
-/* What the fold of the event kept last said: memory fails the decision, anything else is a bug. */
-void sk_decision_check(struct sk_decision *decision, enum skald_status status);
+/* What the fold of the event kept last said: memory fails the decision; anything else is a bug, or
+ * the fault of a history that was restored. */
+void sk_decision_check(struct sk_decision *decision, enum skald_status status, bool is_restored);
 /* Numbers, encodes, folds. */
 void sk_turn_emit(struct sk_turn *turn, struct sk_event *event);
 void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str to,

@@ -306,5 +306,7 @@ enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *
     sk_arena_release(&turn.scratch);
     if (!turn.failed && !turn.scratch.failed) return status;
     decision->failed = true;
+    if (decision->is_corrupt)
+        return sk_error_set(error, SKALD_E_CORRUPT, "its history is not one that can go on");
     return sk_error_set(error, SKALD_E_MEMORY, "out of memory while deciding");
 }

@@ -92,7 +92,8 @@ struct sk_decision {
     uint32_t messages_count, messages_capacity;
     struct sk_letter *letters;
     uint32_t letters_count, letters_capacity;
-    bool failed; /* out of memory: drop the saga and fold again */
+    bool failed;     /* out of memory: drop the saga and fold again */
+    bool is_corrupt; /* failed because the restored history is one that the rules cannot go on */
 };
 void sk_decision_init(struct sk_decision *decision);
 void sk_decision_release(struct sk_decision *decision);
@@ -116,8 +117,9 @@ struct sk_rules {
  * SKALD_OK: decided, maybe without any event (a repeated command, an outcome that means nothing
  * now). SKALD_E_STATE: not possible now, with the sentence for people (HTTP 409). SKALD_E_LIMIT:
  * too many signals (429). SKALD_E_NOT_FOUND: no such step or item. SKALD_E_CONFLICT: completed
- * before with another answer. SKALD_E_ARGUMENT. SKALD_E_MEMORY: decision->failed.
- * On any error but memory nothing was decided and the saga is as it was.
+ * before with another answer. SKALD_E_ARGUMENT. SKALD_E_MEMORY: decision->failed. SKALD_E_CORRUPT:
+ * decision->failed; only of a restored saga, whose history no rules have made.
+ * On any error but these two nothing was decided and the saga is as it was.
  */
 enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *command,
                                  int64_t now_ms, const struct sk_rules *rules,

@@ -103,6 +103,9 @@ struct sk_event {
 void sk_event_encode(const struct sk_event *event, struct sk_buf *out);
 /* Fills the optional fields from `data` (spans are borrowed from it). false: damaged. */
 bool sk_event_decode(struct sk_str data, struct sk_event *event) SK_MUST_CHECK;
+/* The same for an event from a store or a file, whose columns are in `event`: also false for a type
+ * that is not known, a body that is no JSON, an instant that cannot be reckoned with. */
+bool sk_event_read(struct sk_str data, struct sk_event *event) SK_MUST_CHECK;
 /* false: a number that this build does not know (written by a newer one, or damaged). */
 bool sk_event_type_known(uint32_t number);
 const char *sk_event_type_name(enum sk_event_type type); /* "step.started" */

@@ -96,7 +96,7 @@ static void emit(struct sk_lock *lock, struct sk_turn *turn, enum sk_event_type 
                               .item = -1,
                               .text = saga_id };
     if (sk_decision_keep(decision, &event))
-        sk_decision_check(decision, sk_lock_evolve(lock, &event));
+        sk_decision_check(decision, sk_lock_evolve(lock, &event), false);
     turn->failed = decision->failed;
     turn->saga->seq = lock->seq;
 }

@@ -12,6 +12,7 @@ bool sk_rehearsal_init(struct sk_rehearsal *rehearsal, const struct sk_saga *sag
     sk_saga_encode(saga, &state);
     bool is_made = sk_saga_init(&rehearsal->saga, saga->plan) && !state.failed &&
                    sk_saga_decode(&rehearsal->saga, sk_buf_view(&state)) == SKALD_OK;
+    rehearsal->saga.is_restored = saga->is_restored;
     sk_buf_release(&state);
     return is_made;
 }

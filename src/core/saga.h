@@ -238,6 +238,7 @@ struct sk_saga {
     bool is_past_pivot;
     bool is_forced;
     bool timeout_alerted;
+    bool is_restored; /* no part of the state: some of its events were not decided here */
     uint64_t seq;
     uint64_t snapshot_seq; /* of the last snapshot event, 0 = none */
     int64_t at_ms;         /* of the last event: never goes back */
@@ -275,6 +276,11 @@ bool sk_saga_is_over(const struct sk_saga *saga);
 /* evolve: the next event of the history (event->seq == saga->seq + 1). SKALD_E_MEMORY poisons the
  * saga: drop it and fold again. SKALD_E_CORRUPT: this event cannot follow. */
 enum skald_status sk_saga_evolve(struct sk_saga *saga, const struct sk_event *event) SK_MUST_CHECK;
+/* The next event as a store or a file has it: its columns are in `event`, its type may be any
+ * number, `data` is decoded into it. Checks what decide makes by construction; after a refusal the
+ * saga is to be released. SKALD_E_VERSION: a type that this build does not know. */
+enum skald_status sk_saga_restore(struct sk_saga *saga, struct sk_event *event,
+                                  struct sk_str data) SK_MUST_CHECK;
 
 /* The whole state as bytes: snapshot.c. Equal states give equal bytes. */
 void sk_saga_encode(const struct sk_saga *saga, struct sk_buf *out);

@@ -21,7 +21,7 @@ void sk_decision_release(struct sk_decision *decision)
 void sk_decision_clear(struct sk_decision *decision)
 {
     decision->events_count = decision->messages_count = decision->letters_count = 0;
-    decision->failed = false;
+    decision->failed = decision->is_corrupt = false;
     sk_buf_clear(&decision->data);
     sk_arena_clear(&decision->arena);
 }
@@ -72,18 +72,21 @@ bool sk_decision_keep(struct sk_decision *decision, const struct sk_event *event
     return !decision->failed;
 }
 
-void sk_decision_check(struct sk_decision *decision, enum skald_status status)
+void sk_decision_check(struct sk_decision *decision, enum skald_status status, bool is_restored)
 {
-    SK_ASSERT(status != SKALD_E_CORRUPT); /* what decide emits must be able to follow */
+    /* What decide emits must be able to follow, unless what it follows was not decided here. */
+    SK_ASSERT(status != SKALD_E_CORRUPT || is_restored);
     if (status == SKALD_OK) return;
     decision->events_count--;
     decision->failed = true;
+    decision->is_corrupt = status == SKALD_E_CORRUPT;
 }
 
 enum skald_status sk_saga_adopt(struct sk_saga *saga, const struct sk_event *event,
                                 struct sk_decision *decision)
 {
     if (!sk_decision_keep(decision, event)) return SKALD_E_MEMORY;
+    saga->is_restored = true;
     enum skald_status status = sk_saga_evolve(saga, event);
     if (status == SKALD_E_MEMORY) decision->failed = true;
     if (status != SKALD_OK) decision->events_count--;
@@ -96,7 +99,7 @@ void sk_turn_emit(struct sk_turn *turn, struct sk_event *event)
     event->seq = turn->saga->seq + 1;
     event->at_ms = turn->now_ms;
     if (!turn->failed && sk_decision_keep(decision, event))
-        sk_decision_check(decision, sk_saga_evolve(turn->saga, event));
+        sk_decision_check(decision, sk_saga_evolve(turn->saga, event), turn->saga->is_restored);
     turn->failed = turn->failed || decision->failed;
 }
 

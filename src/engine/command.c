@@ -116,6 +116,10 @@ bool sk_command_decide(struct sk_machine *machine, const struct sk_command *comm
         status = sk_saga_decide(saga, command, sk_engine_now(engine), &engine->options.rules,
                                 decision, &error);
     }
+    if (decision != NULL && decision->is_corrupt) {
+        sk_machine_break(machine, waiter, error.message);
+        return false;
+    }
     if (decision == NULL || status == SKALD_E_MEMORY || decision->failed) {
         if (waiter != NULL) sk_waiter_fail(waiter, SKALD_E_MEMORY, "out of memory");
         sk_machine_reset(machine, SKALD_E_MEMORY, "out of memory");

@@ -126,7 +126,6 @@ static void finish_load(struct sk_load *load, enum sk_machine_state state)
 
 static enum skald_status fold_row(struct sk_machine *machine, const struct sk_event_row *row)
 {
-    if (!sk_event_type_known(row->type)) return SKALD_E_VERSION;
     struct sk_event event = { .seq = row->seq,
                               .at_ms = row->at_ms,
                               .type = (enum sk_event_type)row->type,
@@ -134,9 +133,10 @@ static enum skald_status fold_row(struct sk_machine *machine, const struct sk_ev
                               .item = row->item,
                               .attempt = row->attempt,
                               .round = row->round };
-    if (!sk_event_decode(row->data, &event)) return SKALD_E_CORRUPT;
-    return machine->is_lock ? sk_lock_evolve(&machine->as.lock, &event)
-                            : sk_saga_evolve(&machine->as.saga, &event);
+    if (!machine->is_lock) return sk_saga_restore(&machine->as.saga, &event, row->data);
+    if (!sk_event_type_known(row->type)) return SKALD_E_VERSION;
+    return sk_event_read(row->data, &event) ? sk_lock_evolve(&machine->as.lock, &event)
+                                            : SKALD_E_CORRUPT;
 }
 
 static void on_events(struct sk_engine *engine, void *context, struct sk_rows *rows)

@@ -132,12 +132,11 @@ void sk_store_checker_event(void *context, const struct sk_event_row *row)
                               .attempt = row->attempt,
                               .round = row->round };
     enum skald_status status = SKALD_E_VERSION;
-    if (sk_event_type_known(row->type)) {
-        status = sk_event_decode(row->data, &event) ? SKALD_OK : SKALD_E_CORRUPT;
-    }
-    if (status == SKALD_OK) {
-        status = checker->head.is_lock ? sk_lock_evolve(&checker->lock, &event)
-                                       : sk_saga_evolve(&checker->saga, &event);
+    if (!checker->head.is_lock) {
+        status = sk_saga_restore(&checker->saga, &event, row->data);
+    } else if (sk_event_type_known(row->type)) {
+        status = sk_event_read(row->data, &event) ? sk_lock_evolve(&checker->lock, &event)
+                                                  : SKALD_E_CORRUPT;
     }
     if (status == SKALD_OK) return;
     if (status == SKALD_E_MEMORY) checker->is_out_of_memory = true;

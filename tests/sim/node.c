@@ -57,6 +57,8 @@ static void on_notice(void *context, struct sk_str what, struct sk_str json)
     sim_note(node->world, "notice", node->index, 0, what);
     /* A store that could not be reopened: whoever runs the process starts it anew. */
     if (sk_str_is(what, "store.broken")) sim_node_crash(node, SIM_S);
+    /* Every history here was made by the rules: they must be able to go on with it. */
+    if (sk_str_is(what, "saga.broken")) sk_panic("a history that cannot go on", __FILE__, __LINE__);
 }
 
 static void on_opened(void *context, enum skald_status status, const skald_error *error)
