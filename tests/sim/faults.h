@@ -35,7 +35,23 @@ struct sim_world;
     X(PARTITION, "away", "partition", 300, 40)              /* s: the same for one node */         \
     X(SEIZED, "seized", "seized", 300, 60)                  /* s: somebody else gets a shard */    \
     X(RIVAL, "seized", "rival", 200, 60)                    /* s: two are told to own a shard */   \
-    X(SETTINGS, "settings", "settings", 300, 600)           /* a node starts with other limits */
+    X(SETTINGS, "settings", "settings", 300, 600)           /* a node starts with other limits */  \
+    X(BODY_GARBAGE, "bodies", "body-garbage", 250, 40)      /* a 2xx that nobody can use */        \
+    X(BODY_HUGE, "bodies", "body-huge", 200, 30)            /* larger than an output may be */     \
+    X(CONFLICT, "conflict", "conflict", 200, 40)            /* 409 */                              \
+    X(GONE, "gone", "gone", 400, 400)                       /* 410 or 404 to an undo */            \
+    X(PROXY, "proxy", "proxy", 200, 30)                     /* something before it answers */      \
+    X(RETRY_AFTER, "retry-after", "retry-after", 200, 40)   /* of any size */                      \
+    X(REPLY_LATE, "reply-late", "reply-late", 250, 50)      /* past the deadline, or nearly */     \
+    X(VERIFY_NULL, "verify-null", "verify-null", 300, 200)  /* many times in a row */              \
+    X(LIES, "lies", "lies", 100, 10)        /* has done it, and says no for ever */                \
+    X(DOWN, "down", "down", 250, 20)        /* s: a participant is not reached */                  \
+    X(AMNESIA, "amnesia", "amnesia", 60, 6) /* s: it has lost its book */                          \
+    X(TOKEN_FORGED, "tokens", "token-forged", 400,                                                 \
+      300) /* a completion with another token first */                                             \
+    X(TOKEN_EARLIER, "tokens", "token-earlier", 400,                                               \
+      800) /* … with the token of an earlier attempt */                                          \
+    X(TOKEN_AGAIN, "tokens", "token-again", 400, 300) /* … and then the opposite */
 
 enum sim_fault {
 #define X(name, group, text, worlds, most) SIM_FAULT_##name,

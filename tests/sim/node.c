@@ -114,6 +114,7 @@ static struct sk_engine_options options_of(struct sim_node *node)
         .acquire_timeout_ms = p->acquire_timeout_ms,
     };
     options.rules.history_max = p->history_max;
+    options.output_size_max = 10000; /* of no payload but a huge one: tempers.c */
     options.idempotency_window_ms = p->retention_ms;
     options.retention_interval_ms = 5000;
     if (p->retention_max > 0) {

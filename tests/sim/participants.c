@@ -25,6 +25,7 @@ void sim_books_init(struct sim_books *books, struct sim_world *world)
         int64_t off = world->profile.clock_offset_ms;
         p->clock_offset_ms = sim_between(&rng, -off, off);
     }
+    sim_tempers_init(books);
 }
 
 /* Services are called p0 … p7. */
@@ -98,17 +99,6 @@ static void log_visit(struct sim_books *books, struct sim_unit_book *unit,
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static void answer(struct sim_answer *out, enum sk_outcome_class class_, const char *code,
-                   uint16_t status)
-{
-    *out = (struct sim_answer){ 0 };
-    out->outcome.class_ = class_;
-    out->outcome.code = sk_str_of(code);
-    out->outcome.message = out->outcome.code;
-    out->outcome.status = status;
-    out->outcome.is_answered = class_ != SK_OUTCOME_UNKNOWN;
-}
-
 /* Functions that are asked for a condition are called c0 … c7: the same answer to the same key. */
 static const char *said_by_function(struct sk_str key)
 {
@@ -119,19 +109,29 @@ static const char *said_by_function(struct sk_str key)
 static void answer_success(struct sim_books *books, const struct sim_request *request,
                            struct sim_answer *out)
 {
-    static const char *const outputs[] = { "{\"ok\":true,\"n\":7}",
-                                           "{\"ok\":true,\"note\":\"poisoned\"}", "null" };
     bool is_poison = books->world->profile.has_poison && sim_chance(&books->world->faults, 5);
-    answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
     bool is_asked = request->service.size > 0 && request->service.data[0] == 'c';
-    out->outcome.output =
-        sk_str_of(is_asked ? said_by_function(request->key) : outputs[is_poison ? 1 : 0]);
+    const char *usual =
+        is_poison ? "{\"ok\":true,\"note\":\"poisoned\"}" : "{\"ok\":true,\"n\":7}";
+    sim_answer(out, 200, sk_str_of(is_asked ? said_by_function(request->key) : usual));
 }
 
-static void answer_refusal(struct sim_answer *out)
+static const char *broke(struct sim_answer *out, const char *what)
 {
-    answer(out, SK_OUTCOME_FAILED, "insufficient_funds", 422);
-    out->outcome.has_error_code = true;
+    sim_answer(out, 500, SK_STR("oops"));
+    return what;
+}
+
+static const char *busy(struct sim_answer *out, const char *what)
+{
+    sim_answer_busy(out, 0);
+    return what;
+}
+
+static const char *refused(struct sim_answer *out, const char *what)
+{
+    sim_answer_refusal(out);
+    return what;
 }
 
 /* Whether this fault strikes this visit. */
@@ -162,8 +162,8 @@ static void check_not_overtaken(struct sim_books *books, const struct sim_unit_b
 
 /* Excused is what no engine can know of: an unguarded participant that acts after the deadline, and
  * a request which the network repeats after its first copy was answered with a no. */
-static void apply(struct sim_books *books, struct sim_unit_book *unit,
-                  const struct sim_request *request)
+void sim_books_apply(struct sim_books *books, struct sim_unit_book *unit,
+                     const struct sim_request *request)
 {
     bool is_standing = unit->applied_order > unit->undone_order;
     unit->applied_count += 1;
@@ -179,7 +179,7 @@ static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit
 {
     bool succeeds = !sim_chance(&books->world->faults, 300);
     if (succeeds) {
-        apply(books, unit, request);
+        sim_books_apply(books, unit, request);
         key->decided = SIM_APPLIED;
     } else {
         /* What the network repeats is refused later, and that no may be heard before the first
@@ -187,8 +187,13 @@ static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit
         if (request->deliveries > 0 && key->decided == SIM_APPLIED) unit->is_excused = true;
         key->decided = SIM_REFUSED;
     }
-    answer(out, SK_OUTCOME_PENDING, "", 202);
-    sim_complete_later(books->world, request, succeeds);
+    sim_answer_pending(out);
+    struct sim_request later = *request;
+    bool has_earlier = unit->token.size > 0 && unit->token_round == request->round &&
+                       unit->token_attempt < request->attempt;
+    if (has_earlier && sim_strikes(books->world, SIM_FAULT_TOKEN_EARLIER))
+        later.token = unit->token;
+    sim_complete_later(books->world, &later, succeeds);
 }
 
 static const char *act(struct sim_books *books, struct sim_unit_book *unit,
@@ -200,46 +205,47 @@ static const char *act(struct sim_books *books, struct sim_unit_book *unit,
     check_not_overtaken(books, unit, request);
     if (who->is_idempotent && key->decided == SIM_APPLIED)
         return answer_success(books, request, out), "act-again";
-    if (who->is_idempotent && key->decided == SIM_REFUSED)
-        return answer_refusal(out), "refuse-again";
+    if (who->is_idempotent && key->decided == SIM_REFUSED) return refused(out, "refuse-again");
     if (who->is_guarded && unit->has_tombstone) {
-        answer(out, SK_OUTCOME_FAILED, "compensated", 410);
-        out->outcome.has_error_code = true;
+        sim_answer(out, 410, SK_STR("{\"error\":{\"code\":\"compensated\"}}"));
         return "guard-tombstone";
     }
     if (who->is_guarded && is_late(books, unit, request)) {
-        return answer(out, SK_OUTCOME_RETRYABLE, "timeout", 408), "guard-deadline";
+        sim_answer(out, 408, SK_STR(""));
+        return "guard-deadline";
     }
+    const char *odd = sim_temper_act(books, unit, key, request, out);
+    if (odd != NULL) return odd;
     if (strikes(books, unit, p->retryable)) {
-        return answer(out, SK_OUTCOME_RETRYABLE, "service_unavailable", 503), "act-busy";
+        return busy(out, "act-busy");
     }
     if (strikes(books, unit, p->unclear)) {
-        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "act-broke-before";
+        return broke(out, "act-broke-before");
     }
     if (request->token.size > 0 && strikes(books, unit, p->contradicts)) {
-        apply(books, unit, request);
+        sim_books_apply(books, unit, request);
         key->decided = SIM_APPLIED;
         sim_complete_later(books->world, request, true);
-        return answer_refusal(out), "act-says-no";
+        return refused(out, "act-says-no");
     }
     if (strikes(books, unit, p->refuses)) {
         key->decided = SIM_REFUSED;
-        return answer_refusal(out), "act-refused";
+        return refused(out, "act-refused");
     }
     if (strikes(books, unit, p->pending) && request->token.size > 0) {
         return accept_for_later(books, unit, key, request, out), "act-accepted";
     }
-    apply(books, unit, request);
+    sim_books_apply(books, unit, request);
     key->decided = SIM_APPLIED;
     if (strikes(books, unit, p->unclear_applied)) {
-        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "act-broke-after";
+        return broke(out, "act-broke-after");
     }
     return answer_success(books, request, out), "act";
 }
 
 /* ---- compensation, verify, the rest ---------------------------------------------------------- */
 
-static void undo_now(struct sim_books *books, struct sim_unit_book *unit)
+void sim_books_undo(struct sim_books *books, struct sim_unit_book *unit)
 {
     unit->has_tombstone = true;
     unit->undone_count += 1;
@@ -253,24 +259,26 @@ static const char *undo(struct sim_books *books, struct sim_unit_book *unit,
     const struct sim_profile *p = &books->world->profile;
     struct sim_key_book *key = key_of(books, unit, request->key);
     if (unit->participant->is_idempotent && key->decided == SIM_REFUSED)
-        return answer_refusal(out), "undo-no-again";
+        return refused(out, "undo-no-again");
+    const char *odd = sim_temper_undo(books, unit, out);
+    if (odd != NULL) return odd;
     if (strikes(books, unit, p->retryable)) {
-        return answer(out, SK_OUTCOME_RETRYABLE, "service_unavailable", 503), "undo-busy";
+        return busy(out, "undo-busy");
     }
     if (strikes(books, unit, p->unclear)) {
-        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "undo-broke-before";
+        return broke(out, "undo-broke-before");
     }
     if (strikes(books, unit, p->undo_refuses)) {
         key->decided = SIM_REFUSED;
-        return answer_refusal(out), "undo-refused";
+        return refused(out, "undo-refused");
     }
-    undo_now(books, unit);
+    sim_books_undo(books, unit);
     key->decided = SIM_APPLIED;
     if (strikes(books, unit, p->unclear_applied)) {
-        return answer(out, SK_OUTCOME_UNKNOWN, "http_502", 502), "undo-broke-after";
+        return broke(out, "undo-broke-after");
     }
     if (strikes(books, unit, p->pending) && request->token.size > 0) {
-        answer(out, SK_OUTCOME_PENDING, "", 202);
+        sim_answer_pending(out);
         sim_complete_later(books->world, request, true);
         return "undo-accepted";
     }
@@ -280,32 +288,33 @@ static const char *undo(struct sim_books *books, struct sim_unit_book *unit,
 static const char *verify(struct sim_books *books, struct sim_unit_book *unit,
                           struct sim_answer *out)
 {
-    answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
+    const char *odd = sim_temper_verify(books, unit, out);
+    if (odd != NULL) return odd;
     if (strikes(books, unit, books->world->profile.unclear)) {
-        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "verify-broke";
+        return broke(out, "verify-broke");
     }
     if (strikes(books, unit, books->world->profile.retryable)) {
-        out->outcome.output = SK_STR("{\"happened\":null}");
+        sim_answer(out, 200, SK_STR("{\"happened\":null}"));
         return "verify-null";
     }
     bool happened = unit->applied_order > unit->undone_order;
-    out->outcome.output = happened ? SK_STR("{\"happened\":true,\"output\":{\"ok\":true,\"n\":7}}")
-                                   : SK_STR("{\"happened\":false}");
+    sim_answer(out, 200,
+               happened ? SK_STR("{\"happened\":true,\"output\":{\"ok\":true,\"n\":7}}")
+                        : SK_STR("{\"happened\":false}"));
     return happened ? "verify-yes" : "verify-no";
 }
 
 static const char *poll(struct sim_books *books, struct sim_unit_book *unit, struct sim_answer *out)
 {
     if (strikes(books, unit, books->world->profile.unclear)) {
-        return answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500), "poll-broke";
+        return broke(out, "poll-broke");
     }
-    answer(out, SK_OUTCOME_SUCCEEDED, "", 200);
     if (strikes(books, unit, books->world->profile.fails / 4)) {
-        out->outcome.output = SK_STR("{\"ready\":false,\"lost\":true}");
+        sim_answer(out, 200, SK_STR("{\"ready\":false,\"lost\":true}"));
         return "poll-lost";
     }
     bool is_ready = sim_chance(&books->world->faults, books->world->is_calm ? 900 : 400);
-    out->outcome.output = is_ready ? SK_STR("{\"ready\":true}") : SK_STR("{\"ready\":false}");
+    sim_answer(out, 200, is_ready ? SK_STR("{\"ready\":true}") : SK_STR("{\"ready\":false}"));
     return is_ready ? "poll-ready" : "poll-not-yet";
 }
 
@@ -320,16 +329,19 @@ static void decide(struct sim_books *books, const struct sim_request *request,
                                            "\"perhaps\"",
                                            "{\"retry\":true,\"after_ms\":-5}" };
     struct sim_world *world = books->world;
+    *out = (struct sim_answer){ 0 };
     books->visits += 1;
     sim_note(world, "decide", (uint64_t)request->operation, request->attempt, request->key);
     if (!world->is_calm && sim_chance(&world->faults, 100)) {
         sim_reached(world, SIM_REACHED_DECIDE_BREAKS);
-        answer(out, SK_OUTCOME_FAILED, "broken", 0);
+        out->outcome =
+            (struct sk_outcome){ .class_ = SK_OUTCOME_FAILED, .code = SK_STR("broken") };
         return;
     }
     uint32_t index = sim_below(&world->faults, 6);
-    answer(out, SK_OUTCOME_SUCCEEDED, "", 0);
-    out->outcome.output = sk_str_of(answers[index]);
+    out->outcome = (struct sk_outcome){ .class_ = SK_OUTCOME_SUCCEEDED,
+                                        .output = sk_str_of(answers[index]),
+                                        .is_answered = true };
     sim_reached(world, index == 0 || index == 2   ? SIM_REACHED_DECIDE_AGAIN
                        : index == 1 || index == 3 ? SIM_REACHED_DECIDE_GIVE_UP
                                                   : SIM_REACHED_DECIDE_NOTHING);
@@ -344,11 +356,11 @@ static void hear(struct sim_books *books, const struct sim_request *request, str
     books->visits += 1;
     sim_note(world, "hook", (uint64_t)request->operation, request->attempt, request->key);
     if (!world->is_calm && sim_chance(&world->faults, p->retryable))
-        answer(out, SK_OUTCOME_RETRYABLE, "busy", 429);
+        sim_answer(out, 429, SK_STR(""));
     else if (!world->is_calm && sim_chance(&world->faults, p->unclear))
-        answer(out, SK_OUTCOME_UNKNOWN, "http_500", 500);
+        sim_answer(out, 500, SK_STR(""));
     else if (!world->is_calm && sim_chance(&world->faults, 50))
-        answer_refusal(out);
+        sim_answer_refusal(out);
     else
         answer_success(books, request, out);
 }
@@ -359,6 +371,7 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
     if (request->operation == SK_OPERATION_HOOK) {
         hear(books, request, out);
         request->deliveries += 1;
+        sim_answer_conclude(books->world, request, out);
         return;
     }
     if (request->operation == SK_OPERATION_DECISION) {
@@ -376,6 +389,12 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
     case SK_OPERATION_HOOK:
     case SK_OPERATION_DECISION: break; /* above */
     }
+    if (request->operation == SK_OPERATION_ACTION && unit->token.size == 0) {
+        unit->token = request->token;
+        unit->token_attempt = request->attempt;
+        unit->token_round = request->round;
+    }
     request->deliveries += 1;
     log_visit(books, unit, request, what);
+    sim_answer_conclude(books->world, request, out);
 }

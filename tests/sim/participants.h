@@ -5,7 +5,7 @@
  *   B2  A clear "no" and a `retryable` mean that this request did nothing. Unclear answers mean
  *       nothing.
  *       (but for a participant that contradicts itself: it says no, has done it, and says so
- *       later.)
+ *       later, or never: then the books are excused.)
  *   B3  A guarded participant does no action after its deadline (by its own clock) and none after a
  *       compensation of the same saga, step and item (law 6). An unguarded one does what it is
  *       told.
@@ -15,7 +15,7 @@
 #ifndef SIM_PARTICIPANTS_H
 #define SIM_PARTICIPANTS_H
 
-#include "core/outcome.h"
+#include "answers.h"
 #include "core/plan.h"
 #include "world.h"
 
@@ -25,7 +25,8 @@ struct sim_participant {
     uint32_t index;
     bool is_guarded, is_idempotent;
     int64_t clock_offset_ms;
-    uint32_t temper; /* permille of its faults that stay: 0 = a kind one */
+    uint32_t temper;       /* permille of its faults that stay: 0 = a kind one */
+    int64_t down_until_us; /* nobody answers there */
     int64_t usual_us;
 };
 
@@ -45,7 +46,10 @@ struct sim_unit_book {
     uint32_t applied_count, undone_count;
     uint64_t applied_order, undone_order; /* of the last one; the books' own count, 0 = never */
     bool has_tombstone;
-    bool is_excused; /* acted where no engine could have known: see apply() */
+    bool is_excused;     /* acted where no engine could have known: see apply() */
+    uint32_t nulls;      /* verify will say so often that it does not know */
+    struct sk_str token; /* of the first attempt that arrived, … */
+    uint32_t token_attempt, token_round;
     struct sim_key_book *keys;
     struct sim_visit *visits, *visits_last;
     struct sim_unit_book *next; /* of the saga */
@@ -72,7 +76,13 @@ struct sim_books {
     struct sim_map sagas; /* id → struct sim_saga_book * */
     uint64_t order;
     uint64_t visits, applied, undone;
-    uint32_t owed; /* completions that no node has taken yet */
+    uint32_t owed;      /* completions that no node has taken yet */
+    struct sk_str huge; /* a body that is larger than an output may be; made when first needed */
+};
+
+struct sim_statuses {
+    const uint16_t *items;
+    uint32_t count;
 };
 
 /* A request on its way; lives in the world's arena. */
@@ -85,12 +95,7 @@ struct sim_request {
     int64_t deadline_ms;
     bool is_maybe;
     uint32_t deliveries; /* arrived so often before */
-};
-
-/* What comes back; `is_silent`: nothing. */
-struct sim_answer {
-    struct sk_outcome outcome;
-    bool is_silent;
+    struct sim_statuses statuses[3]; /* success, fail, retry: what the action says of them */
 };
 
 void sim_books_init(struct sim_books *books, struct sim_world *world);
@@ -98,6 +103,26 @@ struct sim_participant *sim_participant_of(struct sim_books *books, struct sk_st
 /* The request arrives: the participant does what it does, and answers. */
 void sim_participant_visit(struct sim_books *books, struct sim_request *request,
                            struct sim_answer *out);
+/* tempers.c: how participants that are not like the book answer; NULL: this one is, now. What they
+ * did stands in the books. */
+const char *sim_temper_act(struct sim_books *books, struct sim_unit_book *unit,
+                           struct sim_key_book *key, const struct sim_request *request,
+                           struct sim_answer *out);
+const char *sim_temper_undo(struct sim_books *books, struct sim_unit_book *unit,
+                            struct sim_answer *out);
+const char *sim_temper_verify(struct sim_books *books, struct sim_unit_book *unit,
+                              struct sim_answer *out);
+/* What stands between the node and the participant answers in its place; false: it lets it pass. */
+bool sim_temper_line(struct sim_books *books, const struct sim_request *request,
+                     struct sim_answer *out);
+/* How much later than usual the answer comes. */
+int64_t sim_temper_delay(struct sim_world *world);
+/* What befalls participants for a while, or once: they are down, they lose their books. */
+void sim_tempers_init(struct sim_books *books);
+void sim_books_apply(struct sim_books *books, struct sim_unit_book *unit,
+                     const struct sim_request *request);
+void sim_books_undo(struct sim_books *books, struct sim_unit_book *unit);
+
 struct sim_saga_book *sim_books_saga(const struct sim_books *books,
                                      struct sk_str saga_id); /* NULL: none */
 

@@ -51,6 +51,20 @@
     X(FAULT_SEIZED, "fault", "seized")                               \
     X(FAULT_RIVAL, "fault", "rival")                                 \
     X(FAULT_SETTINGS, "fault", "settings")                           \
+    X(FAULT_BODY_GARBAGE, "fault", "body-garbage")                   \
+    X(FAULT_BODY_HUGE, "fault", "body-huge")                         \
+    X(FAULT_CONFLICT, "fault", "conflict")                           \
+    X(FAULT_GONE, "fault", "gone")                                   \
+    X(FAULT_PROXY, "fault", "proxy")                                 \
+    X(FAULT_RETRY_AFTER, "fault", "retry-after")                     \
+    X(FAULT_REPLY_LATE, "fault", "reply-late")                       \
+    X(FAULT_VERIFY_NULL, "fault", "verify-null")                     \
+    X(FAULT_LIES, "fault", "lies")                                   \
+    X(FAULT_DOWN, "fault", "down")                                   \
+    X(FAULT_AMNESIA, "fault", "amnesia")                             \
+    X(FAULT_TOKEN_FORGED, "fault", "token-forged")                   \
+    X(FAULT_TOKEN_EARLIER, "fault", "token-earlier")                 \
+    X(FAULT_TOKEN_AGAIN, "fault", "token-again")                     \
     X(PART_DONE, "part", "done")                                     \
     X(PART_PASSING, "part", "passing")                               \
     X(PART_NOT_KNOWN, "part", "not known")                           \
@@ -123,6 +137,17 @@
     X(DECIDE_NOTHING, "decide", "no verdict")                        \
     X(DECIDE_BREAKS, "decide", "it breaks")                          \
     X(STATUS_BY_LIST, "decide", "a list of statuses")                \
+    X(VISIT_ACT_GARBAGE, "participant", "act-garbage")               \
+    X(VISIT_ACT_HUGE, "participant", "act-huge")                     \
+    X(VISIT_ACT_CONFLICT, "participant", "act-conflict")             \
+    X(VISIT_ACT_RETRY_AFTER, "participant", "act-retry-after")       \
+    X(VISIT_ACT_LIES, "participant", "act-lies")                     \
+    X(VISIT_UNDO_NOT_FOUND, "participant", "undo-not-found")         \
+    X(VISIT_UNDO_GONE, "participant", "undo-gone")                   \
+    X(VISIT_UNDO_GARBAGE, "participant", "undo-garbage")             \
+    X(VISIT_UNDO_RETRY_AFTER, "participant", "undo-retry-after")     \
+    X(VISIT_VERIFY_NULL_AGAIN, "participant", "verify-null-again")   \
+    X(VISIT_VERIFY_GARBAGE, "participant", "verify-garbage")         \
     X(START_ID, "start", "with an id")                               \
     X(START_KEY, "start", "with a key")                              \
     X(START_NEITHER, "start", "with neither")                        \

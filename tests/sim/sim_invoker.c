@@ -11,11 +11,6 @@
 #include "participants.h"
 #include "reached.h"
 
-struct statuses {
-    const uint16_t *items;
-    uint32_t count;
-};
-
 struct sim_call {
     struct sim_request request;
     struct sim_event timeout; /* embedded: removed when the answer is there */
@@ -24,7 +19,6 @@ struct sim_call {
     void *context;
     bool is_over;
     struct sim_answer answer;
-    struct statuses statuses[3]; /* success, fail, retry: what the action says of them */
     struct sim_call *prev, *next;
 };
 
@@ -60,21 +54,6 @@ static void on_answer(void *context)
     call->done(call->context, call->ticket, &call->answer.outcome);
 }
 
-/* As the adapter for HTTP does it. */
-static void classify(const struct sim_call *call, struct sk_outcome *outcome)
-{
-    static const enum sk_outcome_class classes[] = { SK_OUTCOME_SUCCEEDED, SK_OUTCOME_FAILED,
-                                                     SK_OUTCOME_RETRYABLE };
-    for (uint32_t i = 0; i < 3 && outcome->class_ != SK_OUTCOME_PENDING; i++) {
-        for (uint32_t k = 0; k < call->statuses[i].count; k++) {
-            if (call->statuses[i].items[k] != outcome->status) continue;
-            outcome->class_ = classes[i];
-            sim_reached(call->request.node->world, SIM_REACHED_STATUS_BY_LIST);
-            return;
-        }
-    }
-}
-
 /* At the participant; what happens here is the world's, not the node's. */
 static void on_arrival(void *context)
 {
@@ -92,20 +71,18 @@ static void on_arrival(void *context)
         return;
     }
     call->answer = answer;
-    classify(call, &call->answer.outcome);
     int64_t usual_us = sim_participant_of(world->books, call->request.service)->usual_us;
-    sim_after_at(node, sim_latency(&world->faults, usual_us), on_answer, call);
+    int64_t delay_us = sim_latency(&world->faults, usual_us) + sim_temper_delay(world);
+    sim_after_at(node, delay_us, on_answer, call);
 }
 
+/* Before the first byte has left. */
 static void refuse_connection(struct sim_call *call)
 {
-    call->answer.outcome = (struct sk_outcome){
-        .class_ = SK_OUTCOME_RETRYABLE,
-        .code = SK_STR("connection_refused"),
-        .message = SK_STR("connection refused"),
-    };
-    sim_after_at(call->request.node, sim_latency(&call->request.node->world->faults, SIM_MS),
-                 on_answer, call);
+    struct sim_world *world = call->request.node->world;
+    sim_answer_nothing(&call->answer, SK_HTTP_REFUSED, false);
+    sim_answer_conclude(world, &call->request, &call->answer);
+    sim_after_at(call->request.node, sim_latency(&world->faults, SIM_MS), on_answer, call);
 }
 
 /* Half of what is late still comes before a usual deadline. */
@@ -120,6 +97,12 @@ static void send(struct sim_call *call)
     struct sim_world *world = call->request.node->world;
     const struct sim_profile *p = &world->profile;
     int64_t delay_us = sim_latency(&world->faults, 2 * SIM_MS);
+    bool is_work = call->request.operation != SK_OPERATION_HOOK &&
+                   call->request.operation != SK_OPERATION_DECISION;
+    if (is_work && sim_temper_line(world->books, &call->request, &call->answer)) {
+        sim_after_at(call->request.node, delay_us, on_answer, call);
+        return;
+    }
     if (!world->is_calm) {
         if (sim_chance(&world->faults, p->retryable / 4)) {
             sim_reached(world, SIM_REACHED_FAULT_CONNECTION_REFUSED);
@@ -158,7 +141,7 @@ static void copy_statuses(struct sim_call *call, const struct sk_action *action)
     for (uint32_t i = 0; i < 3; i++) {
         uint16_t *copy = SK_ARENA_ARRAY(arena, uint16_t, counts[i]);
         if (counts[i] > 0) memcpy(copy, lists[i], counts[i] * sizeof *copy);
-        call->statuses[i] = (struct statuses){ copy, counts[i] };
+        call->request.statuses[i] = (struct sim_statuses){ copy, counts[i] };
     }
 }
 
@@ -243,28 +226,100 @@ struct completion {
     uint32_t tries;
 };
 
+/* What must not be taken: a forged token; a no to a step that stands as completed. (A yes after a
+ * no is a late answer.) */
+struct impostor {
+    struct sim_world *world;
+    struct sk_str saga_id, step_id;
+    int32_t item;
+    bool is_forged, succeeds;
+};
+
 static void try_completion(void *context);
+
+static const struct sk_outcome yes = { .class_ = SK_OUTCOME_SUCCEEDED,
+                                       .output = { "{\"ok\":true,\"later\":1}", 21 },
+                                       .status = 200,
+                                       .is_answered = true };
+static const struct sk_outcome no = { .class_ = SK_OUTCOME_FAILED,
+                                      .code = { "refused_later", 13 },
+                                      .message = { "refused", 7 },
+                                      .status = 422,
+                                      .has_error_code = true,
+                                      .is_answered = true };
+
+static void on_impostor(void *context, const struct sk_reply *reply)
+{
+    struct impostor *impostor = context;
+    sim_note(impostor->world, "impostor", (uint64_t)(int64_t)reply->status, 0, impostor->saga_id);
+    if (reply->status != SKALD_OK) return;
+    if (impostor->is_forged)
+        sim_fail(impostor->world, "key and request", impostor->saga_id, "a forged token was taken");
+    const struct sk_saga *saga = reply->saga;
+    uint32_t step = saga == NULL ? SK_STEP_NONE : sk_plan_step(saga->plan, impostor->step_id);
+    if (step == SK_STEP_NONE || impostor->succeeds) return;
+    const struct sk_unit *unit =
+        &saga->steps[step].units[impostor->item < 0 ? 0 : (uint32_t)impostor->item];
+    if (unit->state == SK_STEP_COMPLETED)
+        sim_fail(impostor->world, "key and request", impostor->saga_id,
+                 "%.*s is completed, and a no was taken", SK_STR_ARGS(impostor->step_id));
+}
+
+static void impose(struct completion *completion, struct sim_node *node, struct sk_str token,
+                   bool succeeds, bool is_forged)
+{
+    const struct sim_request *request = &completion->request;
+    struct impostor *impostor = SK_ARENA_NEW(&completion->world->arena, struct impostor);
+    *impostor = (struct impostor){ completion->world, request->saga_id, request->step_id,
+                                   request->item,     is_forged,        succeeds };
+    sk_engine_complete(node->engine, request->saga_id, request->step_id, token,
+                       succeeds ? &yes : &no, on_impostor, impostor);
+}
+
+static void forge(struct completion *completion, struct sim_node *node)
+{
+    struct sim_world *world = completion->world;
+    if (!sim_strikes(world, SIM_FAULT_TOKEN_FORGED)) return;
+    struct sk_str token = sk_arena_copy(&world->arena, completion->request.token);
+    uint32_t at = sim_below(sim_dice(world, SIM_FAULT_TOKEN_FORGED), (uint32_t)token.size);
+    char *text = (char *)(uintptr_t)token.data; /* our own copy */
+    text[at] = text[at] == '0' ? '1' : '0';
+    impose(completion, node, token, completion->succeeds, true);
+}
+
+static struct sim_node *node_of(const struct completion *completion)
+{
+    uint32_t shards_count = completion->world->profile.shards_count;
+    uint32_t shard = (uint32_t)(sk_hash_id(completion->request.saga_id) % shards_count);
+    return sim_node_for(completion->world, shard);
+}
 
 static void on_completed(void *context, const struct sk_reply *reply)
 {
     struct completion *completion = context;
+    struct sim_world *world = completion->world;
     enum skald_class remedy = skald_status_class(reply->status);
     if (remedy == SKALD_CLASS_RETRY || remedy == SKALD_CLASS_FATAL)
         return; /* not taken: tried again by the clock */
-    if (reply->saga != NULL) sim_check_seen(completion->world, reply->saga);
-    sim_note(completion->world, "completed", (uint64_t)(int64_t)reply->status, completion->tries,
+    if (reply->saga != NULL) sim_check_seen(world, reply->saga);
+    sim_note(world, "completed", (uint64_t)(int64_t)reply->status, completion->tries,
              completion->request.key);
     if (reply->status == SKALD_E_ARGUMENT) {
-        sim_fail(completion->world, "key and request", completion->request.saga_id,
-                 "its token was refused: %s", reply->error != NULL ? reply->error->message : "");
+        sim_fail(world, "key and request", completion->request.saga_id, "its token was refused: %s",
+                 reply->error != NULL ? reply->error->message : "");
     }
-    if (!completion->is_over) completion->world->books->owed -= 1;
+    if (!completion->is_over) world->books->owed -= 1;
     completion->is_over = true;
-    if (completion->is_again || !sim_chance(&completion->world->faults, 200)) return;
+    struct sim_node *node = node_of(completion);
+    /* Not the other way round: nobody says that something was done which was not. */
+    bool may_take_back = node != NULL && reply->status == SKALD_OK && completion->succeeds;
+    if (may_take_back && sim_strikes(world, SIM_FAULT_TOKEN_AGAIN))
+        impose(completion, node, completion->request.token, false, false);
+    if (completion->is_again || !sim_chance(&world->faults, 200)) return;
     completion->is_again = true; /* a participant that says it twice */
-    completion->world->books->owed += 1;
+    world->books->owed += 1;
     completion->is_over = false;
-    sim_after(completion->world, 100 * SIM_MS, try_completion, completion);
+    sim_after(world, 100 * SIM_MS, try_completion, completion);
 }
 
 static void try_completion(void *context)
@@ -272,25 +327,13 @@ static void try_completion(void *context)
     struct completion *completion = context;
     struct sim_world *world = completion->world;
     if (completion->is_over || completion->tries++ > COMPLETE_TRIES) return;
-    uint32_t shard =
-        (uint32_t)(sk_hash_id(completion->request.saga_id) % world->profile.shards_count);
-    struct sim_node *node = sim_node_for(world, shard);
+    struct sim_node *node = node_of(completion);
     sim_after(world, 3 * SIM_S, try_completion, completion);
     if (node == NULL) return;
-    struct sk_outcome outcome = { .class_ = SK_OUTCOME_SUCCEEDED,
-                                  .output = SK_STR("{\"ok\":true,\"later\":1}"),
-                                  .status = 200,
-                                  .is_answered = true };
-    if (!completion->succeeds) {
-        outcome = (struct sk_outcome){ .class_ = SK_OUTCOME_FAILED,
-                                       .code = SK_STR("refused_later"),
-                                       .message = SK_STR("refused"),
-                                       .status = 422,
-                                       .has_error_code = true,
-                                       .is_answered = true };
-    }
+    forge(completion, node);
     sk_engine_complete(node->engine, completion->request.saga_id, completion->request.step_id,
-                       completion->request.token, &outcome, on_completed, completion);
+                       completion->request.token, completion->succeeds ? &yes : &no, on_completed,
+                       completion);
 }
 
 void sim_complete_later(struct sim_world *world, const struct sim_request *request, bool succeeds)
