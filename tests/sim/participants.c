@@ -111,8 +111,7 @@ static void answer_success(struct sim_books *books, const struct sim_request *re
 {
     bool is_poison = books->world->profile.has_poison && sim_chance(&books->world->faults, 5);
     bool is_asked = request->service.size > 0 && request->service.data[0] == 'c';
-    const char *usual =
-        is_poison ? "{\"ok\":true,\"note\":\"poisoned\"}" : "{\"ok\":true,\"n\":7}";
+    const char *usual = is_poison ? "{\"ok\":true,\"note\":\"poisoned\"}" : "{\"ok\":true,\"n\":7}";
     sim_answer(out, 200, sk_str_of(is_asked ? said_by_function(request->key) : usual));
 }
 
@@ -334,8 +333,7 @@ static void decide(struct sim_books *books, const struct sim_request *request,
     sim_note(world, "decide", (uint64_t)request->operation, request->attempt, request->key);
     if (!world->is_calm && sim_chance(&world->faults, 100)) {
         sim_reached(world, SIM_REACHED_DECIDE_BREAKS);
-        out->outcome =
-            (struct sk_outcome){ .class_ = SK_OUTCOME_FAILED, .code = SK_STR("broken") };
+        out->outcome = (struct sk_outcome){ .class_ = SK_OUTCOME_FAILED, .code = SK_STR("broken") };
         return;
     }
     uint32_t index = sim_below(&world->faults, 6);

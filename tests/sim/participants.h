@@ -94,7 +94,7 @@ struct sim_request {
     uint32_t attempt, round;
     int64_t deadline_ms;
     bool is_maybe;
-    uint32_t deliveries; /* arrived so often before */
+    uint32_t deliveries;             /* arrived so often before */
     struct sim_statuses statuses[3]; /* success, fail, retry: what the action says of them */
 };
 
