@@ -325,6 +325,18 @@ void sk_fold_skipped(struct fold *f)
     f->run->is_settled = true;
 }
 
+static void note_late(struct fold *f)
+{
+    struct sk_buf lates;
+    sk_buf_init(&lates, 0);
+    sk_buf_append_str(&lates, f->unit->lates);
+    sk_put_u64(&lates, f->event->attempt);
+    sk_put_u64(&lates, f->event->round);
+    if (lates.failed) f->saga->arena.failed = true;
+    f->unit->lates = sk_fold_keep(f, sk_buf_view(&lates));
+    sk_buf_release(&lates);
+}
+
 void sk_fold_late(struct fold *f)
 {
     if (f->unit == NULL) {
@@ -332,8 +344,7 @@ void sk_fold_late(struct fold *f)
         return;
     }
     f->saga->late_count++;
-    f->unit->late_attempt = f->event->attempt;
-    f->unit->late_round = f->event->round;
+    note_late(f);
     switch ((enum sk_late_meaning)f->event->kind) {
     case SK_LATE_RECORDED: break;
     case SK_LATE_MAYBE_AGAIN:

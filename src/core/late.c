@@ -28,13 +28,23 @@ static enum sk_late_meaning meaning_of(const struct sk_saga *saga, const struct 
     return SK_LATE_RECORDED;
 }
 
+static bool is_recorded(const struct sk_unit *unit, uint32_t attempt, uint32_t round)
+{
+    struct sk_reader reader = sk_reader_of(unit->lates);
+    while (reader.at != reader.end && !reader.bad) {
+        uint64_t recorded = sk_get_u64(&reader);
+        if (sk_get_u64(&reader) == round && recorded == attempt) return true;
+    }
+    return false;
+}
+
 void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t attempt,
                     uint32_t round, const struct sk_outcome *outcome)
 {
     struct sk_saga *saga = turn->saga;
     const struct sk_unit *unit = sk_saga_unit(saga, step, item);
     if (unit->first_start_seq == 0 || sk_step_of(saga, step)->kind == SK_KIND_WAIT) return;
-    if (unit->late_attempt == attempt && unit->late_round == round) return;
+    if (is_recorded(unit, attempt, round)) return;
     if (saga->late_count >= SK_LATE_EVENTS_MAX) return;
     enum sk_late_meaning meaning = meaning_of(saga, unit, outcome);
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_LATE, step, item);

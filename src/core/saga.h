@@ -133,18 +133,19 @@ struct sk_unit {
     bool maybe;
     enum sk_undo_state undo_state;
     struct sk_call action, verify, undo;
-    uint32_t takeups;                  /* exhausted undo: times taken up again */
-    bool undo_second_policy;           /* on_failure: retry has begun */
-    bool verify_gave_up;               /* verify has been exhausted */
-    bool child_failed;                 /* its child saga ended `failed` */
-    bool has_warned;                   /* one warning for retrying past max_attempts */
-    uint32_t late_attempt, late_round; /* the last late answer recorded; 0 = none */
+    uint32_t takeups;            /* exhausted undo: times taken up again */
+    bool undo_second_policy;     /* on_failure: retry has begun */
+    bool verify_gave_up;         /* verify has been exhausted */
+    bool child_failed;           /* its child saga ended `failed` */
+    bool has_warned;             /* one warning for retrying past max_attempts */
     int64_t unanswered_until_ms; /* C3: latest deadline of attempts without answer; 0 = none */
     uint64_t first_start_seq;    /* 0 = never started */
     int64_t first_start_at_ms;
     struct sk_str item;   /* foreach: its value */
     struct sk_str output; /* JSON; empty = null */
     struct sk_str error_code, error_message;
+    struct sk_str
+        lates; /* whose late answers are recorded: attempt and round of each (sk_put_u64) */
 };
 
 struct sk_step_run {

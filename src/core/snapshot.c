@@ -8,7 +8,7 @@
  */
 #include "core/core_private.h"
 
-enum { SNAPSHOT_VERSION = 2 };
+enum { SNAPSHOT_VERSION = 3 };
 
 /* ---- calls and units ------------------------------------------------------------------------- */
 
@@ -96,8 +96,6 @@ static void put_unit(struct sk_buf *out, const struct sk_unit *unit)
     if ((bits & UNIT_VERIFY) != 0u) put_call(out, &unit->verify);
     if ((bits & UNIT_UNDO) != 0u) put_call(out, &unit->undo);
     sk_put_u64(out, unit->takeups);
-    sk_put_u64(out, unit->late_attempt);
-    sk_put_u64(out, unit->late_round);
     sk_put_i64(out, unit->unanswered_until_ms);
     sk_put_u64(out, unit->first_start_seq);
     sk_put_i64(out, unit->first_start_at_ms);
@@ -105,6 +103,7 @@ static void put_unit(struct sk_buf *out, const struct sk_unit *unit)
     sk_put_str(out, unit->output);
     sk_put_str(out, unit->error_code);
     sk_put_str(out, unit->error_message);
+    sk_put_str(out, unit->lates);
 }
 
 static void get_unit(struct sk_reader *reader, struct sk_unit *unit)
@@ -121,8 +120,6 @@ static void get_unit(struct sk_reader *reader, struct sk_unit *unit)
     if ((bits & UNIT_VERIFY) != 0u) get_call(reader, &unit->verify);
     if ((bits & UNIT_UNDO) != 0u) get_call(reader, &unit->undo);
     unit->takeups = (uint32_t)sk_get_u64(reader);
-    unit->late_attempt = (uint32_t)sk_get_u64(reader);
-    unit->late_round = (uint32_t)sk_get_u64(reader);
     unit->unanswered_until_ms = sk_get_i64(reader);
     unit->first_start_seq = sk_get_u64(reader);
     unit->first_start_at_ms = sk_get_i64(reader);
@@ -130,6 +127,7 @@ static void get_unit(struct sk_reader *reader, struct sk_unit *unit)
     unit->output = sk_get_str(reader);
     unit->error_code = sk_get_str(reader);
     unit->error_message = sk_get_str(reader);
+    unit->lates = sk_get_str(reader);
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
