@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include "node.h"
+#include "past.h"
 #include "reached.h"
 #include "workload.h"
 
@@ -47,7 +48,19 @@ struct sk_event sim_event_of(const struct sk_event_row *row)
     return event;
 }
 
-static void fold(struct sim_world *world, const struct sim_row *row, bool watches_moves,
+/* What is judged event by event: the past is what the events before say. */
+static void judge_event(struct sim_past *past, const struct sk_event *event)
+{
+    sim_judge_once(past, event);
+    sim_judge_law6(past, event);
+    sim_judge_late(past, event);
+    sim_judge_timer(past, event);
+    sim_judge_attempt(past, event);
+    sim_past_add(past, event);
+}
+
+/* `past`: NULL = nothing is judged. */
+static void fold(struct sim_world *world, const struct sim_row *row, struct sim_past *past,
                  struct sk_saga *out_saga)
 {
     struct sim_moves moves = { .world = world };
@@ -55,20 +68,23 @@ static void fold(struct sim_world *world, const struct sim_row *row, bool watche
     if (plan == NULL)
         sim_fail(world, "replay = live", row->head.id, "its definition is not stored");
     if (!sk_saga_init(out_saga, plan)) sim_fail(world, "simulator", row->head.id, "out of memory");
+    if (past != NULL) sim_past_init(past, world, row, plan);
     for (uint32_t i = 0; i < row->events_count; i++) {
         struct sk_event event = sim_event_of(&row->events[i]);
-        if (watches_moves) sim_moves_before(&moves, out_saga, &event);
+        if (past != NULL) sim_moves_before(&moves, out_saga, &event);
         if (event.type == SK_EVENT_TYPES_MAX || sk_saga_evolve(out_saga, &event) != SKALD_OK) {
             sim_fail(world, "replay = live", row->head.id, "stored event %llu does not fold",
                      (unsigned long long)row->events[i].seq);
         }
-        if (watches_moves) sim_moves_after(&moves, out_saga, &event);
+        if (past == NULL) continue;
+        sim_moves_after(&moves, out_saga, &event);
+        judge_event(past, &event);
     }
 }
 
 void sim_fold(struct sim_world *world, const struct sim_row *row, struct sk_saga *out_saga)
 {
-    fold(world, row, false, out_saga);
+    fold(world, row, NULL, out_saga);
 }
 
 void sim_check_event(struct sim_world *world, struct sim_row *row, const struct sk_event_row *event)
@@ -105,7 +121,8 @@ static void check_head(struct sim_world *world, const struct sim_row *row,
 void sim_check_saga(struct sim_world *world, const struct sim_row *row)
 {
     struct sk_saga saga;
-    fold(world, row, true, &saga);
+    struct sim_past past;
+    fold(world, row, &past, &saga);
     world->checks->ends[sk_saga_shown_state(&saga)] += 1;
     sim_load_judged(world->load, saga.plan);
     check_head(world, row, &saga);
@@ -116,6 +133,9 @@ void sim_check_saga(struct sim_world *world, const struct sim_row *row)
     sim_check_policy(world, row, &saga);
     sim_check_hooks(world, row, &saga);
     sim_check_tasks(world, row, &saga);
+    sim_judge_once_end(&past, &saga);
+    sim_judge_goes_on(&past, &saga);
+    sim_past_release(&past);
     sk_saga_release(&saga);
 }
 

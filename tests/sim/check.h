@@ -12,23 +12,29 @@
 #include "sim_store.h"
 #include "world.h"
 
-#define SIM_CHECKERS(X)                                    \
-    X(WRITE_AHEAD, "write ahead")          /* law 2 */     \
-    X(STARTS, "acknowledged starts")       /* law 10 */    \
-    X(UNDO, "undo what may have happened") /* laws 5, 6 */ \
-    X(ORDER, "undo order")                 /* law 7 */     \
-    X(REQUESTS, "key and request")         /* law 4 */     \
-    X(REPLAY, "replay = live")             /* law 3 */     \
-    X(OWNER, "one owner")                  /* law 9 */     \
-    X(LIVENESS, "every saga ends")         /* law 11 */    \
-    X(PIVOT, "nothing undone past a pivot")                \
-    X(LOCKS, "locks are exclusive")                        \
-    X(POLICY, "time and policy")                           \
-    X(HOOKS, "hooks")                                      \
-    X(TASKS, "tasks")                                      \
-    X(ROWS, "rows agree")                                  \
-    X(RETENTION, "retention")                              \
-    X(EXPLAIN, "explained") /* law 11 */
+#define SIM_CHECKERS(X)                                      \
+    X(WRITE_AHEAD, "write ahead")          /* law 2 */       \
+    X(STARTS, "acknowledged starts")       /* law 10 */      \
+    X(UNDO, "undo what may have happened") /* laws 5, 6 */   \
+    X(ORDER, "undo order")                 /* law 7 */       \
+    X(REQUESTS, "key and request")         /* law 4 */       \
+    X(REPLAY, "replay = live")             /* law 3 */       \
+    X(OWNER, "one owner")                  /* law 9 */       \
+    X(LIVENESS, "every saga ends")         /* law 11 */      \
+    X(PIVOT, "nothing undone past a pivot")                  \
+    X(LOCKS, "locks are exclusive")                          \
+    X(POLICY, "time and policy")                             \
+    X(HOOKS, "hooks")                                        \
+    X(TASKS, "tasks")                                        \
+    X(ROWS, "rows agree")                                    \
+    X(RETENTION, "retention")                                \
+    X(EXPLAIN, "explained")                     /* law 11 */ \
+    X(ONCE, "undone once")                      /* law 5 */  \
+    X(GOES_ON, "a failing undo stops no other") /* law 8 */  \
+    X(LAW6, "no undo before its action")        /* law 6 */  \
+    X(LATE, "late answers")                     /* law 12 */ \
+    X(TIMERS, "no timer early")                              \
+    X(ATTEMPTS, "attempts within policy")
 
 enum sim_checker {
 #define X(name, text) SIM_CHECK_##name,
