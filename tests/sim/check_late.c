@@ -1,7 +1,7 @@
 /*
- * check_late.c: law 12 in a history. The first answer to each attempt that nobody waits for any more
- * is recorded, at most so many a saga, and means what the page says: a late success of a step that
- * was settled as not-happened makes its undo due, or stands in the residue; any other changes
+ * check_late.c: law 12 in a history. The first answer to each attempt that nobody waits for any
+ * more is recorded, at most so many a saga, and means what the page says: a late success of a step
+ * that was settled as not-happened makes its undo due, or stands in the residue; any other changes
  * nothing.
  */
 #include "past.h"

@@ -18,7 +18,7 @@ enum { SIM_SOURCE_MAX = 1 << 16, SIM_NO_START = 0x7fffffff };
 struct sim_verdict {
     bool is_broken;
     uint64_t seed, luck; /* of the world that runs */
-    char checker[48], saga_id[SK_ID_SIZE_MAX + 1], sentence[512];
+    char checker[48], saga_id[SK_ID_SIZE_MAX + 1], sentence[4096];
     int64_t at_us;
     /* of the broken world, for the shrinker */
     struct sim_profile profile;
