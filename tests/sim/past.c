@@ -237,6 +237,14 @@ static void add_of_undo(struct sim_past *past, struct sim_unit_past *unit,
 
 /* ---- the saga -------------------------------------------------------------------------------- */
 
+/* What pauses ends when the undoing begins; what is still to be asked is asked at once. */
+static void end_pauses(struct sim_past *past)
+{
+    for (uint32_t s = 0; s < past->plan->steps_count; s++) {
+        for (uint32_t i = 0; i < past->units_count[s]; i++) past->units[s][i].verify_until_ms = 0;
+    }
+}
+
 static uint32_t narrowed(struct sim_past *past, const struct sk_event *event)
 {
     struct sk_start start;
@@ -262,6 +270,7 @@ static void add_of_saga(struct sim_past *past, const struct sk_event *event)
     case SK_EVENT_SAGA_COMPENSATING:
         past->state = SK_SAGA_COMPENSATING;
         past->undoing_since = event->seq;
+        end_pauses(past);
         return;
     case SK_EVENT_SAGA_COMPENSATED: past->state = SK_SAGA_COMPENSATED; return;
     case SK_EVENT_SAGA_FAILED: past->state = SK_SAGA_FAILED; return;

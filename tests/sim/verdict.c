@@ -42,6 +42,20 @@ static uint32_t start_above(const struct sim_world *world, struct sk_str saga_id
     return SIM_NO_START;
 }
 
+/* "definition":"dN" of the children. */
+static uint32_t children_in(struct sk_str source)
+{
+    static const char text[] = "\"definition\":\"d";
+    enum { SIZE = sizeof text - 1 };
+    uint32_t bits = 0;
+    for (size_t i = 0; i + SIZE < source.size; i++) {
+        uint32_t child = (uint32_t)(uint8_t)(source.data[i + SIZE] - '0');
+        if (memcmp(source.data + i, text, SIZE) == 0 && child < SIM_DEFINITIONS_MAX)
+            bits |= 1u << child;
+    }
+    return bits;
+}
+
 static void note_sources(const struct sim_world *world, struct sim_verdict *verdict)
 {
     const struct sim_load *load = world->load;
@@ -55,6 +69,10 @@ static void note_sources(const struct sim_world *world, struct sim_verdict *verd
         if (source.size > SIM_SOURCE_MAX) continue;
         verdict->source_sizes[i] = (uint32_t)source.size;
         if (source.size > 0) memcpy(verdict->sources[i], source.data, source.size);
+    }
+    for (uint32_t i = load->generated.count; i > 0; i--) { /* children are earlier ones */
+        if ((verdict->used >> (i - 1) & 1u) != 0)
+            verdict->used |= children_in(load->sources[i - 1]);
     }
 }
 
