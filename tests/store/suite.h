@@ -16,6 +16,7 @@
     X(batches_in_flight_commit_in_order)                       \
     X(after_a_fence_the_shard_stays_fenced)                    \
     X(a_refused_part_leaves_nothing_and_takes_nothing_with_it) \
+    X(a_part_refused_at_its_end_leaves_nothing)                \
     X(twins_inside_a_part_are_refused)                         \
     X(an_unknown_shard_is_refused)                             \
     X(a_head_is_replaced_by_number)                            \

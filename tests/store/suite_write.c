@@ -240,6 +240,41 @@ void a_refused_part_leaves_nothing_and_takes_nothing_with_it(void **state)
     assert_int_equal(rows->messages_count, 0);
 }
 
+/* What it had written before its start key was looked at goes with it. */
+void a_part_refused_at_its_end_leaves_nothing(void **state)
+{
+    struct world *world = *state;
+    struct sk_start_key_row key = { SK_STR("k"), SK_STR("first"), digest_of("r"), INT64_MAX };
+    struct sk_event_row events[3] = { event_of(1, 1, "a"), event_of(2, 1, "b"),
+                                      event_of(1, 1, "c") };
+    struct sk_head heads[3] = { head_of(1, "first", 2, 5), head_of(2, "second", 2, 5),
+                                head_of(1, "other", 2, 5) };
+    struct sk_part part = world_part(world, 0);
+    part.events = &events[0];
+    part.heads = &heads[0];
+    part.keys = &key;
+    part.events_count = part.heads_count = part.keys_count = 1;
+    world_must(world, &part);
+    struct sk_start_key_row again = { SK_STR("k"), SK_STR("second"), digest_of("r"), INT64_MAX };
+    struct sk_part parts[2] = { world_part(world, 0), world_part(world, 1) };
+    for (uint32_t i = 0; i < 2; i++) {
+        parts[i].events = &events[i + 1];
+        parts[i].heads = &heads[i + 1];
+        parts[i].events_count = parts[i].heads_count = 1;
+    }
+    parts[0].keys = &again;
+    parts[0].keys_count = 1;
+    struct pending pending;
+    world_send(world, &pending, parts, 2);
+    world_wait(world, &pending);
+    assert_int_equal(parts[0].result, SK_PART_REFUSED);
+    assert_int_equal(parts[1].result, SK_PART_DONE);
+    assert_int_equal(head_by_id(world, "second")->heads_count, 0);
+    assert_int_equal(events_of_saga(world, 0, 2)->events_count, 0);
+    assert_int_equal(shard_row(world, 0).position, 2);
+    assert_int_equal(head_by_id(world, "other")->heads_count, 1);
+}
+
 static void must_refuse(struct world *world, struct sk_part part)
 {
     assert_int_equal(world_submit(world, &part), SK_PART_REFUSED);

@@ -192,6 +192,28 @@ static void test_completions_with_no(void **state)
     skt_play_free(play);
 }
 
+/* A token of an earlier round answers nothing of this one. */
+static void test_completions_of_an_earlier_round(void **state)
+{
+    (void)state;
+    struct skt_play *play =
+        skt_play_new(skt_plan_of(", recovery: forward", SKT_STEP("a", "")), NULL);
+    struct sk_outcome yes = { .class_ = SK_OUTCOME_SUCCEEDED, .is_answered = true };
+    skt_answer(play, 0, SK_OUTCOME_FAILED); /* parked for a human */
+    struct sk_command retry = skt_command(SK_COMMAND_RETRY);
+    assert_int_equal(skt_do(play, retry), SKALD_OK);
+    assert_int_equal(skt_unit(play, 0)->action.round, 1);
+    skt_answer(play, 0, SK_OUTCOME_PENDING);
+    struct sk_command command = outcome_of(SK_COMMAND_COMPLETE, 0, -1, SK_OPERATION_ACTION, &yes);
+    command.round = 0;
+    assert_int_equal(skt_do(play, command), SKALD_OK); /* late: recorded */
+    assert_int_equal(skt_unit(play, 0)->state, SK_STEP_WAITING);
+    command.round = 1;
+    assert_int_equal(skt_do(play, command), SKALD_OK);
+    assert_int_equal(skt_unit(play, 0)->state, SK_STEP_COMPLETED);
+    skt_play_free(play);
+}
+
 static void test_signals(void **state)
 {
     (void)state;
@@ -391,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_outcomes_of_nothing),
         cmocka_unit_test(test_completions),
         cmocka_unit_test(test_completions_with_no),
+        cmocka_unit_test(test_completions_of_an_earlier_round),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_while_closing),
         cmocka_unit_test(test_messages_that_mean_nothing),

@@ -198,6 +198,31 @@ static void it_goes_on_after_a_crash(void **state)
     assert_true(sk_str_is(view.by, "ada"));
 }
 
+/* Whom it had told before the crash it tells again, as the same command. */
+static void who_is_told_again_hears_the_same(void **state)
+{
+    (void)state;
+    start_waiters(600);
+    struct sk_bulk_request request = request_of("b-1", SK_COMMAND_CANCEL);
+    (void)start_bulk(&request);
+    world.store.is_holding = true;
+    for (int i = 0; i < 3; i++) { /* some are told and durable, its page is not at its end */
+        world_advance(&world, 1);
+        world_unhold(&world, true);
+    }
+    uint32_t cancelled = count_in(SK_SAGA_CANCELLED, 600);
+    assert_true(cancelled > 0 && cancelled < 256);
+    world_crash(&world);
+    world_unhold(&world, false);
+    world_open(&world);
+    world_advance(&world, 10000);
+    struct sk_bulk_view view = view_of("b-1");
+    assert_int_equal(SK_BULK_FINISHED, view.state);
+    assert_int_equal(0, view.failed);
+    for (int i = 0; i < SK_BULK_REFUSALS_COUNT; i++) assert_int_equal(0, view.refused[i]);
+    assert_int_equal(600, count_in(SK_SAGA_CANCELLED, 600));
+}
+
 static void a_cancelled_one_tells_nobody_any_more(void **state)
 {
     (void)state;
@@ -281,6 +306,7 @@ int main(void)
         TEST(what_cannot_be_done_is_counted_by_reason),
         TEST(later_sagas_are_not_meant),
         TEST(it_goes_on_after_a_crash),
+        TEST(who_is_told_again_hears_the_same),
         TEST(a_cancelled_one_tells_nobody_any_more),
         TEST(it_survives_what_the_store_does),
         TEST(so_many_run_at_once),

@@ -205,6 +205,80 @@ static void a_lost_shard_gets_its_messages_later(void **state)
     assert_int_equal(0, leftovers());
 }
 
+/* A child's start and its cancel wait together: they arrive in the order of their events. */
+static void messages_that_waited_keep_their_order(void **state)
+{
+    (void)state;
+    uint32_t shard = sk_engine_shard_of(world.engine, SK_STR("o-1.child"));
+    assert_int_not_equal(shard, sk_engine_shard_of(world.engine, SK_STR("o-1")));
+    sk_engine_own(world.engine, shard, false);
+    (void)world_start(&world, "parent", "o-1", "{}");
+    struct sk_command cancel = {
+        .kind = SK_COMMAND_CANCEL, .id = SK_STR("c"), .who = SK_STR("me"), .why = SK_STR("so")
+    };
+    struct answer answer = { 0 };
+    sk_engine_command(world.engine, SK_STR("o-1"), &cancel, SK_STR(""), world_on_answer, &answer);
+    world_run(&world);
+    assert_int_equal(SKALD_OK, answer.status);
+    assert_int_equal(2, leftovers());
+    sk_engine_own(world.engine, shard, true);
+    world_advance(&world, 60000);
+    assert_int_equal(SK_SAGA_CANCELLED, world_get(&world, "o-1").state);
+    assert_int_equal(SK_SAGA_CANCELLED, world_get(&world, "o-1.child").state);
+    assert_int_equal(0, leftovers());
+}
+
+/* ---- what the parts hold --------------------------------------------------------------------- */
+
+static const struct sk_store_ops *inner_ops;
+static char deleted[64][80];
+static uint32_t deleted_count, consumed_count, forgotten_count;
+
+static bool is_deleted(struct sk_str id)
+{
+    for (uint32_t i = 0; i < deleted_count; i++)
+        if (sk_str_is(id, deleted[i])) return true;
+    return false;
+}
+
+/* An id is forgotten in a later batch than the one that deletes its row. */
+static void watch(struct sk_store *store, struct sk_batch *batch, sk_batch_done *done,
+                  void *context)
+{
+    for (uint32_t i = 0; i < batch->parts_count; i++) {
+        const struct sk_part *part = &batch->parts[i];
+        consumed_count += part->consumed_count;
+        forgotten_count += part->consumed_gone_count;
+        for (uint32_t k = 0; k < part->consumed_gone_count; k++)
+            assert_true(is_deleted(part->consumed_gone[k]));
+    }
+    for (uint32_t i = 0; i < batch->parts_count; i++) {
+        const struct sk_part *part = &batch->parts[i];
+        for (uint32_t k = 0; k < part->messages_gone_count; k++)
+            snprintf(deleted[deleted_count++], sizeof deleted[0], "%.*s",
+                     SK_STR_ARGS(part->messages_gone[k]));
+    }
+    inner_ops->submit(store, batch, done, context);
+}
+
+/* Between the two parts lies a crash: what was consumed must be known as long as it may come. */
+static void consumed_is_remembered_until_it_is_deleted(void **state)
+{
+    (void)state;
+    struct sk_store_ops watching = *world.store.base.ops;
+    inner_ops = world.store.base.ops;
+    watching.submit = watch;
+    world.store.base.ops = &watching;
+    deleted_count = consumed_count = forgotten_count = 0;
+    (void)world_start(&world, "parent", "r-1", "{}");
+    world_advance(&world, 60000);
+    world.store.base.ops = inner_ops;
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "r-1").state);
+    assert_int_equal(2, deleted_count); /* the child's start and its end */
+    assert_int_equal(2, consumed_count);
+    assert_int_equal(2, forgotten_count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +291,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(locks_survive_a_crash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(idle_locks_lose_their_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_shard_gets_its_messages_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(messages_that_waited_keep_their_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(consumed_is_remembered_until_it_is_deleted, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

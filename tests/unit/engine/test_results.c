@@ -94,6 +94,33 @@ static void degraded_refuses_only_the_new(void **state)
     assert_int_equal(SK_SAGA_CANCELLED, world_get(&world, "d-1").state);
 }
 
+/* Also one whose id leads to the degraded shard. */
+static void degraded_takes_no_new_saga(void **state)
+{
+    (void)state;
+    world.invoker.is_manual = true;
+    (void)world_start(&world, "order", "d-1", "{}");
+    uint32_t shard = sk_engine_shard_of(world.engine, SK_STR("d-1"));
+    world.store.fate = FATE_PASSING;
+    world.store.fates_count = 3;
+    world_answer(&world, 0, SK_OUTCOME_SUCCEEDED, "{}");
+    world_run(&world);
+    assert_int_equal(1, shards_degraded());
+    char id[16] = "d-2";
+    for (int i = 2; sk_engine_shard_of(world.engine, sk_str_of(id)) != shard; i++)
+        snprintf(id, sizeof id, "d-%d", i);
+    struct answer refused = { 0 };
+    start(id, &refused);
+    assert_int_equal(SKALD_E_AGAIN, refused.status);
+    assert_true(refused.retry_after_ms > 0);
+    world_advance(&world, 5000);
+    assert_int_equal(0, shards_degraded());
+    assert_int_equal(SKALD_E_NOT_FOUND, world_get(&world, id).status);
+    struct answer accepted = { 0 };
+    start(id, &accepted);
+    assert_int_equal(SKALD_OK, accepted.status);
+}
+
 static void not_known_but_done(void **state)
 {
     (void)state;
@@ -303,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(passing_is_retried, set_up, tear_down),
         cmocka_unit_test_setup_teardown(degraded_refuses_only_the_new, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(degraded_takes_no_new_saga, set_up, tear_down),
         cmocka_unit_test_setup_teardown(not_known_but_done, set_up, tear_down),
         cmocka_unit_test_setup_teardown(not_known_and_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(fenced_drops_and_takes_again, set_up, tear_down),

@@ -352,6 +352,57 @@ static void without_settings_everything_is_kept(void **state)
     assert_int_equal(3, tallied());
 }
 
+/* ---- cursors --------------------------------------------------------------------------------- */
+
+static const struct sk_store_ops *inner_ops;
+static struct sk_cursor_row cursor = { { "reader", 6 }, 0 };
+
+struct cursor_read {
+    sk_read_done *done;
+    void *context;
+};
+
+static void add_cursor(void *context, struct sk_rows *rows)
+{
+    struct cursor_read read = *(struct cursor_read *)context;
+    free(context);
+    rows->cursors = &cursor;
+    rows->cursors_count = 1;
+    read.done(read.context, rows);
+}
+
+static void read_with_cursor(struct sk_store *store, const struct sk_read *read, sk_read_done *done,
+                             void *context)
+{
+    if (read->kind != SK_READ_CURSOR) {
+        inner_ops->read(store, read, done, context);
+        return;
+    }
+    struct cursor_read *passed = malloc(sizeof *passed);
+    *passed = (struct cursor_read){ done, context };
+    inner_ops->read(store, read, add_cursor, passed);
+}
+
+/* A reader of the stream who stands before its last event would never see it. */
+static void one_that_was_not_read_to_its_end_stays(void **state)
+{
+    (void)state;
+    open_world();
+    struct sk_store_ops ops = *world.store.base.ops;
+    inner_ops = world.store.base.ops;
+    ops.read = read_with_cursor;
+    world.store.base.ops = &ops;
+    (void)world_start(&world, "single", "s-1", "{}");
+    uint32_t events = world_stored_events(&world, "s-1");
+    cursor.position = events - 1;
+    assert_int_equal(SKALD_E_STATE, remove_saga("s-1").status);
+    assert_int_equal(SK_SAGA_COMPLETED, world_stored_state(&world, "s-1"));
+    cursor.position = events;
+    assert_int_equal(SKALD_OK, remove_saga("s-1").status);
+    assert_int_equal(0, world_stored_state(&world, "s-1"));
+    world.store.base.ops = inner_ops;
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -368,6 +419,7 @@ int main(void)
         TEST(a_failed_saga_stays_for_a_person),
         TEST(a_child_waits_for_its_parent),
         TEST(the_oldest_go_when_there_are_too_many),
+        TEST(one_that_was_not_read_to_its_end_stays),
         TEST(so_many_of_each_definition_stay),
         TEST(without_settings_everything_is_kept),
     };

@@ -160,6 +160,33 @@ static void slots_and_pending(void **state)
     assert_int_equal(SK_SAGA_RUNNING, world_get(&world, "s-2").state);
 }
 
+static void priority_goes_first(void **state)
+{
+    (void)state;
+    static const int32_t priorities[] = { 0, 1, 9, 5 };
+    static const char *const order[] = { "0", "9", "5", "1" };
+    world_crash(&world);
+    world.options.sagas_max = 1;
+    world.invoker.is_manual = true;
+    world_open(&world);
+    struct answer answers[4] = { 0 };
+    for (size_t i = 0; i < 4; i++) {
+        char id[4];
+        snprintf(id, sizeof id, "%d", priorities[i]);
+        struct sk_start_request request = { .definition = SK_STR("order"),
+                                            .id = sk_str_of(id),
+                                            .priority = priorities[i] };
+        sk_engine_start(world.engine, &request, world_on_answer, &answers[i]);
+        world_run(&world);
+    }
+    for (uint32_t i = 0; i < 12; i++) { /* three steps each */
+        assert_int_equal(i + 1, world.invoker.calls_count);
+        assert_string_equal(order[i / 3], world.invoker.calls[i].saga);
+        world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
+        world_run(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +199,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_early, set_up, tear_down),
         cmocka_unit_test_setup_teardown(slots_and_pending, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(priority_goes_first, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,126 @@
+/* Workers that poll for tasks: one task, one worker at a time; what did not reach a worker comes
+ * back. */
+#include "world.h"
+
+#include "definitions.h"
+
+static const char packing_yaml[] =
+    "saga: {id: packing, name: Packing, version: '1'}\n"
+    "steps:\n"
+    "  - id: pack\n"
+    "    name: Pack\n"
+    "    type: task\n"
+    "    action: {task: packers}\n"
+    "    retry_policy: {type: fixed_delay, max_attempts: 3, initial_delay: 1s}\n"
+    "    compensation: {type: skip}\n";
+
+static struct world world;
+
+static int set_up(void **state)
+{
+    (void)state;
+    world_init(&world, 8);
+    world_open(&world);
+    world_define(&world, packing_yaml);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_release(&world);
+    return 0;
+}
+
+struct worker {
+    uint32_t told_count, tasks_count, attempt;
+    uint64_t number;
+    char saga[32];
+};
+
+static void on_tasks(void *context, enum skald_status status, const skald_error *error,
+                     const struct sk_task_given *tasks, uint32_t count)
+{
+    struct worker *worker = context;
+    (void)error;
+    assert_int_equal(SKALD_OK, status);
+    worker->told_count += 1;
+    worker->tasks_count = count;
+    if (count == 0) return;
+    worker->attempt = tasks[0].attempt;
+    snprintf(worker->saga, sizeof worker->saga, "%.*s", SK_STR_ARGS(tasks[0].saga_id));
+}
+
+static void begin_poll(struct worker *worker, const char *name, uint32_t max)
+{
+    *worker = (struct worker){ 0 };
+    struct sk_poll_request request = { .queue = SK_STR("packers"),
+                                       .worker = sk_str_of(name),
+                                       .max = max,
+                                       .wait_ms = 1000,
+                                       .lease_ms = 60000 };
+    worker->number = sk_engine_poll(world.engine, &request, on_tasks, worker);
+    assert_int_equal(0, worker->told_count);
+}
+
+static void each_task_goes_to_one_worker(void **state)
+{
+    (void)state;
+    struct worker workers[3];
+    (void)world_start(&world, "packing", "t-1", "{}");
+    (void)world_start(&world, "packing", "t-2", "{}");
+    begin_poll(&workers[0], "ada", 1);
+    begin_poll(&workers[1], "bob", 10);
+    begin_poll(&workers[2], "eve", 10);
+    world_advance(&world, 2000);
+    for (int i = 0; i < 3; i++) assert_int_equal(1, workers[i].told_count);
+    assert_int_equal(1, workers[0].tasks_count);
+    assert_int_equal(1, workers[1].tasks_count);
+    assert_int_equal(0, workers[2].tasks_count);
+    assert_string_not_equal(workers[0].saga, workers[1].saga);
+}
+
+/* It hangs up while its taking is being made durable: nobody waits for its lease to pass. */
+static void what_no_worker_got_comes_back(void **state)
+{
+    (void)state;
+    struct worker gone, next;
+    (void)world_start(&world, "packing", "t-1", "{}");
+    world.store.is_holding = true;
+    begin_poll(&gone, "ada", 1);
+    world_advance(&world, 10);
+    sk_engine_poll_cancel(world.engine, gone.number);
+    world_unhold(&world, false);
+    world_advance(&world, 1500); /* the pause before its next attempt */
+    assert_int_equal(1, gone.told_count);
+    assert_int_equal(0, gone.tasks_count);
+    begin_poll(&next, "bob", 1);
+    world_advance(&world, 2000);
+    assert_int_equal(1, next.tasks_count);
+    assert_int_equal(2, next.attempt);
+    assert_string_equal("t-1", next.saga);
+}
+
+/* After a crash the index of what is on offer is made from the sagas. */
+static void an_offer_survives_a_crash(void **state)
+{
+    (void)state;
+    struct worker worker;
+    (void)world_start(&world, "packing", "t-1", "{}");
+    world_crash(&world);
+    world_open(&world);
+    begin_poll(&worker, "ada", 1);
+    world_advance(&world, 100);
+    assert_int_equal(1, worker.tasks_count);
+    assert_int_equal(1, worker.attempt);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_task_goes_to_one_worker, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_no_worker_got_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_offer_survives_a_crash, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
