@@ -68,7 +68,7 @@ void sim_check_event(struct sim_world *world, struct sim_row *row,
 void sim_check_owner(struct sim_world *world, const struct sim_shard *shard,
                      const struct sim_node *node, uint64_t life, const struct sk_part *part);
 /* An invocation leaves a node. */
-void sim_check_sender(struct sim_world *world, const struct sim_node *node,
+void sim_check_sender(struct sim_world *world, struct sim_node *node,
                       const struct sk_invocation *invocation);
 void sim_check_invocation(struct sim_world *world, const struct sk_invocation *invocation);
 void sim_check_request(struct sim_world *world, const struct sk_invocation *invocation);

@@ -6,12 +6,12 @@
 #include "node.h"
 
 /* No effect starts after its deadline, or at a node whose shard another one has taken. */
-void sim_check_sender(struct sim_world *world, const struct sim_node *node,
+void sim_check_sender(struct sim_world *world, struct sim_node *node,
                       const struct sk_invocation *invocation)
 {
     uint32_t index = (uint32_t)(sk_hash_id(invocation->saga_id) % world->profile.shards_count);
     const struct sim_shard *shard = &world->store->shards[index];
-    int64_t now_ms = sim_now_ms(world) + node->clock_offset_ms;
+    int64_t now_ms = sim_node_now_ms(node);
     world->checks->judged[SIM_CHECK_OWNER] += 1;
     if (shard->taker != node || shard->taker_life != node->life) {
         sim_fail(world, "one owner", invocation->saga_id,

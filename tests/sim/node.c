@@ -14,8 +14,12 @@
 
 #include "check.h"
 #include "reached.h"
+#include "workload.h"
 
 #include <stdio.h>
+
+enum { WRONG_MS = 3000 };
+static const int64_t DAY_MS = INT64_C(86400000);
 
 struct placement {
     struct sim_world *world;
@@ -116,6 +120,7 @@ static struct sk_engine_options options_of(struct sim_node *node)
     options.rules.history_max = p->history_max;
     options.output_size_max = 10000; /* of no payload but a huge one: tempers.c */
     options.idempotency_window_ms = p->retention_ms;
+    if (p->faults[SIM_FAULT_CLOCK_JUMP] > 0) options.idempotency_window_ms = 30 * DAY_MS;
     options.retention_interval_ms = 5000;
     if (p->retention_max > 0) {
         options.retention_max = p->retention_max;
@@ -143,6 +148,8 @@ static void start_node(void *context)
     int64_t off = node->world->is_calm ? 0 : node->world->profile.clock_offset_ms;
     node->clock_offset_ms = sim_between(&node->world->faults, -off, off);
     if (node->clock_offset_ms != 0) sim_reached(node->world, SIM_REACHED_FAULT_CLOCK_OFF);
+    if (node->jump_ms != 0 && !node->world->is_calm) node->clock_offset_ms = node->jump_ms;
+    sim_runtime_start(&node->runtime);
     sim_handle_init(&node->handle, node->world->store, node);
     sim_invoker_init(&node->invoker, node);
     if (sk_engine_new(&options, &node->engine, &error) != SKALD_OK) {
@@ -231,11 +238,43 @@ static void fault_drift(void *context)
     struct sim_world *world = node->world;
     int64_t limit_ms = world->profile.clock_offset_ms;
     if (world->is_calm) return;
-    node->clock_offset_ms += sim_between(&world->faults, -100, 100);
+    if (node->jump_ms == 0) node->clock_offset_ms += sim_between(&world->faults, -100, 100);
+    if (node->jump_ms != 0) limit_ms = INT64_MAX;
     sim_reached(world, SIM_REACHED_FAULT_CLOCK_DRIFTS);
     if (node->clock_offset_ms > limit_ms) node->clock_offset_ms = limit_ms;
     if (node->clock_offset_ms < -limit_ms) node->clock_offset_ms = -limit_ms;
     sim_after(world, SIM_S, fault_drift, node);
+}
+
+/* Forward by days only where nobody works by the second: a saga that has seen the future sleeps
+ * till then. */
+static int64_t draw_jump(struct sim_node *node)
+{
+    struct sim_world *world = node->world;
+    struct sim_rng *dice = sim_dice(world, SIM_FAULT_CLOCK_JUMP);
+    uint32_t size = sim_below(dice, 100);
+    int64_t most_ms = size < 50 ? 120000 : size < 95 ? 3600000 : INT64_C(3) * 86400000;
+    bool is_forward = sim_chance(dice, 500);
+    if (is_forward && world->load->generated.has_tasks && most_ms > 3600000) most_ms = 3600000;
+    int64_t jump_ms = sim_between(dice, 5000, most_ms);
+    return is_forward ? jump_ms : -jump_ms;
+}
+
+/* Somebody sets its wall clock, also while it sleeps; or sets it right. */
+static void fault_jump(void *context)
+{
+    struct sim_node *node = context;
+    struct sim_world *world = node->world;
+    if (world->is_calm) return;
+    if (sim_strikes(world, SIM_FAULT_CLOCK_JUMP)) {
+        bool is_righted = sim_chance(sim_dice(world, SIM_FAULT_CLOCK_JUMP), 300);
+        node->jump_ms = is_righted ? 0 : draw_jump(node);
+        node->clock_offset_ms = node->jump_ms;
+        sim_note(world, "clock-set", node->index, (uint64_t)(node->jump_ms / 1000),
+                 sk_str_of(node->name));
+        if (node->jump_ms > node->furthest_ms) node->furthest_ms = node->jump_ms;
+    }
+    sim_after(world, SIM_S, fault_jump, node);
 }
 
 static void fault_pause(void *context)
@@ -258,6 +297,7 @@ static void schedule_faults(struct sim_node *node)
         sim_after(world, gap(node, world->profile.stop_gap_us), fault_stop, node);
     }
     if (world->profile.clock_drifts) sim_after(world, SIM_S, fault_drift, node);
+    if (world->profile.faults[SIM_FAULT_CLOCK_JUMP] > 0) sim_after(world, SIM_S, fault_jump, node);
     if (world->profile.pause_gap_us > 0) {
         sim_after(world, gap(node, world->profile.pause_gap_us), fault_pause, node);
     }
@@ -330,6 +370,13 @@ static void on_move(void *context)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
+/* Monotonic clocks run up to a thousandth fast or slow: leases have a margin for more. */
+static int64_t drift_of(const struct sim_world *world, uint32_t index)
+{
+    if (!world->profile.clock_drifts) return 0;
+    return (int64_t)(sk_mix(world->seed, 2000 + index) % 2001) - 1000;
+}
+
 void sim_nodes_init(struct sim_world *world)
 {
     struct placement *placement = SK_ARENA_NEW(&world->arena, struct placement);
@@ -340,6 +387,7 @@ void sim_nodes_init(struct sim_world *world)
         node->index = i;
         node->life = 1;
         node->placement = placement;
+        node->drift_ppm = drift_of(world, i);
         snprintf(node->name, sizeof node->name, "node-%u", i);
         world->nodes[i] = node;
         sim_runtime_init(&node->runtime, node);
@@ -360,7 +408,15 @@ void sim_nodes_calm(struct sim_world *world)
     for (uint32_t i = 0; i < world->profile.nodes_count; i++) {
         struct sim_node *node = world->nodes[i];
         if (node->paused_until_us > world->now_us) node->paused_until_us = 0;
+        node->clock_offset_ms = node->jump_ms = 0;
+        /* Engine time would follow for hours: whoever sets such a clock right starts the node
+         * anew. */
+        int64_t off_ms = node->is_up ? sim_node_now_ms(node) - sim_now_ms(world) : 0;
+        if (off_ms > WRONG_MS || off_ms < -WRONG_MS) sim_node_crash(node, SIM_S);
+        if (node->furthest_ms * SIM_MS > world->profile.longest_us)
+            world->profile.longest_us = node->furthest_ms * SIM_MS;
     }
+    world->profile.calm_us += world->profile.longest_us;
 }
 
 void sim_nodes_release(struct sim_world *world)

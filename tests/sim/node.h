@@ -10,6 +10,7 @@
 #include "world.h"
 
 #include "base/list.h"
+#include "runtime/clock.h"
 
 struct placement;
 
@@ -17,6 +18,7 @@ struct sim_runtime {
     struct sk_runtime port; /* first */
     struct sim_node *node;
     struct sim_rng rng;
+    struct sk_clock clock;
     struct sk_runtime_timer *free_timers;
     uint32_t timers_count;
 };
@@ -35,7 +37,10 @@ struct sim_node {
     bool is_up, is_ready;    /* is_ready: sk_engine_opened said so in this life */
     int64_t paused_until_us; /* in the past = runs */
     int64_t cut_until_us;    /* it does not reach the store: sim_store_faults.c */
-    int64_t clock_offset_ms;
+    int64_t clock_offset_ms; /* of its wall clock */
+    int64_t jump_ms; /* somebody has set it to so much beside true time; 0 = it is about right */
+    int64_t furthest_ms; /* ahead of true time, ever */
+    int64_t drift_ppm;   /* of its monotonic clock */
     uint32_t starts_count;
     int64_t down_us;
     struct placement *placement;
@@ -46,6 +51,9 @@ struct sim_node {
 };
 
 void sim_runtime_init(struct sim_runtime *runtime, struct sim_node *node);
+/* A new life: it believes its wall clock. */
+void sim_runtime_start(struct sim_runtime *runtime);
+int64_t sim_node_now_ms(struct sim_node *node); /* engine time */
 void sim_invoker_init(struct sim_invoker *invoker, struct sim_node *node);
 
 void sim_nodes_init(struct sim_world *world);

@@ -112,6 +112,8 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     draw_retention(p, &rng);
     set_limits(p, seed);
     if (!is_quiet) sim_faults_draw(p->faults, seed);
+    /* A shared store's nodes go by its time; what retention may take is judged by true time. */
+    if (p->is_shared || p->retention_ms > 0) p->faults[SIM_FAULT_CLOCK_JUMP] = 0;
     if (!is_quiet) return;
     p->store_passing = p->store_not_known = p->store_broken = p->store_slow = 0;
     p->has_poison = false;

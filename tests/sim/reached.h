@@ -51,6 +51,7 @@
     X(FAULT_SEIZED, "fault", "seized")                               \
     X(FAULT_RIVAL, "fault", "rival")                                 \
     X(FAULT_SETTINGS, "fault", "settings")                           \
+    X(FAULT_CLOCK_JUMP, "fault", "clock-jump")                       \
     X(FAULT_BODY_GARBAGE, "fault", "body-garbage")                   \
     X(FAULT_BODY_HUGE, "fault", "body-huge")                         \
     X(FAULT_CONFLICT, "fault", "conflict")                           \

@@ -2,7 +2,9 @@
  * sim_runtime.c: the runtime port on virtual time. Nothing here waits: a timer, a posted call and a
  * helper's work are events of the world's queue that belong to the node's present life.
  *
- * The node's clock is true time plus its offset; monotonic time is true time.
+ * The node's wall clock is true time plus its offset, which faults move; its monotonic clock runs a
+ * little fast or slow. Engine time is made of the two by the product's own clock
+ * (runtime/clock.h): within a life it follows the wall clock slowly, a new life believes it.
  */
 #include "node.h"
 
@@ -19,15 +21,38 @@ static struct sim_node *node_of(struct sk_runtime *port)
     return sk_container_of(port, struct sim_runtime, port)->node;
 }
 
+static int64_t read_monotonic_us(const struct sim_node *node)
+{
+    int64_t now_us = node->world->now_us;
+    return now_us + now_us / 1000000 * node->drift_ppm;
+}
+
+static int64_t read_wall_us(const struct sim_node *node)
+{
+    return SIM_EPOCH_MS * SIM_MS + node->world->now_us + node->clock_offset_ms * SIM_MS;
+}
+
+static int64_t engine_us(struct sim_node *node)
+{
+    struct sk_clock *clock = &node->runtime.clock;
+    int64_t mono_us = read_monotonic_us(node);
+    if (sk_clock_is_due(clock, mono_us)) (void)sk_clock_align(clock, mono_us, read_wall_us(node));
+    return sk_clock_now_us(clock, mono_us);
+}
+
+int64_t sim_node_now_ms(struct sim_node *node)
+{
+    return engine_us(node) / SIM_MS;
+}
+
 static int64_t now_ms(struct sk_runtime *port)
 {
-    const struct sim_node *node = node_of(port);
-    return sim_now_ms(node->world) + node->clock_offset_ms;
+    return sim_node_now_ms(node_of(port));
 }
 
 static int64_t monotonic_us(struct sk_runtime *port)
 {
-    return node_of(port)->world->now_us;
+    return read_monotonic_us(node_of(port));
 }
 
 static void draw_random(struct sk_runtime *port, void *out, size_t size)
@@ -70,10 +95,11 @@ static struct sk_runtime_timer *timer_new(struct sk_runtime *port, sk_runtime_fn
 static void timer_arm(struct sk_runtime_timer *timer, int64_t at_ms)
 {
     struct sim_node *node = timer->node;
-    int64_t true_ms = 0, end_ms = INT64_C(1) << 50;
+    int64_t end_ms = INT64_C(1) << 50;
     if (at_ms > end_ms) at_ms = end_ms;
-    true_ms = at_ms - node->clock_offset_ms - SIM_EPOCH_MS;
-    sim_schedule(node->world, &timer->event, true_ms * SIM_MS);
+    /* It may fire a little early, as the real ones do: who armed it looks at the clock. */
+    int64_t delay_us = at_ms * SIM_MS - engine_us(node);
+    sim_schedule(node->world, &timer->event, node->world->now_us + (delay_us > 0 ? delay_us : 0));
 }
 
 static void timer_disarm(struct sk_runtime_timer *timer)
@@ -168,4 +194,10 @@ void sim_runtime_init(struct sim_runtime *runtime, struct sim_node *node)
 {
     *runtime = (struct sim_runtime){ .port = { &ops }, .node = node };
     sim_rng_init(&runtime->rng, node->world->seed, 100 + node->index);
+}
+
+void sim_runtime_start(struct sim_runtime *runtime)
+{
+    const struct sim_node *node = runtime->node;
+    sk_clock_init(&runtime->clock, read_monotonic_us(node), read_wall_us(node));
 }

@@ -54,13 +54,14 @@ struct sim_profile {
     uint32_t contradicts; /* says no, has done it, and says so later */
     int64_t crash_gap_us, stop_gap_us, pause_gap_us, move_gap_us; /* mean time between; 0 = never */
     int64_t clock_offset_ms; /* nodes' and participants' clocks are off by at most this */
-    bool clock_drifts;
-    uint32_t commands;      /* sagas that get operators' commands */
-    uint32_t duplicates;    /* starts sent again after their answer */
-    uint32_t long_lists;    /* starts with a list long enough for snapshots */
-    bool has_poison;        /* one content that the store refuses */
-    int64_t retention_ms;   /* finished sagas go so long after their end; 0 = never … */
-    uint32_t retention_max; /* … or if there are more than so many; 0 = by age */
+    bool clock_drifts;       /* … slewed, and their monotonic ones run fast or slow */
+    int64_t longest_us;      /* the calm lasts so much longer: a clock was so far ahead */
+    uint32_t commands;       /* sagas that get operators' commands */
+    uint32_t duplicates;     /* starts sent again after their answer */
+    uint32_t long_lists;     /* starts with a list long enough for snapshots */
+    bool has_poison;         /* one content that the store refuses */
+    int64_t retention_ms;    /* finished sagas go so long after their end; 0 = never … */
+    uint32_t retention_max;  /* … or if there are more than so many; 0 = by age */
     /* the engines' settings; 0 = their defaults */
     uint32_t cache_sagas_max, slots_max, batch_events_max, history_max;
     int64_t acquire_timeout_ms;
