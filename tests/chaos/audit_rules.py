@@ -16,6 +16,7 @@ RULES = {
     "history": "numbers without a hole, time never back, the last state is the saga's",
     "announced": "what arrived stood in the history first: attempt and deadline (law 2)",
     "bytes": "the same key carries the same bytes, and they are the history's",
+    "claimed": "what the history says was done or undone stands in the books",
     "completed": "completed: each step applied once and never undone",
     "undone": "otherwise: what was applied was undone, or stands by name",
     "once": "guarded: no effect and no undo twice",
@@ -80,6 +81,7 @@ class Saga:
     definition: dict
     events: list = dataclasses.field(default_factory=list)
     letters: list = dataclasses.field(default_factory=list)
+    is_whole: bool = False  # residue, parent and letters were read, too
     lines: list = dataclasses.field(default_factory=list)
 
     def units(self):
@@ -309,6 +311,25 @@ def judge_bytes(saga, found):
                     f"{line.key}: {line.path} {line.body[:80]!r} came, {written} was written")
 
 
+def is_called(saga, unit):
+    """Is it something that a participant is asked for (no child, no wait, no list as a whole)?"""
+    step = saga.steps().get(unit[0], {})
+    return step.get("type") in ("http", "service") and ("foreach" not in step or unit[1] is not None)
+
+
+def judge_claimed(saga, found):
+    units = saga.units()
+    for event in saga.events:
+        unit, kind = (event["step"], event["item"]), event["type"]
+        wanted = {"step.completed": {"applied"}, "compensation.completed": {"undone", "nothing"},
+                  "verify.completed": {"looked"}}.get(kind)
+        if wanted is None or not is_called(saga, unit) or saga.had("operator.skip_step"):
+            continue
+        decisions = {line.decision for line in units.get(unit, [])}
+        found.check("claimed", saga.id, wanted & decisions,
+                    f"{kind} of {told(unit)} (seq {event['seq']}); the books know {sorted(decisions)}")
+
+
 def judge_completed(saga, found):
     if saga.state != "completed" or saga.had("operator.force_complete", "operator.skip_step"):
         return
@@ -318,9 +339,7 @@ def judge_completed(saga, found):
         if event["type"] == "step.skipped":
             came = [line.no for line in units.get(unit, []) if line.operation == "action"]
             found.check("completed", saga.id, not came, f"{told(unit)} was skipped, lines {came} came")
-        is_ours = saga.steps().get(unit[0], {}).get("type") in ("http", "service")
-        is_whole = "foreach" in saga.steps().get(unit[0], {}) and unit[1] is None
-        if event["type"] != "step.completed" or not is_ours or is_whole:
+        if event["type"] != "step.completed" or not is_called(saga, unit):
             continue
         lines = units.get(unit, [])
         applied = [line.no for line in lines if line.decision == "applied"]
@@ -377,29 +396,31 @@ def judge_arrives(saga, found):
 
 
 def judge_named(saga, found):
-    left = saga.residue_in_history()
+    """`failed` names the undo that could not be done, by an event and by a dead letter; what is left
+    otherwise stands in the residue, and nothing else does."""
+    left, given_up = saga.residue_in_history(), set()
+    for event in saga.events:
+        if event["type"] == "compensation.failed" and not event["data"].get("residue"):
+            given_up.add(event["step"])
+        if event["type"] == "compensation.skipped" and event["data"].get("cause") == LEFT_UNSETTLED:
+            given_up.add(event["step"])
+    children = {name for name, step in saga.steps().items() if step["type"] == "saga"}
     if saga.state == "failed":
-        given_up = {event["step"] for event in saga.events if event["type"] == "compensation.failed"
-                    and not event["data"].get("residue")}
-        unsettled = {event["step"] for event in saga.events if event["type"] == "compensation.skipped"
-                     and event["data"].get("cause") == LEFT_UNSETTLED}
-        children = {name for name, step in saga.steps().items() if step["type"] == "saga"}
-        found.check("named", saga.id, given_up or unsettled or children, "failed, and names no step")
-        if saga.letters:
-            found.check("named", saga.id, set(saga.letters) & (given_up | unsettled | children),
-                        f"dead letters of {saga.letters}, given up {sorted(given_up)}")
-    if saga.residue:
-        found.check("named", saga.id, set(saga.residue) <= left | set(saga.steps()),
-                    f"residue {saga.residue}, the history says {sorted(left)}")
-    if saga.state in UNDONE_ENDS - {"failed"}:
-        found.check("named", saga.id, not left or set(saga.residue) >= left or not saga.residue,
-                    f"{sorted(left)} was left; residue {saga.residue}")
+        found.check("named", saga.id, given_up or children, "failed, and names no step")
+        if saga.is_whole and given_up:
+            found.check("named", saga.id, given_up <= set(saga.letters),
+                        f"given up {sorted(given_up)}, dead letters of {saga.letters}")
+    elif saga.state in UNDONE_ENDS:
+        found.check("named", saga.id, not given_up, f"{sorted(given_up)} given up, ended {saga.state}")
+    if saga.is_whole and saga.state in UNDONE_ENDS:
+        found.check("named", saga.id, set(saga.residue) == left - given_up,
+                    f"residue {saga.residue}; the history says {sorted(left - given_up)}")
 
 
 # ---- all of it -------------------------------------------------------------------------------------
 
 OF_A_SAGA = [judge_history, judge_waits, judge_pivot, judge_order, judge_announced, judge_bytes,
-             judge_completed, judge_undone, judge_once, judge_arrives, judge_named]
+             judge_claimed, judge_completed, judge_undone, judge_once, judge_arrives, judge_named]
 
 
 def parent_of(saga):
@@ -422,22 +443,32 @@ def judge_children(sagas, found):
                         f"completed, its parent {parent.id} ended {parent.state}")
 
 
-def judge(sagas, lines, started, is_active_fine):
-    """sagas: {id: Saga}; lines: of all books, each book in its order; started: acknowledged ids."""
+def last_state(saga):
+    return next((STATE_EVENTS[event["type"]] for event in reversed(saga.events)
+                 if event["type"] in STATE_EVENTS), None)
+
+
+def judge(sagas, lines, started, is_active):
+    """sagas: {id: Saga}; lines: of all books, each book in its order; started: acknowledged ids.
+    is_active: heads, events and books were read one after the other while sagas went on; then only
+    those are judged that had ended when the first was read and had not begun again by the last."""
     found = Found()
     found.sagas_count, found.lines_count = len(sagas), len(lines)
     for name in started:
         found.check("started", name, name in sagas, "was acknowledged and is gone")
     for line in lines:
-        found.check("known", line.saga, line.saga in sagas,
+        found.check("known", line.saga, is_active or line.saga in sagas,
                     f"line {line.no}: {line.operation} of {line.step} for a saga that nobody knows")
         if line.saga in sagas:
             sagas[line.saga].lines.append(line)
     for saga in sagas.values():
         found.events.update(event["type"] for event in saga.events)
-        found.check("ended", saga.id, saga.state in ENDS or is_active_fine, f"is {saga.state}")
+        is_over = saga.state in ENDS
+        if is_active and not (is_over and last_state(saga) == saga.state):
+            continue
+        found.check("ended", saga.id, is_over, f"is {saga.state}")
         for rule in OF_A_SAGA:
-            if saga.state in ENDS or rule not in (judge_completed, judge_undone, judge_named):
+            if is_over or rule not in (judge_completed, judge_undone, judge_named):
                 rule(saga, found)
     judge_children(sagas, found)
     return found

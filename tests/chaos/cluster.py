@@ -42,6 +42,8 @@ class Program:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
     def stop(self):
         """SIGTERM; the exit code."""

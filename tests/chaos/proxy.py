@@ -35,7 +35,7 @@ import sys
 FATES = ("delay", "dribble", "lose", "half-up", "half-down", "reset", "cut", "deaf", "hold", "replay")
 PIECE_MAX = 65536
 DELAY_S = (0.01, 0.25)
-HOLD_S = (0.3, 6.0)
+HOLD_S_MIN = 0.3
 BYTES_BEFORE = (0, 1500)
 ABORT = struct.pack("ii", 1, 0)  # linger for 0 s: close() sends a reset
 
@@ -82,8 +82,8 @@ class Requests:
 
 
 class Proxy:
-    def __init__(self, target, seed, faults):
-        self.target, self.faults = target, faults
+    def __init__(self, target, seed, faults, hold_s_max):
+        self.target, self.faults, self.hold_s_max = target, faults, hold_s_max
         self.chance = random.Random(seed)
         self.counts = collections.Counter()
         self.writers = set()
@@ -152,9 +152,12 @@ class Proxy:
                 self.writers.discard(one)
                 one.close()
 
+    async def hold(self):
+        await asyncio.sleep(self.chance.uniform(HOLD_S_MIN, self.hold_s_max))
+
     async def again(self, request):
         """The same request once more, as a confused network would."""
-        await asyncio.sleep(self.chance.uniform(*HOLD_S))
+        await self.hold()
         writer = None
         try:
             reader, writer = await asyncio.open_connection(*self.target)
@@ -197,7 +200,7 @@ class Way:
         if self.fate == "delay":
             await asyncio.sleep(self.chance.uniform(*DELAY_S))
         if self.fate == "hold" and self.is_up:
-            await asyncio.sleep(self.chance.uniform(*HOLD_S))
+            await self.proxy.hold()
         if self.fate == "dribble":
             await self.dribble(piece)
             return
@@ -265,7 +268,7 @@ async def obey(proxy, order):
 async def run(options):
     faults = dict((name, float(share)) for name, _, share in
                   (part.partition("=") for part in options.faults.split(",") if part))
-    proxy = Proxy(address(options.target), options.seed, faults)
+    proxy = Proxy(address(options.target), options.seed, faults, options.hold)
     await proxy.listen()
     print(f"listening on http://127.0.0.1:{proxy.port}", flush=True)
     orders = asyncio.StreamReader()
@@ -281,6 +284,7 @@ def main():
     parser.add_argument("--target", required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", default="")
+    parser.add_argument("--hold", type=float, default=6.0, help="longest hold or pause of a replay, in s")
     asyncio.run(run(parser.parse_args()))
 
 
