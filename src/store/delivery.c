@@ -67,7 +67,7 @@ static void post_run(struct sk_delivery *delivery)
         if (runtime->ops->post(runtime, run_items, delivery) == SKALD_OK) return;
         nanosleep(&(struct timespec){ .tv_nsec = POST_PAUSE_NS }, NULL);
     }
-    sk_panic("the loop takes no posts", __FILE__, __LINE__);
+    sk_panic("out of memory: the loop takes no posts", __FILE__, __LINE__);
 }
 
 /* One turn: what was there when it began. What `run` adds waits for the next turn, so that a `done`

@@ -48,7 +48,7 @@ static struct sk_sqlite_request *request_new(const struct sk_sqlite_store *store
                                              enum request_kind kind, void *context)
 {
     struct sk_sqlite_request *request = sk_alloc(sizeof *request);
-    SK_ASSERT(request != NULL);
+    if (request == NULL) sk_panic("out of memory: a request to the store", __FILE__, __LINE__);
     request->item.run = request_run;
     request->item.drop = request_drop;
     sk_list_init(&request->item.node);
@@ -62,7 +62,8 @@ static struct sk_sqlite_request *request_new(const struct sk_sqlite_store *store
 
 static void enqueue(struct sk_sqlite_store *store, struct sk_sqlite_request *request)
 {
-    SK_ASSERT(!request->arena.failed);
+    if (request->arena.failed)
+        sk_panic("out of memory: a request to the store", __FILE__, __LINE__);
     bool is_read = request->kind == REQUEST_READ;
     pthread_mutex_lock(&store->lock);
     sk_list_push(is_read ? &store->reads : &store->writes, &request->item.node);
