@@ -302,6 +302,8 @@ def main():
               f"{totals['guard']['repeated']} repeats met by the guard, {resumed} resumed; "
               f"{judge.checks} checks, {len(problems)} problems, "
               f"{time.monotonic() - start:.0f} s")
+        print("kill-json: " + json.dumps({"sagas": len(judge.sagas), "checks": judge.checks,
+                                          "repeats": totals["guard"]["repeated"]}))
     except Failure as failure:
         problems = [str(failure)]
     finally:
