@@ -187,7 +187,8 @@ def walk_calls(saga, unit):
         if last is None:
             continue
         if kind == "step.unknown" and last.answer is None:
-            last.answer = "unknown"
+            # A step stays unknown by its earlier attempts when the last one was never sent.
+            last.answer = "unknown" if data.get("unanswered_until") else "answered"
         elif kind == "step.late":
             last.answer = "answered"
         elif kind in ("step.completed", "step.failed", "step.waiting") and last.answer is None:
