@@ -76,7 +76,8 @@ def unknown(wait_ms):
     sketch = Sketch().event("saga.accepted").event("saga.started")
     sketch.event("step.started", "a", deadline=START + 1000, body={}, request="POST /a\n")
     sketch.line("a", "action", "applied", START + 1000)
-    sketch.event("step.unknown", "a", unanswered_until=START + 1000).event("step.failed", "a").event("saga.compensating")
+    sketch.event("step.unknown", "a", unanswered_until=START + 1000)
+    sketch.event("step.failed", "a").event("saga.compensating")
     sketch.now = START + 1000 + wait_ms
     return sketch.undo("a").event("saga.compensated")
 
