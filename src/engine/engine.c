@@ -119,7 +119,10 @@ static void on_rows(void *context, struct sk_rows *rows)
                            (engine->phase == SK_PHASE_OPENING && engine->shards != NULL));
     if (is_ours && is_broken) sk_result_reopen(engine);
     if (engine != NULL) pending->done(engine, pending->context, rows);
-    if (pending->shell->engine != NULL) sk_engine_turn(engine);
+    if (pending->shell->engine != NULL) {
+        sk_machines_shrink(engine); /* what is read is kept, also where nothing is ever written */
+        sk_engine_turn(engine);
+    }
     sk_shell_unref(pending->shell);
     sk_free(pending);
 }

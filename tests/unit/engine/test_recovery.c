@@ -123,6 +123,28 @@ static void parked_sagas_leave_memory(void **state)
     }
 }
 
+/* Nothing is written: whoever asks for what is over, or was never there, fills no memory. */
+static void what_is_read_leaves_memory(void **state)
+{
+    (void)state;
+    char id[16];
+    for (int i = 0; i < 50; i++) {
+        snprintf(id, sizeof id, "r-%d", i);
+        (void)world_start(&world, "order", id, "{}");
+    }
+    world_run(&world);
+    world_crash(&world);
+    world.options.cache_sagas_max = 4;
+    world_open(&world);
+    for (int i = 0; i < 50; i++) {
+        snprintf(id, sizeof id, "r-%d", i);
+        assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, id).state);
+    }
+    struct sk_engine_stats stats;
+    sk_engine_stats(world.engine, &stats);
+    assert_true(stats.sagas_cached <= 8);
+}
+
 static void on_stopped(void *context, enum skald_status status, const skald_error *error)
 {
     (void)error;
@@ -261,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(dies_after_every_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parked_sagas_wake_from_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parked_sagas_leave_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_read_leaves_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stops_gracefully, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stops_when_the_grace_is_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deadline_passed_before_durable, set_up, tear_down),
