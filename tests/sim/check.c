@@ -22,6 +22,7 @@ void sim_checks_init(struct sim_world *world)
     struct sim_checks *checks = SK_ARENA_NEW(&world->arena, struct sim_checks);
     world->checks = checks;
     sim_map_init(&checks->holders, &world->arena);
+    sim_map_init(&checks->queues, &world->arena);
     sim_map_init(&checks->requests, &world->arena);
     sk_buf_init(&checks->live, 0);
     sk_buf_init(&checks->folded, 0);
@@ -95,7 +96,11 @@ void sim_check_event(struct sim_world *world, struct sim_row *row, const struct 
     sim_note(world, sk_event_type_name((enum sk_event_type)event->type), event->seq, event->step,
              row->head.id);
     world->hash = sim_hash(world->hash, event->data.data, event->data.size);
-    if (row->head.is_lock) return;
+    if (row->head.is_lock) {
+        struct sk_event decoded = sim_event_of(event);
+        sim_check_lock_queue(world, row, &decoded);
+        return;
+    }
     if (event->type >= SK_EVENT_LOCK_REQUESTED && event->type <= SK_EVENT_LOCK_RELEASED) {
         struct sk_event decoded = sim_event_of(event);
         sim_check_lock_event(world, row, &decoded);
@@ -133,6 +138,7 @@ void sim_check_saga(struct sim_world *world, const struct sim_row *row)
     sim_check_policy(world, row, &saga);
     sim_check_hooks(world, row, &saga);
     sim_check_tasks(world, row, &saga);
+    sim_check_letters(world, row);
     sim_judge_once_end(&past, &saga);
     sim_judge_goes_on(&past, &saga);
     sim_past_release(&past);
@@ -146,6 +152,9 @@ void sim_check_end(struct sim_world *world)
     }
     sim_check_starts_end(world);
     sim_check_locks_end(world);
+    sim_check_lock_queues_end(world);
+    sim_check_letters_end(world);
+    sim_check_bounds_end(world);
     sim_check_rows(world);
     sim_check_kept(world);
     sim_load_count(world->load);

@@ -34,7 +34,12 @@
     X(LAW6, "no undo before its action")        /* law 6 */  \
     X(LATE, "late answers")                     /* law 12 */ \
     X(TIMERS, "no timer early")                              \
-    X(ATTEMPTS, "attempts within policy")
+    X(ATTEMPTS, "attempts within policy")                    \
+    X(PURE, "decide is pure") /* law 1 */                    \
+    X(MEMORY, "memory is given back")                        \
+    X(LETTERS, "dead letters")                               \
+    X(FAIR, "locks are fair")                                \
+    X(BOUNDS, "bounded queues")
 
 enum sim_checker {
 #define X(name, text) SIM_CHECK_##name,
@@ -48,6 +53,8 @@ struct sim_checks {
     uint64_t judged[SIM_CHECKERS_COUNT];
     uint64_t excused; /* promises that hold for guarded participants only */
     uint64_t ends[SK_SAGA_STATES_COUNT];
+    struct sim_map queues;      /* a lock's machine → who waits: check_lock_queue.c */
+    uint64_t decisions;         /* check_pure.c */
     struct sim_map holders;     /* lock key → struct sim_row *: check_locks.c */
     struct sim_map requests;    /* key → hash of the request: check_requests.c */
     struct sk_buf live, folded; /* check_replay.c */
@@ -82,6 +89,13 @@ void sim_check_started(struct sim_world *world, struct sk_str saga_id);
 void sim_check_lock_event(struct sim_world *world, struct sim_row *row,
                           const struct sk_event *event);
 
+void sim_check_lock_queue(struct sim_world *world, const struct sim_row *row,
+                          const struct sk_event *event);
+/* A batch is handed to the store. */
+void sim_check_submitted(struct sim_world *world, const struct sim_handle *handle,
+                         const struct sk_batch *batch);
+void sim_check_bounds_end(struct sim_world *world);
+
 /* At the end, one saga: its row and its folded state. */
 void sim_check_undo(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga);
 void sim_check_order(struct sim_world *world, const struct sim_row *row,
@@ -92,6 +106,9 @@ void sim_check_liveness(struct sim_world *world, const struct sim_row *row,
                         const struct sk_saga *saga);
 void sim_check_starts_end(struct sim_world *world);
 void sim_check_locks_end(struct sim_world *world);
+void sim_check_lock_queues_end(struct sim_world *world);
+void sim_check_letters(struct sim_world *world, const struct sim_row *row);
+void sim_check_letters_end(struct sim_world *world);
 void sim_check_rows(struct sim_world *world);
 /* A saga as it is stored, at its end: all judges of one saga. */
 void sim_check_saga(struct sim_world *world, const struct sim_row *row);

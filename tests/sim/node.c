@@ -129,6 +129,8 @@ static struct sk_engine_options options_of(struct sim_node *node)
         options.retention_ms = p->retention_ms;
     }
     vary(node, &options);
+    node->cache_sagas_max = options.cache_sagas_max;
+    node->batch_events_max = options.batch_events_max;
     options.invokers[SK_KIND_HTTP] = &node->invoker.port;
     options.invokers[SK_KIND_FUNCTION] = &node->invoker.port;
     options.notifier = &node->invoker.port;

@@ -44,6 +44,7 @@ struct sim_node {
     uint32_t starts_count;
     int64_t down_us;
     struct placement *placement;
+    uint32_t cache_sagas_max, batch_events_max; /* of this life: 0 = the engine's default */
     struct sim_runtime runtime;
     struct sim_invoker invoker;
     struct sim_handle handle;

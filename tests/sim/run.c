@@ -4,6 +4,7 @@
  */
 #include "run.h"
 
+#include "check_memory.h"
 #include "node.h"
 #include "verdict.h"
 #include "workload.h"
@@ -51,6 +52,7 @@ static void become_calm(void)
 static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
                          struct sim_totals *totals)
 {
+    uint64_t blocks = sim_memory_blocks();
     sim_world_init(&world, seed, &options->cut);
     sim_current = &world;
     world.is_tracing = options->is_tracing;
@@ -78,6 +80,11 @@ static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
     sim_checks_release(&world);
     sim_store_release(&store);
     sim_world_release(&world);
+    world.store = NULL; /* of these nothing is left for a report */
+    world.books = NULL;
+    world.load = NULL;
+    sim_check_memory(&world, blocks);
+    if (totals != NULL) totals->judged[SIM_CHECK_MEMORY] += 1;
     sim_current = NULL;
     return hash;
 }

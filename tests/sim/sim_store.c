@@ -1,5 +1,5 @@
 /* sim_store.c: submission and its faults (T2–T4), ownership, definitions. */
-#include "sim_store.h"
+#include "check.h"
 
 #include "node.h"
 #include "reached.h"
@@ -220,6 +220,7 @@ static void submit(struct sk_store *port, struct sk_batch *batch, sk_batch_done 
 {
     struct sim_handle *handle = handle_of(port);
     struct sim_world *world = handle->store->world;
+    sim_check_submitted(world, handle, batch);
     struct sim_submission *s = SK_ARENA_NEW(&world->arena, struct sim_submission);
     *s = (struct sim_submission){
         .handle = handle,
