@@ -5,6 +5,7 @@
  *   G1  A digest names one definition for ever; an entry is never removed while the engine lives.
  *   G2  plan->refs counts the machines that use it.
  *   G3  What is asked for while it is being read or compiled is answered once, for all who asked.
+ *   G4  A source whose digest is another one was damaged in the store and is never compiled.
  */
 #include "engine/engine_private.h"
 
@@ -161,6 +162,11 @@ static void free_compile(struct compile *compile)
 static void do_compile(void *context)
 {
     struct compile *compile = context;
+    struct sk_digest digest = sk_digest_of(sk_buf_view(&compile->source));
+    if (!sk_digest_equal(&digest, &compile->digest)) { /* G4 */
+        compile->status = SKALD_E_CORRUPT;
+        return;
+    }
     compile->status = sk_dsl_compile(sk_buf_view(&compile->source), &compile->options,
                                      &compile->plan, NULL, &compile->diagnostics);
 }
@@ -182,7 +188,9 @@ static void on_compiled(void *context)
         compile->plan = NULL;
     } else if (status != SKALD_OK) {
         if (status != SKALD_E_MEMORY) status = SKALD_E_CORRUPT;
-        (void)sk_error_set(&error, status, "the stored definition %.*s cannot be compiled",
+        (void)sk_error_set(&error, status,
+                           "the stored definition %.*s cannot be compiled: it is damaged, or made "
+                           "for a build with more in it",
                            SK_STR_ARGS(entry->id));
     }
     free_compile(compile);

@@ -6,10 +6,11 @@
 
 #include "store/sqlite/file.h"
 #include "store/sqlite/statement.h"
+#include "store/sqlite/sum.h"
 
 #include <stdio.h>
 
-enum { PROBLEMS_MAX = 100, WATCH_EVERY = 1000 };
+enum { PROBLEMS_MAX = 100, WATCH_EVERY = 1000, SCHEMA_WITH_SUMS = 3 };
 
 /* Each row of such a query is a problem, told in its first column. */
 static const char *const rules[] = {
@@ -94,14 +95,25 @@ static int tell_definitions(struct checking *checking)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static int tell_events(struct checking *checking, sqlite3_stmt *s, int64_t key)
+static void tell_damage(const struct checking *checking, int64_t key,
+                        const struct sk_event_row *row)
 {
-    sqlite3_bind_int64(s, 1, key);
+    char text[128];
+    (void)snprintf(text, sizeof text,
+                   "event %llu at position %llu of shard %u is not what was written",
+                   (unsigned long long)row->seq, (unsigned long long)sk_sqlite_key_number(key),
+                   sk_sqlite_key_shard(key));
+    checking->scan->problem(checking->scan->context, text);
+}
+
+static int tell_events(struct checking *checking, sqlite3_stmt *s, int64_t saga)
+{
+    sqlite3_bind_int64(s, 1, saga);
     int code = SQLITE_OK;
     while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
         sk_arena_clear(&checking->arena);
         struct sk_event_row row = {
-            .no = sk_sqlite_key_number(key),
+            .no = sk_sqlite_key_number(saga),
             .seq = (uint64_t)sqlite3_column_int64(s, 0),
             .at_ms = sqlite3_column_int64(s, 1),
             .type = (uint32_t)sqlite3_column_int(s, 2),
@@ -111,6 +123,10 @@ static int tell_events(struct checking *checking, sqlite3_stmt *s, int64_t key)
             .round = (uint32_t)sqlite3_column_int64(s, 6),
             .data = sk_sqlite_column_str(s, 7, &checking->arena),
         };
+        int64_t key = sqlite3_column_int64(s, 8);
+        bool has_sum = sqlite3_column_type(s, 9) != SQLITE_NULL && !checking->arena.failed;
+        if (has_sum && sqlite3_column_int64(s, 9) != sk_sqlite_sum(key, saga, &row))
+            tell_damage(checking, key, &row);
         if (!checking->arena.failed) checking->scan->event(checking->scan->context, &row);
         code = checking->arena.failed ? SQLITE_NOMEM : SQLITE_OK;
     }
@@ -147,6 +163,21 @@ static void tell_head(struct checking *checking, sqlite3_stmt *s)
     if (!arena->failed) checking->scan->head(checking->scan->context, &head);
 }
 
+/* A file of an older build has no sums yet. */
+static int prepare_events(const struct checking *checking, sqlite3_stmt **out_events)
+{
+    int64_t version = 0;
+    int code = sk_sqlite_number(checking->db, "PRAGMA user_version", &version);
+    if (code != SQLITE_OK) return code;
+    return sk_sqlite_prepare(checking->db,
+                             version < SCHEMA_WITH_SUMS
+                                 ? "SELECT seq, at, type, step, item, attempt, round, data, key,"
+                                   " NULL FROM event WHERE saga = ?1 ORDER BY seq"
+                                 : "SELECT seq, at, type, step, item, attempt, round, data, key,"
+                                   " sum FROM event WHERE saga = ?1 ORDER BY seq",
+                             out_events);
+}
+
 static int tell_sagas(struct checking *checking, uint64_t total)
 {
     sqlite3_stmt *heads = NULL, *events = NULL;
@@ -157,12 +188,7 @@ static int tell_sagas(struct checking *checking, uint64_t total)
         "SELECT key, id, namespace, definition, state, reason, residue, is_lock, open, priority,"
         " wake_at, deadline, business_key, parent, seq, created_at, updated_at, ended_at FROM saga",
         &heads);
-    if (code == SQLITE_OK)
-        code = sk_sqlite_prepare(
-            checking->db,
-            "SELECT seq, at, type, step, item, attempt, round, data FROM event WHERE saga = ?1"
-            " ORDER BY seq",
-            &events);
+    if (code == SQLITE_OK) code = prepare_events(checking, &events);
     while (code == SQLITE_OK && (code = sqlite3_step(heads)) == SQLITE_ROW) {
         tell_head(checking, heads);
         code = checking->arena.failed

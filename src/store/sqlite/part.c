@@ -5,6 +5,7 @@
  * statement, so that the transaction itself carries it.
  */
 #include "store/sqlite/parts.h"
+#include "store/sqlite/sum.h"
 
 #include <stdio.h>
 
@@ -27,8 +28,8 @@ static const char *const sql_texts[SQL_COUNT] = {
                        " WHERE shard = ?1",
     [SQL_SHARD_RENEW] = "UPDATE shard SET expires_at = ?2, owner = iif(?2 = 0, '', owner)"
                         " WHERE shard = ?1",
-    [SQL_EVENT] = "INSERT INTO event (key, saga, seq, at, type, step, item, attempt, round, data)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [SQL_EVENT] = "INSERT INTO event (key, saga, seq, at, type, step, item, attempt, round, data,"
+                  " sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [SQL_HEAD] = "INSERT INTO saga (key, state, reason, residue, open, priority, wake_at, deadline,"
                  " seq, updated_at, ended_at, active, id, namespace, definition, is_lock,"
                  " business_key, parent, created_at, family) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
@@ -98,8 +99,10 @@ static int put_events(struct sk_sqlite_writer *writer, const struct sk_part *par
     int code = SQLITE_OK;
     for (uint32_t i = 0; i < part->events_count && code == SQLITE_OK; i++) {
         const struct sk_event_row *row = &part->events[i];
-        sqlite3_bind_int64(s, 1, sk_sqlite_key(part->shard, part->first_position + i));
-        sqlite3_bind_int64(s, 2, sk_sqlite_key(part->shard, row->no));
+        int64_t key = sk_sqlite_key(part->shard, part->first_position + i);
+        int64_t saga = sk_sqlite_key(part->shard, row->no);
+        sqlite3_bind_int64(s, 1, key);
+        sqlite3_bind_int64(s, 2, saga);
         sk_sqlite_bind_u64(s, 3, row->seq);
         sqlite3_bind_int64(s, 4, row->at_ms);
         sqlite3_bind_int64(s, 5, row->type);
@@ -108,6 +111,7 @@ static int put_events(struct sk_sqlite_writer *writer, const struct sk_part *par
         sqlite3_bind_int64(s, 8, row->attempt);
         sqlite3_bind_int64(s, 9, row->round);
         sk_sqlite_bind_bytes(s, 10, row->data);
+        sqlite3_bind_int64(s, 11, sk_sqlite_sum(key, saga, row));
         code = sk_sqlite_run(s);
     }
     return code;

@@ -6,10 +6,11 @@
  * reader; a kind has variants where the conditions differ.
  */
 #include "store/sqlite/parts.h"
+#include "store/sqlite/sum.h"
 
 #include "base/assert.h"
 
-#define EVENT_COLUMNS "key, saga, seq, at, type, step, item, attempt, round, data"
+#define EVENT_COLUMNS "key, saga, seq, at, type, step, item, attempt, round, data, sum"
 #define DEFINITION_COLUMNS                                                                      \
     "d.digest, d.id, d.version, d.source, d.created_at, l.digest IS d.digest FROM definition d" \
     " LEFT JOIN latest l ON l.id = d.id"
@@ -32,7 +33,8 @@ static const char *const sql_texts[READ_KINDS][READ_VARIANTS] = {
                          " WHERE active = 1 AND shard = ?2"
                          " AND saga.key > ?3 AND wake_at <= ?4 ORDER BY saga.key LIMIT ?1" },
     [SK_READ_POSITIONS] = { "SELECT e.key, e.saga, e.seq, e.at, e.type, e.step, e.item, e.attempt,"
-                            " e.round, e.data, s.id, s.definition, s.is_lock FROM event e"
+                            " e.round, e.data, e.sum, s.id, s.definition, s.is_lock FROM"
+                            " event e"
                             " LEFT JOIN saga s ON s.key = e.saga WHERE e.key > ?2 AND e.key <= ?3"
                             " ORDER BY e.key LIMIT ?1" },
     [SK_READ_MESSAGES] = { "SELECT id, to_shard, kind, target, body FROM message WHERE shard = ?2"
@@ -214,6 +216,14 @@ static void add_head(sqlite3_stmt *s, struct sk_rows *rows)
     head->ended_at_ms = sqlite3_column_int64(s, 17);
 }
 
+/* NULL: of a time without sums. */
+static bool has_right_sum(sqlite3_stmt *s, const struct sk_event_row *row)
+{
+    if (sqlite3_column_type(s, 10) == SQLITE_NULL) return true;
+    return sqlite3_column_int64(s, 10) ==
+           sk_sqlite_sum(sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), row);
+}
+
 static void add_event(sqlite3_stmt *s, struct sk_rows *rows)
 {
     struct sk_event_row *row = SK_ROWS_ADD(rows, events);
@@ -228,17 +238,23 @@ static void add_event(sqlite3_stmt *s, struct sk_rows *rows)
     row->attempt = (uint32_t)sqlite3_column_int64(s, 7);
     row->round = (uint32_t)sqlite3_column_int64(s, 8);
     row->data = sk_sqlite_column_str(s, 9, &rows->arena);
+    if (rows->arena.failed || has_right_sum(s, row)) return;
+    rows->status = sk_error_set(&rows->error, SKALD_E_CORRUPT,
+                                "event %llu at position %llu of shard %u is not what was written: "
+                                "the file is damaged; restore a copy",
+                                (unsigned long long)row->seq, (unsigned long long)row->position,
+                                sk_sqlite_key_shard(sqlite3_column_int64(s, 0)));
 }
 
 static void add_position(sqlite3_stmt *s, struct sk_rows *rows)
 {
     uint32_t before = rows->events_count;
     add_event(s, rows);
-    if (rows->events_count == before || sqlite3_column_type(s, 10) == SQLITE_NULL) return;
+    if (rows->events_count == before || sqlite3_column_type(s, 11) == SQLITE_NULL) return;
     struct sk_event_row *row = &rows->events[before];
-    row->saga_id = sk_sqlite_column_str(s, 10, &rows->arena);
-    row->definition = sk_sqlite_column_digest(s, 11);
-    row->is_lock = sqlite3_column_int(s, 12) != 0;
+    row->saga_id = sk_sqlite_column_str(s, 11, &rows->arena);
+    row->definition = sk_sqlite_column_digest(s, 12);
+    row->is_lock = sqlite3_column_int(s, 13) != 0;
 }
 
 static void add_message(sqlite3_stmt *s, struct sk_rows *rows)
@@ -368,6 +384,7 @@ static int collect(sqlite3_stmt *statement, const struct sk_read *read, struct s
         if (rows->has_more) return SQLITE_OK;
         add_row[read->kind](statement, rows);
         if (rows->arena.failed) return SQLITE_NOMEM;
+        if (rows->status != SKALD_OK) return SQLITE_OK; /* the row itself is damaged */
     }
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }

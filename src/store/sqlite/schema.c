@@ -96,7 +96,10 @@ static const char schema_2[] =
     "CREATE TABLE record (shard INTEGER NOT NULL, kind INTEGER NOT NULL, id TEXT NOT NULL,"
     " body BLOB NOT NULL, PRIMARY KEY (shard, kind, id)) WITHOUT ROWID;";
 
-const char *const sk_sqlite_migrations[] = { schema_1, schema_2 };
+/* What an event was when it was written (sum.h); NULL: written before there were sums. */
+static const char schema_3[] = "ALTER TABLE event ADD COLUMN sum INTEGER";
+
+const char *const sk_sqlite_migrations[] = { schema_1, schema_2, schema_3 };
 const uint32_t sk_sqlite_migrations_count =
     sizeof sk_sqlite_migrations / sizeof sk_sqlite_migrations[0];
 static_assert(sizeof sk_sqlite_migrations / sizeof sk_sqlite_migrations[0] == SK_SQLITE_SCHEMA,

@@ -1,0 +1,172 @@
+/* test_sqlite_sums.c: an event that the disk changed is named when it is read, and never handed
+ * on. */
+#include "world.h"
+
+#ifdef SK_WITH_SQLITE
+
+#include "sqlite_world.h"
+#include "store/sqlite/tools.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+
+static void run_sql(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    char *message = NULL;
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fprintf(stderr, "%s: %s\n", sql, message);
+    assert_null(message);
+    sqlite3_close(db);
+}
+
+static const struct sk_rows *read_positions(struct world *world)
+{
+    return world_read(world, &(struct sk_read){ .kind = SK_READ_POSITIONS, .limit = 100 });
+}
+
+static const struct sk_rows *read_events(struct world *world, uint64_t no)
+{
+    return world_read(world, &(struct sk_read){ .kind = SK_READ_EVENTS, .no = no, .limit = 100 });
+}
+
+static void expect_damage(const struct sk_rows *rows)
+{
+    assert_int_equal(rows->status, SKALD_E_CORRUPT);
+    assert_non_null(strstr(rows->error.message, "is not what was written"));
+}
+
+/* Each column counts; what is put back is sound again. */
+static void every_column_is_summed(void **state)
+{
+    struct world *world = *state;
+    world_saga(world, 0, "one", 2, 5, 3);
+    world_saga(world, 0, "two", 2, 5, 2);
+    const struct sk_rows *rows = read_positions(world);
+    assert_int_equal(rows->events_count, 5);
+    uint64_t no = rows->events[0].no, other = rows->events[4].no;
+    assert_int_equal(read_events(world, no)->events_count, 3);
+    static const char *const changes[][2] = {
+        { "at = at + 1", "at = at - 1" },
+        { "type = type + 1", "type = type - 1" },
+        { "step = step + 1", "step = step - 1" },
+        { "item = item + 1", "item = item - 1" },
+        { "attempt = attempt + 1", "attempt = attempt - 1" },
+        { "round = round + 1", "round = round - 1" },
+        { "sum = sum + 1", "sum = sum - 1" },
+        { "data = CAST(data || 'x' AS BLOB)",
+          "data = CAST(substr(data, 1, length(data) - 1) AS BLOB)" },
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        char sql[160];
+        snprintf(sql, sizeof sql, "UPDATE event SET %s WHERE key = 2", changes[i][0]);
+        run_sql(world->path, sql);
+        expect_damage(read_events(world, no));
+        expect_damage(read_positions(world));
+        assert_int_equal(read_events(world, other)->status, SKALD_OK);
+        snprintf(sql, sizeof sql, "UPDATE event SET %s WHERE key = 2", changes[i][1]);
+        run_sql(world->path, sql);
+        assert_int_equal(read_events(world, no)->status, SKALD_OK);
+    }
+}
+
+/* An event that took another's place is none of this saga. */
+static void an_event_in_anothers_place(void **state)
+{
+    struct world *world = *state;
+    world_saga(world, 0, "one", 2, 5, 3);
+    run_sql(world->path, "UPDATE event SET key = key + 10 WHERE key = 2");
+    expect_damage(read_positions(world));
+}
+
+static void events_of_older_files_have_no_sum(void **state)
+{
+    struct world *world = *state;
+    world_saga(world, 0, "one", 2, 5, 3);
+    run_sql(world->path, "UPDATE event SET sum = NULL");
+    const struct sk_rows *rows = read_positions(world);
+    assert_int_equal(rows->status, SKALD_OK);
+    assert_int_equal(rows->events_count, 3);
+}
+
+static void count_problem(void *context, const char *text)
+{
+    if (strstr(text, "is not what was written") != NULL) *(int *)context += 1;
+}
+
+static void ignore_definition(void *context, const struct sk_definition_row *row)
+{
+    (void)context;
+    (void)row;
+}
+
+static void ignore_head(void *context, const struct sk_head *head)
+{
+    (void)context;
+    (void)head;
+}
+
+static void ignore_event(void *context, const struct sk_event_row *row)
+{
+    (void)context;
+    (void)row;
+}
+
+static void ignore_end(void *context)
+{
+    (void)context;
+}
+
+static int damage_found(const char *path)
+{
+    int count = 0;
+    skald_error error = { 0 };
+    struct sk_sqlite_scan scan = { .problem = count_problem,
+                                   .definition = ignore_definition,
+                                   .head = ignore_head,
+                                   .event = ignore_event,
+                                   .end = ignore_end,
+                                   .context = &count };
+    assert_int_equal(sk_sqlite_check(path, &scan, &error), SKALD_OK);
+    return count;
+}
+
+static void a_check_names_what_was_damaged(void **state)
+{
+    struct world *world = *state;
+    world_saga(world, 0, "one", 2, 5, 3);
+    world->store->ops->free(world->store);
+    world->store = NULL;
+    assert_int_equal(damage_found(world->path), 0);
+    run_sql(world->path, "UPDATE event SET data = CAST('x' || data AS BLOB) WHERE key > 1");
+    assert_int_equal(damage_found(world->path), 2);
+    run_sql(world->path, "ALTER TABLE event DROP COLUMN sum;"
+                         "UPDATE meta SET schema = 2; PRAGMA user_version = 2");
+    assert_int_equal(damage_found(world->path), 0); /* an older file: nothing to compare with */
+}
+
+int main(void)
+{
+#define TEST(name)                                                                   \
+    {                                                                                \
+#name, name, world_setup, world_teardown, (void *)(uintptr_t)&sqlite_backend \
+    }
+    const struct CMUnitTest tests[] = {
+        TEST(every_column_is_summed),
+        TEST(an_event_in_anothers_place),
+        TEST(events_of_older_files_have_no_sum),
+        TEST(a_check_names_what_was_damaged),
+    };
+#undef TEST
+    return cmocka_run_group_tests_name("sqlite sums", tests, NULL, NULL);
+}
+
+#else
+
+int main(void)
+{
+    return 0; /* not part of this build */
+}
+
+#endif
