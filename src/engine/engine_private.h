@@ -399,6 +399,9 @@ void sk_schedules_forget(struct sk_shard *shard);
 void sk_sweep_init(struct sk_engine *engine);
 void sk_stop_check(struct sk_engine *engine);
 void sk_open_check(struct sk_engine *engine);
+/* What is to be served cannot be read, and never will: the opening fails with this. False: nobody
+ * waits for it, or not any more. */
+bool sk_open_damaged(struct sk_engine *engine, const skald_error *error);
 void sk_histogram_add(struct sk_engine *engine, int64_t us);
 uint64_t sk_histogram_at(const struct sk_engine *engine, double share);
 

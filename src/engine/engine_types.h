@@ -114,6 +114,7 @@ struct sk_machine {
     bool is_culprit;               /* to be suspended once read again */
     bool is_imported;              /* its start key stays with the store it came from */
     bool needs_recover;            /* attempts without outcome */
+    enum skald_status unreadable;  /* STALE, and will stay so: who asks is told at once */
     bool is_recovering;            /* counted in shard->loading_count */
     bool is_admitted, in_slot;
     bool has_tally;
@@ -421,6 +422,7 @@ struct sk_engine {
 
     sk_engine_opened *opened, *stopped;
     void *opened_context, *stopped_context;
+    skald_error open_error; /* why the opening has failed; status 0 = not */
     int64_t opened_at_ms, stop_at_ms;
     uint32_t giving_back;
     bool is_giving_back, has_lost_at_stop;

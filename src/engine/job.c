@@ -62,12 +62,21 @@ static uint32_t room_for(const struct sk_machine *machine, const struct sk_job *
     return machine->engine->options.jobs_max + (is_operators ? SK_JOBS_RESERVE : 0u);
 }
 
+static void refuse(struct sk_job *job, enum skald_status status, const char *message)
+{
+    sk_waiter_fail(job->waiter, status, message);
+    if (job->starting != NULL) sk_starting_free(job->starting);
+    sk_job_free(job);
+}
+
 void sk_job_push(struct sk_machine *machine, struct sk_job *job)
 {
+    if (job->waiter != NULL && machine->unreadable != SKALD_OK) {
+        refuse(job, machine->unreadable, "its history cannot be read; the log says why");
+        return;
+    }
     if (job->waiter != NULL && machine->jobs_count >= room_for(machine, job)) {
-        sk_waiter_fail(job->waiter, SKALD_E_AGAIN, "too many commands wait for this saga");
-        if (job->starting != NULL) sk_starting_free(job->starting);
-        sk_job_free(job);
+        refuse(job, SKALD_E_AGAIN, "too many commands wait for this saga");
         return;
     }
     sk_list_push(&machine->jobs, &job->node);

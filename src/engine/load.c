@@ -57,6 +57,7 @@ static void fail_load(struct sk_load *load, enum skald_status status, const char
         sk_machine_unfold(machine);
         machine->state = SK_MACHINE_STALE;
         machine->load_failures += 1;
+        machine->unreadable = may_pass ? SKALD_OK : status;
         machine->is_held = false;
         sk_engine_notice(engine, may_pass ? SK_LOG_WARN : SK_LOG_ERROR, "saga.unreadable",
                          machine->id, message, SK_STR(""));
@@ -100,6 +101,7 @@ static void finish_load(struct sk_load *load, enum sk_machine_state state)
 {
     struct sk_machine *machine = load->machine;
     machine->load_failures = 0;
+    machine->unreadable = SKALD_OK;
     machine->needs_recover = false;
     machine->durable_seq = 0;
     machine->state = state;

@@ -214,6 +214,8 @@ void sk_machine_break(struct sk_machine *machine, struct sk_waiter *waiter, cons
     if (waiter != NULL) sk_waiter_fail(waiter, SKALD_E_CORRUPT, why);
     sk_machine_reset(machine, SKALD_E_CORRUPT, why);
     sk_jobs_fail_waiters(machine, SKALD_E_CORRUPT, why);
+    if (machine->state != SK_MACHINE_STALE) return; /* an import: nothing of it is stored */
+    machine->unreadable = SKALD_E_CORRUPT;
     sk_alarm_set(engine, &machine->wake, sk_engine_now(engine) + engine->options.sweep_interval_ms);
 }
 

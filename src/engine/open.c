@@ -51,9 +51,18 @@ static void finish_open(struct sk_engine *engine, void *context)
 static void fail_deferred(struct sk_engine *engine, void *context)
 {
     (void)context;
-    skald_error error;
-    (void)sk_error_set(&error, SKALD_E_IO, "the store is broken and could not be reopened");
-    tell_opened(engine, SKALD_E_IO, &error);
+    skald_error error = engine->open_error;
+    if (error.status == SKALD_OK)
+        (void)sk_error_set(&error, SKALD_E_IO, "the store is broken and could not be reopened");
+    tell_opened(engine, (enum skald_status)error.status, &error);
+}
+
+bool sk_open_damaged(struct sk_engine *engine, const skald_error *error)
+{
+    if (engine->phase != SK_PHASE_OPENING || engine->opened == NULL) return false;
+    engine->phase = SK_PHASE_BROKEN;
+    engine->open_error = *error;
+    return sk_engine_defer(engine, fail_deferred, NULL) == SKALD_OK;
 }
 
 /* Only shards whose lease another node holds may be missing then. */

@@ -47,6 +47,14 @@ static void try_later(struct sk_shard *shard, const char *why)
     sk_alarm_set(engine, &shard->alarm, sk_engine_now(engine) + shard->pause_ms);
 }
 
+/* Damage does not pass: whoever opens the engine is told, and does not wait for ever. */
+static void read_failed(struct sk_shard *shard, const struct sk_rows *rows)
+{
+    bool is_damage = rows->status == SKALD_E_CORRUPT;
+    if (is_damage && sk_open_damaged(shard->engine, &rows->error)) return;
+    try_later(shard, rows->error.message);
+}
+
 static void ask(struct sk_shard *shard, const struct sk_read *read, sk_engine_rows *done)
 {
     struct reading *reading = sk_alloc(sizeof *reading);
@@ -97,7 +105,7 @@ static void on_parked_heads(struct sk_engine *engine, void *context, struct sk_r
     if (shard == NULL) return;
     shard->is_paging = false;
     if (rows->status != SKALD_OK) {
-        try_later(shard, rows->error.message);
+        read_failed(shard, rows);
         return;
     }
     for (uint32_t i = 0; i < rows->heads_count; i++) {
@@ -123,7 +131,7 @@ static void on_due_heads(struct sk_engine *engine, void *context, struct sk_rows
     if (shard == NULL) return;
     shard->is_paging = false;
     if (rows->status != SKALD_OK) {
-        try_later(shard, rows->error.message);
+        read_failed(shard, rows);
         return;
     }
     shard->pause_ms = 0;
@@ -160,7 +168,7 @@ static void on_records(struct sk_engine *engine, void *context, struct sk_rows *
     if (shard == NULL) return;
     shard->is_paging = false;
     if (rows->status != SKALD_OK) {
-        try_later(shard, rows->error.message);
+        read_failed(shard, rows);
         return;
     }
     sk_records_load(shard, rows);
@@ -175,7 +183,10 @@ static void on_consumed(struct sk_engine *engine, void *context, struct sk_rows 
     if (shard == NULL) return;
     if (rows->status != SKALD_OK || !sk_inbox_load(shard, rows)) {
         shard->is_paging = false;
-        try_later(shard, rows->status != SKALD_OK ? rows->error.message : "out of memory");
+        if (rows->status != SKALD_OK)
+            read_failed(shard, rows);
+        else
+            try_later(shard, "out of memory");
         return;
     }
     struct sk_read read = { .kind = SK_READ_RECORDS, .shard = shard->index, .limit = UINT32_MAX };
@@ -189,7 +200,7 @@ static void on_messages(struct sk_engine *engine, void *context, struct sk_rows 
     if (shard == NULL) return;
     if (rows->status != SKALD_OK) {
         shard->is_paging = false;
-        try_later(shard, rows->error.message);
+        read_failed(shard, rows);
         return;
     }
     sk_outbox_load(shard, rows);

@@ -285,6 +285,7 @@ struct reading {
     struct world_store *store;
     sk_read_done *done;
     void *context;
+    bool is_damaged;
 };
 
 static void finish_damaged(void *context, struct sk_rows *rows)
@@ -293,6 +294,8 @@ static void finish_damaged(void *context, struct sk_rows *rows)
     free(context);
     if (reading.store->is_broken) {
         rows->status = sk_error_set(&rows->error, SKALD_E_IO, "disk on fire");
+    } else if (reading.is_damaged) {
+        rows->status = sk_error_set(&rows->error, SKALD_E_CORRUPT, "a page is damaged");
     } else if (rows->events_count > 0) {
         rows->events_count -= 1;
     }
@@ -308,9 +311,10 @@ static void read_rows(struct sk_store *self, const struct sk_read *read, sk_read
         store->is_broken = true;
     }
     bool is_cut = store->loses_last_event && read->kind == SK_READ_EVENTS;
-    if (store->is_broken || is_cut) {
+    bool is_damaged = store->is_damaged && read->kind == store->breaking_read;
+    if (store->is_broken || is_cut || is_damaged) {
         struct reading *reading = calloc(1, sizeof *reading);
-        *reading = (struct reading){ store, done, context };
+        *reading = (struct reading){ store, done, context, is_damaged };
         done = finish_damaged;
         context = reading;
     }

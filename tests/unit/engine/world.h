@@ -70,6 +70,7 @@ struct world_store {
     bool is_holding;                 /* batches wait for world_release */
     enum sk_read_kind breaking_read; /* the next one of this kind ends in an I/O error; … */
     bool is_breaking, is_broken;     /* … and so do all reads then, until it is reopened */
+    bool is_damaged;                 /* all reads of breaking_read's kind end as damage */
     bool loses_last_event;           /* of every history that is read */
     struct held *held;
     uint32_t batches_count, parts_count, reopens_count, reopens_failing;
