@@ -90,7 +90,7 @@ static const char graph_source[] =
     "    name: N-c\n"
     "    type: saga\n"
     "    dependencies: [a]\n"
-    "    action: { saga: { definition: line } }\n"
+    "    action: { saga: { definition: child } }\n"
     "  - id: q\n"
     "    name: N-q\n"
     "    type: wait\n"
@@ -109,6 +109,15 @@ static const char graph_source[] =
     "    condition: { expression: \"$input.amount > 1\" }\n"
     "    action: { function: { name: d } }\n"
     "    compensation: { type: skip }\n";
+
+/* What the graph starts. */
+static const char child_source[] = "saga: { id: child, name: N, version: \"1\" }\n"
+                                   "steps:\n"
+                                   "  - id: a\n"
+                                   "    name: N-a\n"
+                                   "    type: function\n"
+                                   "    action: { function: { name: a } }\n"
+                                   "    compensation: { type: automatic }\n";
 
 /* Always forward, with functions that are asked. */
 static const char forward_source[] =
@@ -140,7 +149,7 @@ static const char forward_source[] =
 
 const char *fuzz_plan_source(uint32_t index)
 {
-    static const char *const sources[FUZZ_PLANS_COUNT] = { line_source, graph_source,
+    static const char *const sources[FUZZ_PLANS_COUNT] = { line_source, child_source, graph_source,
                                                            forward_source };
     return sources[index];
 }
