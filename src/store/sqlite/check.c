@@ -108,8 +108,7 @@ static void tell_damage(const struct checking *checking, int64_t key,
 
 static int tell_events(struct checking *checking, sqlite3_stmt *s, int64_t saga)
 {
-    sqlite3_bind_int64(s, 1, saga);
-    int code = SQLITE_OK;
+    int code = sqlite3_bind_int64(s, 1, saga);
     while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
         sk_arena_clear(&checking->arena);
         struct sk_event_row row = {

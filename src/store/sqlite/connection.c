@@ -75,7 +75,8 @@ static int read_meta(struct sk_sqlite_store *store, sqlite3 *db, int64_t *out_ve
         store->incarnation = (uint64_t)sqlite3_column_int64(statement, 2);
     }
     int end = sqlite3_finalize(statement);
-    return code == SQLITE_ROW ? SQLITE_OK : code == SQLITE_DONE ? SQLITE_CORRUPT : end;
+    if (code == SQLITE_ROW) return SQLITE_OK;
+    return code == SQLITE_DONE ? SQLITE_CORRUPT : end != SQLITE_OK ? end : code;
 }
 
 /* Reads only: until this said OK the file must stay as it is. */
@@ -122,8 +123,9 @@ static enum skald_status read_known(struct sk_sqlite_store *store, sqlite3 *db, 
     int code =
         sqlite3_prepare_v2(db, "SELECT shard, epoch, position FROM shard", -1, &statement, NULL);
     uint32_t count = 0;
-    while (code == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         int64_t shard = sqlite3_column_int64(statement, 0);
+        code = SQLITE_OK;
         if (shard < 0 || shard >= store->shards_count) continue;
         known[shard].epoch = (uint64_t)sqlite3_column_int64(statement, 1);
         known[shard].position = (uint64_t)sqlite3_column_int64(statement, 2);
@@ -132,7 +134,7 @@ static enum skald_status read_known(struct sk_sqlite_store *store, sqlite3 *db, 
     int end = sqlite3_finalize(statement);
     sk_free(store->known);
     store->known = known;
-    if (code == SQLITE_OK) code = end;
+    if (code == SQLITE_DONE) code = end;
     if (code != SQLITE_OK) return fail(db, code, error);
     if (count != store->shards_count)
         return sk_error_set(error, SKALD_E_CORRUPT, "its shard rows are damaged; restore a copy");

@@ -273,13 +273,13 @@ static void put_count(struct query *query, const struct sk_read *read)
     sk_buf_append_char(&query->sql, ')');
 }
 
-static void bind_parameters(const struct query *query, sqlite3_stmt *statement)
+static void bind_parameters(const struct query *query, struct sk_sqlite_call *call)
 {
     for (int i = 0; i < query->parameters_count; i++) {
         if (query->parameters[i].is_text) {
-            sk_sqlite_bind_text(statement, i + 1, query->parameters[i].text);
+            sk_sqlite_bind_text(call, i + 1, query->parameters[i].text);
         } else {
-            sqlite3_bind_int64(statement, i + 1, query->parameters[i].number);
+            sk_sqlite_bind_int(call, i + 1, query->parameters[i].number);
         }
     }
 }
@@ -301,8 +301,9 @@ int sk_sqlite_list_prepare(sqlite3 *db, const struct sk_read *read, sqlite3_stmt
     int code = SQLITE_NOMEM;
     if (!query.sql.failed && !query.where.failed)
         code = sqlite3_prepare_v2(db, sk_buf_text(&query.sql), -1, out_statement, NULL);
-    if (code == SQLITE_OK) bind_parameters(&query, *out_statement);
+    struct sk_sqlite_call call = { .statement = *out_statement, .code = code };
+    if (code == SQLITE_OK) bind_parameters(&query, &call);
     sk_buf_release(&query.where);
     sk_buf_release(&query.sql);
-    return code;
+    return call.code;
 }

@@ -95,67 +95,67 @@ void sk_sqlite_writer_release(struct sk_sqlite_writer *writer)
 
 static int put_events(struct sk_sqlite_writer *writer, const struct sk_part *part)
 {
-    sqlite3_stmt *s = writer->sql[SQL_EVENT];
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_EVENT] };
     int code = SQLITE_OK;
     for (uint32_t i = 0; i < part->events_count && code == SQLITE_OK; i++) {
         const struct sk_event_row *row = &part->events[i];
         int64_t key = sk_sqlite_key(part->shard, part->first_position + i);
         int64_t saga = sk_sqlite_key(part->shard, row->no);
-        sqlite3_bind_int64(s, 1, key);
-        sqlite3_bind_int64(s, 2, saga);
-        sk_sqlite_bind_u64(s, 3, row->seq);
-        sqlite3_bind_int64(s, 4, row->at_ms);
-        sqlite3_bind_int64(s, 5, row->type);
-        sqlite3_bind_int64(s, 6, (int32_t)row->step); /* "none" in one form, of any width */
-        sqlite3_bind_int64(s, 7, row->item);
-        sqlite3_bind_int64(s, 8, row->attempt);
-        sqlite3_bind_int64(s, 9, row->round);
-        sk_sqlite_bind_bytes(s, 10, row->data);
-        sqlite3_bind_int64(s, 11, sk_sqlite_sum(key, saga, row));
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_int(&s, 1, key);
+        sk_sqlite_bind_int(&s, 2, saga);
+        sk_sqlite_bind_u64(&s, 3, row->seq);
+        sk_sqlite_bind_int(&s, 4, row->at_ms);
+        sk_sqlite_bind_int(&s, 5, row->type);
+        sk_sqlite_bind_int(&s, 6, (int32_t)row->step); /* "none" in one form, of any width */
+        sk_sqlite_bind_int(&s, 7, row->item);
+        sk_sqlite_bind_int(&s, 8, row->attempt);
+        sk_sqlite_bind_int(&s, 9, row->round);
+        sk_sqlite_bind_bytes(&s, 10, row->data);
+        sk_sqlite_bind_int(&s, 11, sk_sqlite_sum(key, saga, row));
+        code = sk_sqlite_call_run(&s);
     }
     return code;
 }
 
-static void bind_changes(sqlite3_stmt *s, uint32_t shard, const struct sk_head *head)
+static void bind_changes(struct sk_sqlite_call *s, uint32_t shard, const struct sk_head *head)
 {
-    sqlite3_bind_int64(s, 1, sk_sqlite_key(shard, head->no));
-    sqlite3_bind_int(s, 2, head->state);
-    sqlite3_bind_int(s, 3, head->reason);
-    sqlite3_bind_int(s, 4, head->has_residue);
-    sqlite3_bind_int64(s, 5, head->open);
-    sqlite3_bind_int(s, 6, head->priority);
-    sqlite3_bind_int64(s, 7, head->wake_at_ms);
-    sqlite3_bind_int64(s, 8, head->deadline_ms);
+    sk_sqlite_bind_int(s, 1, sk_sqlite_key(shard, head->no));
+    sk_sqlite_bind_int(s, 2, head->state);
+    sk_sqlite_bind_int(s, 3, head->reason);
+    sk_sqlite_bind_int(s, 4, head->has_residue);
+    sk_sqlite_bind_int(s, 5, head->open);
+    sk_sqlite_bind_int(s, 6, head->priority);
+    sk_sqlite_bind_int(s, 7, head->wake_at_ms);
+    sk_sqlite_bind_int(s, 8, head->deadline_ms);
     sk_sqlite_bind_u64(s, 9, head->seq);
-    sqlite3_bind_int64(s, 10, head->updated_at_ms);
-    sqlite3_bind_int64(s, 11, head->ended_at_ms);
-    sqlite3_bind_int(s, 12, sk_head_is_active(head));
+    sk_sqlite_bind_int(s, 10, head->updated_at_ms);
+    sk_sqlite_bind_int(s, 11, head->ended_at_ms);
+    sk_sqlite_bind_int(s, 12, sk_head_is_active(head));
 }
 
 /* A head that is there and stays (or stays not) active: touches no index. */
 static int move_head(struct sk_sqlite_writer *writer, uint32_t shard, const struct sk_head *head,
                      bool *out_is_moved)
 {
-    sqlite3_stmt *s = writer->sql[SQL_HEAD_MOVE];
-    bind_changes(s, shard, head);
-    int code = sk_sqlite_run(s);
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_HEAD_MOVE] };
+    bind_changes(&s, shard, head);
+    int code = sk_sqlite_call_run(&s);
     *out_is_moved = code == SQLITE_OK && sqlite3_changes(writer->db) == 1;
     return code;
 }
 
 static int put_head(struct sk_sqlite_writer *writer, uint32_t shard, const struct sk_head *head)
 {
-    sqlite3_stmt *s = writer->sql[SQL_HEAD];
-    bind_changes(s, shard, head);
-    sk_sqlite_bind_text(s, 13, head->id);
-    sk_sqlite_bind_text(s, 14, head->space);
-    sk_sqlite_bind_digest(s, 15, &head->definition);
-    sqlite3_bind_int(s, 16, head->is_lock);
-    sk_sqlite_bind_text(s, 17, head->business_key);
-    sk_sqlite_bind_text(s, 18, head->parent);
-    sqlite3_bind_int64(s, 19, head->created_at_ms);
-    return sk_sqlite_run(s);
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_HEAD] };
+    bind_changes(&s, shard, head);
+    sk_sqlite_bind_text(&s, 13, head->id);
+    sk_sqlite_bind_text(&s, 14, head->space);
+    sk_sqlite_bind_digest(&s, 15, &head->definition);
+    sk_sqlite_bind_int(&s, 16, head->is_lock);
+    sk_sqlite_bind_text(&s, 17, head->business_key);
+    sk_sqlite_bind_text(&s, 18, head->parent);
+    sk_sqlite_bind_int(&s, 19, head->created_at_ms);
+    return sk_sqlite_call_run(&s);
 }
 
 static int put_heads(struct sk_sqlite_writer *writer, const struct sk_part *part)
@@ -173,17 +173,17 @@ static int put_heads(struct sk_sqlite_writer *writer, const struct sk_part *part
 
 static int put_keys(struct sk_sqlite_writer *writer, const struct sk_part *part, int64_t now_ms)
 {
-    sqlite3_stmt *s = writer->sql[SQL_KEY];
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_KEY] };
     int code = SQLITE_OK;
     for (uint32_t i = 0; i < part->keys_count && code == SQLITE_OK; i++) {
         const struct sk_start_key_row *row = &part->keys[i];
-        sqlite3_bind_int64(s, 1, part->shard);
-        sk_sqlite_bind_text(s, 2, row->key);
-        sk_sqlite_bind_text(s, 3, row->saga_id);
-        sk_sqlite_bind_digest(s, 4, &row->digest);
-        sqlite3_bind_int64(s, 5, row->expires_at_ms);
-        sqlite3_bind_int64(s, 6, now_ms);
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_int(&s, 1, part->shard);
+        sk_sqlite_bind_text(&s, 2, row->key);
+        sk_sqlite_bind_text(&s, 3, row->saga_id);
+        sk_sqlite_bind_digest(&s, 4, &row->digest);
+        sk_sqlite_bind_int(&s, 5, row->expires_at_ms);
+        sk_sqlite_bind_int(&s, 6, now_ms);
+        code = sk_sqlite_call_run(&s);
         bool is_running = code == SQLITE_OK && sqlite3_changes(writer->db) == 0; /* R4, R5 */
         if (is_running) code = SQLITE_CONSTRAINT_UNIQUE;
     }
@@ -193,20 +193,20 @@ static int put_keys(struct sk_sqlite_writer *writer, const struct sk_part *part,
 static int put_tags_and_tallies(struct sk_sqlite_writer *writer, const struct sk_part *part)
 {
     int code = SQLITE_OK;
-    sqlite3_stmt *s = writer->sql[SQL_TAG];
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_TAG] };
     for (uint32_t i = 0; i < part->tags_count && code == SQLITE_OK; i++) {
-        sk_sqlite_bind_text(s, 1, part->tags[i].key);
-        sk_sqlite_bind_text(s, 2, part->tags[i].value);
-        sqlite3_bind_int64(s, 3, sk_sqlite_key(part->shard, part->tags[i].no));
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_text(&s, 1, part->tags[i].key);
+        sk_sqlite_bind_text(&s, 2, part->tags[i].value);
+        sk_sqlite_bind_int(&s, 3, sk_sqlite_key(part->shard, part->tags[i].no));
+        code = sk_sqlite_call_run(&s);
     }
-    s = writer->sql[SQL_TALLY];
+    s.statement = writer->sql[SQL_TALLY];
     for (uint32_t i = 0; i < part->tallies_count && code == SQLITE_OK; i++) {
-        sqlite3_bind_int64(s, 1, part->shard);
-        sk_sqlite_bind_digest(s, 2, &part->tallies[i].definition);
-        sqlite3_bind_int(s, 3, part->tallies[i].state);
-        sqlite3_bind_int64(s, 4, part->tallies[i].n);
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_int(&s, 1, part->shard);
+        sk_sqlite_bind_digest(&s, 2, &part->tallies[i].definition);
+        sk_sqlite_bind_int(&s, 3, part->tallies[i].state);
+        sk_sqlite_bind_int(&s, 4, part->tallies[i].n);
+        code = sk_sqlite_call_run(&s);
     }
     return code;
 }
@@ -214,25 +214,25 @@ static int put_tags_and_tallies(struct sk_sqlite_writer *writer, const struct sk
 static int put_messages(struct sk_sqlite_writer *writer, const struct sk_part *part)
 {
     int code = SQLITE_OK;
-    sqlite3_stmt *s = writer->sql[SQL_MESSAGE];
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_MESSAGE] };
     for (uint32_t i = 0; i < part->messages_count && code == SQLITE_OK; i++) {
         const struct sk_message_row *row = &part->messages[i];
-        sqlite3_bind_int64(s, 1, part->shard);
-        sk_sqlite_bind_u64(s, 2, part->first_position);
-        sqlite3_bind_int64(s, 3, i);
-        sk_sqlite_bind_text(s, 4, row->id);
-        sqlite3_bind_int64(s, 5, row->to_shard);
-        sqlite3_bind_int(s, 6, row->kind);
-        sk_sqlite_bind_text(s, 7, row->target);
-        sk_sqlite_bind_bytes(s, 8, row->body);
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_int(&s, 1, part->shard);
+        sk_sqlite_bind_u64(&s, 2, part->first_position);
+        sk_sqlite_bind_int(&s, 3, i);
+        sk_sqlite_bind_text(&s, 4, row->id);
+        sk_sqlite_bind_int(&s, 5, row->to_shard);
+        sk_sqlite_bind_int(&s, 6, row->kind);
+        sk_sqlite_bind_text(&s, 7, row->target);
+        sk_sqlite_bind_bytes(&s, 8, row->body);
+        code = sk_sqlite_call_run(&s);
     }
-    s = writer->sql[SQL_CONSUMED];
+    s.statement = writer->sql[SQL_CONSUMED];
     for (uint32_t i = 0; i < part->consumed_count && code == SQLITE_OK; i++) {
-        sqlite3_bind_int64(s, 1, part->shard);
-        sk_sqlite_bind_text(s, 2, part->consumed[i].id);
-        sqlite3_bind_int64(s, 3, part->consumed[i].from_shard);
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_int(&s, 1, part->shard);
+        sk_sqlite_bind_text(&s, 2, part->consumed[i].id);
+        sk_sqlite_bind_int(&s, 3, part->consumed[i].from_shard);
+        code = sk_sqlite_call_run(&s);
     }
     return code;
 }
@@ -240,23 +240,23 @@ static int put_messages(struct sk_sqlite_writer *writer, const struct sk_part *p
 static int put_letters_and_cursors(struct sk_sqlite_writer *writer, const struct sk_part *part)
 {
     int code = SQLITE_OK;
-    sqlite3_stmt *s = writer->sql[SQL_LETTER];
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_LETTER] };
     for (uint32_t i = 0; i < part->letters_count && code == SQLITE_OK; i++) {
         const struct sk_dead_letter_row *row = &part->letters[i];
-        sqlite3_bind_int64(s, 1, part->shard);
-        sk_sqlite_bind_text(s, 2, row->id);
-        sk_sqlite_bind_u64(s, 3, row->no);
-        sk_sqlite_bind_u64(s, 4, row->seq);
-        sqlite3_bind_int64(s, 5, row->at_ms);
-        sk_sqlite_bind_bytes(s, 6, row->body);
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_int(&s, 1, part->shard);
+        sk_sqlite_bind_text(&s, 2, row->id);
+        sk_sqlite_bind_u64(&s, 3, row->no);
+        sk_sqlite_bind_u64(&s, 4, row->seq);
+        sk_sqlite_bind_int(&s, 5, row->at_ms);
+        sk_sqlite_bind_bytes(&s, 6, row->body);
+        code = sk_sqlite_call_run(&s);
     }
-    s = writer->sql[SQL_CURSOR];
+    s.statement = writer->sql[SQL_CURSOR];
     for (uint32_t i = 0; i < part->cursors_count && code == SQLITE_OK; i++) {
-        sqlite3_bind_int64(s, 1, part->shard);
-        sk_sqlite_bind_text(s, 2, part->cursors[i].name);
-        sk_sqlite_bind_u64(s, 3, part->cursors[i].position);
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_int(&s, 1, part->shard);
+        sk_sqlite_bind_text(&s, 2, part->cursors[i].name);
+        sk_sqlite_bind_u64(&s, 3, part->cursors[i].position);
+        code = sk_sqlite_call_run(&s);
     }
     return code;
 }
@@ -266,12 +266,13 @@ static int put_records(struct sk_sqlite_writer *writer, const struct sk_part *pa
     int code = SQLITE_OK;
     for (uint32_t i = 0; i < part->records_count && code == SQLITE_OK; i++) {
         const struct sk_record_row *row = &part->records[i];
-        sqlite3_stmt *s = writer->sql[row->is_gone ? SQL_RECORD_GONE : SQL_RECORD];
-        sqlite3_bind_int64(s, 1, part->shard);
-        sqlite3_bind_int(s, 2, (int)row->kind);
-        sk_sqlite_bind_text(s, 3, row->id);
-        if (!row->is_gone) sk_sqlite_bind_bytes(s, 4, row->body);
-        code = sk_sqlite_run(s);
+        struct sk_sqlite_call s = { .statement =
+                                        writer->sql[row->is_gone ? SQL_RECORD_GONE : SQL_RECORD] };
+        sk_sqlite_bind_int(&s, 1, part->shard);
+        sk_sqlite_bind_int(&s, 2, (int)row->kind);
+        sk_sqlite_bind_text(&s, 3, row->id);
+        if (!row->is_gone) sk_sqlite_bind_bytes(&s, 4, row->body);
+        code = sk_sqlite_call_run(&s);
     }
     return code;
 }
@@ -282,11 +283,11 @@ static int drop_named(struct sk_sqlite_writer *writer, enum sk_sqlite_sql sql, u
                       const struct sk_str *names, uint32_t count)
 {
     int code = SQLITE_OK;
-    sqlite3_stmt *s = writer->sql[sql];
+    struct sk_sqlite_call s = { .statement = writer->sql[sql] };
     for (uint32_t i = 0; i < count && code == SQLITE_OK; i++) {
-        sqlite3_bind_int64(s, 1, shard);
-        sk_sqlite_bind_text(s, 2, names[i]);
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_int(&s, 1, shard);
+        sk_sqlite_bind_text(&s, 2, names[i]);
+        code = sk_sqlite_call_run(&s);
     }
     return code;
 }
@@ -302,11 +303,11 @@ static int drop_gone(struct sk_sqlite_writer *writer, const struct sk_part *part
     if (code == SQLITE_OK)
         code = drop_named(writer, SQL_LETTER_GONE, shard, part->letters_gone,
                           part->letters_gone_count);
-    sqlite3_stmt *s = writer->sql[SQL_TRIM];
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_TRIM] };
     for (uint32_t i = 0; i < part->trims_count && code == SQLITE_OK; i++) {
-        sqlite3_bind_int64(s, 1, sk_sqlite_key(shard, part->trims[i].no));
-        sk_sqlite_bind_u64(s, 2, part->trims[i].below_seq);
-        code = sk_sqlite_run(s);
+        sk_sqlite_bind_int(&s, 1, sk_sqlite_key(shard, part->trims[i].no));
+        sk_sqlite_bind_u64(&s, 2, part->trims[i].below_seq);
+        code = sk_sqlite_call_run(&s);
     }
     return code;
 }
@@ -316,11 +317,11 @@ static int remove_sagas(struct sk_sqlite_writer *writer, const struct sk_part *p
     int code = SQLITE_OK;
     for (uint32_t i = 0; i < part->removed_count; i++) {
         for (int sql = SQL_REMOVE_KEYS; sql <= SQL_REMOVE_SAGA && code == SQLITE_OK; sql++) {
-            sqlite3_stmt *s = writer->sql[sql];
-            sqlite3_bind_int64(s, 1, sk_sqlite_key(part->shard, part->removed[i]));
-            if (sql <= SQL_REMOVE_LETTERS) sqlite3_bind_int64(s, 2, part->shard);
-            if (sql == SQL_REMOVE_LETTERS) sk_sqlite_bind_u64(s, 3, part->removed[i]);
-            code = sk_sqlite_run(s);
+            struct sk_sqlite_call s = { .statement = writer->sql[sql] };
+            sk_sqlite_bind_int(&s, 1, sk_sqlite_key(part->shard, part->removed[i]));
+            if (sql <= SQL_REMOVE_LETTERS) sk_sqlite_bind_int(&s, 2, part->shard);
+            if (sql == SQL_REMOVE_LETTERS) sk_sqlite_bind_u64(&s, 3, part->removed[i]);
+            code = sk_sqlite_call_run(&s);
         }
     }
     return code;
@@ -346,14 +347,17 @@ static int write_rows(struct sk_sqlite_writer *writer, const struct sk_part *par
 /* SQLITE_ROW: the shard is where the part begins. SQLITE_OK: it is not (FENCED is set). */
 static int compare_shard(struct sk_sqlite_writer *writer, struct sk_part *part)
 {
-    sqlite3_stmt *s = writer->sql[SQL_SHARD_GET];
-    sqlite3_bind_int64(s, 1, part->shard);
-    int code = sqlite3_step(s);
-    uint64_t epoch = (uint64_t)sqlite3_column_int64(s, 0);
-    uint64_t position = (uint64_t)sqlite3_column_int64(s, 1);
-    int reset = sqlite3_reset(s);
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_SHARD_GET] };
+    sk_sqlite_bind_int(&s, 1, part->shard);
+    int code = sk_sqlite_call_step(&s);
+    uint64_t epoch = 0, position = 0;
+    if (code == SQLITE_ROW) {
+        epoch = (uint64_t)sqlite3_column_int64(s.statement, 0);
+        position = (uint64_t)sqlite3_column_int64(s.statement, 1);
+    }
+    int end = sk_sqlite_call_end(&s, code);
+    if (end != SQLITE_OK) return end;
     if (code == SQLITE_DONE) return SQLITE_CONSTRAINT_FOREIGNKEY; /* no such shard */
-    if (code != SQLITE_ROW) return reset;
     if (epoch == part->epoch && position == part->first_position) return SQLITE_ROW;
     sk_part_end(part, SK_PART_FENCED, "shard %u is at epoch %llu, position %llu", part->shard,
                 (unsigned long long)epoch, (unsigned long long)position);
@@ -362,13 +366,14 @@ static int compare_shard(struct sk_sqlite_writer *writer, struct sk_part *part)
 
 static int move_shard(struct sk_sqlite_writer *writer, const struct sk_part *part)
 {
-    sqlite3_stmt *s = writer->sql[SQL_SHARD_MOVE];
-    sqlite3_bind_int64(s, 1, part->shard);
-    sk_sqlite_bind_u64(s, 2, part->epoch);
-    sk_sqlite_bind_u64(s, 3, part->first_position);
-    sk_sqlite_bind_u64(s, 4, part->first_position + sk_part_width(part));
-    sqlite3_bind_blob(s, 5, part->batch_id, SK_BATCH_ID_SIZE, SQLITE_STATIC);
-    int code = sk_sqlite_run(s);
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_SHARD_MOVE] };
+    sk_sqlite_bind_int(&s, 1, part->shard);
+    sk_sqlite_bind_u64(&s, 2, part->epoch);
+    sk_sqlite_bind_u64(&s, 3, part->first_position);
+    sk_sqlite_bind_u64(&s, 4, part->first_position + sk_part_width(part));
+    const char *batch_id = (const char *)part->batch_id;
+    sk_sqlite_bind_bytes(&s, 5, (struct sk_str){ batch_id, SK_BATCH_ID_SIZE });
+    int code = sk_sqlite_call_run(&s);
     if (code != SQLITE_OK) return code;
     return sqlite3_changes(writer->db) == 1 ? SQLITE_OK : SQLITE_CORRUPT;
 }
@@ -400,23 +405,23 @@ enum sk_part_result sk_sqlite_write_part(struct sk_sqlite_writer *writer, struct
 
 int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
 {
-    sqlite3_stmt *s = writer->sql[SQL_SHARD_GET];
-    sqlite3_bind_int64(s, 1, request->shard);
-    int code = sqlite3_step(s);
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_SHARD_GET] };
+    sk_sqlite_bind_int(&s, 1, request->shard);
+    int code = sk_sqlite_call_step(&s);
     if (code == SQLITE_ROW) {
         struct sk_shard_row *row = &request->row;
         row->shard = request->shard;
-        row->epoch = (uint64_t)sqlite3_column_int64(s, 0);
-        row->position = (uint64_t)sqlite3_column_int64(s, 1);
-        const void *batch_id = sqlite3_column_blob(s, 2);
-        if (batch_id != NULL && sqlite3_column_bytes(s, 2) == SK_BATCH_ID_SIZE)
+        row->epoch = (uint64_t)sqlite3_column_int64(s.statement, 0);
+        row->position = (uint64_t)sqlite3_column_int64(s.statement, 1);
+        const void *batch_id = sqlite3_column_blob(s.statement, 2);
+        if (batch_id != NULL && sqlite3_column_bytes(s.statement, 2) == SK_BATCH_ID_SIZE)
             memcpy(row->batch_id, batch_id, SK_BATCH_ID_SIZE);
-        row->owner = sk_sqlite_column_str(s, 3, &request->arena);
-        row->expires_at_ms = sqlite3_column_int64(s, 4);
+        row->owner = sk_sqlite_column_str(s.statement, 3, &request->arena);
+        row->expires_at_ms = sqlite3_column_int64(s.statement, 4);
     }
-    int reset = sqlite3_reset(s);
-    if (code == SQLITE_ROW) return SQLITE_OK;
-    return code == SQLITE_DONE ? SQLITE_NOTFOUND : reset;
+    int end = sk_sqlite_call_end(&s, code);
+    if (end == SQLITE_OK && request->arena.failed) return SQLITE_NOMEM; /* whose it is, is lost */
+    return code == SQLITE_DONE ? SQLITE_NOTFOUND : end;
 }
 
 /* OK: it may be taken (or renewed). */
@@ -448,11 +453,12 @@ static int write_lease(struct sk_sqlite_writer *writer, struct sk_sqlite_request
     if (request->status != SKALD_OK) return SQLITE_OK;
 
     bool is_take = request->kind == REQUEST_TAKE;
-    sqlite3_stmt *s = writer->sql[is_take ? SQL_SHARD_TAKE : SQL_SHARD_RENEW];
-    sqlite3_bind_int64(s, 1, request->shard);
-    if (is_take) sk_sqlite_bind_text(s, 2, request->owner);
-    sqlite3_bind_int64(s, is_take ? 3 : 2, request->expires_at_ms);
-    code = sk_sqlite_run(s);
+    struct sk_sqlite_call s = { .statement =
+                                    writer->sql[is_take ? SQL_SHARD_TAKE : SQL_SHARD_RENEW] };
+    sk_sqlite_bind_int(&s, 1, request->shard);
+    if (is_take) sk_sqlite_bind_text(&s, 2, request->owner);
+    sk_sqlite_bind_int(&s, is_take ? 3 : 2, request->expires_at_ms);
+    code = sk_sqlite_call_run(&s);
     return code != SQLITE_OK ? code : sk_sqlite_get_shard(writer, request);
 }
 
@@ -460,27 +466,26 @@ static int write_lease(struct sk_sqlite_writer *writer, struct sk_sqlite_request
 static int find_definition(struct sk_sqlite_writer *writer, const struct sk_definition_row *row,
                            int *out_found)
 {
-    sqlite3_stmt *s = writer->sql[SQL_DEFINITION_FIND];
-    sk_sqlite_bind_digest(s, 1, &row->digest);
-    sk_sqlite_bind_text(s, 2, row->id);
-    sk_sqlite_bind_text(s, 3, row->version);
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_DEFINITION_FIND] };
+    sk_sqlite_bind_digest(&s, 1, &row->digest);
+    sk_sqlite_bind_text(&s, 2, row->id);
+    sk_sqlite_bind_text(&s, 3, row->version);
     *out_found = 0;
     int code;
-    while ((code = sqlite3_step(s)) == SQLITE_ROW)
-        *out_found = sqlite3_column_int(s, 0) == 1 && *out_found != 2 ? 1 : 2;
-    int reset = sqlite3_reset(s);
-    return code == SQLITE_DONE ? SQLITE_OK : reset;
+    while ((code = sk_sqlite_call_step(&s)) == SQLITE_ROW)
+        *out_found = sqlite3_column_int(s.statement, 0) == 1 && *out_found != 2 ? 1 : 2;
+    return sk_sqlite_call_end(&s, code);
 }
 
 static int add_definition(struct sk_sqlite_writer *writer, const struct sk_definition_row *row)
 {
-    sqlite3_stmt *s = writer->sql[SQL_DEFINITION_ADD];
-    sk_sqlite_bind_digest(s, 1, &row->digest);
-    sk_sqlite_bind_text(s, 2, row->id);
-    sk_sqlite_bind_text(s, 3, row->version);
-    sk_sqlite_bind_bytes(s, 4, row->source);
-    sqlite3_bind_int64(s, 5, row->created_at_ms);
-    return sk_sqlite_run(s);
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_DEFINITION_ADD] };
+    sk_sqlite_bind_digest(&s, 1, &row->digest);
+    sk_sqlite_bind_text(&s, 2, row->id);
+    sk_sqlite_bind_text(&s, 3, row->version);
+    sk_sqlite_bind_bytes(&s, 4, row->source);
+    sk_sqlite_bind_int(&s, 5, row->created_at_ms);
+    return sk_sqlite_call_run(&s);
 }
 
 static int write_definition(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
@@ -498,10 +503,12 @@ static int write_definition(struct sk_sqlite_writer *writer, struct sk_sqlite_re
     }
     if (found == 0) code = add_definition(writer, row);
     if (code != SQLITE_OK) return code;
-    sqlite3_stmt *s = writer->sql[request->keep_latest ? SQL_LATEST_ADD : SQL_LATEST_SET];
-    sk_sqlite_bind_text(s, 1, row->id);
-    sk_sqlite_bind_digest(s, 2, &row->digest);
-    return sk_sqlite_run(s);
+    struct sk_sqlite_call s = {
+        .statement = writer->sql[request->keep_latest ? SQL_LATEST_ADD : SQL_LATEST_SET]
+    };
+    sk_sqlite_bind_text(&s, 1, row->id);
+    sk_sqlite_bind_digest(&s, 2, &row->digest);
+    return sk_sqlite_call_run(&s);
 }
 
 int sk_sqlite_write_request(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)

@@ -89,16 +89,16 @@ static uint64_t at_most(uint64_t number)
     return number > SK_POSITION_MAX ? SK_POSITION_MAX : number;
 }
 
-static void bind_letters(sqlite3_stmt *s, const struct sk_read *read)
+static void bind_letters(struct sk_sqlite_call *s, const struct sk_read *read)
 {
     int64_t before = read->filter.cursor_created_at_ms;
-    sqlite3_bind_int64(s, 2, before != 0 ? before : INT64_MAX);
+    sk_sqlite_bind_int(s, 2, before != 0 ? before : INT64_MAX);
     sk_sqlite_bind_text(s, 3, before != 0 ? read->filter.cursor_id : (struct sk_str){ 0 });
-    if (read->shard != SK_SHARD_ALL) sqlite3_bind_int64(s, 4, read->shard);
+    if (read->shard != SK_SHARD_ALL) sk_sqlite_bind_int(s, 4, read->shard);
     if (read->id.size > 0) sk_sqlite_bind_text(s, 5, read->id);
 }
 
-static void bind_definitions(sqlite3_stmt *s, const struct sk_read *read)
+static void bind_definitions(struct sk_sqlite_call *s, const struct sk_read *read)
 {
     if (read->digest != NULL) {
         sk_sqlite_bind_digest(s, 2, read->digest);
@@ -109,10 +109,10 @@ static void bind_definitions(sqlite3_stmt *s, const struct sk_read *read)
     if (is_all || read->version.size > 0) sk_sqlite_bind_text(s, 3, read->version);
 }
 
-static void bind_read(sqlite3_stmt *s, const struct sk_read *read)
+static void bind_read(struct sk_sqlite_call *s, const struct sk_read *read)
 {
-    if (sqlite3_bind_parameter_count(s) > 0)
-        sqlite3_bind_int64(s, 1, (int64_t)sk_read_limit(read) + 1);
+    if (sqlite3_bind_parameter_count(s->statement) > 0)
+        sk_sqlite_bind_int(s, 1, (int64_t)sk_read_limit(read) + 1);
     switch (read->kind) {
     case SK_READ_META:
     case SK_READ_SHARDS:
@@ -121,38 +121,38 @@ static void bind_read(sqlite3_stmt *s, const struct sk_read *read)
     case SK_READ_COUNT: break;
     case SK_READ_HEAD: sk_sqlite_bind_text(s, 2, read->id); break;
     case SK_READ_EVENTS:
-        sqlite3_bind_int64(s, 2, sk_sqlite_key(read->shard, read->no));
-        sqlite3_bind_int64(s, 3, read->after > INT64_MAX ? INT64_MAX : (int64_t)read->after);
+        sk_sqlite_bind_int(s, 2, sk_sqlite_key(read->shard, read->no));
+        sk_sqlite_bind_int(s, 3, read->after > INT64_MAX ? INT64_MAX : (int64_t)read->after);
         break;
     case SK_READ_ACTIVE:
-        sqlite3_bind_int64(s, 2, read->shard);
-        sqlite3_bind_int64(s, 3, sk_sqlite_key(read->shard, at_most(read->after)));
-        sqlite3_bind_int64(s, 4, read->only_due ? read->due_at_ms : INT64_MAX);
+        sk_sqlite_bind_int(s, 2, read->shard);
+        sk_sqlite_bind_int(s, 3, sk_sqlite_key(read->shard, at_most(read->after)));
+        sk_sqlite_bind_int(s, 4, read->only_due ? read->due_at_ms : INT64_MAX);
         break;
     case SK_READ_POSITIONS:
-        sqlite3_bind_int64(s, 2, sk_sqlite_key(read->shard, at_most(read->after)));
-        sqlite3_bind_int64(s, 3, sk_sqlite_key(read->shard, SK_POSITION_MAX));
+        sk_sqlite_bind_int(s, 2, sk_sqlite_key(read->shard, at_most(read->after)));
+        sk_sqlite_bind_int(s, 3, sk_sqlite_key(read->shard, SK_POSITION_MAX));
         break;
     case SK_READ_MESSAGES:
     case SK_READ_CONSUMED:
-        sqlite3_bind_int64(s, 2, read->shard);
+        sk_sqlite_bind_int(s, 2, read->shard);
         sk_sqlite_bind_text(s, 3, read->id);
         break;
     case SK_READ_DEFINITIONS: bind_definitions(s, read); break;
     case SK_READ_START_KEY:
-        sqlite3_bind_int64(s, 2, read->shard);
+        sk_sqlite_bind_int(s, 2, read->shard);
         sk_sqlite_bind_text(s, 3, read->key);
-        sqlite3_bind_int64(s, 4, read->due_at_ms);
+        sk_sqlite_bind_int(s, 4, read->due_at_ms);
         break;
     case SK_READ_DEAD_LETTERS: bind_letters(s, read); break;
     case SK_READ_CURSOR:
-        sqlite3_bind_int64(s, 2, read->shard);
+        sk_sqlite_bind_int(s, 2, read->shard);
         if (read->key.size > 0) sk_sqlite_bind_text(s, 3, read->key);
         break;
     case SK_READ_RECORDS:
-        sqlite3_bind_int(s, 2, (int)read->record_kind);
+        sk_sqlite_bind_int(s, 2, (int)read->record_kind);
         sk_sqlite_bind_text(s, 3, read->id);
-        if (read->shard != SK_SHARD_ALL) sqlite3_bind_int64(s, 4, read->shard);
+        if (read->shard != SK_SHARD_ALL) sk_sqlite_bind_int(s, 4, read->shard);
         if (read->key.size > 0) sk_sqlite_bind_text(s, 5, read->key);
         break;
     }
@@ -364,8 +364,9 @@ static int prepare(struct sk_sqlite_reader *reader, const struct sk_read *read,
     int code = SQLITE_OK;
     if (*kept == NULL) code = sk_sqlite_prepare(reader->db, sql_texts[read->kind][variant], kept);
     *out_statement = *kept;
-    if (code == SQLITE_OK) bind_read(*kept, read);
-    return code;
+    struct sk_sqlite_call call = { .statement = *kept, .code = code };
+    if (code == SQLITE_OK) bind_read(&call, read);
+    return call.code;
 }
 
 /* Shards and tallies are bounded by themselves and never cut. */

@@ -127,30 +127,62 @@ int sk_sqlite_number(sqlite3 *db, const char *sql, int64_t *out_value)
     code = sqlite3_step(statement);
     if (code == SQLITE_ROW) *out_value = sqlite3_column_int64(statement, 0);
     int end = sqlite3_finalize(statement);
-    return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : end;
+    if (code == SQLITE_ROW || code == SQLITE_DONE) return SQLITE_OK;
+    return end != SQLITE_OK ? end : code;
 }
 
-void sk_sqlite_bind_text(sqlite3_stmt *statement, int index, struct sk_str text)
+static void keep(struct sk_sqlite_call *call, int code)
+{
+    if (call->code == SQLITE_OK) call->code = code;
+}
+
+void sk_sqlite_bind_int(struct sk_sqlite_call *call, int index, int64_t value)
+{
+    keep(call, sqlite3_bind_int64(call->statement, index, value));
+}
+
+void sk_sqlite_bind_u64(struct sk_sqlite_call *call, int index, uint64_t value)
+{
+    sk_sqlite_bind_int(call, index, (int64_t)value);
+}
+
+void sk_sqlite_bind_text(struct sk_sqlite_call *call, int index, struct sk_str text)
 {
     const char *data = text.size > 0 ? text.data : ""; /* NULL would be SQL's NULL */
-    sqlite3_bind_text64(statement, index, data, text.size, SQLITE_STATIC, SQLITE_UTF8);
+    keep(call,
+         sqlite3_bind_text64(call->statement, index, data, text.size, SQLITE_STATIC, SQLITE_UTF8));
 }
 
-void sk_sqlite_bind_bytes(sqlite3_stmt *statement, int index, struct sk_str bytes)
+void sk_sqlite_bind_bytes(struct sk_sqlite_call *call, int index, struct sk_str bytes)
 {
     const char *data = bytes.size > 0 ? bytes.data : "";
-    int code = sqlite3_bind_blob64(statement, index, data, bytes.size, SQLITE_STATIC);
-    if (code != SQLITE_OK) sqlite3_bind_null(statement, index);
+    keep(call, sqlite3_bind_blob64(call->statement, index, data, bytes.size, SQLITE_STATIC));
 }
 
-void sk_sqlite_bind_digest(sqlite3_stmt *statement, int index, const struct sk_digest *digest)
+void sk_sqlite_bind_digest(struct sk_sqlite_call *call, int index, const struct sk_digest *digest)
 {
-    sqlite3_bind_blob(statement, index, digest->bytes, SK_DIGEST_SIZE, SQLITE_STATIC);
+    const char *data = (const char *)digest->bytes;
+    sk_sqlite_bind_bytes(call, index, (struct sk_str){ data, SK_DIGEST_SIZE });
 }
 
-void sk_sqlite_bind_u64(sqlite3_stmt *statement, int index, uint64_t value)
+int sk_sqlite_call_step(const struct sk_sqlite_call *call)
 {
-    sqlite3_bind_int64(statement, index, (int64_t)value);
+    return call->code != SQLITE_OK ? call->code : sqlite3_step(call->statement);
+}
+
+int sk_sqlite_call_run(struct sk_sqlite_call *call)
+{
+    int code = call->code;
+    call->code = SQLITE_OK;
+    return code != SQLITE_OK ? code : sk_sqlite_run(call->statement);
+}
+
+int sk_sqlite_call_end(struct sk_sqlite_call *call, int code)
+{
+    int reset = sqlite3_reset(call->statement);
+    call->code = SQLITE_OK;
+    if (code == SQLITE_ROW || code == SQLITE_DONE) return SQLITE_OK;
+    return reset != SQLITE_OK ? reset : code;
 }
 
 struct sk_str sk_sqlite_column_str(sqlite3_stmt *statement, int index, struct sk_arena *arena)

@@ -36,13 +36,25 @@ int sk_sqlite_run(sqlite3_stmt *statement);
 /* One number: 0 rows leaves *out_value as it is. */
 int sk_sqlite_number(sqlite3 *db, const char *sql, int64_t *out_value);
 
-/* Binding cannot fail but for size and memory; the code is kept and spoils the statement: TOOBIG
- * shows when it is run, as its NOT NULL columns are unbound. Texts and bytes are borrowed until
- * then. */
-void sk_sqlite_bind_text(sqlite3_stmt *statement, int index, struct sk_str text);
-void sk_sqlite_bind_bytes(sqlite3_stmt *statement, int index, struct sk_str bytes);
-void sk_sqlite_bind_digest(sqlite3_stmt *statement, int index, const struct sk_digest *digest);
-void sk_sqlite_bind_u64(sqlite3_stmt *statement, int index, uint64_t value);
+/* A statement and the values for its next run. The first that cannot be bound is kept as the code,
+ * and the statement is not run then: it would run with what was bound before, or with nothing.
+ * Texts and bytes are borrowed until the statement is reset. */
+struct sk_sqlite_call {
+    sqlite3_stmt *statement;
+    int code;
+};
+void sk_sqlite_bind_int(struct sk_sqlite_call *call, int index, int64_t value);
+void sk_sqlite_bind_u64(struct sk_sqlite_call *call, int index, uint64_t value);
+void sk_sqlite_bind_text(struct sk_sqlite_call *call, int index, struct sk_str text);
+void sk_sqlite_bind_bytes(struct sk_sqlite_call *call, int index, struct sk_str bytes);
+void sk_sqlite_bind_digest(struct sk_sqlite_call *call, int index, const struct sk_digest *digest);
+/* One step: SQLITE_ROW, SQLITE_DONE or the code. */
+int sk_sqlite_call_step(const struct sk_sqlite_call *call);
+/* sk_sqlite_run with these values; the next may be bound. */
+int sk_sqlite_call_run(struct sk_sqlite_call *call);
+/* Resets it after steps of which the last said `code`: SQLITE_OK after a row or the last one, else
+ * what went wrong. */
+int sk_sqlite_call_end(struct sk_sqlite_call *call, int code);
 
 struct sk_str sk_sqlite_column_str(sqlite3_stmt *statement, int index, struct sk_arena *arena);
 struct sk_digest sk_sqlite_column_digest(sqlite3_stmt *statement, int index);
