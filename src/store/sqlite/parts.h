@@ -13,6 +13,8 @@
  *   Q5  A connection is used under `open` (read side) by its own thread; reopen takes the write
  *       side.
  *   Q6  Once broken (a failed sync, damage) nothing is written until reopen succeeded.
+ *   Q7  Every call is answered, also without memory: requests are kept for that (spare), and what
+ *       cannot be copied is answered with SKALD_E_MEMORY.
  */
 #ifndef SK_STORE_SQLITE_PARTS_H
 #define SK_STORE_SQLITE_PARTS_H
@@ -146,6 +148,10 @@ void sk_sqlite_reader_release(struct sk_sqlite_reader *reader);
 
 /* ---- the store ------------------------------------------------------------------------------- */
 
+/* Requests that are kept for when there is no memory for another. Writes are few (one batch at a
+ * time, a lease a shard), so some are theirs alone. */
+enum { SK_SQLITE_SPARE = 48, SK_SQLITE_SPARE_FOR_WRITES = 16 };
+
 struct shard_known {
     uint64_t epoch, position;
 };
@@ -158,6 +164,8 @@ struct sk_sqlite_store {
     struct sk_sqlite_file file;
     uint32_t shards_count;
     uint64_t incarnation;
+    struct sk_list spare; /* Q7; of the loop */
+    uint32_t spare_count;
 
     pthread_rwlock_t open;      /* Q5 */
     pthread_mutex_t door, gate; /* Q4; the door is held while waiting for the gate: a busy commit

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 
 #include <signal.h>
+#include <time.h>
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
@@ -42,28 +43,79 @@ static void request_run(struct sk_delivery_item *item)
     request_drop(item);
 }
 
-/* No memory for a request means no way to answer: the process ends, and loses nothing
- * acknowledged. */
-static struct sk_sqlite_request *request_new(const struct sk_sqlite_store *store,
-                                             enum request_kind kind, void *context)
+static struct sk_sqlite_request *take_spare(struct sk_sqlite_store *store, enum request_kind kind)
 {
-    struct sk_sqlite_request *request = sk_alloc(sizeof *request);
-    if (request == NULL) sk_panic("out of memory: a request to the store", __FILE__, __LINE__);
+    uint32_t kept = kind == REQUEST_READ ? SK_SQLITE_SPARE_FOR_WRITES : 0;
+    if (store->spare_count <= kept) return NULL;
+    struct sk_delivery_item *item =
+        sk_container_of(store->spare.next, struct sk_delivery_item, node);
+    sk_list_remove(&item->node);
+    store->spare_count -= 1;
+    return sk_container_of(item, struct sk_sqlite_request, item);
+}
+
+/* Not by those that come back: their `done` may have freed the store. */
+static bool keep_spare(struct sk_sqlite_store *store)
+{
+    while (store->spare_count < SK_SQLITE_SPARE) {
+        struct sk_sqlite_request *request = sk_alloc(sizeof *request);
+        if (request == NULL) return false;
+        sk_list_push(&store->spare, &request->item.node);
+        store->spare_count += 1;
+    }
+    return true;
+}
+
+static void free_spare(struct sk_sqlite_store *store)
+{
+    struct sk_sqlite_request *request;
+    while ((request = take_spare(store, REQUEST_SUBMIT)) != NULL) sk_free(request);
+}
+
+/* When even what is kept is used up: waits for memory, then gives up loudly. Nothing acknowledged
+ * is lost by that. */
+static struct sk_sqlite_request *find_memory(struct sk_sqlite_store *store, enum request_kind kind)
+{
+    enum { TRIES_MAX = 10000, PAUSE_NS = 1000000 };
+    for (int i = 0; i < TRIES_MAX; i++) {
+        (void)keep_spare(store);
+        struct sk_sqlite_request *request = sk_alloc(sizeof *request);
+        if (request == NULL) request = take_spare(store, kind);
+        if (request != NULL) return request;
+        nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+    }
+    sk_panic("out of memory: a request to the store", __FILE__, __LINE__);
+}
+
+static struct sk_sqlite_request *request_new(struct sk_sqlite_store *store, enum request_kind kind,
+                                             void *context)
+{
+    struct sk_sqlite_request *request = find_memory(store, kind);
+    *request = (struct sk_sqlite_request){ .kind = kind, .context = context };
     request->item.run = request_run;
     request->item.drop = request_drop;
     sk_list_init(&request->item.node);
-    request->kind = kind;
-    request->context = context;
     request->now_ms = store->runtime->ops->now_ms(store->runtime);
     sk_arena_init(&request->arena);
     sk_arena_init(&request->rows.arena);
     return request;
 }
 
+/* Q7: what was to be asked could not be copied. */
+static void refuse(struct sk_sqlite_store *store, struct sk_sqlite_request *request)
+{
+    request->status = request->rows.status =
+        sk_error_set(&request->error, SKALD_E_MEMORY, "no memory to ask the store");
+    request->rows.error = request->error;
+    sk_delivery_put(store->delivery, &request->item);
+}
+
 static void enqueue(struct sk_sqlite_store *store, struct sk_sqlite_request *request)
 {
-    if (request->arena.failed)
-        sk_panic("out of memory: a request to the store", __FILE__, __LINE__);
+    if (request->arena.failed) {
+        refuse(store, request);
+        return;
+    }
     bool is_read = request->kind == REQUEST_READ;
     pthread_mutex_lock(&store->lock);
     sk_list_push(is_read ? &store->reads : &store->writes, &request->item.node);
@@ -163,6 +215,7 @@ static void store_free(struct sk_store *base)
     struct sk_sqlite_store *store = store_of(base);
     stop_threads(store);
     drop_reads(store);
+    free_spare(store);
     sk_sqlite_disconnect(store);
     sk_sqlite_file_release(&store->file);
     if (store->delivery != NULL) sk_delivery_close(store->delivery);
@@ -208,6 +261,7 @@ static void init_locks(struct sk_sqlite_store *store)
     pthread_cond_init(&store->has_writes, NULL);
     pthread_cond_init(&store->has_reads, NULL);
     pthread_cond_init(&store->has_pages, NULL);
+    sk_list_init(&store->spare);
     sk_list_init(&store->writes);
     sk_list_init(&store->reads);
 }
@@ -229,7 +283,7 @@ static struct sk_sqlite_store *store_new(const struct sk_sqlite_options *options
     store->file.lock_fd = -1;
     init_locks(store);
     store->delivery = sk_delivery_new(options->runtime);
-    if (store->delivery != NULL) return store;
+    if (store->delivery != NULL && keep_spare(store)) return store;
     store_free(&store->base);
     return NULL;
 }
