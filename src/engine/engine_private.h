@@ -48,6 +48,7 @@ void sk_engine_store_read(struct sk_engine *engine, const struct sk_read *read,
 
 void sk_alarm_set(struct sk_engine *engine, struct sk_alarm *alarm, int64_t at_ms);
 void sk_alarm_clear(struct sk_engine *engine, struct sk_alarm *alarm);
+bool sk_alarm_is_set(const struct sk_alarm *alarm);
 enum skald_status sk_alarms_init(struct sk_engine *engine) SK_MUST_CHECK;
 void sk_alarms_release(struct sk_engine *engine);
 

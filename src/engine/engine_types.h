@@ -68,6 +68,8 @@ typedef void sk_alarm_fn(struct sk_engine *engine, struct sk_alarm *alarm);
 struct sk_alarm {
     struct sk_heap_node node;
     sk_alarm_fn *fn;
+    struct sk_list homeless; /* engine->alarms_homeless; zero: in no list */
+    int64_t homeless_at_ms;
 };
 
 /* ---- waiters --------------------------------------------------------------------------------- */
@@ -390,6 +392,7 @@ struct sk_engine {
     uint64_t next_order, next_ticket;
 
     struct sk_heap alarms;
+    struct sk_list alarms_homeless; /* for which the heap had no memory */
     struct sk_runtime_timer *timer;
     struct sk_alarm cut_alarm, sweep_alarm, open_alarm, progress_alarm, message_alarm, stop_alarm,
         reopen_alarm;

@@ -250,6 +250,6 @@ static void on_again(struct sk_engine *engine, struct sk_alarm *alarm)
 void sk_messages_again_soon(struct sk_engine *engine)
 {
     engine->message_alarm.fn = on_again;
-    if (engine->message_alarm.node.place != 0) return;
+    if (sk_alarm_is_set(&engine->message_alarm)) return;
     sk_alarm_set(engine, &engine->message_alarm, sk_engine_now(engine) + SK_RETRY_AFTER_MS);
 }

@@ -5,8 +5,8 @@
  *   W11  Law 11: an active saga with nothing in flight, no timer and nothing awaited is a bug. It
  *        gets SK_COMMAND_SWEEP; one whose attempts are due but on no wire gets SK_COMMAND_RECOVER.
  *   Locks that nobody has wanted for a whole interval lose their rows.
- *   Also: alarms that found no memory are set again, undelivered messages are sent again, sagas
- *   without a new event for stuck_after and not waiting for anything are counted.
+ *   Also: undelivered messages are sent again, sagas without a new event for stuck_after and not
+ *   waiting for anything are counted.
  */
 #include "engine/engine_private.h"
 
