@@ -73,6 +73,7 @@ static void on_stored(void *context, enum skald_status status, const skald_error
 {
     struct defining *defining = context;
     struct sk_engine *engine = defining->shell->engine;
+    if (engine != NULL && status == SKALD_E_IO) sk_result_reopen(engine);
     if (engine == NULL || status != SKALD_OK) {
         finish(defining, status, error);
         return;

@@ -87,7 +87,7 @@ void sk_engine_discard_letter(struct sk_engine *engine, struct sk_str saga_id,
         engine->shards_count == 0 || !sk_id_is_saga(saga_id) ? NULL : sk_shard_of(engine, saga_id);
     if (shard == NULL || !sk_shard_is_held(shard)) {
         sk_waiter_fail(waiter, SKALD_E_AGAIN, "the saga's shard is not served by this node now");
-    } else if (shard->state == SK_SHARD_DEGRADED) {
+    } else if (shard->state == SK_SHARD_DEGRADED || engine->phase == SK_PHASE_BROKEN) {
         sk_waiter_fail(waiter, SKALD_E_AGAIN, "the store is away; try again later");
     } else {
         tell(engine, saga_id, letter_id, who, why);

@@ -22,7 +22,8 @@ void sk_record_put(struct sk_shard *shard, const struct sk_record_row *row, sk_r
     struct sk_engine *engine = shard->engine;
     size_t size = row->id.size + row->body.size;
     struct sk_record_write *write = sk_alloc(sizeof *write + size + 1);
-    if (write == NULL || !sk_shard_is_held(shard)) {
+    bool is_writing = sk_shard_is_held(shard) && engine->phase != SK_PHASE_BROKEN;
+    if (write == NULL || !is_writing) {
         sk_free(write);
         if (done != NULL) done(engine, context, write == NULL ? SKALD_E_MEMORY : SKALD_E_AGAIN);
         return;

@@ -379,6 +379,39 @@ static void verify_all(struct sk_engine *engine)
     if (has_any) sk_engine_store_read(engine, &read, on_shard_rows, NULL);
 }
 
+static void fail_rows(struct sk_engine *engine, struct sk_list *discards, struct sk_list *records)
+{
+    sk_discards_end(discards, SKALD_E_IO);
+    sk_records_end(engine, records, SKALD_E_IO);
+}
+
+/* Nothing is written any more: who waits for that is told. What is decided and not durable was
+ * never acknowledged. */
+static void stop_serving(struct sk_engine *engine, const char *why)
+{
+    static const char broken[] = "the store is broken and could not be reopened";
+    engine->phase = SK_PHASE_BROKEN;
+    sk_engine_notice(engine, SK_LOG_ERROR, "store.broken", SK_STR(""), why, SK_STR(""));
+    struct sk_machine *machine, *next;
+    HASH_ITER(hh, engine->machines, machine, next)
+    {
+        sk_flights_cancel(machine);
+        sk_jobs_fail_waiters(machine, SKALD_E_IO, broken);
+        sk_waiters_fail_all(machine, SKALD_E_IO, broken, true);
+        sk_removal_forget(machine);
+    }
+    for (uint32_t i = 0; i < engine->shards_count; i++) {
+        struct sk_shard *shard = &engine->shards[i];
+        fail_rows(engine, &shard->discards, &shard->records);
+        for (struct sk_list *at = shard->works.next; at != &shard->works; at = at->next) {
+            struct sk_work *work = sk_container_of(at, struct sk_work, node);
+            fail_rows(engine, &work->discards, &work->records);
+        }
+    }
+    sk_open_check(engine);
+    sk_engine_turn(engine);
+}
+
 static void on_reopened(void *context, enum skald_status status, const skald_error *error)
 {
     struct sk_shell *shell = context;
@@ -399,18 +432,7 @@ static void on_reopened(void *context, enum skald_status status, const skald_err
         pause_reopening(engine, error);
         return;
     }
-    engine->phase = SK_PHASE_BROKEN;
-    sk_engine_notice(engine, SK_LOG_ERROR, "store.broken", SK_STR(""), error->message, SK_STR(""));
-    struct sk_machine *machine, *next;
-    HASH_ITER(hh, engine->machines, machine, next)
-    {
-        sk_flights_cancel(machine);
-        sk_jobs_fail_waiters(machine, SKALD_E_IO, "the store is broken and could not be reopened");
-        sk_waiters_fail_all(machine, SKALD_E_IO, "the store is broken and could not be reopened",
-                            true);
-    }
-    sk_open_check(engine);
-    sk_engine_turn(engine);
+    stop_serving(engine, error->message);
 }
 
 void sk_result_reopen(struct sk_engine *engine)
