@@ -67,6 +67,8 @@ static ssize_t part_of(const char *what, size_t size, unsigned may)
     return -1;
 }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library's are reserved */
+
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
 static int open_at(int folder, const char *path, int flags, mode_t mode)
@@ -287,3 +289,5 @@ VISIBLE int access(const char *path, int mode)
 {
     return fails("access", 0) ? -1 : (int)syscall(SYS_access, path, mode);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -53,6 +53,8 @@ static void *counted(void *pointer)
     return pointer;
 }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library's are reserved */
+
 VISIBLE void *malloc(size_t size)
 {
     if (fails("malloc")) return NULL;
@@ -110,3 +112,5 @@ VISIBLE int posix_memalign(void **out_pointer, size_t alignment, size_t size)
     *out_pointer = pointer;
     return 0;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

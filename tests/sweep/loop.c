@@ -127,14 +127,14 @@ static void log_line(struct sk_runtime *port, const struct sk_log_line *line)
     inner_of(port)->ops->log(inner_of(port), line);
 }
 
-struct loop *loop_new(int64_t start_ms, void (*log)(void *context, const struct sk_log_line *line),
+struct loop *loop_new(int64_t begin_ms, void (*log)(void *context, const struct sk_log_line *line),
                       void *context)
 {
     static struct sk_runtime_ops ops;
     fault_hold();
     struct loop *loop = calloc(1, sizeof *loop);
     struct sk_virtual_options options = {
-        .now_ms = start_ms, .seed = 7, .log = log, .log_context = context
+        .now_ms = begin_ms, .seed = 7, .log = log, .log_context = context
     };
     loop->inner = sk_virtual_runtime_new(&options);
     SK_ASSERT(loop->inner != NULL);
@@ -176,7 +176,8 @@ static struct store_wrapper *wrapper_of(struct sk_store *store)
 
 static struct asked *ask(struct sk_store *store, enum asked_kind kind, void *context)
 {
-    struct asked *asked = calloc(1, sizeof *asked);
+    struct asked *asked = sk_alloc(sizeof *asked);
+    SK_ASSERT(asked != NULL);
     asked->wrapper = wrapper_of(store);
     asked->kind = kind;
     asked->context = context;
@@ -189,7 +190,7 @@ static void free_asked(struct asked *asked)
 {
     fault_hold();
     sk_arena_release(&asked->arena);
-    free(asked);
+    sk_free(asked);
     fault_release();
 }
 

@@ -18,7 +18,7 @@ struct loop;
 enum { LOOP_PATIENCE_S = 15 };
 
 /* `log` gets every line; may be NULL. Aborts when out of memory: it is the test's own. */
-struct loop *loop_new(int64_t now_ms, void (*log)(void *context, const struct sk_log_line *line),
+struct loop *loop_new(int64_t begin_ms, void (*log)(void *context, const struct sk_log_line *line),
                       void *context);
 /* Everything on it has been freed. */
 void loop_free(struct loop *loop);

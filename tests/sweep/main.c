@@ -187,6 +187,7 @@ static void tell_failure(const struct series *series, const struct sweep_fault *
 /* false: something is wrong. */
 static bool run_one(struct series *series, uint64_t n)
 {
+    if (series->scenario == NULL) return false; /* for the analyzer: make_series sets it */
     struct sweep_fault fault = series->fault;
     fault.at = n;
     char errors[300];
@@ -242,6 +243,7 @@ static void make_series(void)
 
 static void tell_series(const struct series *series)
 {
+    if (series->scenario == NULL) return;
     printf("%-15s %-10s %-8s x%-4llu %7llu faults: %llu went on, %llu told, %llu reopened, "
            "%llu wrong%s\n",
            series->scenario->name, fault_kind_name(series->fault.kind),
@@ -283,22 +285,34 @@ static void save_state(void)
     (void)rename(part, options.state);
 }
 
+/* The numbers of a line of save_state; false: it is another kind of line. */
+static bool read_numbers(const char *text, uint64_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *end;
+        numbers[i] = strtoull(text, &end, 10);
+        if (end == text) return false;
+        text = end;
+    }
+    return true;
+}
+
 static void load_line(const char *line)
 {
-    char scenario[32], code[32];
-    unsigned long long n[9];
-    int got = sscanf(line, "%31s %31s %llu %llu %llu %llu %llu %llu %llu %llu %llu", scenario, code,
-                     &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8]);
-    for (size_t i = 0; got == 11 && i < all_count; i++) {
+    enum { NUMBERS = 5 + SWEEP_ENDS_COUNT };
+    uint64_t n[NUMBERS];
+    for (size_t i = 0; i < all_count; i++) {
         struct series *s = &all[i];
-        if (strcmp(s->scenario->name, scenario) != 0 || s->fault.length != n[0] ||
-            strcmp(fault_code_name(s->fault.code), code) != 0)
-            continue;
+        char name[64];
+        int size = snprintf(name, sizeof name, "%s %s ", s->scenario->name,
+                            fault_code_name(s->fault.code));
+        if (strncmp(line, name, (size_t)size) != 0) continue;
+        if (!read_numbers(line + size, n, NUMBERS) || n[0] != s->fault.length) continue;
         s->next = n[1];
         s->is_done = n[2] != 0;
         s->runs = n[3];
         for (int end = 0; end < SWEEP_ENDS_COUNT; end++) s->ends[end] = n[4 + end];
-        s->failures = n[8];
+        s->failures = n[4 + SWEEP_ENDS_COUNT];
     }
 }
 
@@ -343,6 +357,7 @@ static void run_series(struct series *series, double until_s)
 static bool warm_up(const struct sweep_scenario *scenario)
 {
     struct sweep_fault none = { 0 };
+    if (scenario == NULL) return false;
     for (int i = 0; i < 2; i++) {
         memset(report, 0, sizeof *report);
         double start_s = now_s();
