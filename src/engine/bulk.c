@@ -441,6 +441,8 @@ static void on_recorded(struct sk_engine *engine, void *context, enum skald_stat
         if (!is_cancel || bulk->shard == NULL) drop(bulk);
         return;
     }
+    bulk->is_known = true;
+    bulk->is_cancel_known = bulk->is_cancel_known || is_cancel;
     set_view(bulk, &view);
     done(done_context, SKALD_OK, NULL, &view, false);
     if (bulk->shard == NULL) {
@@ -491,6 +493,10 @@ void sk_engine_bulk_start(struct sk_engine *engine, const struct sk_bulk_request
             sk_bulk_digest_of(request, &digest) && sk_digest_equal(&digest, &bulk->digest);
         status = is_same ? SKALD_OK : SKALD_E_CONFLICT;
         message = "this id stands for a batch with another request";
+        if (is_same && !bulk->is_known) {
+            status = SKALD_E_AGAIN;
+            message = "the batch is being recorded: ask again";
+        }
     } else if (engine->phase != SK_PHASE_OPEN || shard == NULL ||
                shard->state != SK_SHARD_SERVING) {
         status = SKALD_E_AGAIN;
@@ -522,13 +528,17 @@ void sk_engine_bulk_cancel(struct sk_engine *engine, struct sk_str id, sk_bulk_d
         answer_later(engine, done, context, SKALD_E_NOT_FOUND, id, "no such batch");
         return;
     }
-    if (bulk->figures.state != SK_BULK_RUNNING) {
+    bool is_over = bulk->figures.state == SK_BULK_FINISHED ||
+                   (bulk->figures.state == SK_BULK_CANCELLED && bulk->is_cancel_known);
+    if (is_over) {
         answer_later(engine, done, context, SKALD_OK, id, "");
         return;
     }
-    bulk->figures.state = SK_BULK_CANCELLED;
-    bulk->figures.finished_at_ms = sk_engine_now(engine);
-    sk_alarm_clear(engine, &bulk->alarm);
+    if (bulk->figures.state == SK_BULK_RUNNING) {
+        bulk->figures.state = SK_BULK_CANCELLED;
+        bulk->figures.finished_at_ms = sk_engine_now(engine);
+        sk_alarm_clear(engine, &bulk->alarm);
+    }
     record_then(bulk, done, context, true);
     sk_engine_turn(engine);
 }
@@ -536,16 +546,19 @@ void sk_engine_bulk_cancel(struct sk_engine *engine, struct sk_str id, sk_bulk_d
 bool sk_engine_bulk_get(struct sk_engine *engine, struct sk_str id, struct sk_bulk_view *out_view)
 {
     const struct sk_bulk *bulk = find(engine, id);
-    if (bulk != NULL) set_view(bulk, out_view);
-    return bulk != NULL;
+    bool is_known = bulk != NULL && bulk->is_known;
+    if (is_known) set_view(bulk, out_view);
+    return is_known;
 }
 
 void sk_engine_bulk_each(struct sk_engine *engine,
                          bool (*fn)(void *context, const struct sk_bulk_view *view), void *context)
 {
     for (struct sk_list *at = engine->bulks.next; at != &engine->bulks; at = at->next) {
+        const struct sk_bulk *bulk = sk_container_of(at, struct sk_bulk, node);
         struct sk_bulk_view view;
-        set_view(sk_container_of(at, struct sk_bulk, node), &view);
+        if (!bulk->is_known) continue;
+        set_view(bulk, &view);
         if (!fn(context, &view)) return;
     }
 }
@@ -566,6 +579,8 @@ bool sk_bulk_load(struct sk_shard *shard, const struct sk_record_row *row)
         bulk_free(bulk);
         return false;
     }
+    bulk->is_known = true;
+    bulk->is_cancel_known = bulk->figures.state == SK_BULK_CANCELLED;
     enlist(bulk);
     if (bulk->figures.state == SK_BULK_RUNNING)
         sk_alarm_set(engine, &bulk->alarm, sk_engine_now(engine) + TRY_AGAIN_MS);

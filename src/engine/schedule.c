@@ -437,6 +437,7 @@ bool sk_schedule_load(struct sk_shard *shard, const struct sk_record_row *row)
         sk_schedule_drop(schedule);
         return false;
     }
+    schedule->is_known = true;
     sk_schedule_enlist(schedule);
     if (schedule->state == SK_SCHEDULE_ACTIVE)
         sk_alarm_set(engine, &schedule->alarm, sk_engine_now(engine) + 1);

@@ -86,6 +86,7 @@ static void on_recorded(struct sk_engine *engine, void *context, enum skald_stat
         sk_schedule_drop(schedule);
     } else if (schedule->shard != NULL) {
         if (status != SKALD_OK) schedule->is_gone = false;
+        if (status == SKALD_OK) schedule->is_known = true;
         sk_schedule_arm(schedule);
     }
     answer(asking);
@@ -108,6 +109,10 @@ static void meet_existing(struct asking *asking, struct sk_schedule *schedule,
                    sk_digest_equal(&digest, &schedule->digest) && !schedule->is_gone;
     if (!is_same) {
         answer_later(asking, SKALD_E_CONFLICT, "this id stands for another schedule");
+        return;
+    }
+    if (!schedule->is_known) {
+        answer_later(asking, SKALD_E_AGAIN, "the schedule is being recorded: ask again");
         return;
     }
     refer_to(asking, schedule);
@@ -198,7 +203,7 @@ void sk_engine_schedule_act(struct sk_engine *engine, struct sk_str id, enum sk_
     struct asking *asking = asking_new(engine, done, context);
     if (asking == NULL) return;
     struct sk_schedule *schedule = sk_schedule_find(engine, id);
-    if (schedule == NULL || schedule->is_gone) {
+    if (schedule == NULL || schedule->is_gone || !schedule->is_known) {
         answer_later(asking, SKALD_E_NOT_FOUND, "no such schedule");
         return;
     }
@@ -227,8 +232,9 @@ bool sk_engine_schedule_get(struct sk_engine *engine, struct sk_str id,
                             struct sk_schedule_view *out_view)
 {
     const struct sk_schedule *schedule = sk_schedule_find(engine, id);
-    if (schedule != NULL) sk_schedule_view_of(schedule, out_view);
-    return schedule != NULL;
+    bool is_known = schedule != NULL && schedule->is_known;
+    if (is_known) sk_schedule_view_of(schedule, out_view);
+    return is_known;
 }
 
 void sk_engine_schedule_each(struct sk_engine *engine, struct sk_str after,
@@ -238,7 +244,7 @@ void sk_engine_schedule_each(struct sk_engine *engine, struct sk_str after,
     for (struct sk_list *at = engine->schedules.next; at != &engine->schedules; at = at->next) {
         const struct sk_schedule *schedule = sk_container_of(at, struct sk_schedule, node);
         struct sk_schedule_view view;
-        if (sk_str_compare(schedule->request.id, after) <= 0) continue;
+        if (!schedule->is_known || sk_str_compare(schedule->request.id, after) <= 0) continue;
         sk_schedule_view_of(schedule, &view);
         if (!fn(context, &view)) return;
     }

@@ -100,6 +100,40 @@ static bool keep_event(struct exporting *exporting, const struct sk_event_row *r
     return !exporting->arena.failed;
 }
 
+/* Something is missing. It may have been removed since its head was read. */
+static void on_head_again(struct sk_engine *engine, void *context, struct sk_rows *rows)
+{
+    (void)engine;
+    struct exporting *exporting = context;
+    if (rows->status != SKALD_OK)
+        end_export(exporting, rows->status, SK_STR(""), &rows->error);
+    else if (rows->heads_count == 0)
+        fail_export(exporting, SKALD_E_NOT_FOUND, "no such saga");
+    else
+        fail_export(exporting, SKALD_E_CORRUPT,
+                    "its history in the store is not whole: `skald store check` tells more");
+}
+
+static void read_head(struct exporting *exporting, sk_engine_rows *done)
+{
+    struct sk_read read = { .kind = SK_READ_HEAD,
+                            .shard = sk_engine_shard_of(exporting->engine, exporting->id),
+                            .id = exporting->id };
+    sk_engine_store_read(exporting->engine, &read, done, exporting);
+}
+
+static bool is_whole(const struct exporting *exporting)
+{
+    for (uint32_t i = 0; i < exporting->events_count; i++) {
+        const struct sk_event_row *row = &exporting->events[i];
+        struct sk_event event = { .seq = row->seq };
+        bool is_sound = row->seq == i + 1u && sk_event_type_known(row->type) &&
+                        sk_event_decode(row->data, &event);
+        if (!is_sound) return false;
+    }
+    return exporting->events_count == exporting->head.seq;
+}
+
 static void read_events(struct exporting *exporting);
 
 static void on_events(struct sk_engine *engine, void *context, struct sk_rows *rows)
@@ -124,8 +158,10 @@ static void on_events(struct sk_engine *engine, void *context, struct sk_rows *r
                     "the history is larger than 256 MiB: copy the whole store instead");
     else if (has_more)
         read_events(exporting);
-    else
+    else if (is_whole(exporting))
         write_export(exporting);
+    else
+        read_head(exporting, on_head_again);
 }
 
 static void read_events(struct exporting *exporting)
@@ -202,10 +238,7 @@ void sk_engine_export(struct sk_engine *engine, struct sk_str saga_id, sk_export
     exporting->context = context;
     exporting->id = sk_arena_copy(&exporting->arena, saga_id);
     sk_own(engine, &exporting->owned, free_exporting);
-    struct sk_read read = { .kind = SK_READ_HEAD,
-                            .shard = sk_engine_shard_of(engine, saga_id),
-                            .id = exporting->id };
-    sk_engine_store_read(engine, &read, on_head, exporting);
+    read_head(exporting, on_head);
 }
 
 /* ---- import: what it is ---------------------------------------------------------------------- */

@@ -101,6 +101,8 @@ void sim_check_event(struct sim_world *world, struct sim_row *row, const struct 
         sim_check_lock_queue(world, row, &decoded);
         return;
     }
+    /* The history of an imported saga tells of keys that it has given back. */
+    if (sim_map_get(&world->load->beside.imported, row->head.id) != NULL) return;
     if (event->type >= SK_EVENT_LOCK_REQUESTED && event->type <= SK_EVENT_LOCK_RELEASED) {
         struct sk_event decoded = sim_event_of(event);
         sim_check_lock_event(world, row, &decoded);
@@ -130,6 +132,7 @@ void sim_check_saga(struct sim_world *world, const struct sim_row *row)
     fold(world, row, &past, &saga);
     world->checks->ends[sk_saga_shown_state(&saga)] += 1;
     sim_load_judged(world->load, saga.plan);
+    sim_timetable_saw(world, row, &saga);
     check_head(world, row, &saga);
     sim_check_liveness(world, row, &saga);
     sim_check_undo(world, row, &saga);
@@ -157,5 +160,7 @@ void sim_check_end(struct sim_world *world)
     sim_check_bounds_end(world);
     sim_check_rows(world);
     sim_check_kept(world);
+    sim_check_batches(world);
+    sim_check_schedules(world);
     sim_load_count(world->load);
 }

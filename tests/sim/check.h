@@ -39,7 +39,9 @@
     X(MEMORY, "memory is given back")                        \
     X(LETTERS, "dead letters")                               \
     X(FAIR, "locks are fair")                                \
-    X(BOUNDS, "bounded queues")
+    X(BOUNDS, "bounded queues")                              \
+    X(BATCHES, "batches")                                    \
+    X(SCHEDULES, "schedules")
 
 enum sim_checker {
 #define X(name, text) SIM_CHECK_##name,
@@ -104,6 +106,9 @@ void sim_check_pivot(struct sim_world *world, const struct sim_row *row,
                      const struct sk_saga *saga);
 void sim_check_liveness(struct sim_world *world, const struct sim_row *row,
                         const struct sk_saga *saga);
+/* timetable.c: a saga at its end may be one that a schedule has started. */
+void sim_timetable_saw(struct sim_world *world, const struct sim_row *row,
+                       const struct sk_saga *saga);
 void sim_check_starts_end(struct sim_world *world);
 void sim_check_locks_end(struct sim_world *world);
 void sim_check_lock_queues_end(struct sim_world *world);

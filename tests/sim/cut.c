@@ -34,6 +34,9 @@
     X("commands", commands)                  \
     X("duplicates", duplicates)              \
     X("long-lists", long_lists)              \
+    X("batches", batches_count)              \
+    X("schedules", schedules_count)          \
+    X("onlookers", has_onlookers)            \
     X("retention", retention_ms)             \
     X("retention", retention_max)            \
     X("small-cache", cache_sagas_max)        \

@@ -193,7 +193,7 @@ void sim_generate_definition(struct sim_generated *known, struct sim_rng *rng, s
     s->is_forward = coin(s, 80);
     s->has_services = coin(s, 250);
     bool has_retry = coin(s, 500), has_undo = coin(s, 500);
-    s->is_global_none = coin(s, 100);
+    s->is_global_none = coin(s, 100) && !s->is_forward && s->pivot == s->steps_count;
     s->strategy = has_undo ? pick(s, 5) * 2 / 4 : 0;
     s->is_undo_required = has_undo && coin(s, 150);
     s->timeout_s = coin(s, 300) ? 10 + pick(s, 50) : 0;

@@ -150,7 +150,8 @@ static void on_round(void *context)
             ? world->profile.chaos_us + world->profile.retention_ms * SIM_MS + 240 * SIM_S
             : 0;
     bool is_quiet = world->now_us > keep_us && waiting == 0 && are_clients_done(world->load) &&
-                    are_messages_delivered(world->store) && world->books->owed == 0;
+                    are_messages_delivered(world->store) && world->books->owed == 0 &&
+                    sim_beside_is_done(world);
     humans->quiet_rounds = is_quiet ? humans->quiet_rounds + 1 : 0;
     humans->rounds += 1;
     if (humans->quiet_rounds >= 3) {

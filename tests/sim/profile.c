@@ -76,6 +76,17 @@ static void draw_retention(struct sim_profile *p, struct sim_rng *rng)
     p->chaos_us += SIM_RETENTION_CHAOS_US;
 }
 
+/* From a stream of its own: it came last. */
+static void draw_beside(struct sim_profile *p, uint64_t seed)
+{
+    struct sim_rng rng;
+    sim_rng_init(&rng, seed, 7);
+    p->batches_count = sim_chance(&rng, 300) ? 1 + sim_below(&rng, 4) : 0;
+    bool may_be_timed = !p->is_split && p->retention_ms == 0;
+    p->schedules_count = sim_chance(&rng, 250) && may_be_timed ? 1 + sim_below(&rng, 3) : 0;
+    p->has_onlookers = sim_chance(&rng, 300);
+}
+
 /* Small limits, so that they are reached. */
 static void set_limits(struct sim_profile *p, uint64_t seed)
 {
@@ -111,6 +122,7 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     if (is_storm && !is_quiet) brew_storm(p, &rng);
     draw_retention(p, &rng);
     set_limits(p, seed);
+    draw_beside(p, seed);
     if (!is_quiet) sim_faults_draw(p->faults, seed);
     /* A shared store's nodes go by its time; what retention may take is judged by true time. */
     if (p->is_shared || p->retention_ms > 0) p->faults[SIM_FAULT_CLOCK_JUMP] = 0;

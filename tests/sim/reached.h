@@ -153,8 +153,46 @@
     X(START_KEY, "start", "with a key")                              \
     X(START_NEITHER, "start", "with neither")                        \
     X(START_MISFIT, "start", "input that does not fit")              \
+    X(START_LOCKS, "start", "with lock keys")                        \
     X(START_REPLAYED, "start", "the same again")                     \
     X(START_CONFLICT, "start", "the same id, another input")         \
+    X(BATCH_CANCEL, "batch", "cancel")                               \
+    X(BATCH_FORCE_CANCEL, "batch", "force-cancel")                   \
+    X(BATCH_FORCE_COMPLETE, "batch", "force-complete")               \
+    X(BATCH_RETRY, "batch", "retry")                                 \
+    X(BATCH_SUSPEND, "batch", "suspend")                             \
+    X(BATCH_RESUME, "batch", "resume")                               \
+    X(BATCH_DELETE, "batch", "delete")                               \
+    X(BATCH_REPLAYED, "batch", "the same again")                     \
+    X(BATCH_CONFLICT, "batch", "the same id, another request")       \
+    X(BATCH_FINISHED, "batch", "finished")                           \
+    X(BATCH_STOPPED, "batch", "stopped")                             \
+    X(SCHEDULE_REPLAYED, "schedule", "the same again")               \
+    X(SCHEDULE_CONFLICT, "schedule", "the same id, another one")     \
+    X(SCHEDULE_INVALID, "schedule", "what is none")                  \
+    X(SCHEDULE_PAUSED, "schedule", "paused")                         \
+    X(SCHEDULE_RESUMED, "schedule", "resumed")                       \
+    X(SCHEDULE_TRIGGERED, "schedule", "triggered")                   \
+    X(SCHEDULE_DELETED, "schedule", "deleted by people")             \
+    X(SCHEDULE_INSTANT, "schedule", "an instant that counts")        \
+    X(SCHEDULE_SKIPPED, "schedule", "an instant passed over")        \
+    X(SCHEDULE_FAILED, "schedule", "a start that failed")            \
+    X(OVERLAP_SKIP, "schedule", "overlap skip")                      \
+    X(OVERLAP_ALLOW, "schedule", "overlap allow")                    \
+    X(OVERLAP_QUEUE, "schedule", "overlap queue")                    \
+    X(OVERLAP_CANCEL, "schedule", "overlap cancel")                  \
+    X(LOOK_LOCK, "look", "at a lock")                                \
+    X(LOOK_PLAN, "look", "at a definition")                          \
+    X(LOOK_LIST, "look", "at lists")                                 \
+    X(LOOK_FIGURES, "look", "at figures")                            \
+    X(LOOK_NOTICE, "look", "an observer is told of notices")         \
+    X(LETTER_DISCARDED, "look", "a dead letter discarded")           \
+    X(EXPORTED, "move", "exported")                                  \
+    X(REMOVED_ON_DEMAND, "move", "removed on demand")                \
+    X(REMOVAL_REFUSED, "move", "removal refused")                    \
+    X(IMPORTED, "move", "imported")                                  \
+    X(IMPORT_CONFLICT, "move", "imported, but it is there")          \
+    X(IMPORT_REFUSED, "move", "a damaged file refused")              \
     X(WORLD_SPLIT, "world", "shards of one store at several nodes")  \
     X(WORLD_REMOVAL, "world", "finished sagas removed by age")       \
     X(WORLD_REMOVAL_BY_COUNT, "world", "finished sagas removed by count")

@@ -47,6 +47,7 @@ static struct sim_row *add_row(struct sim_store *store, struct sim_shard *shard,
         sim_fail(world, "store", head->id, "a second saga with this id");
     }
     struct sim_row *row = SK_ARENA_NEW(&world->arena, struct sim_row);
+    row->stored_at_ms = sim_now_ms(world);
     *SIM_PUSH(world, shard->rows, shard->rows_count, shard->rows_capacity) = row;
     sim_map_put(&store->by_id, head->id, row);
     if (store->first == NULL) store->first = row;

@@ -178,7 +178,7 @@ static void read_definitions(const struct sim_store *store, const struct sk_read
     }
 }
 
-/* ---- lists: only as retention asks ----------------------------------------------------------- */
+/* ---- lists: as retention, batches and people ask --------------------------------------------- */
 
 static bool is_of(const struct sim_store *store, const struct sk_digest *digest, struct sk_str id)
 {
@@ -201,16 +201,46 @@ static int head_order(const struct sk_list_filter *f, const struct sk_head *head
     return sk_str_compare(head->id, id);
 }
 
+/* from <= time < to; 0 = open */
+static bool is_within(int64_t at_ms, int64_t from_ms, int64_t to_ms)
+{
+    return at_ms >= from_ms && (to_ms == 0 || at_ms < to_ms);
+}
+
+static bool is_any_or(struct sk_str wanted, struct sk_str is)
+{
+    return wanted.size == 0 || sk_str_equal(wanted, is);
+}
+
 static bool is_listed(const struct sim_store *store, const struct sk_list_filter *f,
                       const struct sim_row *row)
 {
     const struct sk_head *head = &row->head;
-    if (row->is_removed || head->is_lock || is_active(head)) return false;
-    if ((f->states >> head->state & 1u) == 0 || head->ended_at_ms >= f->ended_to_ms) return false;
+    if (row->is_removed || head->is_lock != f->only_locks) return false;
+    if (f->states != 0 && (f->states >> head->state & 1u) == 0) return false;
+    if (f->reasons != 0 && (f->reasons >> head->reason & 1u) == 0) return false;
+    if (f->only_closed && is_active(head)) return false;
+    if (f->only_residue && !head->has_residue) return false;
+    bool is_timely = is_within(head->created_at_ms, f->created_from_ms, f->created_to_ms) &&
+                     is_within(head->updated_at_ms, f->updated_from_ms, f->updated_to_ms);
+    bool must_have_ended = f->ended_from_ms != 0 || f->ended_to_ms != 0;
+    if (must_have_ended &&
+        (head->ended_at_ms == 0 || !is_within(head->ended_at_ms, f->ended_from_ms, f->ended_to_ms)))
+        return false;
+    if (!is_timely || !is_any_or(f->space, head->space) || !is_any_or(f->parent, head->parent) ||
+        !is_any_or(f->business_key, head->business_key))
+        return false;
     if (f->cursor_created_at_ms != 0 &&
         head_order(f, head, f->cursor_created_at_ms, f->cursor_id) <= 0)
         return false;
     return f->definition_id.size == 0 || is_of(store, &head->definition, f->definition_id);
+}
+
+static void count_list(const struct sim_store *store, const struct sk_read *read,
+                       struct sk_rows *rows)
+{
+    for (const struct sim_row *row = store->first; row != NULL; row = row->next)
+        rows->total += is_listed(store, &read->filter, row) ? 1 : 0;
 }
 
 static void read_list(const struct sim_store *store, const struct sk_read *read,
@@ -326,7 +356,7 @@ static void answer(const struct sim_store *store, const struct sk_read *read, st
     case SK_READ_CURSOR: read_small(store, shard, read, rows); break;
     case SK_READ_LIST: read_list(store, read, rows); break;
     case SK_READ_TALLIES: read_tallies(store, rows); break;
-    case SK_READ_COUNT: break; /* for people; no node of the simulator asks */
+    case SK_READ_COUNT: count_list(store, read, rows); break;
     }
 }
 

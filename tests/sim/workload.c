@@ -267,6 +267,12 @@ static void send_start(struct sim_start *start, struct sim_node *node, bool is_o
         .max_attempts = start->max_attempts,
         .tags = start->tags,
         .attributes = start->attributes,
+        .business_key = start->business_key,
+        .space = start->space,
+        .traceparent = start->traceparent,
+        .version = start->version,
+        .lock_keys = start->lock_keys,
+        .lock_keys_count = start->lock_keys_count,
     };
     sk_engine_start(node->engine, &request, on_started, attempt);
 }
@@ -308,6 +314,23 @@ static void ask_again(void *context)
     if (!start->is_acknowledged) ask(start);
 }
 
+/* What else a start may say. */
+static void narrow(struct sim_start *start, struct sim_rng *rng)
+{
+    struct sim_world *world = start->world;
+    if (sim_chance(rng, 200))
+        start->business_key = sim_chance(rng, 500) ? SK_STR("bk-0") : SK_STR("bk-1");
+    if (sim_chance(rng, 150)) start->space = SK_STR("eu");
+    if (sim_chance(rng, 100)) start->version = SK_STR("1");
+    if (sim_chance(rng, 100))
+        start->traceparent = SK_STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    if (world->profile.is_split || !sim_chance(rng, 60)) return;
+    static const char *const keys[] = { "k-0", "k-1", "mine", "k-2" };
+    for (uint32_t i = 0; i < 2; i++) start->lock_keys[i] = sk_str_of(keys[sim_below(rng, 4)]);
+    start->lock_keys_count = 1 + sim_below(rng, 2);
+    sim_reached(world, SIM_REACHED_START_LOCKS);
+}
+
 static void begin(struct sim_load *load, uint32_t index)
 {
     struct sim_world *world = load->world;
@@ -337,6 +360,7 @@ static void begin(struct sim_load *load, uint32_t index)
     if (sim_chance(rng, 100)) start->timeout_ms = sim_between(rng, 1000, 30000);
     if (sim_chance(rng, 100)) start->tags = SK_STR("[\"vip\",\"eu\"]");
     if (sim_chance(rng, 100)) start->attributes = SK_STR("{\"customer\":\"c-1\"}");
+    narrow(start, rng);
     int64_t after_us = sim_between(rng, 0, world->profile.rate_gap_us);
     start->is_given_up = !sim_cut_has_start(world->cut, index);
     if (start->is_given_up) return;

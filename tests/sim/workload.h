@@ -5,6 +5,7 @@
 #ifndef SIM_WORKLOAD_H
 #define SIM_WORKLOAD_H
 
+#include "beside.h"
 #include "fields.h"
 #include "generate.h"
 #include "world.h"
@@ -19,7 +20,9 @@ struct sim_start {
     int32_t priority;
     int64_t timeout_ms; /* the start narrows its definition; 0 = does not */
     uint32_t max_attempts;
-    struct sk_str tags, attributes;
+    struct sk_str tags, attributes, business_key, space, traceparent, version;
+    struct sk_str lock_keys[2];
+    uint32_t lock_keys_count;
     bool is_acknowledged, is_given_up;
     enum sim_input_kind input_kind;
     struct sk_str saga_id; /* once acknowledged */
@@ -38,7 +41,8 @@ struct sim_load {
     struct sk_str sources[SIM_DEFINITIONS_MAX];
     struct sim_fields fields[SIM_DEFINITIONS_MAX];
     uint32_t judged[SIM_DEFINITIONS_MAX]; /* sagas of it, at their end */
-    struct sim_rng defects;               /* a stream of its own: without effect on the rest */
+    struct sim_beside beside;
+    struct sim_rng defects; /* a stream of its own: without effect on the rest */
     bool is_defined[SIM_DEFINITIONS_MAX];
     uint32_t defined_count;
     struct sim_start *starts;

@@ -60,6 +60,8 @@ struct sim_profile {
     uint32_t duplicates;     /* starts sent again after their answer */
     uint32_t long_lists;     /* starts with a list long enough for snapshots */
     bool has_poison;         /* one content that the store refuses */
+    uint32_t batches_count, schedules_count;
+    bool has_onlookers;
     int64_t retention_ms;    /* finished sagas go so long after their end; 0 = never … */
     uint32_t retention_max;  /* … or if there are more than so many; 0 = by age */
     /* the engines' settings; 0 = their defaults */

@@ -248,6 +248,23 @@ static void a_cancelled_one_tells_nobody_any_more(void **state)
     assert_int_equal(SKALD_E_NOT_FOUND, none.status);
 }
 
+/* Law 2: whoever asks again before the first request is durable is not told that it is taken. */
+static void nobody_is_told_before_it_is_durable(void **state)
+{
+    (void)state;
+    start_waiters(3);
+    struct sk_bulk_request request = request_of("b-1", SK_COMMAND_SUSPEND);
+    struct told told = { 0 }, again = { 0 };
+    struct sk_bulk_view view;
+    sk_engine_bulk_start(world.engine, &request, on_bulk, &told);
+    sk_engine_bulk_start(world.engine, &request, on_bulk, &again);
+    assert_false(sk_engine_bulk_get(world.engine, SK_STR("b-1"), &view));
+    world_run(&world);
+    assert_int_equal(SKALD_OK, told.status);
+    assert_int_equal(SKALD_E_AGAIN, again.status);
+    assert_true(start_bulk(&request).is_replayed);
+}
+
 static void it_survives_what_the_store_does(void **state)
 {
     (void)state;
@@ -308,6 +325,7 @@ int main(void)
         TEST(it_goes_on_after_a_crash),
         TEST(who_is_told_again_hears_the_same),
         TEST(a_cancelled_one_tells_nobody_any_more),
+        TEST(nobody_is_told_before_it_is_durable),
         TEST(it_survives_what_the_store_does),
         TEST(so_many_run_at_once),
     };

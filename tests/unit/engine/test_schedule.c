@@ -345,7 +345,15 @@ static void the_same_again_and_another(void **state)
 {
     (void)state;
     struct sk_schedule_request request = request_of("* * * * *", "single");
-    assert_false(make(&request).is_replayed);
+    struct told told = { 0 }, early = { 0 };
+    struct sk_schedule_view view;
+    sk_engine_schedule(world.engine, &request, on_schedule, &told);
+    sk_engine_schedule(world.engine, &request, on_schedule, &early); /* not durable yet */
+    assert_false(sk_engine_schedule_get(world.engine, request.id, &view));
+    world_run(&world);
+    assert_int_equal(SKALD_OK, told.status);
+    assert_int_equal(SKALD_E_AGAIN, early.status);
+    assert_false(told.is_replayed);
     assert_true(make(&request).is_replayed);
     be_down(1);
     assert_true(make(&request).is_replayed);
