@@ -18,6 +18,7 @@ struct sim_beside {
     struct sim_entry *entries; /* of the timetable */
     uint32_t batches_count, entries_count;
     struct sim_map imported; /* ids: their histories come again, all at once */
+    struct sim_map seen_to;  /* ids: some of their dead letters were discarded */
     uint32_t moves_open;     /* sagas on their way out of the store and into it again */
 };
 
@@ -38,6 +39,11 @@ void sim_check_batches(struct sim_world *world);
 void sim_check_schedules(struct sim_world *world);
 /* May this saga go although its time is not over? Somebody asked for it. */
 bool sim_is_on_timetable(const struct sim_world *world, struct sk_str business_key);
+/* No clock is set by more than people would notice: times of different nodes can be compared. */
+static inline bool sim_clocks_agree(const struct sim_world *world)
+{
+    return world->profile.faults[SIM_FAULT_CLOCK_JUMP] == 0;
+}
 #define SIM_TIMETABLE_KEY "timetable"
 
 #endif

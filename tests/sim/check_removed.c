@@ -37,7 +37,8 @@ void sim_check_removed(struct sim_world *world, const struct sim_row *row)
         sim_fail(world, "retention", head->id, "removed while %s with %u open",
                  sk_saga_state_name((enum sk_saga_state)head->state), head->open);
     }
-    if (head->ended_at_ms + world->profile.retention_ms > sim_now_ms(world) + SLACK_MS) {
+    if (!is_wanted &&
+        head->ended_at_ms + world->profile.retention_ms > sim_now_ms(world) + SLACK_MS) {
         sim_fail(world, "retention", head->id, "removed %lld ms after its end",
                  (long long)(sim_now_ms(world) - head->ended_at_ms));
     }

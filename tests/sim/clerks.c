@@ -277,7 +277,7 @@ static void judge_row(struct sim_world *world, const struct sim_batch *batch,
     bool must_be_told = batch->is_over && batch->last.state == SK_BULK_FINISHED &&
                         batch->request.kind == SK_COMMAND_SUSPEND && batch->last.failed == 0 &&
                         batch->last.refused[SK_BULK_OTHER] == 0;
-    if (!must_be_told || told > 0 || row->is_removed) return;
+    if (!must_be_told || told > 0 || row->is_removed || !sim_clocks_agree(world)) return;
     if (!is_meant(world, batch, row) || !was_there_to_be_suspended(batch, row)) return;
     sim_fail(world, "batches", row->head.id, "batch %.*s did not tell it",
              SK_STR_ARGS(batch->request.id));

@@ -198,6 +198,7 @@ static void discard_letter(struct sim_world *world)
     if (row == NULL || node == NULL) return;
     struct discard *discard = SK_ARENA_NEW(&world->arena, struct discard);
     *discard = (struct discard){ world, s, sk_arena_copy(&world->arena, letter->id) };
+    sim_map_put(&world->load->beside.seen_to, row->head.id, discard);
     sk_engine_discard_letter(node->engine, row->head.id, discard->letter, SK_STR("onlooker"),
                              SK_STR("seen to"), on_discarded, discard);
 }
@@ -393,6 +394,7 @@ void sim_beside_init(struct sim_world *world)
     struct sim_beside *beside = &world->load->beside;
     uint64_t luck = world->cut->luck << 16;
     sim_map_init(&beside->imported, &world->arena);
+    sim_map_init(&beside->seen_to, &world->arena);
     sim_rng_init(&beside->clerks_rng, world->seed, SIM_STREAM_CLERKS + luck);
     sim_rng_init(&beside->timetable_rng, world->seed, SIM_STREAM_TIMETABLE + luck);
     sim_rng_init(&beside->onlookers_rng, world->seed, SIM_STREAM_ONLOOKERS + luck);

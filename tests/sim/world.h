@@ -62,8 +62,8 @@ struct sim_profile {
     bool has_poison;         /* one content that the store refuses */
     uint32_t batches_count, schedules_count;
     bool has_onlookers;
-    int64_t retention_ms;    /* finished sagas go so long after their end; 0 = never … */
-    uint32_t retention_max;  /* … or if there are more than so many; 0 = by age */
+    int64_t retention_ms;   /* finished sagas go so long after their end; 0 = never … */
+    uint32_t retention_max; /* … or if there are more than so many; 0 = by age */
     /* the engines' settings; 0 = their defaults */
     uint32_t cache_sagas_max, slots_max, batch_events_max, history_max;
     int64_t acquire_timeout_ms;
