@@ -45,10 +45,10 @@ class Program:
         if self.process.stdin is not None:
             self.process.stdin.close()
 
-    def stop(self):
+    def stop(self, seconds=30):
         """SIGTERM; the exit code."""
         self.process.terminate()
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=seconds)
         self.process.stdout.close()
         return code
 

@@ -21,6 +21,7 @@ NETWORK = {"delay": 0.06, "dribble": 0.04, "lose": 0.05, "half-up": 0.04, "half-
            "cut": 0.06, "deaf": 0.03, "hold": 0.05, "replay": 0.06}
 HOGS = 300
 MIB = 1 << 20
+FULL = "full|space|too large"
 
 
 class Load:
@@ -198,6 +199,47 @@ def full_disk(world, chance):
     world.await_ready()
 
 
+def kill_on_full_disk(world, chance):
+    """Killed while nothing can be written, and started again on the full disk: it serves, or says what is
+    the matter and does once there is room."""
+    world.shim.set(is_full=1)
+    time.sleep(chance.uniform(0.1, 1))
+    world.server.kill()
+    is_up = True
+    try:
+        world.start_server()
+        is_up = world.await_ready(may_end=True, seconds=3)
+    except Failure:
+        is_up = False
+    if not is_up and not world.server.is_running() and not re.search(FULL, world.log()):
+        raise Failure(f"it does not say that the disk is full: {world.log()[-2000:]}")
+    world.met["served a full disk" if is_up else "refused a full disk"] += 1
+    world.shim.set(is_full=0)
+    if not world.server.is_running():
+        world.start_server()
+    world.await_ready()
+
+
+def stop_on_full_disk(world, chance):
+    """SIGTERM while nothing can be written: it ends in time, not with 0 unless all was durable."""
+    world.shim.set(is_full=1)
+    time.sleep(chance.uniform(0.1, 0.6))
+    code = world.server.stop(seconds=60)
+    world.met[f"stop on a full disk: {code}"] += 1
+    said = [line for line in world.log().splitlines() if "server.stopped" in line]
+    if code not in (0, 1) or (code == 1 and not said):
+        raise Failure(f"a stop on a full disk ended with {code}: {world.server.tail()}")
+    again(world, chance)
+
+
+def kill_in_slow_sync(world, chance):
+    """Killed while a commit waits for the disk."""
+    world.shim.set(sync_delay_us=300000)
+    time.sleep(chance.uniform(0.2, 0.8))
+    world.server.kill()
+    again(world, chance)
+
+
 def slow_disk(world, chance):
     """Each sync takes long; nothing leaves before it."""
     world.shim.set(sync_delay_us=chance.choice((20000, 100000, 400000)))
@@ -298,4 +340,4 @@ def clock(world, chance):
 
 FAULTS = {fault.__name__: fault for fault in (
     kill, stop, stop_twice, freeze, kill_participants, freeze_participants, network, partition, full_disk,
-    slow_disk, failing_sync, failing_write, few_descriptors, hogs, no_memory, clock)}
+    kill_on_full_disk, stop_on_full_disk, slow_disk, kill_in_slow_sync, failing_sync, failing_write, few_descriptors, hogs, no_memory, clock)}

@@ -21,7 +21,7 @@ from chaos_world import World
 from cluster import Failure
 from faults import FAULTS, Load
 
-ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "14"))
 SEED = int(os.environ.get("CHAOS_SEED", str(random.SystemRandom().randrange(1 << 31))))
 WANTED = [name for name in os.environ.get("CHAOS_FAULTS", "").split(",") if name]
 FOLDER = os.environ.get("CHAOS_FOLDER") or None

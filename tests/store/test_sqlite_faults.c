@@ -260,6 +260,35 @@ static void a_full_disk_is_passing(void **state)
     assert_true(world_read(world, &read)->shards[0].position > EVENTS_PER_PART * 2);
 }
 
+/* Not even the index of the log finds room: FULL, and not an I/O error. */
+static void child_opens_on_a_full_disk(const struct world *world)
+{
+    (void)signal(SIGXFSZ, SIG_IGN);
+    struct rlimit limit = { 4096, RLIM_INFINITY };
+    struct sk_sqlite_options options = { .path = world->path,
+                                         .runtime = fake_runtime_port(world->runtime) };
+    struct sk_store *store = NULL;
+    skald_error error = { 0 };
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(2);
+    enum skald_status status = sk_sqlite_store_open(&options, &store, &error);
+    if (status != SKALD_E_FULL) fprintf(stderr, "%d: %s\n", status, error.message);
+    _exit(status == SKALD_E_FULL ? 0 : 1);
+}
+
+static void a_start_on_a_full_disk_says_so(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(write_next(world, 0, DATA_SIZE), SK_PART_DONE);
+    close_store(world);
+    pid_t child = fork();
+    if (child == 0) child_opens_on_a_full_disk(world);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    world_reopen(world);
+    assert_int_equal(write_next(world, 0, DATA_SIZE), SK_PART_DONE);
+}
+
 /* ---- damage ---------------------------------------------------------------------------------- */
 
 /* In another process: closing the file in this one would drop SQLite's locks. */
@@ -390,6 +419,7 @@ int main(void)
         TEST(killed_with_a_torn_log),
         TEST(a_full_file_is_passing),
         TEST(a_full_disk_is_passing),
+        TEST(a_start_on_a_full_disk_says_so),
         TEST(damage_is_broken_until_reopened),
         TEST(an_older_copy_is_not_taken_for_the_store),
         TEST(the_log_stays_small),

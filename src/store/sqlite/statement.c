@@ -38,6 +38,8 @@ void sk_sqlite_fault_take(sqlite3 *db, int code, struct sk_sqlite_fault *out_fau
              is_last ? sqlite3_errmsg(db) : sqlite3_errstr(code));
     if (db == NULL || (code & RESULT_MASK) != SQLITE_IOERR) return;
     out_fault->os_error = write_errno(db);
+    /* Of the log's index nobody keeps the errno, and nothing was called since. */
+    if (code == SQLITE_IOERR_SHMSIZE) out_fault->os_error = sqlite3_system_errno(db);
     if (out_fault->os_error != 0)
         snprintf(out_fault->text, sizeof out_fault->text, "%s: %s", sqlite3_errstr(code),
                  strerror(out_fault->os_error));
