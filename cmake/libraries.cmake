@@ -30,6 +30,7 @@ sk_require(EVENT_PTHREADS libevent_pthreads>=2.1.12 libevent-dev)
 # with their library. Rows: layer/name, pkg-config module, Debian package.
 set(SK_BACKENDS
   "store/sqlite|sqlite3>=3.37|libsqlite3-dev"
+  "store/journal|libxxhash|libxxhash-dev"
   "store/postgres|libpq|libpq-dev"
   "store/mariadb|libmariadb|libmariadb-dev"
   "store/redis|hiredis|libhiredis-dev"

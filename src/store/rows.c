@@ -1,8 +1,11 @@
 /* rows.c: see rows.h. */
 #include "store/rows.h"
 
+#include "base/assert.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { ROWS_FIRST = 8 }; /* a power of two */
 
@@ -146,4 +149,99 @@ void sk_part_end(struct sk_part *part, enum sk_part_result result, const char *f
     va_start(args, format);
     vsnprintf(part->message, sizeof part->message, format, args);
     va_end(args);
+}
+
+/* ---- twins ----------------------------------------------------------------------------------- */
+
+static int compare_texts(const void *a, const void *b)
+{
+    return sk_str_compare(*(const struct sk_str *)a, *(const struct sk_str *)b);
+}
+
+/* Sorts; the first text that is there twice, or NULL. */
+static const struct sk_str *find_twin(struct sk_str *texts, size_t count)
+{
+    if (count < 2) return NULL;
+    qsort(texts, count, sizeof *texts, compare_texts);
+    for (size_t i = 1; i < count; i++)
+        if (sk_str_equal(texts[i - 1], texts[i])) return &texts[i];
+    return NULL;
+}
+
+static int compare_events(const void *a, const void *b)
+{
+    const struct sk_event_row *x = *(const struct sk_event_row *const *)a;
+    const struct sk_event_row *y = *(const struct sk_event_row *const *)b;
+    if (x->no != y->no) return x->no < y->no ? -1 : 1;
+    return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static bool refuse_twin(struct sk_part *part, const char *what, const struct sk_str *name)
+{
+    if (name == NULL) return true;
+    sk_part_end(part, SK_PART_REFUSED, "%s is there already: %.*s", what, SK_STR_ARGS(*name));
+    return false;
+}
+
+/* Sorting is for what does not come in order: the events of a saga do. */
+static bool check_events(struct sk_part *part, struct sk_arena *scratch)
+{
+    size_t count = part->events_count;
+    const struct sk_event_row **sorted =
+        SK_ARENA_ARRAY(scratch, const struct sk_event_row *, count);
+    SK_ASSERT(sorted != NULL || count == 0);
+    bool is_sorted = true;
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = &part->events[i];
+        if (i > 0 && compare_events(&sorted[i - 1], &sorted[i]) >= 0) is_sorted = false;
+    }
+    if (is_sorted) return true;
+    qsort(sorted, count, sizeof *sorted, compare_events);
+    for (size_t i = 1; i < count; i++) {
+        if (compare_events(&sorted[i - 1], &sorted[i]) != 0) continue;
+        sk_part_end(part, SK_PART_REFUSED, "event is there already: saga %llu, seq %llu",
+                    (unsigned long long)sorted[i]->no, (unsigned long long)sorted[i]->seq);
+        return false;
+    }
+    return true;
+}
+
+static int compare_heads(const void *a, const void *b)
+{
+    const struct sk_head *x = *(const struct sk_head *const *)a;
+    const struct sk_head *y = *(const struct sk_head *const *)b;
+    return sk_str_compare(x->id, y->id);
+}
+
+static bool check_heads(struct sk_part *part, struct sk_arena *scratch)
+{
+    size_t count = part->heads_count;
+    const struct sk_head **sorted = SK_ARENA_ARRAY(scratch, const struct sk_head *, count);
+    SK_ASSERT(sorted != NULL || count == 0);
+    for (size_t i = 0; i < count; i++) sorted[i] = &part->heads[i];
+    if (count > 1) qsort(sorted, count, sizeof *sorted, compare_heads);
+    for (size_t i = 1; i < count; i++)
+        if (sk_str_equal(sorted[i - 1]->id, sorted[i]->id) && sorted[i - 1]->no != sorted[i]->no)
+            return refuse_twin(part, "saga id", &sorted[i]->id);
+    return true;
+}
+
+bool sk_part_has_no_twins(struct sk_part *part)
+{
+    struct sk_arena scratch;
+    sk_arena_init(&scratch);
+    struct sk_str *keys = SK_ARENA_ARRAY(&scratch, struct sk_str, part->keys_count);
+    struct sk_str *messages = SK_ARENA_ARRAY(&scratch, struct sk_str, part->messages_count);
+    struct sk_str *consumed = SK_ARENA_ARRAY(&scratch, struct sk_str, part->consumed_count);
+    SK_ASSERT(!scratch.failed);
+    for (uint32_t i = 0; i < part->keys_count; i++) keys[i] = part->keys[i].key;
+    for (uint32_t i = 0; i < part->messages_count; i++) messages[i] = part->messages[i].id;
+    for (uint32_t i = 0; i < part->consumed_count; i++) consumed[i] = part->consumed[i].id;
+    bool is_fine =
+        check_events(part, &scratch) && check_heads(part, &scratch) &&
+        refuse_twin(part, "start key", find_twin(keys, part->keys_count)) &&
+        refuse_twin(part, "message", find_twin(messages, part->messages_count)) &&
+        refuse_twin(part, "consumed message", find_twin(consumed, part->consumed_count));
+    sk_arena_release(&scratch);
+    return is_fine;
 }

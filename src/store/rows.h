@@ -9,7 +9,9 @@
  *       its first writing; later heads of the same number change the other fields only.
  *   R4  REFUSED: a (no, seq), message id or consumed id that is there already, the id of another
  *       saga, a running start key of another saga, a shard that does not exist, a position ≥ 2^48.
- *       A dead letter, a cursor or a tag that is there already is replaced.
+ *       A dead letter, a cursor or a tag that is there already is replaced. A store whose index is
+ *       behind its log finds twins inside the part at once; others when it comes to index them: it
+ *       is BROKEN then. No engine sends any.
  *   R5  A start key is expired at t when expires_at_ms <= t; the time of a part is when it was
  *       submitted.
  *   R6  `removed` takes the saga's head, events, tags, start keys and dead letters; messages stay.
@@ -89,6 +91,8 @@ void sk_head_copy(struct sk_arena *arena, const struct sk_head *from, struct sk_
 void sk_shard_row_copy(struct sk_arena *arena, const struct sk_shard_row *from,
                        struct sk_shard_row *to);
 
+/* R4, as far as the part alone tells; else it is REFUSED. */
+bool sk_part_has_no_twins(struct sk_part *part);
 /* Sets result and message. */
 void sk_part_end(struct sk_part *part, enum sk_part_result result, const char *format, ...)
     SK_PRINTF(3, 4);

@@ -28,7 +28,8 @@ void messages_live_until_delivered(void **state)
     part = world_part(world, 0);
     part.messages = messages;
     part.messages_count = 1;
-    assert_int_equal(world_submit(world, &part), SK_PART_REFUSED); /* R4 */
+    if (!world->backend->finds_twins_late)
+        assert_int_equal(world_submit(world, &part), SK_PART_REFUSED); /* R4 */
 
     struct sk_str gone[2] = { SK_STR("s/1/a"), SK_STR("never was") };
     part = world_part(world, 0);
@@ -78,7 +79,8 @@ void consumed_live_until_forgotten(void **state)
     part = world_part(world, 2);
     part.consumed = consumed;
     part.consumed_count = 1;
-    assert_int_equal(world_submit(world, &part), SK_PART_REFUSED); /* twice is a bug */
+    if (!world->backend->finds_twins_late)
+        assert_int_equal(world_submit(world, &part), SK_PART_REFUSED); /* twice is a bug */
 
     struct sk_read read = { .kind = SK_READ_CONSUMED, .shard = 2, .limit = 2 };
     const struct sk_rows *rows = world_read(world, &read);
@@ -134,7 +136,8 @@ void start_keys_expire(void **state)
     assert_int_equal(world_read(world, &read)->keys_count, 0);
 
     fake_runtime_set_now(world->runtime, 1999);
-    assert_int_equal(put_key(world, "second", 9000), SK_PART_REFUSED);
+    if (!world->backend->finds_twins_late)
+        assert_int_equal(put_key(world, "second", 9000), SK_PART_REFUSED);
     fake_runtime_set_now(world->runtime, 2000);
     assert_int_equal(put_key(world, "second", 9000), SK_PART_DONE);
     read.shard = 1;

@@ -221,6 +221,11 @@ void a_refused_part_leaves_nothing_and_takes_nothing_with_it(void **state)
         parts[i].messages = &message;
         parts[i].messages_count = 1;
     }
+    struct sk_head twins[2] = { head_of(1, "twin", 2, 5), head_of(2, "twin", 2, 5) };
+    if (world->backend->finds_twins_late) { /* R4: of what is stored; not inside a part */
+        parts[1].heads = twins;
+        parts[1].heads_count = 2;
+    }
     parts[3] = (struct sk_part){ .shard = 1, .first_position = 2 };
     struct pending pending[2];
     world_send(world, &pending[0], parts, 3);

@@ -22,7 +22,8 @@ struct world;
 
 struct backend {
     const char *name;
-    bool is_durable; /* what is acknowledged survives free and open */
+    bool is_durable;       /* what is acknowledged survives free and open */
+    bool finds_twins_late; /* of what is stored: rows.h R4 */
     enum skald_status (*open)(struct world *world, struct sk_store **out_store, skald_error *error);
 };
 

@@ -43,8 +43,10 @@ static int checkpoint(struct sk_sqlite_store *store, int *out_tail)
         if (after < before || after - before <= TAIL_PAGES) break;
     }
     sk_sqlite_gate_enter(store);
+    uint64_t commits = atomic_load(&store->commits);
     code = pass(store, out_tail);
     sk_sqlite_gate_leave(store);
+    if (code == SQLITE_OK && *out_tail == 0) atomic_store(&store->safe_commits, commits);
     return code;
 }
 

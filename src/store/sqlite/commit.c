@@ -161,6 +161,7 @@ static void commit_group(struct sk_sqlite_store *store, struct sk_list *group)
         sk_sqlite_gate_enter(store);
         end = run_group(store, group, false, &fault);
         if (end == GROUP_REFUSED) end = run_group(store, group, true, &fault);
+        if (end == GROUP_DONE) atomic_fetch_add(&store->commits, 1);
         sk_sqlite_gate_leave(store);
     }
     if (end == GROUP_DONE) {

@@ -3,7 +3,7 @@
  * know.
  *
  * Every connection: WAL, synchronous=FULL (S2; for the checkpointer it is the sync of the
- * database), no automatic checkpoints, and SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE until the file has been
+ * database; NORMAL for an index, whose commits need no sync of their own), no automatic checkpoints, and SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE until the file has been
  * accepted, so that a refused file stays as it was.
  */
 #include "store/sqlite/parts.h"
@@ -37,10 +37,10 @@ static int connect_one(const struct sk_sqlite_store *store, uint32_t cache_kib, 
     char sql[384];
     long long log_limit = (long long)store->options.checkpoint_pages * PAGE_SIZE * LOG_LIMIT_FACTOR;
     sqlite3_snprintf(sizeof sql, sql,
-                     "PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;"
+                     "PRAGMA trusted_schema = OFF; PRAGMA synchronous = %s;"
                      "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;"
                      "PRAGMA cache_size = -%u; PRAGMA journal_size_limit = %lld;",
-                     cache_kib, log_limit);
+                     store->options.is_index ? "NORMAL" : "FULL", cache_kib, log_limit);
     return sk_sqlite_exec(db, sql);
 }
 
@@ -121,7 +121,7 @@ static enum skald_status read_known(struct sk_sqlite_store *store, sqlite3 *db, 
     struct shard_known *known = sk_alloc(store->shards_count * sizeof *known);
     if (known == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     int code =
-        sqlite3_prepare_v2(db, "SELECT shard, epoch, position FROM shard", -1, &statement, NULL);
+        sqlite3_prepare_v2(db, "SELECT shard, epoch, position, batch_id FROM shard", -1, &statement, NULL);
     uint32_t count = 0;
     while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         int64_t shard = sqlite3_column_int64(statement, 0);
@@ -129,6 +129,9 @@ static enum skald_status read_known(struct sk_sqlite_store *store, sqlite3 *db, 
         if (shard < 0 || shard >= store->shards_count) continue;
         known[shard].epoch = (uint64_t)sqlite3_column_int64(statement, 1);
         known[shard].position = (uint64_t)sqlite3_column_int64(statement, 2);
+        const void *batch_id = sqlite3_column_blob(statement, 3);
+        if (batch_id != NULL && sqlite3_column_bytes(statement, 3) == SK_BATCH_ID_SIZE)
+            memcpy(known[shard].batch_id, batch_id, SK_BATCH_ID_SIZE);
         count += 1;
     }
     int end = sqlite3_finalize(statement);

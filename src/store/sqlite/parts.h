@@ -154,6 +154,7 @@ enum { SK_SQLITE_SPARE = 48, SK_SQLITE_SPARE_FOR_WRITES = 16 };
 
 struct shard_known {
     uint64_t epoch, position;
+    uint8_t batch_id[SK_BATCH_ID_SIZE]; /* as it was when the file was opened */
 };
 
 struct sk_sqlite_store {
@@ -175,6 +176,7 @@ struct sk_sqlite_store {
     struct sk_sqlite_reader readers[SK_SQLITE_READERS_MAX];
     struct shard_known *known; /* Q3 */
     atomic_bool is_broken;     /* Q6 */
+    atomic_ullong commits, safe_commits; /* groups of the commit thread; those in the database */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t has_writes, has_reads, has_pages;

@@ -31,6 +31,8 @@ struct sk_sqlite_options {
     uint32_t read_ms_max;      /* a read that takes longer ends with SKALD_E_TIMEOUT */
     uint32_t cache_kib;        /* of the commit connection; a reader has a quarter */
     uint32_t pages_max;        /* of the file; at the limit parts end PASSING. 0 = the disk's end */
+    bool is_index;             /* of a journal: a commit is safe from a power cut at the next
+                                * checkpoint only, and survives the process's end at once */
 };
 
 /*
@@ -43,5 +45,14 @@ struct sk_sqlite_options {
 enum skald_status sk_sqlite_store_open(const struct sk_sqlite_options *options,
                                        struct sk_store **out_store,
                                        skald_error *error) SK_MUST_CHECK;
+
+/* For a journal, which has the truth elsewhere. The row of a shard as it was when the file was
+ * opened; how many batches were committed since then, and how many of them are safe from a power
+ * cut (from any thread). */
+void sk_sqlite_store_shard(struct sk_store *store, uint32_t shard, struct sk_shard_row *out_row);
+uint64_t sk_sqlite_store_commits(struct sk_store *store);
+uint64_t sk_sqlite_store_safe_commits(struct sk_store *store);
+uint32_t sk_sqlite_store_shards_count(struct sk_store *store);
+uint64_t sk_sqlite_store_incarnation(struct sk_store *store);
 
 #endif

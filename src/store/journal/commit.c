@@ -1,0 +1,377 @@
+/*
+ * commit.c: the commit thread: takes what waits, judges each part by what the log has made of its
+ * shard (S1), writes the group's records with one write and one sync, answers.
+ *
+ * `shards` runs ahead inside a group, so that several parts of a shard can go together; `undo` takes
+ * it back when the group is not durable.
+ */
+#include "store/journal/parts.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+enum { GROUP_REQUESTS_MAX = 1024 };
+
+struct undo {
+    struct undo *next;
+    uint32_t shard;
+    uint64_t epoch, position;
+    uint8_t batch_id[SK_BATCH_ID_SIZE];
+};
+
+struct group {
+    struct sk_list requests;
+    struct sk_arena arena;
+    struct undo *undo; /* the newest first */
+    uint64_t bytes;
+};
+
+static struct journal_request *request_of(struct sk_list *node)
+{
+    struct sk_delivery_item *item = sk_container_of(node, struct sk_delivery_item, node);
+    return sk_container_of(item, struct journal_request, item);
+}
+
+/* ---- shards ---------------------------------------------------------------------------------- */
+
+static void keep_shard(struct sk_journal *journal, struct group *group, uint32_t index)
+{
+    const struct journal_shard *shard = &journal->shards[index];
+    struct undo *undo = SK_ARENA_NEW(&group->arena, struct undo);
+    SK_ASSERT(undo != NULL); /* a group that cannot be taken back must not begin */
+    *undo = (struct undo){ group->undo, index, shard->epoch, shard->position, { 0 } };
+    memcpy(undo->batch_id, shard->batch_id, SK_BATCH_ID_SIZE);
+    group->undo = undo;
+}
+
+static void undo_shards(struct sk_journal *journal, struct group *group)
+{
+    for (const struct undo *undo = group->undo; undo != NULL; undo = undo->next) {
+        struct journal_shard *shard = &journal->shards[undo->shard];
+        shard->epoch = undo->epoch;
+        shard->position = undo->position;
+        memcpy(shard->batch_id, undo->batch_id, SK_BATCH_ID_SIZE);
+    }
+    group->undo = NULL;
+}
+
+static void fill_row(const struct sk_journal *journal, uint32_t index, struct sk_arena *arena,
+                     struct sk_shard_row *row)
+{
+    const struct journal_shard *shard = &journal->shards[index];
+    *row = (struct sk_shard_row){ .shard = index,
+                                  .epoch = shard->epoch,
+                                  .position = shard->position,
+                                  .expires_at_ms = shard->expires_at_ms };
+    memcpy(row->batch_id, shard->batch_id, SK_BATCH_ID_SIZE);
+    if (shard->owner_size > 0)
+        row->owner = sk_arena_copy(arena, (struct sk_str){ shard->owner, shard->owner_size });
+}
+
+/* ---- parts ----------------------------------------------------------------------------------- */
+
+static bool judge_part(const struct sk_journal *journal, struct sk_part *part)
+{
+    if (part->shard >= journal->index.shards_count) {
+        sk_part_end(part, SK_PART_REFUSED, "no shard %u", part->shard);
+        return false;
+    }
+    const struct journal_shard *shard = &journal->shards[part->shard];
+    if (part->epoch != shard->epoch || part->first_position != shard->position) {
+        sk_part_end(part, SK_PART_FENCED, "shard %u is at epoch %llu, position %llu", part->shard,
+                    (unsigned long long)shard->epoch, (unsigned long long)shard->position);
+        return false;
+    }
+    if (part->first_position + sk_part_width(part) > SK_POSITION_MAX) {
+        sk_part_end(part, SK_PART_REFUSED, "shard %u is full", part->shard);
+        return false;
+    }
+    return sk_part_has_no_twins(part);
+}
+
+static void write_part(struct sk_journal *journal, struct group *group,
+                       struct journal_request *request, struct sk_part *part)
+{
+    if (!judge_part(journal, part)) return;
+    sk_record_put_part(sk_log_begin(journal->log), part);
+    uint64_t number = sk_log_end(journal->log, SK_RECORD_PART);
+    if (number == 0) {
+        sk_part_end(part, SK_PART_PASSING, "out of memory");
+        return;
+    }
+    keep_shard(journal, group, part->shard);
+    struct journal_shard *shard = &journal->shards[part->shard];
+    shard->position = part->first_position + sk_part_width(part);
+    memcpy(shard->batch_id, part->batch_id, SK_BATCH_ID_SIZE);
+    part->result = SK_PART_DONE; /* if the group gets so far */
+    part->message[0] = 0;
+    request->number = number;
+}
+
+/* ---- leases and definitions ------------------------------------------------------------------ */
+
+static enum skald_status judge_lease(struct sk_journal *journal, struct journal_request *request)
+{
+    if (request->shard >= journal->index.shards_count)
+        return sk_error_set(&request->error, SKALD_E_ARGUMENT, "no shard %u", request->shard);
+    fill_row(journal, request->shard, &request->arena, &request->row);
+    const struct sk_shard_row *row = &request->row;
+    if (request->kind == JOURNAL_RENEW) {
+        if (row->epoch == request->epoch) return SKALD_OK;
+        return sk_error_set(&request->error, SKALD_E_FENCED, "shard %u is at epoch %llu",
+                            row->shard, (unsigned long long)row->epoch);
+    }
+    bool is_held = row->owner.size > 0 && !sk_str_equal(row->owner, request->owner) &&
+                   row->expires_at_ms > request->now_ms;
+    if (!is_held) return SKALD_OK;
+    return sk_error_set(&request->error, SKALD_E_BUSY, "shard %u is held by %.*s", row->shard,
+                        SK_STR_ARGS(row->owner));
+}
+
+/* The row as it will be; the table learns owner and time when it is durable. */
+static void write_lease(struct sk_journal *journal, struct group *group,
+                        struct journal_request *request)
+{
+    request->status = judge_lease(journal, request);
+    if (request->status != SKALD_OK) return;
+    bool is_take = request->kind == JOURNAL_TAKE;
+    struct sk_shard_row *row = &request->row;
+    row->expires_at_ms = request->expires_at_ms;
+    if (is_take) {
+        row->epoch += 1;
+        row->owner = request->owner;
+    } else if (request->expires_at_ms == 0) {
+        row->owner = (struct sk_str){ 0 };
+    }
+    sk_record_put_lease(sk_log_begin(journal->log), row);
+    request->number = sk_log_end(journal->log, is_take ? SK_RECORD_TAKE : SK_RECORD_RENEW);
+    if (request->number == 0) {
+        request->status = sk_error_set(&request->error, SKALD_E_MEMORY, "out of memory");
+        return;
+    }
+    keep_shard(journal, group, request->shard);
+    journal->shards[request->shard].epoch = row->epoch;
+}
+
+static void learn_lease(struct sk_journal *journal, const struct journal_request *request)
+{
+    struct journal_shard *shard = &journal->shards[request->shard];
+    char *owner = sk_alloc(request->row.owner.size + 1);
+    SK_ASSERT(owner != NULL);
+    if (request->row.owner.size > 0)
+        memcpy(owner, request->row.owner.data, request->row.owner.size);
+    sk_free(shard->owner);
+    shard->owner = owner;
+    shard->owner_size = request->row.owner.size;
+    shard->expires_at_ms = request->row.expires_at_ms;
+}
+
+static void write_definition(struct sk_journal *journal, struct journal_request *request)
+{
+    sk_record_put_definition(sk_log_begin(journal->log), &request->definition,
+                             request->keep_latest);
+    request->number = sk_log_end(journal->log, SK_RECORD_DEFINE);
+    request->status = request->number > 0
+                          ? SKALD_OK
+                          : sk_error_set(&request->error, SKALD_E_MEMORY, "out of memory");
+}
+
+static void write_request(struct sk_journal *journal, struct group *group,
+                          struct journal_request *request)
+{
+    switch (request->kind) {
+    case JOURNAL_SUBMIT:
+        for (uint32_t i = 0; i < request->batch->parts_count; i++)
+            write_part(journal, group, request, &request->batch->parts[i]);
+        break;
+    case JOURNAL_TAKE:
+    case JOURNAL_RENEW: write_lease(journal, group, request); break;
+    case JOURNAL_DEFINE: write_definition(journal, request); break;
+    case JOURNAL_SHARDS:
+    case JOURNAL_REOPEN: break;
+    }
+}
+
+/* ---- after the sync -------------------------------------------------------------------------- */
+
+static void touch_parts(struct sk_journal *journal, const struct journal_request *request)
+{
+    for (uint32_t i = 0; i < request->batch->parts_count; i++) {
+        const struct sk_part *part = &request->batch->parts[i];
+        if (part->result == SK_PART_DONE)
+            touched_add(journal->touched, part, request->number);
+    }
+}
+
+static void finish_request(struct sk_journal *journal, struct journal_request *request)
+{
+    bool is_lease = request->kind == JOURNAL_TAKE || request->kind == JOURNAL_RENEW;
+    if (request->kind == JOURNAL_SUBMIT) touch_parts(journal, request);
+    if (is_lease && request->status == SKALD_OK) learn_lease(journal, request);
+    if (request->kind != JOURNAL_SHARDS) return;
+    for (uint32_t i = 0; i < journal->index.shards_count; i++) {
+        struct sk_shard_row *row = SK_ROWS_ADD(&request->rows, shards);
+        if (row != NULL) fill_row(journal, i, &request->rows.arena, row);
+    }
+    if (request->rows.arena.failed)
+        request->rows.status = sk_error_set(&request->rows.error, SKALD_E_MEMORY, "out of memory");
+}
+
+/* S5: only what is next in line may come again as it is. */
+static void fail_part(const struct sk_journal *journal, struct sk_part *part,
+                      enum sk_part_result result, const char *why)
+{
+    if (part->result != SK_PART_DONE && part->result != SK_PART_PASSING) return;
+    const struct journal_shard *shard = &journal->shards[part->shard];
+    bool is_next = shard->epoch == part->epoch && shard->position == part->first_position;
+    if (is_next || result == SK_PART_BROKEN) {
+        sk_part_end(part, result, "%s", why);
+    } else {
+        sk_part_end(part, SK_PART_FENCED, "an earlier part of the shard was not stored: %s", why);
+    }
+}
+
+static void fail_request(struct sk_journal *journal, struct journal_request *request,
+                         enum skald_status status, const char *why)
+{
+    bool is_broken = status != SKALD_E_FULL && status != SKALD_E_MEMORY;
+    enum sk_part_result result = is_broken ? SK_PART_BROKEN : SK_PART_PASSING;
+    if (request->kind == JOURNAL_SUBMIT) {
+        for (uint32_t i = 0; i < request->batch->parts_count; i++)
+            fail_part(journal, &request->batch->parts[i], result, why);
+    } else if (request->kind == JOURNAL_SHARDS) {
+        if (is_broken) request->rows.status = sk_error_set(&request->rows.error, status, "%s", why);
+    } else if (request->number > 0 || request->status == SKALD_OK) {
+        request->status = sk_error_set(&request->error, status, "%s", why);
+    }
+}
+
+static void publish(struct sk_journal *journal, uint64_t bytes)
+{
+    pthread_mutex_lock(&journal->lock);
+    journal->durable = sk_log_durable(journal->log);
+    journal->durable_bytes += bytes;
+    pthread_cond_signal(&journal->has_records);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+static void deliver(struct sk_journal *journal, struct group *group)
+{
+    while (!sk_list_is_empty(&group->requests)) {
+        struct journal_request *request = request_of(group->requests.next);
+        sk_list_remove(&request->item.node);
+        sk_delivery_put(journal->delivery, &request->item);
+    }
+}
+
+/* The index has given up, or the log was given up: nothing is written. */
+static enum skald_status why_not(struct sk_journal *journal, skald_error *error)
+{
+    pthread_mutex_lock(&journal->lock);
+    bool is_stuck = journal->is_stuck;
+    if (is_stuck) (void)sk_error_set(error, SKALD_E_CORRUPT, "%s", journal->why);
+    pthread_mutex_unlock(&journal->lock);
+    if (is_stuck) return SKALD_E_CORRUPT;
+    if (!journal->is_failed) return SKALD_OK;
+    return sk_error_set(error, SKALD_E_IO, "the journal is broken and waits to be reopened");
+}
+
+/* Nothing of the group was written: what a part says then is why not. */
+static void refuse_group(struct group *group)
+{
+    for (struct sk_list *node = group->requests.next; node != &group->requests; node = node->next) {
+        struct journal_request *request = request_of(node);
+        for (uint32_t i = 0; request->batch != NULL && i < request->batch->parts_count; i++)
+            request->batch->parts[i].result = SK_PART_DONE;
+    }
+}
+
+static void commit_group(struct sk_journal *journal, struct group *group)
+{
+    skald_error error = { 0 };
+    uint64_t before = journal->written_bytes;
+    enum skald_status status = why_not(journal, &error);
+    if (status == SKALD_OK) {
+        for (struct sk_list *node = group->requests.next; node != &group->requests;
+             node = node->next)
+            write_request(journal, group, request_of(node));
+        journal->written_bytes += sk_log_group_size(journal->log);
+        status = sk_log_commit(journal->log, &error);
+        if (status == SKALD_E_IO) journal->is_failed = true;
+    } else {
+        refuse_group(group);
+    }
+    if (status != SKALD_OK) undo_shards(journal, group);
+    for (struct sk_list *node = group->requests.next; node != &group->requests; node = node->next) {
+        if (status == SKALD_OK) {
+            finish_request(journal, request_of(node));
+        } else {
+            fail_request(journal, request_of(node), status, error.message);
+        }
+    }
+    if (status == SKALD_OK) publish(journal, journal->written_bytes - before);
+    deliver(journal, group);
+}
+
+static void reopen(struct sk_journal *journal, struct group *group)
+{
+    struct journal_request *request = request_of(group->requests.next);
+    journal->is_failed = false;
+    request->status = why_not(journal, &request->error);
+    if (request->status == SKALD_OK)
+        request->status = sk_log_reopen(journal->log, &request->error);
+    journal->is_failed = request->status != SKALD_OK;
+    deliver(journal, group);
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+/* A reopen alone, or all up to the next reopen. */
+static void take_group(struct sk_journal *journal, struct sk_list *group)
+{
+    for (int i = 0; i < GROUP_REQUESTS_MAX && !sk_list_is_empty(&journal->writes); i++) {
+        struct journal_request *request = request_of(journal->writes.next);
+        if (request->kind == JOURNAL_REOPEN && i > 0) return;
+        sk_list_remove(&request->item.node);
+        sk_list_push(group, &request->item.node);
+        if (request->kind == JOURNAL_REOPEN) return;
+    }
+}
+
+static bool has_room(const struct sk_journal *journal)
+{
+    return journal->durable_bytes - journal->applied_bytes <= journal->lag_max ||
+           journal->is_stuck || journal->is_closing;
+}
+
+/* False: closing, and nothing is left. */
+static bool wait_group(struct sk_journal *journal, struct sk_list *group)
+{
+    pthread_mutex_lock(&journal->lock);
+    while (sk_list_is_empty(&journal->writes) && !journal->is_closing)
+        pthread_cond_wait(&journal->has_writes, &journal->lock);
+    while (!has_room(journal)) pthread_cond_wait(&journal->has_room, &journal->lock); /* G5 */
+    take_group(journal, group);
+    pthread_mutex_unlock(&journal->lock);
+    return !sk_list_is_empty(group);
+}
+
+void *journal_commit_main(void *argument)
+{
+    struct sk_journal *journal = argument;
+    struct group group = { 0 };
+    sk_list_init(&group.requests);
+    sk_arena_init(&group.arena);
+    while (wait_group(journal, &group.requests)) {
+        if (request_of(group.requests.next)->kind == JOURNAL_REOPEN) {
+            reopen(journal, &group);
+        } else {
+            commit_group(journal, &group);
+        }
+        group.undo = NULL;
+        sk_arena_clear(&group.arena);
+    }
+    sk_arena_release(&group.arena);
+    return NULL;
+}
