@@ -84,13 +84,21 @@ static bool is_followed(struct sk_str bytes, size_t from, uint64_t number)
     return false;
 }
 
-static enum skald_status damage(const char *name, uint64_t number, size_t offset,
+/* `limit` as in read_records. */
+static enum skald_status damage(const char *name, uint64_t number, size_t offset, uint64_t limit,
                                 skald_error *error)
 {
+    char next[SEGMENT_NAME_SIZE];
+    if (limit == UINT64_MAX)
+        return sk_error_set(error, SKALD_E_CORRUPT,
+                            "record %" PRIu64 " in segment %s at byte %zu is damaged; restore a "
+                            "copy",
+                            number, name, offset);
+    sk_segment_name(limit, next);
     return sk_error_set(error, SKALD_E_CORRUPT,
-                        "record %" PRIu64 " in segment %s at byte %zu is damaged or missing; "
-                        "restore a copy",
-                        number, name, offset);
+                        "record %" PRIu64 " in segment %s at byte %zu is damaged, or a segment is "
+                        "missing between it and %s; restore a copy",
+                        number, name, offset, next);
 }
 
 /* The records below `limit`, which is the first of the next segment (UINT64_MAX: there is none). */
@@ -107,7 +115,7 @@ static enum skald_status read_records(struct scan *scan, const char *name, struc
                        record.number == scan->next && record.prev == scan->prev;
         if (!is_next) {
             bool is_cut = limit == UINT64_MAX && !is_followed(bytes, at, scan->next);
-            return is_cut ? SKALD_OK : damage(name, scan->next, at, error);
+            return is_cut ? SKALD_OK : damage(name, scan->next, at, limit, error);
         }
         enum skald_status status =
             scan->fn == NULL ? SKALD_OK : scan->fn(scan->context, &record, error);
