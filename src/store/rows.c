@@ -237,11 +237,10 @@ bool sk_part_has_no_twins(struct sk_part *part)
     for (uint32_t i = 0; i < part->keys_count; i++) keys[i] = part->keys[i].key;
     for (uint32_t i = 0; i < part->messages_count; i++) messages[i] = part->messages[i].id;
     for (uint32_t i = 0; i < part->consumed_count; i++) consumed[i] = part->consumed[i].id;
-    bool is_fine =
-        check_events(part, &scratch) && check_heads(part, &scratch) &&
-        refuse_twin(part, "start key", find_twin(keys, part->keys_count)) &&
-        refuse_twin(part, "message", find_twin(messages, part->messages_count)) &&
-        refuse_twin(part, "consumed message", find_twin(consumed, part->consumed_count));
+    bool is_fine = check_events(part, &scratch) && check_heads(part, &scratch) &&
+                   refuse_twin(part, "start key", find_twin(keys, part->keys_count)) &&
+                   refuse_twin(part, "message", find_twin(messages, part->messages_count)) &&
+                   refuse_twin(part, "consumed message", find_twin(consumed, part->consumed_count));
     sk_arena_release(&scratch);
     return is_fine;
 }

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ struct fake_disk {
     struct entry names[FILES_MAX], safe_names[FILES_MAX];
     struct {
         struct entry names[FILES_MAX];
-    } *pending[NAMES_MAX]; /* after each change of names since the folder's sync */
+    } * pending[NAMES_MAX]; /* after each change of names since the folder's sync */
     int pending_count;
     int handles[HANDLES_MAX]; /* file, -1 = free */
 };
@@ -120,7 +121,7 @@ static enum skald_status fake_open(struct sk_disk *disk, const char *name, bool 
     if (creates) {
         entry = free_entry(fake);
         entry->file = new_file(fake);
-        (void)strcpy(entry->name, name);
+        (void)snprintf(entry->name, sizeof entry->name, "%s", name);
         note_names(fake);
     }
     for (int i = 0; i < HANDLES_MAX; i++) {
@@ -277,7 +278,8 @@ static void crash_file(struct fake_disk *fake, struct file *file)
         bool is_new = mood == 1 || (mood == 2 && draw(fake) % 2 == 0);
         const uint8_t *from = is_new ? file->bytes : file->safe;
         uint64_t from_size = is_new ? file->size : file->safe_size;
-        if (at < from_size) memcpy(left + at, from + at, piece < from_size - at ? piece : from_size - at);
+        if (at < from_size)
+            memcpy(left + at, from + at, piece < from_size - at ? piece : from_size - at);
     }
     free(file->bytes);
     file->bytes = left;
@@ -299,7 +301,8 @@ static void drop_files_without_name(struct fake_disk *fake)
 
 void fake_disk_crash(struct fake_disk *fake)
 {
-    int upto = fake->pending_count == 0 ? 0 : (int)(draw(fake) % (uint64_t)(fake->pending_count + 1));
+    int upto =
+        fake->pending_count == 0 ? 0 : (int)(draw(fake) % (uint64_t)(fake->pending_count + 1));
     if (upto == 0)
         memcpy(fake->names, fake->safe_names, sizeof fake->names);
     else
@@ -402,5 +405,5 @@ void fake_disk_rename(struct fake_disk *fake, const char *from, const char *to)
 {
     fake_disk_remove(fake, to);
     struct entry *entry = find(fake, from);
-    if (entry != NULL) (void)strcpy(entry->name, to);
+    if (entry != NULL) (void)snprintf(entry->name, sizeof entry->name, "%s", to);
 }

@@ -24,7 +24,7 @@ struct sk_disk *fake_disk_port(struct fake_disk *fake);
 void fake_disk_crash(struct fake_disk *fake);
 /* Calls that still work; UINT64_MAX = all. */
 void fake_disk_set_budget(struct fake_disk *fake, uint64_t calls);
-uint64_t fake_disk_calls(const struct fake_disk *fake); /* so far */
+uint64_t fake_disk_calls(const struct fake_disk *fake);           /* so far */
 void fake_disk_set_limit(struct fake_disk *fake, uint64_t bytes); /* UINT64_MAX = none */
 void fake_disk_fail_sync(struct fake_disk *fake);                 /* the next one */
 

@@ -53,10 +53,9 @@ static enum skald_status open_journal(struct world *world, struct sk_store **out
     return sk_journal_store_open(&options, out_store, error);
 }
 
-static const struct backend journal = { .name = "journal",
-                                        .is_durable = true,
-                                        .finds_twins_late = true,
-                                        .open = open_journal };
+static const struct backend journal = {
+    .name = "journal", .is_durable = true, .finds_twins_late = true, .open = open_journal
+};
 
 /* ---- beyond the suite ------------------------------------------------------------------------ */
 

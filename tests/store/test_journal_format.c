@@ -19,7 +19,7 @@
 static struct sk_digest digest(uint8_t first)
 {
     struct sk_digest d;
-    for (uint8_t i = 0; i < SK_DIGEST_SIZE; i++) d.bytes[i] = (uint8_t)(first + i);
+    for (uint32_t i = 0; i < SK_DIGEST_SIZE; i++) d.bytes[i] = (uint8_t)(first + i);
     return d;
 }
 
@@ -40,16 +40,30 @@ static const struct sk_part *sample_part(void)
     static struct sk_str gone[1];
     static uint64_t removed[1] = { 3 };
     static struct sk_part part;
-    events[0] = (struct sk_event_row){ 7, 1, 1767225600123, 1, UINT32_MAX, -1, 0, 0,
-                                       SK_STR("first"), 0, { 0 }, { { 0 } }, false };
-    events[1] = (struct sk_event_row){ 7, 2, 1767225600124, 20, 3, 14, 2, 1, SK_STR("a\0b"),
-                                       0, { 0 }, { { 0 } }, false };
-    heads[0] = (struct sk_head){ .shard = 5, .no = 7, .id = SK_STR("order-1"), .space = SK_STR("n"),
-                                 .definition = digest(1), .state = 2, .reason = 1,
-                                 .has_residue = true, .is_lock = false, .open = 4, .priority = -2,
-                                 .wake_at_ms = INT64_MAX, .deadline_ms = 99,
-                                 .business_key = SK_STR("bk"), .parent = SK_STR("p"), .seq = 2,
-                                 .created_at_ms = 1, .updated_at_ms = 2, .ended_at_ms = 3 };
+    events[0] =
+        (struct sk_event_row){ 7, 1,     1767225600123, 1,    UINT32_MAX, -1, 0, 0, SK_STR("first"),
+                               0, { 0 }, { { 0 } },     false };
+    events[1] = (struct sk_event_row){ 7, 2,     1767225600124, 20,   3, 14, 2, 1, SK_STR("a\0b"),
+                                       0, { 0 }, { { 0 } },     false };
+    heads[0] = (struct sk_head){ .shard = 5,
+                                 .no = 7,
+                                 .id = SK_STR("order-1"),
+                                 .space = SK_STR("n"),
+                                 .definition = digest(1),
+                                 .state = 2,
+                                 .reason = 1,
+                                 .has_residue = true,
+                                 .is_lock = false,
+                                 .open = 4,
+                                 .priority = -2,
+                                 .wake_at_ms = INT64_MAX,
+                                 .deadline_ms = 99,
+                                 .business_key = SK_STR("bk"),
+                                 .parent = SK_STR("p"),
+                                 .seq = 2,
+                                 .created_at_ms = 1,
+                                 .updated_at_ms = 2,
+                                 .ended_at_ms = 3 };
     keys[0] = (struct sk_start_key_row){ SK_STR("k"), SK_STR("order-1"), digest(2), 500 };
     tags[0] = (struct sk_tag_row){ SK_STR("tag"), SK_STR("vip"), 7 };
     tallies[0] = (struct sk_tally_row){ digest(1), 2, -1 };
@@ -61,7 +75,7 @@ static const struct sk_part *sample_part(void)
     trims[0] = (struct sk_trim_row){ 7, 2 };
     gone[0] = SK_STR("g");
     part = (struct sk_part){ .shard = 5, .epoch = 9, .first_position = 70, .batch_id = "batch-id" };
-#define LIST(name) part.name = name, part.name##_count = 1
+#define LIST(name) part.name = (name), part.name##_count = 1
     LIST(heads), LIST(keys), LIST(tags), LIST(tallies), LIST(messages), LIST(consumed);
     LIST(letters), LIST(cursors), LIST(records), LIST(trims), LIST(removed);
 #undef LIST
@@ -75,10 +89,12 @@ static void write_all(struct sk_buf *out)
 {
     uint8_t header[SK_SEGMENT_HEADER_SIZE];
     struct sk_segment_header segment = { 0x1122334455667788u, 41, 0x99u };
-    struct sk_shard_row lease = { .shard = 5, .epoch = 9, .owner = SK_STR("node-1"),
-                                  .expires_at_ms = INT64_MAX };
-    struct sk_definition_row definition = { digest(1), SK_STR("order"), SK_STR("1.0"),
-                                            SK_STR("{}"), 77, false };
+    struct sk_shard_row lease = {
+        .shard = 5, .epoch = 9, .owner = SK_STR("node-1"), .expires_at_ms = INT64_MAX
+    };
+    struct sk_definition_row definition = {
+        digest(1), SK_STR("order"), SK_STR("1.0"), SK_STR("{}"), 77, false
+    };
     sk_segment_header_put(&segment, header);
     sk_buf_append(out, header, sizeof header);
     size_t begin = sk_record_begin(out);
@@ -104,8 +120,13 @@ static void read_golden(struct sk_buf *out)
                    root == NULL ? "." : root);
     FILE *file = fopen(path, "r");
     assert_non_null(file);
-    unsigned byte = 0;
-    while (fscanf(file, "%2x", &byte) == 1) sk_buf_append_char(out, (char)byte);
+    char digits[3] = "";
+    int c;
+    for (size_t i = 0; (c = fgetc(file)) != EOF;) {
+        if (c == '\n') continue;
+        digits[i % 2] = (char)c;
+        if (++i % 2 == 0) sk_buf_append_char(out, (char)strtoul(digits, NULL, 16));
+    }
     (void)fclose(file);
 }
 
@@ -143,8 +164,7 @@ static void golden_bytes_are_read(void **state)
     struct sk_buf bytes = { 0 };
     read_golden(&bytes);
     struct sk_segment_header header;
-    assert_int_equal(SKALD_OK,
-                     sk_segment_header_get((const uint8_t *)bytes.data, &header, NULL));
+    assert_int_equal(SKALD_OK, sk_segment_header_get((const uint8_t *)bytes.data, &header, NULL));
     assert_int_equal(41, header.first);
     size_t at = SK_SEGMENT_HEADER_SIZE;
     struct sk_shard_row lease;
@@ -187,11 +207,11 @@ static void hostile_payloads_are_refused(void **state)
         struct sk_arena arena;
         struct sk_part part;
         sk_arena_init(&arena);
-        char *copy = malloc(whole.size);
+        char *copy = malloc(whole.size + 1);
         memcpy(copy, whole.data, whole.size);
         for (uint64_t i = 0; i < 3; i++) {
             uint64_t luck = sk_mix(round, i);
-            copy[luck % whole.size] = (char)(luck >> 32);
+            copy[luck % (whole.size + 1)] = (char)(luck >> 32);
         }
         (void)sk_record_get_part((struct sk_str){ copy, whole.size }, &arena, &part);
         free(copy);

@@ -26,11 +26,11 @@ struct history {
     struct sk_log *log;
     uint64_t seed, draws;
     bool is_even;
-    uint64_t stamps[NUMBERS_MAX]; /* of the last try of that number */
+    uint64_t stamps[NUMBERS_MAX];  /* of the last try of that number */
     uint64_t refused[NUMBERS_MAX]; /* of a try that was answered with a no */
     uint64_t durable;              /* acknowledged */
-    uint64_t expected;            /* while reading */
-    uint64_t first;               /* the oldest that was read */
+    uint64_t expected;             /* while reading */
+    uint64_t first;                /* the oldest that was read */
 };
 
 static uint64_t draw(struct history *h)
@@ -72,7 +72,8 @@ static void must_open(struct history *h)
 {
     skald_error error = { 0 };
     enum skald_status status = open_log(h, &error);
-    if (status != SKALD_OK) fprintf(stderr, "seed %llu: %s\n", (unsigned long long)h->seed, error.message);
+    if (status != SKALD_OK)
+        fprintf(stderr, "seed %llu: %s\n", (unsigned long long)h->seed, error.message);
     assert_int_equal(SKALD_OK, status);
     assert_true(sk_log_durable(h->log) >= h->durable);
     h->durable = sk_log_durable(h->log);
@@ -86,7 +87,8 @@ static enum skald_status commit_group(struct history *h, uint32_t records)
         uint64_t stamp = draw(h);
         struct sk_buf *buf = sk_log_begin(h->log);
         sk_buf_append(buf, &stamp, sizeof stamp);
-        for (uint64_t n = h->is_even ? 90 : draw(h) % 200; n > 0; n--) sk_buf_append_char(buf, (char)n);
+        for (uint64_t n = h->is_even ? 90 : draw(h) % 200; n > 0; n--)
+            sk_buf_append_char(buf, (char)n);
         uint64_t number = sk_log_end(h->log, SK_RECORD_PART);
         assert_true(number > 0 && number < NUMBERS_MAX);
         h->stamps[number] = stamp;
@@ -191,8 +193,7 @@ static void what_was_refused_never_comes_back(void **state)
         enum skald_status status = commit_group(h, 60); /* larger than a segment */
         assert_int_equal(SKALD_E_FULL, status);
         fake_disk_set_limit(h->fake, UINT64_MAX);
-        for (uint64_t i = draw(h) % 3; i < 3; i++)
-            assert_int_equal(SKALD_OK, commit_group(h, 1));
+        for (uint64_t i = draw(h) % 3; i < 3; i++) assert_int_equal(SKALD_OK, commit_group(h, 1));
         crash(h);
         must_open(h);
         end(h);

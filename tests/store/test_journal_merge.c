@@ -44,9 +44,9 @@ static struct sk_str name_of(struct maker *m, const char *what, uint64_t number)
 }
 
 /* Appends a copy of `row` to a list of the part. */
-#define ADD(m, part, list, row)                                                         \
-    memcpy(sk_rows_add(&(m)->arena, (void **)&(part)->list, &(part)->list##_count,      \
-                       sizeof *(part)->list),                                           \
+#define ADD(m, part, list, row)                                                    \
+    memcpy(sk_rows_add(&(m)->arena, (void **)&(part)->list, &(part)->list##_count, \
+                       sizeof *(part)->list),                                      \
            &(row), sizeof *(part)->list)
 
 static void add_events(struct maker *m, struct sk_part *part, struct made *saga)
@@ -124,8 +124,7 @@ static void add_rest(struct maker *m, struct sk_part *part)
     if (m->sagas_count == 0) return;
     struct made *saga = &m->sagas[below(m, m->sagas_count)];
     bool is_in = false;
-    for (uint32_t i = 0; i < part->heads_count; i++)
-        is_in = is_in || part->heads[i].no == saga->no;
+    for (uint32_t i = 0; i < part->heads_count; i++) is_in = is_in || part->heads[i].no == saga->no;
     if (below(m, 6) == 0 && !is_in && !saga->is_removed) {
         ADD(m, part, removed, saga->no);
         saga->is_removed = true;
@@ -182,24 +181,42 @@ static void must_agree(struct world *a, struct world *b, const struct sk_read *r
     assert_int_equal(x->keys_count, y->keys_count);
     struct sk_buf left = { 0 }, right = { 0 };
     /* The journal's own encoder writes every field of every row. */
-    struct sk_part p = { .events = x->events, .events_count = x->events_count,
-                         .heads = x->heads, .heads_count = x->heads_count,
-                         .keys = x->keys, .keys_count = x->keys_count,
-                         .messages = x->messages, .messages_count = x->messages_count,
-                         .consumed = x->consumed, .consumed_count = x->consumed_count,
-                         .letters = x->letters, .letters_count = x->letters_count,
-                         .cursors = x->cursors, .cursors_count = x->cursors_count,
-                         .records = x->records, .records_count = x->records_count,
-                         .tallies = x->tallies, .tallies_count = x->tallies_count };
-    struct sk_part q = { .events = y->events, .events_count = y->events_count,
-                         .heads = y->heads, .heads_count = y->heads_count,
-                         .keys = y->keys, .keys_count = y->keys_count,
-                         .messages = y->messages, .messages_count = y->messages_count,
-                         .consumed = y->consumed, .consumed_count = y->consumed_count,
-                         .letters = y->letters, .letters_count = y->letters_count,
-                         .cursors = y->cursors, .cursors_count = y->cursors_count,
-                         .records = y->records, .records_count = y->records_count,
-                         .tallies = y->tallies, .tallies_count = y->tallies_count };
+    struct sk_part p = { .events = x->events,
+                         .events_count = x->events_count,
+                         .heads = x->heads,
+                         .heads_count = x->heads_count,
+                         .keys = x->keys,
+                         .keys_count = x->keys_count,
+                         .messages = x->messages,
+                         .messages_count = x->messages_count,
+                         .consumed = x->consumed,
+                         .consumed_count = x->consumed_count,
+                         .letters = x->letters,
+                         .letters_count = x->letters_count,
+                         .cursors = x->cursors,
+                         .cursors_count = x->cursors_count,
+                         .records = x->records,
+                         .records_count = x->records_count,
+                         .tallies = x->tallies,
+                         .tallies_count = x->tallies_count };
+    struct sk_part q = { .events = y->events,
+                         .events_count = y->events_count,
+                         .heads = y->heads,
+                         .heads_count = y->heads_count,
+                         .keys = y->keys,
+                         .keys_count = y->keys_count,
+                         .messages = y->messages,
+                         .messages_count = y->messages_count,
+                         .consumed = y->consumed,
+                         .consumed_count = y->consumed_count,
+                         .letters = y->letters,
+                         .letters_count = y->letters_count,
+                         .cursors = y->cursors,
+                         .cursors_count = y->cursors_count,
+                         .records = y->records,
+                         .records_count = y->records_count,
+                         .tallies = y->tallies,
+                         .tallies_count = y->tallies_count };
     sk_record_put_part(&left, &p);
     sk_record_put_part(&right, &q);
     assert_true(sk_str_equal(sk_buf_view(&left), sk_buf_view(&right)));
@@ -209,10 +226,10 @@ static void must_agree(struct world *a, struct world *b, const struct sk_read *r
 
 static void compare(struct maker *m, struct world *a, struct world *b)
 {
-    static const enum sk_read_kind kinds[] = { SK_READ_LIST,         SK_READ_POSITIONS,
-                                               SK_READ_MESSAGES,     SK_READ_CONSUMED,
-                                               SK_READ_TALLIES,      SK_READ_DEAD_LETTERS,
-                                               SK_READ_CURSOR,       SK_READ_RECORDS,
+    static const enum sk_read_kind kinds[] = { SK_READ_LIST,     SK_READ_POSITIONS,
+                                               SK_READ_MESSAGES, SK_READ_CONSUMED,
+                                               SK_READ_TALLIES,  SK_READ_DEAD_LETTERS,
+                                               SK_READ_CURSOR,   SK_READ_RECORDS,
                                                SK_READ_ACTIVE };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         must_agree(a, b, &(struct sk_read){ .kind = kinds[i], .limit = 10000 });
@@ -220,11 +237,13 @@ static void compare(struct maker *m, struct world *a, struct world *b)
         uint64_t no = m->sagas[i].no;
         must_agree(a, b, &(struct sk_read){ .kind = SK_READ_EVENTS, .no = no });
         must_agree(a, b, &(struct sk_read){ .kind = SK_READ_HEAD, .id = name_of(m, "saga", no) });
-        must_agree(a, b, &(struct sk_read){ .kind = SK_READ_START_KEY, .key = name_of(m, "key", no) });
+        must_agree(a, b,
+                   &(struct sk_read){ .kind = SK_READ_START_KEY, .key = name_of(m, "key", no) });
     }
     struct sk_list_tag tag = { SK_STR("tag"), SK_STR("t-1") };
-    must_agree(a, b, &(struct sk_read){ .kind = SK_READ_LIST,
-                                        .filter = { .tags = &tag, .tags_count = 1 } });
+    must_agree(a, b,
+               &(struct sk_read){ .kind = SK_READ_LIST,
+                                  .filter = { .tags = &tag, .tags_count = 1 } });
     must_agree(a, b, &(struct sk_read){ .kind = SK_READ_SHARDS });
 }
 

@@ -1,6 +1,6 @@
 /*
- * apply.c: the apply thread: reads the log behind the commits and brings the index up to it. It asks
- * the loop for each call of the index and waits for the answer (errands).
+ * apply.c: the apply thread: reads the log behind the commits and brings the index up to it. It
+ * asks the loop for each call of the index and waits for the answer (errands).
  *
  * A part that the index has already (a crash lost the memory of it) is passed over; one that
  * follows nothing the index has is a hole in the log: nothing can be built on that.
@@ -104,9 +104,10 @@ static bool submit_batch(struct sk_journal *journal, struct sk_batch *batch)
         enum sk_part_result result = worst_of(journal, batch, &part);
         if (result == SK_PART_DONE) return true;
         char why[300];
-        (void)snprintf(why, sizeof why,
-                       "the index does not take what the journal holds (shard %u, position %llu): %s",
-                       part->shard, (unsigned long long)part->first_position, part->message);
+        (void)
+            snprintf(why, sizeof why,
+                     "the index does not take what the journal holds (shard %u, position %llu): %s",
+                     part->shard, (unsigned long long)part->first_position, part->message);
         if (result == SK_PART_REFUSED || round >= ROUNDS_MAX) {
             if (result != SK_PART_PASSING) {
                 get_stuck(journal, why);
@@ -130,8 +131,7 @@ static void trim(struct sk_journal *journal)
         number = journal->marks[passed++].number;
     if (passed == 0) return;
     journal->marks_count -= passed;
-    memmove(journal->marks, journal->marks + passed,
-            journal->marks_count * sizeof *journal->marks);
+    memmove(journal->marks, journal->marks + passed, journal->marks_count * sizeof *journal->marks);
     sk_log_trim(journal->log, number);
 }
 

@@ -2,8 +2,8 @@
  * commit.c: the commit thread: takes what waits, judges each part by what the log has made of its
  * shard (S1), writes the group's records with one write and one sync, answers.
  *
- * `shards` runs ahead inside a group, so that several parts of a shard can go together; `undo` takes
- * it back when the group is not durable.
+ * `shards` runs ahead inside a group, so that several parts of a shard can go together; `undo`
+ * takes it back when the group is not durable.
  */
 #include "store/journal/parts.h"
 
@@ -199,8 +199,7 @@ static void touch_parts(struct sk_journal *journal, const struct journal_request
 {
     for (uint32_t i = 0; i < request->batch->parts_count; i++) {
         const struct sk_part *part = &request->batch->parts[i];
-        if (part->result == SK_PART_DONE)
-            touched_add(journal->touched, part, request->number);
+        if (part->result == SK_PART_DONE) touched_add(journal->touched, part, request->number);
     }
 }
 
@@ -319,8 +318,7 @@ static void reopen(struct sk_journal *journal, struct group *group)
     struct journal_request *request = request_of(group->requests.next);
     journal->is_failed = false;
     request->status = why_not(journal, &request->error);
-    if (request->status == SKALD_OK)
-        request->status = sk_log_reopen(journal->log, &request->error);
+    if (request->status == SKALD_OK) request->status = sk_log_reopen(journal->log, &request->error);
     journal->is_failed = request->status != SKALD_OK;
     deliver(journal, group);
 }

@@ -3,7 +3,8 @@
  * can stand between the log and the disk. Files are known by name; a handle is a small number.
  *
  *   D1  What write said OK to is durable once a later sync of that file said OK, and the name of a
- *       file once sync_folder said OK. Anything else may be there after a crash, or not, or in part.
+ *       file once sync_folder said OK. Anything else may be there after a crash, or not, or in
+ *       part.
  *   D2  FULL: no room, nothing that was durable is touched. Any other error of write or sync: what
  *       the file holds behind the last sync is unknown; it is not written any more.
  *
@@ -48,7 +49,7 @@ struct sk_disk {
 };
 
 /* The real one; makes the folder if it is not there (its parent must be). */
-enum skald_status sk_disk_open(const char *folder, struct sk_disk **out_disk,
+enum skald_status sk_disk_open(const char *path, struct sk_disk **out_disk,
                                skald_error *error) SK_MUST_CHECK;
 
 #endif

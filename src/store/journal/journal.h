@@ -1,6 +1,6 @@
 /*
- * journal.h: the store whose truth is an append-only log and whose lists come from an index: another
- * store behind the same port, which is brought up to date behind the commits.
+ * journal.h: the store whose truth is an append-only log and whose lists come from an index:
+ * another store behind the same port, which is brought up to date behind the commits.
  *
  *   submit ──► commit thread ──► log: one write, one sync a group ──► done
  *                                 │
@@ -12,8 +12,8 @@
  *   G2  A read never misses what was DONE before it: what the index lacks of the saga that is asked
  *       for, or of anything when a list is asked for, is applied first.
  *   G3  A segment goes only when all of it is in the index and survives a power cut there.
- *   G4  Twins of rows that are stored (rows.h R4) are found when they are indexed, not when they are
- *       written: then the store is broken and says which. The engine sends none.
+ *   G4  Twins of rows that are stored (rows.h R4) are found when they are indexed, not when they
+ *       are written: then the store is broken and says which. The engine sends none.
  *   G5  Commits wait when the log has run away from the index by lag_max.
  */
 #ifndef SK_STORE_JOURNAL_JOURNAL_H
@@ -47,8 +47,9 @@ struct sk_journal_options {
     struct sk_runtime *runtime;
     struct sk_disk *disk; /* freed with the journal */
     struct sk_journal_index index;
-    uint32_t apply_rows, apply_delay_ms; /* 0 = as above: as many rows, or so long after the first */
-    uint64_t lag_max, segment_size;      /* bytes; 0 = as above, as in log.h */
+    uint32_t apply_rows,
+        apply_delay_ms;             /* 0 = as above: as many rows, or so long after the first */
+    uint64_t lag_max, segment_size; /* bytes; 0 = as above, as in log.h */
 };
 
 /* Takes disk and index over, also when it fails. Blocks until the log has been read and judged. All

@@ -63,7 +63,8 @@ static enum skald_status note_segment(struct sk_log *log, skald_error *error)
     }
     if (status == SKALD_OK) {
         if (log->segments_count > 0) log->segments[log->segments_count - 1].end = log->next;
-        log->segments[log->segments_count++] = (struct segment){ log->next, UINT64_MAX, SK_SEGMENT_HEADER_SIZE };
+        log->segments[log->segments_count++] =
+            (struct segment){ log->next, UINT64_MAX, SK_SEGMENT_HEADER_SIZE };
     }
     pthread_mutex_unlock(&log->lock);
     return status;
@@ -121,8 +122,8 @@ struct sk_buf *sk_log_begin(struct sk_log *log)
 
 uint64_t sk_log_end(struct sk_log *log, enum sk_record_type type)
 {
-    uint64_t hash = sk_record_end(&log->group, log->record_begin, type, log->next,
-                                  log->group_first, log->prev);
+    uint64_t hash =
+        sk_record_end(&log->group, log->record_begin, type, log->next, log->group_first, log->prev);
     if (log->group.failed) {
         log->group.failed = false;
         log->group.size = log->record_begin;

@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 enum { SEGMENT_NAME_SIZE = 24 };
-#define SPARE_NAME "spare.log"  /* of full size, synced; what it holds means nothing */
+#define SPARE_NAME "spare.log" /* of full size, synced; what it holds means nothing */
 #define UNREADY_NAME "new.log" /* becomes a spare one */
 
 /* Numbers from `first` to below `end` (UINT64_MAX while it is written) in its first `bytes` bytes:

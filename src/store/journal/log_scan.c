@@ -35,7 +35,8 @@ static enum skald_status find_segments(struct scan *scan, skald_error *error)
 {
     const char *const *names = NULL;
     uint32_t count = 0;
-    enum skald_status status = scan->disk->ops->list(scan->disk, &scan->arena, &names, &count, error);
+    enum skald_status status =
+        scan->disk->ops->list(scan->disk, &scan->arena, &names, &count, error);
     if (status != SKALD_OK) return status;
     scan->segments = SK_ARENA_ARRAY(&scan->arena, struct segment, count + 1);
     if (scan->segments == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
@@ -171,8 +172,8 @@ enum skald_status sk_log_scan(struct scan *scan, skald_error *error)
         if (status == SKALD_E_CORRUPT || status == SKALD_E_VERSION)
             sk_error_wrap(error, "segment %s", name);
         if (status == SKALD_OK)
-            status = read_records(scan, name, sk_buf_view(&bytes), limit,
-                                  &scan->segments[i].bytes, error);
+            status = read_records(scan, name, sk_buf_view(&bytes), limit, &scan->segments[i].bytes,
+                                  error);
         scan->segments[i].end = scan->next;
     }
     sk_buf_release(&bytes);

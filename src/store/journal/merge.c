@@ -92,12 +92,12 @@ static bool fits(struct shard_merge *shard, const struct sk_part *merged,
 
 /* ---- adding ---------------------------------------------------------------------------------- */
 
-#define APPEND(merge, to, from, list)                                                             \
-    for (uint32_t i = 0; i < (from)->list##_count; i++) {                                         \
-        __typeof__((to)->list[0]) *row_ = sk_rows_add(&(merge)->arena, (void **)&(to)->list,      \
-                                                      &(to)->list##_count, sizeof *(to)->list);   \
-        if (row_ == NULL) return;                                                                 \
-        memcpy((void *)row_, &(from)->list[i], sizeof *(to)->list);                               \
+#define APPEND(merge, to, from, list)                                                           \
+    for (uint32_t i = 0; i < (from)->list##_count; i++) {                                       \
+        __typeof__((to)->list[0]) *row_ = sk_rows_add(&(merge)->arena, (void **)&(to)->list,    \
+                                                      &(to)->list##_count, sizeof *(to)->list); \
+        if (row_ == NULL) return;                                                               \
+        memcpy((void *)row_, &(from)->list[i], sizeof *(to)->list);                             \
     }
 
 static void add_head(struct sk_merge *merge, struct shard_merge *shard, struct sk_part *to,
@@ -117,8 +117,8 @@ static void add_head(struct sk_merge *merge, struct shard_merge *shard, struct s
         return;
     }
     uint32_t at = to->heads_count;
-    struct sk_head *row = sk_rows_add(&merge->arena, (void **)&to->heads, &to->heads_count,
-                                      sizeof *row);
+    struct sk_head *row =
+        sk_rows_add(&merge->arena, (void **)&to->heads, &to->heads_count, sizeof *row);
     if (row == NULL) return;
     *row = *head;
     if (entry != NULL) {
@@ -140,8 +140,8 @@ static void add_tally(struct sk_merge *merge, struct shard_merge *shard, struct 
         return;
     }
     uint32_t at = to->tallies_count;
-    struct sk_tally_row *row = sk_rows_add(&merge->arena, (void **)&to->tallies,
-                                           &to->tallies_count, sizeof *row);
+    struct sk_tally_row *row =
+        sk_rows_add(&merge->arena, (void **)&to->tallies, &to->tallies_count, sizeof *row);
     if (row == NULL) return;
     *row = *tally;
     remember(merge, shard, TALLIES, key, sizeof *key, at);
@@ -190,8 +190,8 @@ static struct sk_part *open_part(struct sk_merge *merge, struct shard_merge *sha
 {
     close_part(shard);
     shard->part = merge->parts_count;
-    struct sk_part *to = sk_rows_add(&merge->arena, (void **)&merge->parts, &merge->parts_count,
-                                     sizeof *to);
+    struct sk_part *to =
+        sk_rows_add(&merge->arena, (void **)&merge->parts, &merge->parts_count, sizeof *to);
     if (to == NULL) return NULL;
     to->shard = part->shard;
     to->epoch = part->epoch;

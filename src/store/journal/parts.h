@@ -134,7 +134,7 @@ struct sk_journal {
     /* the apply thread's */
     struct sk_log_reader *reader;
     struct sk_merge *merge;
-    struct journal_shard *indexed; /* where the index is */
+    struct journal_shard *indexed;    /* where the index is */
     uint64_t read_number, read_bytes; /* of the last record read */
     struct mark marks[MARKS_MAX];
     uint32_t marks_count;

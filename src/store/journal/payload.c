@@ -271,10 +271,10 @@ static void get_no(struct sk_reader *r, void *any)
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
-#define LIST(list, put, get)                                                      \
-    {                                                                             \
-        offsetof(struct sk_part, list), offsetof(struct sk_part, list##_count),   \
-            sizeof *((struct sk_part *)NULL)->list, (put), (get)                  \
+#define LIST(list, put, get)                                                    \
+    {                                                                           \
+        offsetof(struct sk_part, list), offsetof(struct sk_part, list##_count), \
+            sizeof *((struct sk_part *)NULL)->list, (put), (get)                \
     }
 
 static const struct {
@@ -282,13 +282,20 @@ static const struct {
     void (*put)(struct sk_buf *buf, const void *row);
     void (*get)(struct sk_reader *r, void *row);
 } lists[] = {
-    LIST(events, put_event, get_event),          LIST(heads, put_head, get_head),
-    LIST(keys, put_key, get_key),                LIST(tags, put_tag, get_tag),
-    LIST(tallies, put_tally, get_tally),         LIST(messages, put_message, get_message),
-    LIST(messages_gone, put_name, get_name),     LIST(consumed, put_consumed, get_consumed),
-    LIST(consumed_gone, put_name, get_name),     LIST(letters, put_letter, get_letter),
-    LIST(letters_gone, put_name, get_name),      LIST(cursors, put_cursor, get_cursor),
-    LIST(records, put_record, get_record),       LIST(trims, put_trim, get_trim),
+    LIST(events, put_event, get_event),
+    LIST(heads, put_head, get_head),
+    LIST(keys, put_key, get_key),
+    LIST(tags, put_tag, get_tag),
+    LIST(tallies, put_tally, get_tally),
+    LIST(messages, put_message, get_message),
+    LIST(messages_gone, put_name, get_name),
+    LIST(consumed, put_consumed, get_consumed),
+    LIST(consumed_gone, put_name, get_name),
+    LIST(letters, put_letter, get_letter),
+    LIST(letters_gone, put_name, get_name),
+    LIST(cursors, put_cursor, get_cursor),
+    LIST(records, put_record, get_record),
+    LIST(trims, put_trim, get_trim),
     LIST(removed, put_no, get_no),
 };
 

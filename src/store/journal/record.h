@@ -5,8 +5,8 @@
  *   segment = header (64 bytes), records one behind the other, anything
  *   record  = header (40 bytes), payload, zeros up to a multiple of 8
  *
- *   J1  A record's hash is XXH3-64 over all its bytes behind the hash. They hold `prev`, the hash of
- *       the record before it: what a record follows is part of what it is.
+ *   J1  A record's hash is XXH3-64 over all its bytes behind the hash. They hold `prev`, the hash
+ *       of the record before it: what a record follows is part of what it is.
  *   J2  Numbers count up by one over all segments. `group` is the number of the first record that
  *       was written together with this one: when it was written all below `group` was durable.
  *   J3  The log ends before the first record that is not there, is not whole, has another number or

@@ -167,8 +167,8 @@ static void store_read(struct sk_store *base, const struct sk_read *read, sk_rea
     bool is_behind = journal->applied < need && !journal->is_stuck;
     bool is_old = journal->applied < journal->recovered;
     pthread_mutex_unlock(&journal->lock);
-    bool waits = is_behind && read->kind != SK_READ_META &&
-                 (is_old || touched_by(journal->touched, read));
+    bool waits =
+        is_behind && read->kind != SK_READ_META && (is_old || touched_by(journal->touched, read));
     if (!waits) {
         journal->index.store->ops->read(journal->index.store, read, done, context);
         return;
@@ -409,10 +409,11 @@ static void read_index(struct sk_journal *journal)
 
 static enum skald_status hole(const struct sk_record *record, uint64_t shard, skald_error *error)
 {
-    return sk_error_set(error, SKALD_E_CORRUPT,
-                        "record %llu of the journal (shard %llu) does not follow what is stored: "
-                        "records before it are missing, or the index is not its own; restore a copy",
-                        (unsigned long long)record->number, (unsigned long long)shard);
+    return sk_error_set(
+        error, SKALD_E_CORRUPT,
+        "record %llu of the journal (shard %llu) does not follow what is stored: "
+        "records before it are missing, or the index is not its own; restore a copy",
+        (unsigned long long)record->number, (unsigned long long)shard);
 }
 
 /* S1 again: what the log makes of the shards, from where the index is. */

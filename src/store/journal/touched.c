@@ -14,8 +14,8 @@ enum { CAPACITY_FIRST = 1024 };
 struct half {
     uint64_t *hashes; /* 0 = free; linear probing, at most half full */
     size_t count, capacity;
-    uint64_t last;     /* the highest record number it stands for */
-    bool is_all; /* a saga was removed, or there was no memory: every read waits */
+    uint64_t last; /* the highest record number it stands for */
+    bool is_all;   /* a saga was removed, or there was no memory: every read waits */
 };
 
 struct touched {

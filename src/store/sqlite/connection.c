@@ -3,8 +3,9 @@
  * know.
  *
  * Every connection: WAL, synchronous=FULL (S2; for the checkpointer it is the sync of the
- * database; NORMAL for an index, whose commits need no sync of their own), no automatic checkpoints, and SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE until the file has been
- * accepted, so that a refused file stays as it was.
+ * database; NORMAL for an index, whose commits need no sync of their own), no automatic
+ * checkpoints, and SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE until the file has been accepted, so that a
+ * refused file stays as it was.
  */
 #include "store/sqlite/parts.h"
 #include "store/sqlite/schema.h"
@@ -120,8 +121,8 @@ static enum skald_status read_known(struct sk_sqlite_store *store, sqlite3 *db, 
     sqlite3_stmt *statement = NULL;
     struct shard_known *known = sk_alloc(store->shards_count * sizeof *known);
     if (known == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
-    int code =
-        sqlite3_prepare_v2(db, "SELECT shard, epoch, position, batch_id FROM shard", -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(db, "SELECT shard, epoch, position, batch_id FROM shard", -1,
+                                  &statement, NULL);
     uint32_t count = 0;
     while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         int64_t shard = sqlite3_column_int64(statement, 0);

@@ -174,8 +174,8 @@ struct sk_sqlite_store {
     struct sk_sqlite_writer writer;
     sqlite3 *checkpointer;
     struct sk_sqlite_reader readers[SK_SQLITE_READERS_MAX];
-    struct shard_known *known; /* Q3 */
-    atomic_bool is_broken;     /* Q6 */
+    struct shard_known *known;           /* Q3 */
+    atomic_bool is_broken;               /* Q6 */
     atomic_ullong commits, safe_commits; /* groups of the commit thread; those in the database */
 
     pthread_mutex_t lock; /* guards what follows */

@@ -365,31 +365,30 @@ enum skald_status sk_sqlite_store_open(const struct sk_sqlite_options *options,
 
 /* ---- for a journal --------------------------------------------------------------------------- */
 
-void sk_sqlite_store_shard(struct sk_store *base, uint32_t shard, struct sk_shard_row *out_row)
+void sk_sqlite_store_shard(struct sk_store *store, uint32_t shard, struct sk_shard_row *out_row)
 {
-    const struct shard_known *known = &store_of(base)->known[shard];
-    *out_row = (struct sk_shard_row){ .shard = shard,
-                                      .epoch = known->epoch,
-                                      .position = known->position };
+    const struct shard_known *known = &store_of(store)->known[shard];
+    *out_row =
+        (struct sk_shard_row){ .shard = shard, .epoch = known->epoch, .position = known->position };
     memcpy(out_row->batch_id, known->batch_id, SK_BATCH_ID_SIZE);
 }
 
-uint64_t sk_sqlite_store_commits(struct sk_store *base)
+uint64_t sk_sqlite_store_commits(struct sk_store *store)
 {
-    return atomic_load(&store_of(base)->commits);
+    return atomic_load(&store_of(store)->commits);
 }
 
-uint64_t sk_sqlite_store_safe_commits(struct sk_store *base)
+uint64_t sk_sqlite_store_safe_commits(struct sk_store *store)
 {
-    return atomic_load(&store_of(base)->safe_commits);
+    return atomic_load(&store_of(store)->safe_commits);
 }
 
-uint32_t sk_sqlite_store_shards_count(struct sk_store *base)
+uint32_t sk_sqlite_store_shards_count(struct sk_store *store)
 {
-    return store_of(base)->shards_count;
+    return store_of(store)->shards_count;
 }
 
-uint64_t sk_sqlite_store_incarnation(struct sk_store *base)
+uint64_t sk_sqlite_store_incarnation(struct sk_store *store)
 {
-    return store_of(base)->incarnation;
+    return store_of(store)->incarnation;
 }
