@@ -3,22 +3,18 @@
 
 #include "invoke/function.h"
 #include "observe/log_lines.h"
+#include "skald/journal_folder.h"
 #include "skald/secret.h"
 #include "skald/token_key.h"
 #include "store/memory.h"
 #ifdef SK_WITH_SQLITE
 #include "store/sqlite/sqlite.h"
 #endif
-#ifdef SK_WITH_JOURNAL
-#include "store/journal/journal.h"
-#endif
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NAME_SIZE_MAX = 128 };
@@ -77,43 +73,13 @@ static enum skald_status open_sqlite(struct sk_node *node, const char *path, ska
 #endif
 
 #if defined(SK_WITH_JOURNAL) && defined(SK_WITH_SQLITE)
-static enum skald_status open_index(struct sk_node *node, const char *path,
-                                    struct sk_journal_index *out_index, skald_error *error)
-{
-    struct sk_sqlite_options options = { .path = path, .runtime = port_of(node), .is_index = true };
-    enum skald_status status = sk_sqlite_store_open(&options, &out_index->store, error);
-    if (status != SKALD_OK) return status;
-    out_index->shards_count = sk_sqlite_store_shards_count(out_index->store);
-    out_index->incarnation = sk_sqlite_store_incarnation(out_index->store);
-    out_index->shard = sk_sqlite_store_shard;
-    out_index->commits = sk_sqlite_store_commits;
-    out_index->safe_commits = sk_sqlite_store_safe_commits;
-    return SKALD_OK;
-}
-
-/* DIR/index.db, DIR/log/, DIR/tokens.key */
 static enum skald_status open_journal(struct sk_node *node, const char *folder, skald_error *error)
 {
-    char index[PATH_MAX], log[PATH_MAX], key[PATH_MAX];
-    int size = snprintf(index, sizeof index, "%s/index.db", folder);
-    if (folder[0] == 0 || size < 0 || (size_t)size >= sizeof index - 8) {
-        return sk_error_set(error, SKALD_E_ARGUMENT,
-                            "the path of the folder is %s: write it as journal:orders",
-                            folder[0] == 0 ? "missing" : "too long");
-    }
-    (void)snprintf(log, sizeof log, "%s/log", folder);
-    (void)snprintf(key, sizeof key, "%s/tokens.key", folder);
-    if (mkdir(folder, 0750) != 0 && errno != EEXIST)
-        return sk_error_set(error, SKALD_E_IO, "%s: %s", folder, strerror(errno));
-    struct sk_journal_options options = { .runtime = port_of(node) };
-    enum skald_status status = open_index(node, index, &options.index, error);
-    if (status == SKALD_OK) {
-        status = sk_disk_open(log, &options.disk, error);
-        if (status != SKALD_OK) options.index.store->ops->free(options.index.store);
-    }
-    if (status == SKALD_OK) status = sk_journal_store_open(&options, &node->store, error);
+    char key[PATH_MAX];
+    enum skald_status status = sk_journal_folder_open(folder, port_of(node), &node->store, error);
     if (status != SKALD_OK) return status;
-    return sk_token_key_load(options.runtime, key, node->token_key, error);
+    (void)snprintf(key, sizeof key, "%s/index.db.key", folder);
+    return sk_token_key_load(port_of(node), key, node->token_key, error);
 }
 #endif
 

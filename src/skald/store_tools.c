@@ -2,6 +2,7 @@
 #include "skald/store_tools.h"
 
 #include "runtime/files.h"
+#include "skald/journal_folder.h"
 #include "skald/store_check.h"
 
 #include <errno.h>
@@ -10,23 +11,52 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef SK_WITH_SQLITE
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/tools.h"
 
-enum { KEY_SIZE_MAX = 4096, KEY_MODE = 0600 };
+enum { KEY_SIZE_MAX = 4096, KEY_MODE = 0600, FOLDER_MODE = 0750 };
 
-static enum skald_status path_of(const char *url, const char **out_path, skald_error *error)
+/* Where the rows are: the file, or the index of a journal's folder. */
+struct place {
+    char path[PATH_MAX];
+    const char *folder; /* of a journal; NULL = a file */
+};
+
+static const char *behind(const char *url, const char *scheme)
 {
-    static const char scheme[] = "sqlite:";
-    if (strncmp(url, scheme, sizeof scheme - 1) == 0 && url[sizeof scheme - 1] != 0) {
-        *out_path = url + sizeof scheme - 1;
+    size_t size = strlen(scheme);
+    return strncmp(url, scheme, size) == 0 && url[size] != 0 ? url + size : NULL;
+}
+
+static enum skald_status place_of(const char *url, struct place *out, skald_error *error)
+{
+    const char *file = behind(url, "sqlite:");
+    out->folder = NULL;
+    if (file != NULL && snprintf(out->path, sizeof out->path, "%s", file) < PATH_MAX)
         return SKALD_OK;
-    }
+#ifdef SK_WITH_JOURNAL
+    out->folder = behind(url, "journal:");
+    if (out->folder != NULL && sk_journal_folder_index(out->folder, out->path)) return SKALD_OK;
+#endif
     return sk_error_set(error, SKALD_E_UNSUPPORTED,
-                        "store '%s': only a store in a file can be handled here: sqlite:PATH", url);
+                        "store '%s': only a store in files can be handled here: sqlite:PATH or "
+                        "journal:DIR",
+                        url);
+}
+
+/* The same, and all that a journal holds is in its index. */
+static enum skald_status settled_place(const char *url, struct place *out, skald_error *error)
+{
+    enum skald_status status = place_of(url, out, error);
+#ifdef SK_WITH_JOURNAL
+    if (status == SKALD_OK && out->folder != NULL)
+        status = sk_journal_folder_settle(out->folder, error);
+#endif
+    return status;
 }
 
 static bool key_name(const char *path, char out[PATH_MAX])
@@ -75,12 +105,13 @@ static void on_progress(void *context, uint64_t done, uint64_t total)
 enum skald_status sk_store_backup(const char *url, const char *file,
                                   struct sk_store_watcher watcher, skald_error *error)
 {
-    const char *path = NULL;
+    struct place place;
     struct relay relay = { watcher, "pages" };
-    enum skald_status status = path_of(url, &path, error);
+    enum skald_status status = settled_place(url, &place, error);
     if (status != SKALD_OK) return status;
-    status = sk_sqlite_backup(path, file, (struct sk_sqlite_watcher){ on_progress, &relay }, error);
-    return status == SKALD_OK ? copy_key(path, file, error) : status;
+    status = sk_sqlite_backup(place.path, file, (struct sk_sqlite_watcher){ on_progress, &relay },
+                              error);
+    return status == SKALD_OK ? copy_key(place.path, file, error) : status;
 }
 
 enum skald_status sk_store_restore(const char *url, const char *file, bool replaces,
@@ -90,22 +121,30 @@ enum skald_status sk_store_restore(const char *url, const char *file, bool repla
     struct sk_sqlite_restore_options options = { .from = file,
                                                  .replaces = replaces,
                                                  .watcher = { on_progress, &relay } };
-    enum skald_status status = path_of(url, &options.to, error);
+    struct place place;
+    enum skald_status status = place_of(url, &place, error);
     if (status != SKALD_OK) return status;
+    options.to = place.path;
+    if (place.folder != NULL && mkdir(place.folder, FOLDER_MODE) != 0 && errno != EEXIST)
+        return sk_error_set(error, SKALD_E_IO, "%s: %s", place.folder, strerror(errno));
     if (getrandom(&options.incarnation, sizeof options.incarnation, 0) !=
         (ssize_t)sizeof options.incarnation)
         return sk_error_set(error, SKALD_E_IO, "random: %s", strerror(errno));
     options.incarnation = (options.incarnation & INT64_MAX) | 1u;
     status = sk_sqlite_restore(&options, error);
+#ifdef SK_WITH_JOURNAL
+    if (status == SKALD_OK && place.folder != NULL)
+        status = sk_journal_folder_put_log_aside(place.folder, error);
+#endif
     return status == SKALD_OK ? copy_key(file, options.to, error) : status;
 }
 
 enum skald_status sk_store_check(const char *url, struct sk_store_watcher watcher,
                                  struct sk_store_report *report, skald_error *error)
 {
-    const char *path = NULL;
+    struct place place;
     struct relay relay = { watcher, "sagas" };
-    enum skald_status status = path_of(url, &path, error);
+    enum skald_status status = settled_place(url, &place, error);
     if (status != SKALD_OK) return status;
     struct sk_store_checker checker;
     sk_store_checker_init(&checker, report);
@@ -116,7 +155,7 @@ enum skald_status sk_store_check(const char *url, struct sk_store_watcher watche
                                    .end = sk_store_checker_end,
                                    .context = &checker,
                                    .watcher = { on_progress, &relay } };
-    status = sk_sqlite_check(path, &scan, error);
+    status = sk_sqlite_check(place.path, &scan, error);
     if (checker.is_out_of_memory)
         status = sk_error_set(error, SKALD_E_MEMORY, "out of memory while checking");
     sk_store_checker_release(&checker);
@@ -125,10 +164,10 @@ enum skald_status sk_store_check(const char *url, struct sk_store_watcher watche
 
 enum skald_status sk_store_look(const char *url, struct sk_store_look *out_look, skald_error *error)
 {
-    const char *path = NULL;
+    struct place place;
     struct sk_sqlite_info info;
-    enum skald_status status = path_of(url, &path, error);
-    if (status == SKALD_OK) status = sk_sqlite_look(path, &info, error);
+    enum skald_status status = place_of(url, &place, error);
+    if (status == SKALD_OK) status = sk_sqlite_look(place.path, &info, error);
     if (status != SKALD_OK) return status;
     *out_look = (struct sk_store_look){ .schema = info.schema,
                                         .schema_known = SK_SQLITE_SCHEMA,
