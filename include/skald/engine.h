@@ -36,8 +36,8 @@ enum skald_log_level {
 
 typedef struct skald_options {
     size_t size;
-    const char *store; /* "sqlite:PATH" or "memory:"; NULL = "memory:", or what the configuration
-                          says where there is one */
+    const char *store; /* "sqlite:PATH", "journal:DIR" or "memory:"; NULL = "memory:", or what the
+                          configuration says where there is one */
     const char *node;  /* name of the owner of this store's shards; NULL = the host's name */
     enum skald_log_level log_level;
     int log_fd;           /* where JSON lines go; borrowed; 0 = standard error */

@@ -21,7 +21,7 @@
 struct sk_node;
 
 struct sk_node_options {
-    const char *store_url; /* "sqlite:PATH" or "memory:"; never NULL */
+    const char *store_url; /* "sqlite:PATH", "journal:DIR", "memory:"; never NULL */
     const char *name;      /* the shards' owner; NULL = the host's name */
     struct sk_libevent_options runtime;
     const char *secrets_folder;  /* of `${secret:NAME}`; NULL = none; outlives the node */

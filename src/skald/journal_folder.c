@@ -81,8 +81,8 @@ enum skald_status sk_journal_folder_settle(const char *folder, skald_error *erro
     struct sk_store *store = NULL;
     enum skald_status status = sk_libevent_runtime_new(&options, &settling.runtime, error);
     if (status != SKALD_OK) return status;
-    status = sk_journal_folder_open(folder, sk_libevent_runtime_port(settling.runtime), &store,
-                                    error);
+    status =
+        sk_journal_folder_open(folder, sk_libevent_runtime_port(settling.runtime), &store, error);
     if (status == SKALD_OK) { /* a question about everything waits until the index has it */
         store->ops->read(store, &(struct sk_read){ .kind = SK_READ_TALLIES }, on_settled,
                          &settling);

@@ -149,7 +149,7 @@ static const struct sk_setting rows[] = {
       .help = "this node's name; the host's when empty" },
     { "store.url", SK_SETTING_TEXT, "sqlite:skald.db", AT(node.store_url), .flag = "store",
       .letter = 's', .value = "URL", .may_hold_secret = true,
-      .help = "where sagas are kept: sqlite:PATH, memory:" },
+      .help = "where sagas are kept: sqlite:PATH, journal:DIR, memory:" },
     { "definitions", SK_SETTING_LIST, NULL, AT(definitions), .flag = "define", .letter = 'd',
       .value = "FILE", .help = "files of definitions that are defined before serving" },
     { "plugins", SK_SETTING_LIST, NULL, AT(plugins), .flag = "plugin", .value = "FILE",

@@ -102,6 +102,8 @@ class World:
     def __init__(self, participants=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="skald-chaos-"))
         self.books = self.folder / "books.db"
+        kind = os.environ.get("KILL_STORE", "sqlite")  # or journal
+        self.store = f"{kind}:{self.folder}/skald{'.db' if kind == 'sqlite' else ''}"
         self.participants = Program([BIN / "example-participants", "--books", self.books, "--listen",
                                      "127.0.0.1:0", *participants], self.folder / "participants.log")
         self.server, self.port = None, 0
@@ -112,7 +114,7 @@ class World:
         self.starts += 1
         log = self.folder / f"server-{self.starts % 3}.log"
         log.unlink(missing_ok=True)
-        self.server = Program([BIN / "skald", "serve", "--store", f"sqlite:{self.folder}/skald.db",
+        self.server = Program([BIN / "skald", "serve", "--store", self.store,
                                "--listen", f"127.0.0.1:{self.port}", "--log-level", "warn"], log)
         self.port = self.server.port
 

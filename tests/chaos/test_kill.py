@@ -2,7 +2,7 @@
 """KILL_ROUNDS rounds of kill -9 at random moments under load, on one database; then every saga must
 have ended wholly applied or wholly undone, by the participants' books.
 
-    KILL_ROUNDS=300 KILL_SEED=7 SKALD_BIN_DIR=build/release/bin python3 tests/chaos/test_kill.py
+    KILL_ROUNDS=300 KILL_STORE=journal KILL_SEED=7 SKALD_BIN_DIR=build/release/bin python3 tests/chaos/test_kill.py
 
 What is judged, after the last restart:
   K1  every start that was acknowledged exists;
@@ -253,7 +253,7 @@ class Judge:
 def judge_store(world, judge):
     """The file is sound, its rows agree, and each saga's events fold to its head."""
     done = subprocess.run([str(BIN / "skald"), "store", "check", "--json", "--store",
-                           f"sqlite:{world.folder}/skald.db"], capture_output=True, text=True,
+                           world.store], capture_output=True, text=True,
                           check=False)
     found = json.loads(done.stdout) if done.stdout else {"problems": [done.stderr]}
     judge.check(done.returncode == 0, f"K7: the store says {found['problems']}")
