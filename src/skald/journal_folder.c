@@ -83,7 +83,8 @@ enum skald_status sk_journal_folder_settle(const char *folder, skald_error *erro
     if (status != SKALD_OK) return status;
     status =
         sk_journal_folder_open(folder, sk_libevent_runtime_port(settling.runtime), &store, error);
-    if (status == SKALD_OK && store != NULL) { /* a question about everything waits until the index has it */
+    if (status == SKALD_OK && store != NULL) {
+        /* a question about everything waits until the index has it */
         store->ops->read(store, &(struct sk_read){ .kind = SK_READ_TALLIES }, on_settled,
                          &settling);
         status = sk_libevent_runtime_run(settling.runtime, error);
