@@ -50,7 +50,7 @@ struct sk_event sim_event_of(const struct sk_event_row *row)
 }
 
 /* What is judged event by event: the past is what the events before say. */
-static void judge_event(struct sim_past *past, const struct sk_event *event)
+void sim_past_judge(struct sim_past *past, const struct sk_event *event)
 {
     sim_judge_once(past, event);
     sim_judge_law6(past, event);
@@ -79,7 +79,7 @@ static void fold(struct sim_world *world, const struct sim_row *row, struct sim_
         }
         if (past == NULL) continue;
         sim_moves_after(&moves, out_saga, &event);
-        judge_event(past, &event);
+        sim_past_judge(past, &event);
     }
 }
 

@@ -56,12 +56,14 @@ struct sim_checks {
     uint64_t excused; /* promises that hold for guarded participants only */
     uint64_t ends[SK_SAGA_STATES_COUNT];
     struct sim_map queues;      /* a lock's machine → who waits: check_lock_queue.c */
-    uint64_t decisions;         /* check_pure.c */
+    uint64_t decisions;         /* check_pure.c … */
+    bool spoils_twins;          /* … on purpose: spoil.c */
     struct sim_map holders;     /* lock key → struct sim_row *: check_locks.c */
     struct sim_map requests;    /* key → hash of the request: check_requests.c */
     struct sk_buf live, folded; /* check_replay.c */
     uint64_t replay_clock;
-    uint64_t removed; /* sagas, by retention */
+    uint64_t removed;       /* sagas, by retention */
+    int64_t active_at_calm; /* check_liveness.c */
 };
 
 void sim_checks_init(struct sim_world *world);
@@ -104,6 +106,8 @@ void sim_check_order(struct sim_world *world, const struct sim_row *row,
                      const struct sk_saga *saga);
 void sim_check_pivot(struct sim_world *world, const struct sim_row *row,
                      const struct sk_saga *saga);
+/* The calm begins: who is still under way. */
+void sim_check_liveness_begins(struct sim_world *world);
 void sim_check_liveness(struct sim_world *world, const struct sim_row *row,
                         const struct sk_saga *saga);
 /* timetable.c: a saga at its end may be one that a schedule has started. */

@@ -87,6 +87,7 @@ enum skald_status __wrap_sk_saga_decide(struct sk_saga *saga, const struct sk_co
     bool is_sample = checks != NULL && saga->seq > 0 && ++checks->decisions % SAMPLE == 0;
     if (is_sample && !copy(saga, &twin))
         sim_fail(sim_current, "decide is pure", saga->start.id, "its state cannot be copied");
+    if (is_sample && checks->spoils_twins) twin.retries_count += 1;
     struct mark from = mark_of(decision);
     enum skald_status status = __real_sk_saga_decide(saga, command, now_ms, rules, decision, error);
     if (!is_sample) return status;

@@ -2,6 +2,7 @@
  * main.c: skald-sim: simulates worlds until told to stop, and ends with 1 at the first broken law.
  * What it can be told stands in arguments.c; `skald-sim --help` prints it.
  */
+#include "spoil.h"
 #include "supervise.h"
 
 #include <inttypes.h>
@@ -81,6 +82,7 @@ int main(int argc, char **argv)
     (void)mallopt(M_MMAP_THRESHOLD, 1 << 26);
     (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
     if (a.seeds_file != NULL) return sim_run_kept(&a);
+    if (a.broken != NULL) return sim_run_spoils(&a);
     if (!a.has_first)
         a.first = (uint64_t)time(NULL) * 1000000u + (uint64_t)getpid() % 1000u * 1000u;
     double start_s = clock_s();

@@ -70,6 +70,8 @@ static inline bool sim_may_stand(const struct sim_unit_past *unit)
 _Noreturn void sim_past_fail(const struct sim_past *past, const char *checker,
                              const struct sk_event *event, const char *what);
 
+/* check.c: all judges of one event, which is past then. */
+void sim_past_judge(struct sim_past *past, const struct sk_event *event);
 /* check_once.c, check_law6.c, check_late.c, check_timers.c, check_attempts.c: one event each. */
 void sim_judge_once(struct sim_past *past, const struct sk_event *event);
 void sim_judge_law6(struct sim_past *past, const struct sk_event *event);
