@@ -225,6 +225,17 @@ static bool drop_from_definitions(struct shrink *shrink)
     return has_dropped;
 }
 
+/* One that nobody needs any more is not worth a word in the command. */
+static void forget_definitions(struct shrink *shrink)
+{
+    for (uint32_t i = 0; i < SIM_DEFINITIONS_MAX; i++) {
+        struct sim_cut cut = shrink->options.cut;
+        if (cut.definitions[i].size == 0) continue;
+        cut.definitions[i] = (struct sk_str){ 0 };
+        (void)breaks(shrink, &cut, 1);
+    }
+}
+
 /* ---- all ------------------------------------------------------------------------------------- */
 
 struct sim_shrunk sim_shrink(const struct sim_verdict *found, const struct sim_run_options *options,
@@ -252,6 +263,8 @@ struct sim_shrunk sim_shrink(const struct sim_verdict *found, const struct sim_r
         goes_on = drop_from_definitions(&shrink) || goes_on;
         if (!goes_on) shrink.lucks *= LUCKS_FEW;
     }
+    shrink.end_s = clock_s() + 2;
+    if (shrunk.is_repeated) forget_definitions(&shrink);
     shrunk.cut = shrink.options.cut;
     if (shrunk.is_repeated) name_faults(&shrunk.cut, &shrink.found->profile);
     shrunk.tries = shrink.tries;
