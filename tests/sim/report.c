@@ -50,6 +50,8 @@ static const struct {
     { "dead letters", "what needs a person has a dead letter, and nothing else has" },
     { "locks are fair", "a key goes to whoever asked first" },
     { "bounded queues", "what waits is bounded" },
+    { "batches", "a batch ends, tells each saga once, and leaves none out" },
+    { "schedules", "an instant starts one saga, and not before its time" },
     { "moves", "a state follows only on what it may follow on" },
     { "determinism", "law 1: the same commands in the same order make the same bytes" },
 };

@@ -283,6 +283,8 @@ const struct sim_spoil sim_spoils[] = {
     { "letter-for-nothing", SIM_CHECK_LETTERS, letter_for_nothing },
     { "jumps-queue", SIM_CHECK_FAIR, jumps_queue },
     { "second-batch", SIM_CHECK_BOUNDS, second_batch },
+    { "told-twice", SIM_CHECK_BATCHES, sim_spoil_batch },
+    { "two-of-an-instant", SIM_CHECK_SCHEDULES, sim_spoil_schedule },
     { NULL, SIM_CHECKERS_COUNT, NULL },
 };
 

@@ -19,9 +19,10 @@ struct sim_spoil {
 };
 
 extern const struct sim_spoil sim_spoils[]; /* spoil.c; the last has no name */
-sim_spoil_fn sim_spoil_order, sim_spoil_policy, sim_spoil_pivot, sim_spoil_hooks, sim_spoil_tasks,
-    sim_spoil_once, sim_spoil_twice, sim_spoil_forgotten, sim_spoil_goes_on, sim_spoil_law6,
-    sim_spoil_late, sim_spoil_timer, sim_spoil_attempts; /* spoil_history.c */
+sim_spoil_fn sim_spoil_batch, sim_spoil_schedule, sim_spoil_order, sim_spoil_policy,
+    sim_spoil_pivot, sim_spoil_hooks, sim_spoil_tasks, sim_spoil_once, sim_spoil_twice,
+    sim_spoil_forgotten, sim_spoil_goes_on, sim_spoil_law6, sim_spoil_late, sim_spoil_timer,
+    sim_spoil_attempts; /* spoil_history.c */
 
 /* --break: 0 when every judge that was asked complained. */
 int sim_run_spoils(const struct sim_arguments *a);

@@ -1,6 +1,7 @@
 /* spoil_history.c: histories that no engine may write: one event of a true one is made another. */
 #include "spoil.h"
 
+#include "beside.h"
 #include "past.h"
 
 #include "core/core_private.h"
@@ -215,6 +216,43 @@ bool sim_spoil_tasks(struct sim_world *world)
     sim_fold(world, found.row, &saga);
     blank(world, &found);
     return judge(world, &found, sim_check_tasks, &saga);
+}
+
+/* "<batch>/<saga>": clerks.c calls its batches b-0, b-1, … */
+static bool is_told_by_batch(const struct sim_row *row, const struct sk_plan *plan, uint32_t index,
+                             const struct sk_event *event)
+{
+    (void)plan;
+    return event->type >= SK_EVENT_OPERATOR_CANCEL && sk_str_starts(event->extra, SK_STR("b-")) &&
+           sk_str_find(event->extra, '/') < event->extra.size && index + 1 < row->events_count;
+}
+
+bool sim_spoil_batch(struct sim_world *world)
+{
+    struct found found;
+    if (!find(world, is_told_by_batch, &found)) return false;
+    found.index += 1;
+    found.event.seq += 1;
+    put(world, &found);
+    sim_check_batches(world);
+    return true;
+}
+
+/* Two sagas of one instant. */
+bool sim_spoil_schedule(struct sim_world *world)
+{
+    for (struct sim_row *row = world->store->first; row != NULL; row = row->next) {
+        struct sk_saga saga;
+        if (row->is_removed || !sim_is_on_timetable(world, row->head.business_key)) continue;
+        sim_fold(world, row, &saga);
+        sim_timetable_saw(world, row, &saga);
+        struct sim_row again = *row;
+        again.head.id = SK_STR("spoilt");
+        sim_timetable_saw(world, &again, &saga);
+        sim_check_schedules(world);
+        return true;
+    }
+    return false;
 }
 
 /* ---- the past -------------------------------------------------------------------------------- */
