@@ -99,6 +99,10 @@ void sim_check_lock_queue(struct sim_world *world, const struct sim_row *row,
 void sim_check_submitted(struct sim_world *world, const struct sim_handle *handle,
                          const struct sk_batch *batch);
 void sim_check_bounds_end(struct sim_world *world);
+/* The store went back to how it was at `from_us`: what was noted of later is forgotten. */
+void sim_check_locks_restored(struct sim_world *world);
+void sim_check_lock_queues_restored(struct sim_world *world);
+void sim_check_requests_restored(struct sim_world *world, int64_t from_us);
 
 /* At the end, one saga: its row and its folded state. */
 void sim_check_undo(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga);

@@ -69,6 +69,19 @@ void sim_check_lock_queue(struct sim_world *world, const struct sim_row *row,
     }
 }
 
+void sim_check_lock_queues_restored(struct sim_world *world)
+{
+    struct sim_map *queues = &world->checks->queues;
+    for (uint32_t i = 0; i < queues->capacity; i++) queues->slots[i].value = NULL;
+    for (const struct sim_row *row = world->store->first; row != NULL; row = row->next) {
+        if (!row->head.is_lock || row->is_removed) continue;
+        for (uint32_t i = 0; i < row->events_count; i++) {
+            struct sk_event event = sim_event_of(&row->events[i]);
+            sim_check_lock_queue(world, row, &event);
+        }
+    }
+}
+
 /* At the end nobody waits, and who holds is judged in check_locks.c. */
 void sim_check_lock_queues_end(struct sim_world *world)
 {

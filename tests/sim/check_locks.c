@@ -23,6 +23,30 @@ void sim_check_lock_event(struct sim_world *world, struct sim_row *row,
     }
 }
 
+/* Granted at this event, and not released in what follows. */
+static bool holds_since(const struct sim_row *row, uint32_t granted, struct sk_str *out_key)
+{
+    if (row->events[granted].type != SK_EVENT_LOCK_GRANTED) return false;
+    *out_key = sim_event_of(&row->events[granted]).text;
+    for (uint32_t i = granted + 1; i < row->events_count; i++) {
+        if (row->events[i].type != SK_EVENT_LOCK_RELEASED) continue;
+        if (sk_str_equal(sim_event_of(&row->events[i]).text, *out_key)) return false;
+    }
+    return true;
+}
+
+void sim_check_locks_restored(struct sim_world *world)
+{
+    struct sim_map *holders = &world->checks->holders;
+    for (uint32_t i = 0; i < holders->capacity; i++) holders->slots[i].value = NULL;
+    for (struct sim_row *row = world->store->first; row != NULL; row = row->next) {
+        struct sk_str key;
+        for (uint32_t i = 0; i < row->events_count && !row->head.is_lock; i++) {
+            if (holds_since(row, i, &key)) sim_map_put(holders, key, row);
+        }
+    }
+}
+
 void sim_check_locks_end(struct sim_world *world)
 {
     const struct sim_map *holders = &world->checks->holders;

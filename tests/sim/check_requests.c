@@ -7,7 +7,14 @@
 
 #include <stdio.h>
 
+/* What is seen first stands with when: sim_check_requests_restored. */
+struct name_seen {
+    int64_t at_us; /* first */
+    struct sk_str key;
+};
+
 struct request_seen {
+    int64_t at_us; /* first */
     uint64_t hash;
     struct sk_str who; /* "saga/step/item/operation/round" */
 };
@@ -24,14 +31,14 @@ static void check_name(struct sim_world *world, const struct sk_invocation *invo
                        struct sk_str who)
 {
     struct sim_map *requests = &world->checks->requests;
-    struct sk_str *key = sim_map_get(requests, who);
-    if (key == NULL) {
-        key = SK_ARENA_NEW(&world->arena, struct sk_str);
-        *key = sk_arena_copy(&world->arena, invocation->key);
-        sim_map_put(requests, who, key);
-    } else if (!sk_str_equal(*key, invocation->key)) {
+    struct name_seen *seen = sim_map_get(requests, who);
+    if (seen == NULL) {
+        seen = SK_ARENA_NEW(&world->arena, struct name_seen);
+        *seen = (struct name_seen){ world->now_us, sk_arena_copy(&world->arena, invocation->key) };
+        sim_map_put(requests, who, seen);
+    } else if (!sk_str_equal(seen->key, invocation->key)) {
         sim_fail(world, "key and request", invocation->saga_id,
-                 "%.*s had the key %.*s and now has %.*s", SK_STR_ARGS(who), SK_STR_ARGS(*key),
+                 "%.*s had the key %.*s and now has %.*s", SK_STR_ARGS(who), SK_STR_ARGS(seen->key),
                  SK_STR_ARGS(invocation->key));
     }
 }
@@ -57,7 +64,8 @@ void sim_check_request(struct sim_world *world, const struct sk_invocation *invo
     check_name(world, invocation, who);
     if (seen == NULL) {
         seen = SK_ARENA_NEW(&world->arena, struct request_seen);
-        *seen = (struct request_seen){ hash_of(invocation), sk_arena_copy(&world->arena, who) };
+        *seen = (struct request_seen){ world->now_us, hash_of(invocation),
+                                       sk_arena_copy(&world->arena, who) };
         sim_map_put(requests, key, seen);
         return;
     }
@@ -69,5 +77,14 @@ void sim_check_request(struct sim_world *world, const struct sk_invocation *invo
     if (seen->hash != hash_of(invocation)) {
         sim_fail(world, "key and request", invocation->saga_id,
                  "another request under the key %.*s", SK_STR_ARGS(key));
+    }
+}
+
+void sim_check_requests_restored(struct sim_world *world, int64_t from_us)
+{
+    const struct sim_map *requests = &world->checks->requests;
+    for (uint32_t i = 0; i < requests->capacity; i++) {
+        const int64_t *at_us = requests->slots[i].value; /* the first member of both */
+        if (at_us != NULL && *at_us > from_us) requests->slots[i].value = NULL;
     }
 }

@@ -182,6 +182,16 @@ void sim_node_crash(struct sim_node *node, int64_t down_us)
     sim_after_at(node, 0, crash_now, node);
 }
 
+void sim_nodes_kill(struct sim_world *world, int64_t down_us)
+{
+    for (uint32_t i = 0; i < world->profile.nodes_count; i++) {
+        struct sim_node *node = world->nodes[i];
+        if (!node->is_up) continue;
+        node->down_us = down_us + (int64_t)i * SIM_MS;
+        crash_now(node);
+    }
+}
+
 void sim_node_pause(struct sim_node *node, int64_t for_us)
 {
     sim_reached(node->world, SIM_REACHED_FAULT_PAUSE);

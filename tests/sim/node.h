@@ -61,6 +61,8 @@ void sim_nodes_init(struct sim_world *world);
 void sim_nodes_release(struct sim_world *world);
 /* No more crashes, pauses and moves; all nodes come up. */
 void sim_nodes_calm(struct sim_world *world);
+/* All at once, now; not from inside a call of an engine. */
+void sim_nodes_kill(struct sim_world *world, int64_t down_us);
 void sim_node_crash(struct sim_node *node, int64_t down_us);
 void sim_node_pause(struct sim_node *node, int64_t for_us);
 /* A node that can answer about this shard now, or NULL. */

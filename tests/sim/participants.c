@@ -1,6 +1,7 @@
 /* participants.c: B1–B4. */
 #include "participants.h"
 #include "reached.h"
+#include "sim_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,7 +162,7 @@ static void check_not_overtaken(struct sim_books *books, const struct sim_unit_b
                                 const struct sim_request *request)
 {
     if (!unit->has_tombstone || request->deliveries > 0 || is_late(books, unit, request)) return;
-    if (has_wrong_clocks(books)) return;
+    if (has_wrong_clocks(books) || unit->is_restored) return;
     sim_fail(books->world, "undo what may have happened", unit->saga_id,
              "%.*s was compensated while attempt %u could still arrive in time",
              SK_STR_ARGS(request->key), request->attempt);
@@ -178,7 +179,8 @@ void sim_books_apply(struct sim_books *books, struct sim_unit_book *unit,
     books->applied += 1;
     if (!is_standing && (request->deliveries > 0 || is_late(books, unit, request)))
         unit->is_excused = true;
-    if (unit->undone_count > 0 && has_wrong_clocks(books)) unit->is_excused = true;
+    bool is_settled = unit->undone_count > 0 || unit->is_denied;
+    if (is_settled && has_wrong_clocks(books)) unit->is_excused = true;
 }
 
 static void accept_for_later(struct sim_books *books, struct sim_unit_book *unit,
@@ -306,6 +308,7 @@ static const char *verify(struct sim_books *books, struct sim_unit_book *unit,
         return "verify-null";
     }
     bool happened = unit->applied_order > unit->undone_order;
+    if (!happened) unit->is_denied = true;
     sim_answer(out, 200,
                happened ? SK_STR("{\"happened\":true,\"output\":{\"ok\":true,\"n\":7}}")
                         : SK_STR("{\"happened\":false}"));
@@ -372,6 +375,18 @@ static void hear(struct sim_books *books, const struct sim_request *request, str
         answer_success(books, request, out);
 }
 
+void sim_books_restored(struct sim_books *books, int64_t from_us)
+{
+    const struct sim_map *units = &books->units;
+    for (uint32_t i = 0; i < units->capacity; i++) {
+        struct sim_unit_book *unit = units->slots[i].value;
+        if (unit != NULL && unit->visits_last->at_us > from_us) {
+            unit->is_restored = true;
+            unit->is_heard_again = false;
+        }
+    }
+}
+
 void sim_participant_visit(struct sim_books *books, struct sim_request *request,
                            struct sim_answer *out)
 {
@@ -388,6 +403,10 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
     }
     struct sim_unit_book *unit = unit_of(books, request);
     const char *what = NULL;
+    if (sim_store_lost(books->world->store, request->sent_us))
+        unit->is_restored = true;
+    else if (request->operation == SK_OPERATION_ACTION && unit->is_restored)
+        unit->is_heard_again = true;
     switch (request->operation) {
     case SK_OPERATION_ACTION: what = act(books, unit, request, out); break;
     case SK_OPERATION_COMPENSATION: what = undo(books, unit, request, out); break;

@@ -46,6 +46,9 @@ struct sim_unit_book {
     uint32_t applied_count, undone_count;
     uint64_t applied_order, undone_order; /* of the last one; the books' own count, 0 = never */
     bool has_tombstone;
+    bool is_restored;    /* something was sent in the time that a restore took back, … */
+    bool is_denied;      /* verify has said that it did not happen */
+    bool is_heard_again; /* … and the action again since */
     bool is_excused;     /* acted where no engine could have known: see apply() */
     uint32_t nulls;      /* verify will say so often that it does not know */
     struct sk_str token; /* of the first attempt that arrived, … */
@@ -68,6 +71,7 @@ struct sim_saga_book {
     struct sim_unit_book *units;
 };
 
+struct completion;
 struct sim_books {
     struct sim_world *world;
     struct sim_participant participants[SIM_PARTICIPANTS];
@@ -76,7 +80,8 @@ struct sim_books {
     struct sim_map sagas; /* id → struct sim_saga_book * */
     uint64_t order;
     uint64_t visits, applied, undone;
-    uint32_t owed;      /* completions that no node has taken yet */
+    struct completion *completions; /* sim_invoker.c */
+    uint32_t owed;                  /* completions that no node has taken yet */
     struct sk_str huge; /* a body that is larger than an output may be; made when first needed */
 };
 
@@ -92,7 +97,7 @@ struct sim_request {
     struct sk_str saga_id, step_id, key, token, service;
     int32_t item;
     uint32_t attempt, round;
-    int64_t deadline_ms;
+    int64_t deadline_ms, sent_us;
     bool is_maybe;
     uint32_t deliveries;             /* arrived so often before */
     struct sim_statuses statuses[3]; /* success, fail, retry: what the action says of them */
@@ -123,10 +128,13 @@ void sim_books_apply(struct sim_books *books, struct sim_unit_book *unit,
                      const struct sim_request *request);
 void sim_books_undo(struct sim_books *books, struct sim_unit_book *unit);
 
+/* The store went back to how it was then. */
+void sim_books_restored(struct sim_books *books, int64_t from_us);
 struct sim_saga_book *sim_books_saga(const struct sim_books *books,
                                      struct sk_str saga_id); /* NULL: none */
 
 /* sim_invoker.c: completes a pending answer through some node, until one takes it. */
 void sim_complete_later(struct sim_world *world, const struct sim_request *request, bool succeeds);
+void sim_completions_restored(struct sim_world *world, int64_t from_us);
 
 #endif

@@ -52,6 +52,7 @@
     X(FAULT_RIVAL, "fault", "rival")                                 \
     X(FAULT_SETTINGS, "fault", "settings")                           \
     X(FAULT_CLOCK_JUMP, "fault", "clock-jump")                       \
+    X(FAULT_RESTORE, "fault", "restore")                             \
     X(FAULT_BODY_GARBAGE, "fault", "body-garbage")                   \
     X(FAULT_BODY_HUGE, "fault", "body-huge")                         \
     X(FAULT_CONFLICT, "fault", "conflict")                           \

@@ -170,6 +170,7 @@ static enum skald_status start(struct sk_invoker *port, const struct sk_invocati
         .attempt = invocation->attempt,
         .round = invocation->round,
         .deadline_ms = invocation->deadline_ms,
+        .sent_us = world->now_us,
         .is_maybe = invocation->is_maybe,
     };
     if (invocation->action != NULL) copy_statuses(call, invocation->action);
@@ -224,6 +225,8 @@ struct completion {
     struct sim_request request;
     bool succeeds, is_over, is_again;
     uint32_t tries;
+    int64_t told_us;         /* when it was acknowledged */
+    struct completion *next; /* of all */
 };
 
 /* What must not be taken: a forged token; a no to a step that stands as completed. (A yes after a
@@ -310,6 +313,7 @@ static void on_completed(void *context, const struct sk_reply *reply)
     }
     if (!completion->is_over) world->books->owed -= 1;
     completion->is_over = true;
+    completion->told_us = world->now_us;
     struct sim_node *node = node_of(completion);
     /* Not the other way round: nobody says that something was done which was not. */
     bool may_take_back = node != NULL && reply->status == SKALD_OK && completion->succeeds;
@@ -339,7 +343,10 @@ static void try_completion(void *context)
 void sim_complete_later(struct sim_world *world, const struct sim_request *request, bool succeeds)
 {
     struct completion *completion = SK_ARENA_NEW(&world->arena, struct completion);
-    *completion = (struct completion){ .world = world, .request = *request, .succeeds = succeeds };
+    *completion = (struct completion){
+        .world = world, .request = *request, .succeeds = succeeds, .next = world->books->completions
+    };
+    world->books->completions = completion;
     world->books->owed += 1;
     int64_t delay_us = sim_between(&world->faults, 50 * SIM_MS, 15 * SIM_S);
     bool is_forgotten =
@@ -348,4 +355,18 @@ void sim_complete_later(struct sim_world *world, const struct sim_request *reque
     if (world->profile.retention_ms > 0) is_forgotten = false;
     if (is_forgotten) delay_us += world->profile.chaos_us - world->now_us;
     sim_after(world, delay_us, try_completion, completion);
+}
+
+/* Participants are told of the restore, and tell again what had been taken since the copy. */
+void sim_completions_restored(struct sim_world *world, int64_t from_us)
+{
+    struct completion *completion = world->books->completions;
+    for (; completion != NULL; completion = completion->next) {
+        if (!completion->is_over || completion->told_us <= from_us) continue;
+        completion->is_over = false;
+        completion->tries = 0;
+        world->books->owed += 1;
+        int64_t delay_us = sim_between(sim_dice(world, SIM_FAULT_RESTORE), SIM_S, 30 * SIM_S);
+        sim_after(world, delay_us, try_completion, completion);
+    }
 }

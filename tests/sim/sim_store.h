@@ -89,7 +89,9 @@ struct sim_store {
     struct sim_row *first, *last;
     struct sim_definition *definitions;
     uint32_t definitions_count, definitions_capacity;
-    bool is_honest;                                           /* no faults any more */
+    bool is_honest;                     /* no faults any more */
+    struct sim_backup *backup;          /* a copy that will be restored: sim_restore.c */
+    int64_t lost_from_us, lost_upto_us; /* the time that the last restore took back; 0 = none */
     int64_t full_until_us, read_only_until_us, away_until_us; /* sim_store_faults.c */
     struct sim_store_counts counts;
 };
@@ -138,6 +140,14 @@ void sim_store_renew(struct sk_store *port, uint32_t shard, uint64_t epoch, int6
 void sim_store_define(struct sk_store *port, const struct sk_definition_row *row, bool keep_latest,
                       sk_define_done *done, void *context);
 void sim_store_reopen(struct sk_store *port, sk_define_done *done, void *context);
+
+/* sim_restore.c: once a second: maybe a copy, and later the way back to it. */
+void sim_store_copy(struct sim_store *store);
+/* Was this sent in the time that a restore took back? */
+static inline bool sim_store_lost(const struct sim_store *store, int64_t at_us)
+{
+    return at_us > store->lost_from_us && at_us <= store->lost_upto_us;
+}
 
 /* sim_store_faults.c: what goes on for a while. */
 void sim_store_faults_init(struct sim_store *store);

@@ -98,15 +98,16 @@ static void on_second(void *context)
                 until(world, SIM_FAULT_PARTITION, 100 * SIM_MS, 20 * SIM_S);
     }
     contest(store);
+    sim_store_copy(store);
     sim_after(world, SIM_S, on_second, store);
 }
 
 void sim_store_faults_init(struct sim_store *store)
 {
     const uint32_t *rates = store->world->profile.faults;
-    static const enum sim_fault kinds[] = { SIM_FAULT_DISK_FULL, SIM_FAULT_DISK_READ_ONLY,
+    static const enum sim_fault kinds[] = { SIM_FAULT_DISK_FULL,  SIM_FAULT_DISK_READ_ONLY,
                                             SIM_FAULT_STORE_AWAY, SIM_FAULT_PARTITION,
-                                            SIM_FAULT_SEIZED };
+                                            SIM_FAULT_SEIZED,     SIM_FAULT_RESTORE };
     uint32_t any = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) any |= rates[kinds[i]];
     if (any != 0) sim_after(store->world, SIM_S, on_second, store);

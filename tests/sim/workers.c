@@ -161,6 +161,7 @@ static void begin(struct worker *worker, struct sim_node *node, const struct sk_
         .attempt = given->attempt,
         .round = given->round,
         .deadline_ms = given->deadline_ms,
+        .sent_us = world->now_us,
     };
     int64_t left_us = (given->deadline_ms - sim_now_ms(world)) * SIM_MS;
     if (left_us > 20 * SIM_S) left_us = 20 * SIM_S; /* by a node whose clock is ahead */

@@ -132,6 +132,7 @@ static void look(void *context)
 {
     struct sim_start *start = context;
     struct sim_world *world = start->world;
+    if (!start->is_acknowledged) return; /* a restore has taken it back */
     uint32_t shard = (uint32_t)(sk_hash_id(start->saga_id) % world->profile.shards_count);
     struct sim_node *node = sim_node_for(world, shard);
     if (node == NULL) return;
@@ -367,6 +368,36 @@ static void begin(struct sim_load *load, uint32_t index)
     int64_t at_us = SIM_S / 2 + (int64_t)load->counts.starts * world->profile.rate_gap_us;
     load->counts.starts += 1;
     sim_after(world, at_us + after_us, ask_again, start);
+}
+
+static bool is_stored(const struct sim_load *load, uint32_t definition)
+{
+    char id[8];
+    int size = snprintf(id, sizeof id, "d%u", definition % SIM_DEFINITIONS_MAX);
+    const struct sim_store *store = load->world->store;
+    for (uint32_t i = 0; i < store->definitions_count; i++) {
+        if (sk_str_equal(store->definitions[i].row.id, (struct sk_str){ id, (size_t)size }))
+            return true;
+    }
+    return false;
+}
+
+void sim_load_restored(struct sim_load *load)
+{
+    struct sim_world *world = load->world;
+    for (uint32_t i = 0; i < load->generated.count; i++)
+        load->is_defined[i] = load->is_defined[i] && is_stored(load, i);
+    sim_after(world, 60 * SIM_MS, define_next, load);
+    for (uint32_t i = 0; i < load->starts_count; i++) {
+        struct sim_start *start = &load->starts[i];
+        if (!start->is_acknowledged || sim_map_get(&world->store->by_id, start->saga_id) != NULL)
+            continue;
+        sim_note(world, "lost", i, 0, start->saga_id);
+        start->is_acknowledged = false;
+        start->saga_id = (struct sk_str){ NULL, 0 };
+        if (start->id.size > 0 || start->key.size > 0)
+            sim_after(world, sim_between(&world->work, SIM_S, 20 * SIM_S), ask_again, start);
+    }
 }
 
 void sim_load_init(struct sim_load *load, struct sim_world *world)

@@ -51,6 +51,8 @@ struct sim_load {
     struct sim_load_counts counts;
 };
 
+/* The store went back in time: what was acknowledged since is asked for again, if it can be. */
+void sim_load_restored(struct sim_load *load);
 void sim_load_init(struct sim_load *load, struct sim_world *world);
 /* A saga of this plan has come to its end and was judged. */
 void sim_load_judged(struct sim_load *load, const struct sk_plan *plan);
