@@ -29,6 +29,7 @@ bool sim_beside_is_done(const struct sim_world *world);
 struct sim_node *sim_node_of(struct sim_world *world, struct sk_str id);
 
 void sim_clerks_init(struct sim_world *world);
+void sim_clerks_restored(struct sim_world *world);
 bool sim_clerks_are_done(const struct sim_world *world);
 void sim_timetable_init(struct sim_world *world);
 bool sim_timetable_is_done(const struct sim_world *world);

@@ -124,6 +124,18 @@ static void ask(void *context)
     sim_after(world, sim_between(rng, SIM_S, 4 * SIM_S), ask, batch);
 }
 
+/* The store went back in time: who was not done asks again, under the same id. */
+void sim_clerks_restored(struct sim_world *world)
+{
+    struct sim_beside *beside = &world->load->beside;
+    for (uint32_t i = 0; i < beside->batches_count; i++) {
+        struct sim_batch *batch = &beside->batches[i];
+        if (!batch->is_acknowledged || batch->is_over) continue;
+        batch->is_acknowledged = false;
+        sim_after(world, SIM_S, ask, batch);
+    }
+}
+
 /* ---- following ------------------------------------------------------------------------------- */
 
 static bool is_seen(void *context, const struct sk_bulk_view *view)
@@ -278,6 +290,7 @@ static void judge_row(struct sim_world *world, const struct sim_batch *batch,
                         batch->request.kind == SK_COMMAND_SUSPEND && batch->last.failed == 0 &&
                         batch->last.refused[SK_BULK_OTHER] == 0;
     if (!must_be_told || told > 0 || row->is_removed || !sim_clocks_agree(world)) return;
+    if (world->store->restores > 0) return; /* what it had told may have been taken back */
     if (!is_meant(world, batch, row) || !was_there_to_be_suspended(batch, row)) return;
     sim_fail(world, "batches", row->head.id, "batch %.*s did not tell it",
              SK_STR_ARGS(batch->request.id));

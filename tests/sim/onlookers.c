@@ -212,8 +212,8 @@ struct move {
     struct sk_str id, text;
     enum move_state state;
     uint64_t seq;
-    uint32_t tries;
-    bool stays; /* exported only */
+    uint32_t tries, restores; /* restores: of the store, when it began */
+    bool stays;               /* exported only */
 };
 
 static void go_on(void *context);
@@ -222,6 +222,12 @@ static void finish_move(struct move *move)
 {
     if (move->state != MOVE_DONE) move->world->load->beside.moves_open -= 1;
     move->state = MOVE_DONE;
+}
+
+/* The store was put back to before: what is in the file is not what was removed. */
+static bool has_gone_back(const struct move *move)
+{
+    return move->restores != move->world->store->restores;
 }
 
 static bool is_passing(enum skald_status status)
@@ -269,7 +275,7 @@ static void on_imported(void *context, const struct sk_reply *reply)
 {
     struct move *move = context;
     struct sim_world *world = move->world;
-    if (move->state == MOVE_DONE) return;
+    if (move->state == MOVE_DONE || has_gone_back(move)) return;
     sim_note(world, "imported", (uint64_t)(int64_t)reply->status, 0, move->id);
     if (is_passing(reply->status)) return;
     if (reply->status == SKALD_OK) {
@@ -315,6 +321,10 @@ static void go_on(void *context)
     struct move *move = context;
     struct sim_world *world = move->world;
     if (move->state == MOVE_DONE) return;
+    if (has_gone_back(move)) {
+        finish_move(move);
+        return;
+    }
     bool may_give_up = move->state != MOVE_IMPORT;
     if (may_give_up && (move->tries++ > MOVE_TRIES || world->is_calm)) {
         finish_move(move);
@@ -353,7 +363,9 @@ static void begin_move(struct sim_world *world)
     }
     if (found == NULL) return;
     struct move *move = SK_ARENA_NEW(&world->arena, struct move);
-    *move = (struct move){ .world = world, .id = found->head.id, .stays = stays };
+    *move = (struct move){
+        .world = world, .id = found->head.id, .stays = stays, .restores = world->store->restores
+    };
     world->load->beside.moves_open += 1;
     go_on(move);
 }

@@ -375,6 +375,11 @@ static void hear(struct sim_books *books, const struct sim_request *request, str
         answer_success(books, request, out);
 }
 
+void sim_books_excuse(struct sim_books *books, const struct sim_request *request)
+{
+    unit_of(books, request)->is_excused = true;
+}
+
 void sim_books_restored(struct sim_books *books, int64_t from_us)
 {
     const struct sim_map *units = &books->units;

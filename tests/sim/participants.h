@@ -130,6 +130,7 @@ void sim_books_undo(struct sim_books *books, struct sim_unit_book *unit);
 
 /* The store went back to how it was then. */
 void sim_books_restored(struct sim_books *books, int64_t from_us);
+void sim_books_excuse(struct sim_books *books, const struct sim_request *request);
 struct sim_saga_book *sim_books_saga(const struct sim_books *books,
                                      struct sk_str saga_id); /* NULL: none */
 

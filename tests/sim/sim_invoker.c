@@ -311,6 +311,8 @@ static void on_completed(void *context, const struct sk_reply *reply)
         sim_fail(world, "key and request", completion->request.saga_id, "its token was refused: %s",
                  reply->error != NULL ? reply->error->message : "");
     }
+    /* The saga was removed, or moved, before it could hear of it. */
+    if (reply->status == SKALD_E_NOT_FOUND) sim_books_excuse(world->books, &completion->request);
     if (!completion->is_over) world->books->owed -= 1;
     completion->is_over = true;
     completion->told_us = world->now_us;

@@ -10,6 +10,7 @@
  *   T9  Starts that were acknowledged after the copy are made again by clients who have an id or a
  *       key for them, and participants complete again what they completed since.
  */
+#include "beside.h"
 #include "check.h"
 #include "node.h"
 #include "reached.h"
@@ -149,6 +150,7 @@ static void on_restore(void *context)
     put_back_shards(backup);
     put_back_definitions(backup);
     store->meta.incarnation += 1;
+    store->restores += 1;
     store->lost_from_us = backup->at_us;
     store->lost_upto_us = world->now_us;
     sim_books_restored(world->books, backup->at_us);
@@ -157,6 +159,7 @@ static void on_restore(void *context)
     sim_check_lock_queues_restored(world);
     sim_check_requests_restored(world, backup->at_us);
     sim_load_restored(world->load);
+    sim_clerks_restored(world);
 }
 
 void sim_store_copy(struct sim_store *store)

@@ -92,6 +92,7 @@ struct sim_store {
     bool is_honest;                     /* no faults any more */
     struct sim_backup *backup;          /* a copy that will be restored: sim_restore.c */
     int64_t lost_from_us, lost_upto_us; /* the time that the last restore took back; 0 = none */
+    uint32_t restores;
     int64_t full_until_us, read_only_until_us, away_until_us; /* sim_store_faults.c */
     struct sim_store_counts counts;
 };
