@@ -21,6 +21,13 @@
 
 struct sk_engine;
 
+/* How a message goes from one shard to another. */
+enum sk_carriage {
+    SK_CARRY_NOW,
+    SK_CARRY_TWICE, /* as when it was handed over, and nobody knew whether */
+    SK_CARRY_LATER  /* not now: asked again within a second or so */
+};
+
 /* Zero means "default" throughout. */
 struct sk_engine_options {
     struct sk_runtime *runtime;
@@ -64,6 +71,11 @@ struct sk_engine_options {
     /* Observations that belong to no saga: "recovery.progress", "store.degraded", … */
     void (*on_notice)(void *context, struct sk_str what, struct sk_str json);
     void *observer_context;
+    /* Asked for each message that is about to be handed over, with observer_context; NULL: at
+     * once. The simulator's links between shards: one that holds a message up holds up all that
+     * come behind it on the same way. */
+    enum sk_carriage (*carry)(void *context, uint32_t from_shard, uint32_t to_shard,
+                              struct sk_str message_id);
 };
 
 /* The reply to most calls. */

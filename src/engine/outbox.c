@@ -120,14 +120,30 @@ static void mark_gone(struct sk_shard *shard, struct sk_outgoing *outgoing)
     sk_shard_mark_dirty(shard);
 }
 
+static enum sk_carriage carriage_of(const struct sk_shard *from, const struct sk_outgoing *outgoing)
+{
+    const struct sk_engine_options *options = &from->engine->options;
+    if (options->carry == NULL) return SK_CARRY_NOW;
+    return options->carry(options->observer_context, from->index, outgoing->to_shard,
+                          outgoing->message.id);
+}
+
 /* It is in no list. False: not now. */
 static bool hand_over(struct sk_shard *from, struct sk_outgoing *outgoing)
 {
     struct sk_shard *to = &from->engine->shards[outgoing->to_shard];
     if (!sk_shard_is_serving(to)) return false;
     enum sk_incoming_state state = SK_INCOMING_QUEUED;
+    enum sk_carriage carriage = carriage_of(from, outgoing);
+    if (carriage == SK_CARRY_LATER) {
+        sk_messages_again_soon(from->engine);
+        return false;
+    }
     outgoing->state = SK_OUTGOING_HANDED; /* before: the target may lose it at once */
-    if (!sk_inbox_receive(to, from->index, &outgoing->message, &state)) {
+    bool is_taken = sk_inbox_receive(to, from->index, &outgoing->message, &state);
+    if (is_taken && carriage == SK_CARRY_TWICE)
+        is_taken = sk_inbox_receive(to, from->index, &outgoing->message, &state);
+    if (!is_taken) {
         sk_messages_again_soon(from->engine);
         return false;
     }

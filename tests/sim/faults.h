@@ -38,6 +38,8 @@ struct sim_world;
     X(SETTINGS, "settings", "settings", 300, 600)           /* a node starts with other limits */  \
     X(CLOCK_JUMP, "clock-jump", "clock-jump", 350, 80)      /* s: its wall clock is set */         \
     X(RESTORE, "restore", "restore", 150, 25)               /* s: a copy, and later back to it */  \
+    X(LINK_HELD, "link", "link-held", 250, 60)              /* messages of a way wait */           \
+    X(MESSAGE_TWICE, "link", "message-twice", 250, 100)     /* handed over again */                \
     X(BODY_GARBAGE, "bodies", "body-garbage", 250, 40)      /* a 2xx that nobody can use */        \
     X(BODY_HUGE, "bodies", "body-huge", 200, 30)            /* larger than an output may be */     \
     X(CONFLICT, "conflict", "conflict", 200, 40)            /* 409 */                              \

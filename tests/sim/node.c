@@ -112,6 +112,7 @@ static struct sk_engine_options options_of(struct sim_node *node)
         .on_event = on_event,
         .on_notice = on_notice,
         .observer_context = node,
+        .carry = sim_links_carry,
         .cache_sagas_max = p->cache_sagas_max,
         .sagas_max = p->slots_max,
         .batch_events_max = p->batch_events_max,

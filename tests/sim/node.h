@@ -65,6 +65,9 @@ void sim_nodes_calm(struct sim_world *world);
 void sim_nodes_kill(struct sim_world *world, int64_t down_us);
 void sim_node_crash(struct sim_node *node, int64_t down_us);
 void sim_node_pause(struct sim_node *node, int64_t for_us);
+/* links.c: the engine's question about a message between two shards. */
+enum sk_carriage sim_links_carry(void *context, uint32_t from_shard, uint32_t to_shard,
+                                 struct sk_str message_id);
 /* A node that can answer about this shard now, or NULL. */
 struct sim_node *sim_node_for(struct sim_world *world, uint32_t shard);
 bool sim_node_answers(const struct sim_node *node);

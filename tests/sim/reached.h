@@ -53,6 +53,9 @@
     X(FAULT_SETTINGS, "fault", "settings")                           \
     X(FAULT_CLOCK_JUMP, "fault", "clock-jump")                       \
     X(FAULT_RESTORE, "fault", "restore")                             \
+    X(FAULT_LINK_HELD, "fault", "link-held")                         \
+    X(FAULT_MESSAGE_TWICE, "fault", "message-twice")                 \
+    X(MESSAGE_AGAIN, "fault", "message forgotten and sent again")    \
     X(FAULT_BODY_GARBAGE, "fault", "body-garbage")                   \
     X(FAULT_BODY_HUGE, "fault", "body-huge")                         \
     X(FAULT_CONFLICT, "fault", "conflict")                           \

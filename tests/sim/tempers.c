@@ -28,7 +28,7 @@ static struct sk_str huge_body(struct sim_books *books)
 
 static int64_t odd_pause_ms(struct sim_world *world)
 {
-    static const int64_t pauses[] = { 0, 1, 999, 7000, 61000, 600000 };
+    static const int64_t pauses[] = { 0, 1, 999, 7000, 30000, 90000 };
     return pauses[sim_below(sim_dice(world, SIM_FAULT_RETRY_AFTER),
                             sizeof pauses / sizeof pauses[0])];
 }

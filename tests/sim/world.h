@@ -26,12 +26,13 @@ struct sim_books;
 struct sim_checks;
 struct sim_cut;
 struct sim_event;
+struct sim_links;
 struct sim_load;
 struct sim_node;
 struct sim_reached;
 struct sim_store;
 
-enum { SIM_NODES_MAX = 3, SIM_NOTES_KEPT = 4096, SIM_NOTE_TEXT = 56 };
+enum { SIM_NODES_MAX = 3, SIM_SHARDS_MAX = 8, SIM_NOTES_KEPT = 4096, SIM_NOTE_TEXT = 56 };
 #define SIM_EPOCH_MS INT64_C(1767225600000) /* 2026-01-01T00:00:00Z: virtual time 0 */
 #define SIM_MS INT64_C(1000)                /* virtual time is in microseconds */
 #define SIM_S INT64_C(1000000)
@@ -104,6 +105,7 @@ struct sim_world {
     struct sim_books *books;
     struct sim_load *load;
     struct sim_checks *checks;
+    struct sim_links *links;     /* links.c; made when first needed */
     struct sim_reached *reached; /* counters: reached.h */
 };
 
