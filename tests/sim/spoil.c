@@ -186,15 +186,21 @@ static bool jumps_queue(struct sim_world *world)
     return true;
 }
 
+/* Of a saga whose letters nobody has touched. */
 static bool letter_lost(struct sim_world *world)
 {
+    const struct sim_beside *beside = &world->load->beside;
     for (uint32_t s = 0; s < world->store->meta.shards_count; s++) {
         struct sim_shard *shard = &world->store->shards[s];
-        if (shard->letters_count == 0) continue;
-        struct sim_row *row = sim_shard_row(shard, shard->letters[0].no);
-        shard->letters_count = 0;
-        sim_check_letters(world, row);
-        return true;
+        for (uint32_t i = 0; i < shard->letters_count; i++) {
+            struct sim_row *row = sim_shard_row(shard, shard->letters[i].no);
+            if (sim_map_get(&beside->seen_to, row->head.id) != NULL ||
+                sim_map_get(&beside->imported, row->head.id) != NULL)
+                continue;
+            shard->letters_count = 0;
+            sim_check_letters(world, row);
+            return true;
+        }
     }
     return false;
 }
