@@ -17,9 +17,10 @@ struct sim_totals {
 struct sim_run_options {
     struct sim_cut cut;
     bool is_tracing;
-    bool checks_determinism;                /* every seed twice; else one in 32 … */
-    bool runs_once;                         /* … or none */
-    bool (*spoil)(struct sim_world *world); /* spoil.h; NULL = nothing is spoilt */
+    bool checks_determinism; /* every seed twice; else one in 32 … */
+    bool runs_once;          /* … or none */
+    /* spoil.h: at its end the world is spoilt; true: it is, and is not judged any more */
+    bool (*spoil)(struct sim_world *world);
 };
 
 /* Chaos, calm, verdict. Ends the process when something is wrong. */
