@@ -31,8 +31,8 @@ format: ## put every C file into the house's shape
 	@scripts/format
 
 sim: ## fresh worlds in the simulator for SIM_SECONDS (180); what fails is shrunk
-	@scripts/install-deps test
-	@scripts/build release
+	@scripts/install-deps build
+	@scripts/build release skald-sim
 	@scripts/sim release $(SIM_SECONDS)
 
 prove: ## the long proofs (hours, resumable), recorded in docs/proof/
