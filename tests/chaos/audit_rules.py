@@ -11,6 +11,7 @@ import re
 
 RULES = {
     "started": "every start that was acknowledged exists",
+    "told": "every command and signal that was acknowledged stands in the history",
     "known": "nothing was done for a saga that nobody knows",
     "ended": "every saga has ended",
     "history": "numbers without a hole, time never back, the last state is the saga's",
@@ -49,6 +50,7 @@ class Line:
     no: int
     at_ms: int
     is_guarded: int
+    is_replay: int
     saga: str
     step: str
     key: str
@@ -68,8 +70,11 @@ class Line:
         item = match and match["item"]
         return self.step, int(item) if item else None
 
-    def is_in_time(self):
-        return self.deadline_ms == 0 or self.at_ms <= self.deadline_ms
+    def is_excused(self):
+        """What a participant without a guard does when it should not, and no engine can prevent: acting
+        after the deadline, and on what the network repeated by itself."""
+        is_late = self.deadline_ms != 0 and self.at_ms > self.deadline_ms
+        return not self.is_guarded and (is_late or self.is_replay)
 
 
 @dataclasses.dataclass
@@ -353,14 +358,14 @@ def judge_completed(saga, found):
 
 
 def standing(lines, found):
-    """The effects of one unit that were never taken back; late ones without a guard are excused."""
+    """The effects of one unit that were never taken back."""
     left = []
     for line in lines:
         if line.decision == "applied":
             left.append(line)
         if line.decision == "undone":
             left.clear()
-    excused = [line for line in left if not line.is_guarded and not line.is_in_time()]
+    excused = [line for line in left if line.is_excused()]
     found.excused["undone"] += len(excused)
     return [line for line in left if line not in excused]
 
@@ -389,7 +394,7 @@ def judge_arrives(saga, found):
         if undo is None:
             continue
         after = [line for line in lines if line.no > undo.no and line.decision == "applied"]
-        late = [line for line in after if not line.is_guarded and not line.is_in_time()]
+        late = [line for line in after if line.is_excused()]
         found.excused["arrives"] += len(late)
         bad = [line.no for line in after if line not in late]
         found.check("arrives", saga.id, not bad, f"{told(unit)} applied (lines {bad}) after its undo "
@@ -450,13 +455,17 @@ def last_state(saga):
 
 
 def judge(sagas, lines, started, is_active):
-    """sagas: {id: Saga}; lines: of all books, each book in its order; started: acknowledged ids.
+    """sagas: {id: Saga}; lines: of all books, each book in its order; started: what was
+    acknowledged, an id or an id and the type of an event a line.
     is_active: heads, events and books were read one after the other while sagas went on; then only
     those are judged that had ended when the first was read and had not begun again by the last."""
     found = Found()
     found.sagas_count, found.lines_count = len(sagas), len(lines)
-    for name in started:
-        found.check("started", name, name in sagas, "was acknowledged and is gone")
+    for line in started:
+        name, _, event = line.partition(" ")
+        rule = "told" if event else "started"
+        is_there = name in sagas and (not event or sagas[name].had(event))
+        found.check(rule, name, is_there, f"{event or 'its start'} was acknowledged and is gone")
     for line in lines:
         found.check("known", line.saga, is_active or line.saga in sagas,
                     f"line {line.no}: {line.operation} of {line.step} for a saga that nobody knows")

@@ -10,10 +10,11 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 import threading
 import time
 
-from cluster import Client, Failure
+from cluster import BIN, Client, Failure
 
 WORKERS = 5
 PAUSE_S = 0.25  # of a worker between two starts, on average
@@ -24,57 +25,101 @@ MIB = 1 << 20
 FULL = "full|space|too large"
 
 
+# What a person does to a saga, how often, and the event that an answered command has left.
+COMMANDS = {"cancel": (6, "operator.cancel"), "force-cancel": (2, "operator.force_cancel"),
+            "suspend": (3, "operator.suspend"), "resume": (3, "operator.resume"),
+            "retry": (3, "operator.retry")}
+SEEN_MAX = 50
+
+
 class Load:
-    """Starts and cancels from several threads; knows what was acknowledged."""
+    """Starts, signals and commands from several threads; knows what was acknowledged."""
 
     def __init__(self, world, seed):
         self.world, self.seed = world, seed
         self.lock, self.over = threading.Lock(), threading.Event()
-        self.acknowledged, self.refused, self.threads = [], [], []
+        self.acknowledged, self.commanded, self.keys = [], [], {}
+        self.refused, self.threads = [], []
         for number in range(WORKERS):
             self.threads.append(threading.Thread(target=self.work, args=(number,), daemon=True))
             self.threads[-1].start()
 
     @staticmethod
     def draw(chance):
-        definition = chance.choices(("chain", "fan", "pivot", "bare", "family", "keeps"),
-                                    (4, 4, 2, 4, 2, 1))[0]
+        definition = chance.choices(("chain", "fan", "pivot", "bare", "family", "keeps", "patient"),
+                                    (4, 4, 2, 4, 2, 1, 2))[0]
         return definition, {"n": chance.randint(1, 1000), "items": list(range(chance.randint(0, 5))),
                             "shelf": chance.randint(1, 3), "residue": chance.random() < 0.5,
                             "failed": chance.random() < 0.3, "is_over": False}
 
     def work(self, number):
-        chance = random.Random(f"{self.seed}/{number}")
+        chance, recent = random.Random(f"{self.seed}/{number}"), []
         client = Client("127.0.0.1", self.world.port, timeout=20)
         for count in itertools.count():
             if self.over.wait(chance.uniform(0, 2 * PAUSE_S)):
                 break
             definition, data = self.draw(chance)
-            saga = f"c{self.seed}-{number}-{count}"
-            self.start(client, saga, definition, data, chance.random() < 0.6)
-            if chance.random() < 0.08:
+            name = f"c{self.seed}-{number}-{count}"
+            saga = self.start(client, name, definition, data, chance.random() < 0.6, chance.random() < 0.2)
+            if saga is None:
+                continue
+            recent = [*recent[-SEEN_MAX:], saga]
+            if definition == "patient" and chance.random() < 0.7:
+                self.ask(client, saga, "signals", "signal.received", {"name": "go", "id": f"{saga}-go", "data": 1})
+            if chance.random() < 0.15:
                 self.over.wait(chance.uniform(0, 0.2))
-                client.call("POST", f"/api/v1/sagas/{saga}/cancel", {"by": "chaos", "reason": "by chance"})
+                self.command(client, chance, chance.choice(recent), count)
         client.close()
 
-    def start(self, client, saga, definition, data, is_stubborn):
-        """A stubborn client repeats its start until somebody answers; another gives up."""
-        body = {"id": saga, "definition": definition, "input": data}
+    def start(self, client, name, definition, data, is_stubborn, has_key):
+        """The id, once it is acknowledged. A stubborn client repeats its start until somebody answers;
+        another gives up. With a key it is the server that draws the id."""
+        body = {"definition": definition, "input": data, "business_key": name}
+        body |= {} if has_key else {"id": name}
+        headers = {"Idempotency-Key": name} if has_key else {}
         while True:
-            status, answer = client.call("POST", "/api/v1/sagas", body)
+            status, answer = client.call("POST", "/api/v1/sagas", body, headers)
             if status in (200, 201):
                 with self.lock:
-                    self.acknowledged.append(saga)
-                return
+                    self.acknowledged.append(answer["id"])
+                    if self.keys.setdefault(name, answer["id"]) != answer["id"]:
+                        self.refused.append(f"{name} is {self.keys[name]} and {answer['id']}")
+                return answer["id"]
             if status not in (0, 429, 503):
-                self.refused.append(f"start {saga}: {status} {answer}")
-                return
+                self.refused.append(f"start {name}: {status} {answer}")
+                return None
             if not is_stubborn or self.over.wait(0.02):
+                return None
+
+    def command(self, client, chance, saga, count):
+        name = chance.choices(list(COMMANDS), [weight for weight, _ in COMMANDS.values()])[0]
+        self.ask(client, saga, name, COMMANDS[name][1], {"by": "chaos", "reason": "by chance"},
+                 {"Idempotency-Key": f"{saga}/{name}/{count}"})
+
+    def ask(self, client, saga, what, event, body, headers=None):
+        """A command or signal, repeated until somebody answers; what was answered well must be in the
+        history. One that changed nothing (resume of a running saga) left no event, and says 200."""
+        while not self.over.is_set():
+            status, answer = client.call("POST", f"/api/v1/sagas/{saga}/{what}", body, headers)
+            if status in (200, 201, 202):
+                if what not in ("suspend", "resume"):
+                    with self.lock:
+                        self.commanded.append(f"{saga} {event}")
                 return
+            if status not in (0, 409, 429, 503):
+                self.refused.append(f"{what} {saga}: {status} {answer}")
+            if status not in (0, 429, 503):
+                return
+            self.over.wait(0.02)
 
     def started(self):
         with self.lock:
             return list(self.acknowledged)
+
+    def told(self):
+        """What has to be there: a saga a line, or a saga and the type of an event."""
+        with self.lock:
+            return self.acknowledged + self.commanded
 
     def finish(self):
         self.over.set()
@@ -281,6 +326,17 @@ def failing_write(world, chance):
     went_on_or_said_why(world, chance, "store.broken|store.degraded|disk I/O|write")
 
 
+def backup(world, chance):
+    """A copy of one moment, made under load: sound, and every saga in it folds to its head."""
+    copy = world.folder / "copy.db"
+    for left in world.folder.glob("copy.db*"):
+        left.unlink()
+    for words in (("backup", copy, "--store", world.store), ("check", "--store", f"sqlite:{copy}")):
+        done = subprocess.run([BIN / "skald", "store", *words], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failure(f"store {words[0]} ended {done.returncode}: {done.stdout[-1000:]} {done.stderr[-1000:]}")
+
+
 # ---- other scarce things ---------------------------------------------------------------------------
 
 
@@ -340,4 +396,5 @@ def clock(world, chance):
 
 FAULTS = {fault.__name__: fault for fault in (
     kill, stop, stop_twice, freeze, kill_participants, freeze_participants, network, partition, full_disk,
-    kill_on_full_disk, stop_on_full_disk, slow_disk, kill_in_slow_sync, failing_sync, failing_write, few_descriptors, hogs, no_memory, clock)}
+    kill_on_full_disk, stop_on_full_disk, slow_disk, kill_in_slow_sync, failing_sync, failing_write, backup,
+    few_descriptors, hogs, no_memory, clock)}

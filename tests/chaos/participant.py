@@ -30,6 +30,7 @@ import time
 TABLES = """
 CREATE TABLE IF NOT EXISTS line (
     no INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, is_guarded INTEGER NOT NULL,
+    is_replay INTEGER NOT NULL,
     saga TEXT NOT NULL, step TEXT NOT NULL, key TEXT NOT NULL, operation TEXT NOT NULL,
     attempt INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL,
     body TEXT NOT NULL, decision TEXT NOT NULL, status INTEGER NOT NULL, answer TEXT NOT NULL);
@@ -61,6 +62,7 @@ class Request:
         self.saga, self.step = headers["skald-saga-id"], headers["skald-step-id"]
         self.attempt = int(headers.get("skald-attempt", "0"))
         self.deadline_ms = instant_ms(headers.get("skald-deadline"))
+        self.is_replay = "x-replayed" in headers  # our proxy says so, to be fair to the engine
         self.token = headers.get("skald-token", "")
         match = KEY.fullmatch(self.key)
         self.base = match["base"]
@@ -83,9 +85,9 @@ class Books:
 
     def write(self, request, decision, status, answer):
         self.db.execute(
-            "INSERT INTO line (at_ms, is_guarded, saga, step, key, operation, attempt, deadline_ms, path,"
-            " digest, body, decision, status, answer) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (round(time.time() * 1000), self.is_guarded, request.saga, request.step, request.key,
+            "INSERT INTO line (at_ms, is_guarded, is_replay, saga, step, key, operation, attempt, deadline_ms, path,"
+            " digest, body, decision, status, answer) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (round(time.time() * 1000), self.is_guarded, request.is_replay, request.saga, request.step, request.key,
              request.operation, request.attempt, request.deadline_ms, request.path, request.digest,
              request.body.decode("utf-8", "replace")[:4000], decision, status, json.dumps(answer)))
         return status, answer

@@ -19,7 +19,8 @@ is a connection that only passes bytes on. Orders come as JSON, a line each, on 
   cut        after some bytes both sides are closed
   deaf       accepted, and then nothing
   hold       what the caller sends arrives much later, also when the caller has long gone
-  replay     each whole request is sent once more, later, on a connection of its own
+  replay     each whole request is sent once more, later, on a connection of its own, with a header
+             X-Replayed: no engine can know of it
 
 What this does not do: TLS, or HTTP beyond finding the end of a request for `replay`.
 """
@@ -161,7 +162,8 @@ class Proxy:
         writer = None
         try:
             reader, writer = await asyncio.open_connection(*self.target)
-            writer.write(request)
+            line, _, rest = request.partition(b"\r\n")
+            writer.write(line + b"\r\nX-Replayed: yes\r\n" + rest)
             await asyncio.wait_for(reader.read(PIECE_MAX), 10)
             self.counts["replayed"] += 1
         except (OSError, asyncio.TimeoutError):

@@ -3,6 +3,8 @@
 sound history, and nothing in a sound one; exported files tell it the same as the server; each fate of the
 proxy is what it says."""
 import copy
+import dataclasses
+import itertools
 import json
 import pathlib
 import socket
@@ -39,7 +41,7 @@ class Sketch:
     def line(self, step, operation, decision, deadline, attempt=1, guarded=1):
         self.now += 1
         key = f"{self.saga.id}/{step}/{'action' if operation == 'verify' else operation}"
-        self.lines.append(Line(0, len(self.lines) + 1, self.now, guarded, self.saga.id, step, key, operation,
+        self.lines.append(Line(0, len(self.lines) + 1, self.now, guarded, 0, self.saga.id, step, key, operation,
                                attempt, deadline, f"/{step}", f"{key}", "{}", decision, 200, "{}"))
         return self
 
@@ -107,6 +109,7 @@ class Rules(unittest.TestCase):
         self.assertEqual([vars(p) for p in parent.judged(child, started=()).problems], [])
 
         self.finds("started", undone(), started=("s", "another"))
+        self.finds("told", undone(), started=("s", "s operator.cancel"))
         sketch = undone()
         sketch.lines[0].saga = "nobody"
         self.finds("known", sketch)
@@ -174,14 +177,17 @@ class Rules(unittest.TestCase):
         self.finds("children", parent, child)
         self.assertEqual(set(RULES) - self.seen, set(), "rules that nothing was shown to break")
 
-    def test_late_ones_of_the_unguarded_are_excused(self):
-        sketch = undone(0)
-        again = copy.copy(sketch.lines[0])
-        again.no, again.at_ms = 9, again.deadline_ms + 1
-        sketch.lines.append(again)
-        found = sketch.judged()
-        self.assertEqual([vars(p) for p in found.problems], [])
-        self.assertTrue(found.excused["arrives"] and found.excused["undone"])
+    def test_what_is_excused(self):
+        """Of the unguarded: what came late, and what the network repeated. Nothing of the guarded."""
+        for change, guarded in itertools.product(({"at_ms": START + 5000}, {"is_replay": 1}), (0, 1)):
+            sketch = undone(guarded)
+            sketch.lines.append(dataclasses.replace(sketch.lines[0], no=9, **change))
+            found = sketch.judged()
+            if guarded:
+                self.assertTrue(found.problems)
+            else:
+                self.assertEqual([vars(p) for p in found.problems], [])
+                self.assertTrue(found.excused["arrives"] and found.excused["undone"])
 
 
 class Files(unittest.TestCase):
@@ -299,6 +305,7 @@ class Proxy(unittest.TestCase):
         request = b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab\n"
         self.talk("replay", request)
         self.wait_until(lambda: self.heard.count(b"ab\n") == 2)
+        self.assertEqual(self.heard.count(b"X-Replayed: yes\r\n"), 1)
 
     def test_refuse_and_count(self):
         self.talk(None, b"x\n")

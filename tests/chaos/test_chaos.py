@@ -53,18 +53,22 @@ def run_rounds(world, load, chance, counts):
         if number % AUDIT_EVERY == 0 and number < ROUNDS:
             world.calm()
             world.await_ready()
-            found = world.audit("--active", started=load.started())
+            found = world.audit("--active", started=load.told())
             if found["problems"]:
                 return found
     return None
 
 
 def unexpected(world, client):
-    """Sagas that failed although nothing refuses to be undone in them, and stuck ones."""
+    """Sagas that failed although nothing refuses to be undone in them, stuck ones, and starts that made
+    two sagas of one key."""
     failed = [saga for saga in client.pages("/api/v1/sagas?limit=1000&state=failed")
               if saga["definition"] != "keeps"]
     stuck = client.call("GET", "/api/v1/recovery")[1]["stuck"]
-    return [f"{saga['id']} failed" for saga in failed] + [f"stuck: {saga}" for saga in stuck or []]
+    keys = collections.Counter(saga["business_key"] for saga in client.pages("/api/v1/sagas?limit=1000")
+                               if saga["business_key"])
+    return [f"{saga['id']} failed" for saga in failed] + [f"stuck: {saga}" for saga in stuck or []] + \
+        [f"{key}: {count} sagas" for key, count in keys.items() if count > 1]
 
 
 def run(world, chance, counts):
@@ -77,7 +81,7 @@ def run(world, chance, counts):
     resumed = 0
     if found is None:
         resumed = world.await_end(END_SECONDS)
-        found = world.audit(started=load.started())
+        found = world.audit(started=load.told())
     problems = [f"{p['rule']}: {p['saga']}: {p['what']}" for p in found["problems"]] + load.refused
     client = world.client()
     problems += unexpected(world, client)
@@ -101,7 +105,8 @@ def report(world, counts, found, proxies, resumed, load, seconds):
     print(f"chaos: connections through the proxies: {listed(proxies)}")
     print(f"chaos: audit of {found['sagas']} sagas and {found['lines']} lines of books: {judged} judgements, "
           f"{len(found['problems'])} disagreements, {sum(found['excused'].values())} excused; "
-          f"{len(load.started())} starts acknowledged, {resumed} resumed; {seconds:.0f} s")
+          f"{len(load.started())} starts and {len(load.commanded)} commands acknowledged, {resumed} resumed; "
+          f"{seconds:.0f} s")
     print("chaos-json: " + json.dumps({"faults": counts, "sagas": found["sagas"], "lines": found["lines"],
                                        "judged": judged}))
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A store that was damaged while nobody served it: one bit is turned, and then either nothing is
 different, or whoever asks for the saga that was hit is told so (500), and the check of the store finds it.
-No saga that is served has changed. DAMAGE_FLIPS bits, each in a copy of its own; those that hit payloads are chosen on purpose."""
+No saga that is served has changed. DAMAGE_FLIPS bits, each in a copy of its own; those that hit payloads
+are chosen on purpose."""
 import os
 import random
 import shutil
