@@ -124,8 +124,12 @@ static void reply_to(struct sk_http_request *request, int status, const char *re
         char size[32];
         (void)snprintf(size, sizeof size, "%zu", body.size);
         add_header(request, "Content-Length", size);
-    } else if (body.size > 0) {
-        (void)evbuffer_add(evhttp_request_get_output_buffer(evhttp), body.data, body.size);
+    } else if (body.size > 0 &&
+               evbuffer_add(evhttp_request_get_output_buffer(evhttp), body.data, body.size) != 0) {
+        /* No memory. Without its body the answer would say something else than it means. */
+        status = 503;
+        reason = "Service Unavailable";
+        add_header(request, "Retry-After", "1");
     }
     forget(sk_container_of(request, struct remote, request));
     evhttp_send_reply(evhttp, status, reason, NULL);
@@ -152,7 +156,10 @@ static void on_evhttp_request(struct evhttp_request *evhttp, void *context)
 {
     struct sk_http_server *server = context;
     sk_http_watches_request(server->watches, evhttp);
-    struct remote *remote = sk_alloc(sizeof *remote);
+    /* In one piece, or there is no memory: then it must not be taken for one without a body. */
+    struct evbuffer *input = evhttp_request_get_input_buffer(evhttp);
+    bool is_short = evbuffer_get_length(input) > 0 && evbuffer_pullup(input, -1) == NULL;
+    struct remote *remote = is_short ? NULL : sk_alloc(sizeof *remote);
     if (remote == NULL) {
         evhttp_send_error(evhttp, 503, NULL);
         return;

@@ -73,7 +73,10 @@ static void on_stored(void *context, enum skald_status status, const skald_error
 {
     struct defining *defining = context;
     struct sk_engine *engine = defining->shell->engine;
-    if (engine != NULL && status == SKALD_E_IO) sk_result_reopen(engine);
+    if (engine != NULL && status == SKALD_E_IO) {
+        sk_result_reopen(engine);
+        if (engine->phase == SK_PHASE_OPEN) status = SKALD_E_AGAIN; /* once it is back */
+    }
     if (engine == NULL || status != SKALD_OK) {
         finish(defining, status, error);
         return;

@@ -118,6 +118,9 @@ static void on_rows(void *context, struct sk_rows *rows)
         engine != NULL && (engine->phase == SK_PHASE_OPEN ||
                            (engine->phase == SK_PHASE_OPENING && engine->shards != NULL));
     if (is_ours && is_broken) sk_result_reopen(engine);
+    /* It is being reopened, or what is out will see to that: for whoever asks a matter of time. */
+    if (is_broken && engine != NULL && engine->phase == SK_PHASE_OPEN)
+        rows->status = rows->error.status = SKALD_E_AGAIN;
     if (engine != NULL) pending->done(engine, pending->context, rows);
     if (pending->shell->engine != NULL) {
         sk_machines_shrink(engine); /* what is read is kept, also where nothing is ever written */
@@ -355,10 +358,8 @@ static void free_outside(struct sk_owned *owned)
 
 static void pass_rows(struct sk_engine *engine, void *context, struct sk_rows *rows)
 {
+    (void)engine;
     struct outside_read *read = context;
-    /* The store is being reopened: for whoever asks that is a matter of time. */
-    if (rows->status == SKALD_E_IO && engine->is_reopening)
-        rows->status = rows->error.status = SKALD_E_AGAIN;
     sk_read_done *done = read->done;
     void *done_context = read->context;
     sk_disown(&read->owned);

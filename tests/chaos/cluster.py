@@ -1,4 +1,4 @@
-"""The programs of the chaos tests: a server that is killed, participants that are not, and a small
+"""The programs of the chaos tests: a server and participants that are killed, and a small
 HTTP client that takes a dead server for an ordinary answer."""
 import http.client
 import json
@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -97,17 +98,36 @@ class Client:
 
 
 class World:
-    """A folder with one store and one set of books, and the programs over them."""
+    """A folder with one store and one set of books, and the programs over them: participants behind a
+    proxy, and a server."""
 
-    def __init__(self, participants=()):
+    def __init__(self, seed, participants=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="skald-chaos-"))
         self.books = self.folder / "books.db"
         kind = os.environ.get("KILL_STORE", "sqlite")  # or journal
         self.store = f"{kind}:{self.folder}/skald{'.db' if kind == 'sqlite' else ''}"
-        self.participants = Program([BIN / "example-participants", "--books", self.books, "--listen",
-                                     "127.0.0.1:0", *participants], self.folder / "participants.log")
+        self.options = participants
         self.server, self.port = None, 0
         self.starts = 0
+        self.participants = self.proxy = None
+        self.start_participants()
+        self.proxy = Program([sys.executable, pathlib.Path(__file__).resolve().parent / "proxy.py", "--seed",
+                              seed, "--target", self.address()], self.folder / "proxy.log",
+                             stdin=subprocess.PIPE)
+
+    def start_participants(self):
+        self.participants = Program([BIN / "example-participants", "--books", self.books, "--listen",
+                                     "127.0.0.1:0", *self.options], self.folder / "participants.log")
+        if self.proxy is not None:
+            self.order(target=self.address())
+
+    def address(self):
+        return f"{self.participants.host}:{self.participants.port}"
+
+    def order(self, **order):
+        """To the proxy."""
+        self.proxy.process.stdin.write(json.dumps(order).encode() + b"\n")
+        self.proxy.process.stdin.flush()
 
     def start_server(self):
         """Listening, maybe still recovering. Only the last logs are kept."""
@@ -134,13 +154,13 @@ class World:
     def define(self, *files):
         skald = str(BIN / "skald")
         where = f"http://127.0.0.1:{self.port}"
-        url = f"http://{self.participants.host}:{self.participants.port}"
+        url = f"http://{self.proxy.host}:{self.proxy.port}"
         subprocess.run([skald, "define", "--server", where, *[str(SOURCE / f) for f in files]],
                        env=dict(os.environ, PARTICIPANTS_URL=url), check=True,
                        stdout=subprocess.DEVNULL)
 
     def close(self, keep):
-        for program in (self.server, self.participants):
+        for program in (self.server, self.participants, self.proxy):
             if program is not None and program.is_running():
                 program.kill()
         if keep:

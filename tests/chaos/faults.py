@@ -79,6 +79,9 @@ class Load:
         headers = {"Idempotency-Key": name} if has_key else {}
         while True:
             status, answer = client.call("POST", "/api/v1/sagas", body, headers)
+            if status in (200, 201) and answer is None:
+                self.refused.append(f"start {name}: {status} and nothing more")
+                return None
             if status in (200, 201):
                 with self.lock:
                     self.acknowledged.append(answer["id"])

@@ -11,8 +11,9 @@ What is judged, after the last restart:
       otherwise: each effect that stands there was undone once, and only after it;
   K4  no effect and no undo twice; no effect of a saga that nobody knows;
   K5  stock and accounts are what the completed sagas leave;
-  K6  a saga that was neither cancelled nor asked to fail has completed;
+  K6  a saga that was neither cancelled nor asked to fail has completed, or the network is its cause;
   K7  the database is sound, and `skald store check` finds that every saga folds to its head.
+In some rounds the participants are killed as well, or their proxy delays, resets and repeats.
 A run in which nothing was in flight at a kill has tested nothing, and fails.
 """
 import collections
@@ -40,6 +41,9 @@ STEPS = {"order": ["create-order", "reserve-stock", "pay", "ship"],
 # of them would starve others of their time, which K6 would then call an end without a cause.
 HANGING_MAX = 40
 ACTIVE = "pending,running,compensating,suspended"
+NETWORK = {"delay": 0.2, "reset": 0.1, "cut": 0.1, "half-up": 0.05, "replay": 0.1}
+LOST = ("network", "timeout", "connection_refused", "connection_timeout", "circuit_open", "queue_timeout")
+LOST_SHARE_MAX = 0.1
 # What a step may be asked to do, and whether the saga can still complete.
 SURVIVED = ["fail_once", "500_once", "lost_answer", "slow:30", "slow:250"]
 DEADLY = ["decline", "decline", "500", "timeout"]
@@ -150,6 +154,8 @@ class Load:
 def run_rounds(world, load, chance):
     for number in range(1, ROUNDS + 1):
         load.allow(chance.randint(*STARTS_A_ROUND), number / ROUNDS)
+        if chance.random() < 0.1:
+            world.order(faults=NETWORK, drop=True)
         if chance.random() < 0.8:
             world.await_ready()
             time.sleep(chance.uniform(0.0, 0.5))
@@ -158,7 +164,24 @@ def run_rounds(world, load, chance):
         if not world.server.is_running():
             raise Failure(f"round {number}: the server ended by itself: {world.server.tail()}")
         world.server.kill()
+        if chance.random() < 0.1:
+            world.participants.kill()
+            world.start_participants()
         world.start_server()
+        world.order(faults={})
+
+
+def ended_by_the_network(client, load, sagas):
+    """{id} of those that ended undone because too many of their calls were lost on the way."""
+    found = set()
+    for saga in sagas:
+        name = saga["id"]
+        if saga["state"] in ("completed", "failed") or name in load.cancelled or name in load.doomed:
+            continue
+        _, shown = client.call("GET", f"/api/v1/sagas/{name}")
+        if shown["error"] is not None and shown["error"]["code"] in LOST:
+            found.add(name)
+    return found
 
 
 def await_end(world, client):
@@ -180,8 +203,8 @@ def await_end(world, client):
 
 
 class Judge:
-    def __init__(self, load, sagas, books):
-        self.load, self.problems, self.checks = load, [], 0
+    def __init__(self, load, sagas, lost, books):
+        self.load, self.lost, self.problems, self.checks = load, lost, [], 0
         self.sagas = {saga["id"]: saga for saga in sagas}
         self.lines = collections.defaultdict(list)  # (saga, step) -> ledger lines
         self.books = books
@@ -224,7 +247,7 @@ class Judge:
             self.check(state != "failed", f"K2: {saga} failed")
             for step in STEPS[definition]:
                 self.judge_step(saga, step, state)
-            if saga not in self.load.cancelled and saga not in self.load.doomed:
+            if saga not in self.load.cancelled and saga not in self.load.doomed and saga not in self.lost:
                 self.check(state == "completed" or self.was_short_of_money(saga),
                            f"K6: {saga} ended {state} without a cause: {self.load.inputs[saga]}")
 
@@ -274,14 +297,16 @@ def run(world, chance):
     sagas = client.pages("/api/v1/sagas?limit=1000")
     books_client = Client(world.participants.host, world.participants.port)
     _, totals = books_client.call("GET", "/books")
+    lost = ended_by_the_network(client, load, sagas)
     books_client.close()
     client.close()
     code = world.server.stop()
-    judge = Judge(load, sagas, sqlite3.connect(f"file:{world.books}?mode=ro", uri=True))
+    judge = Judge(load, sagas, lost, sqlite3.connect(f"file:{world.books}?mode=ro", uri=True))
     judge.check(code == 0, f"a graceful stop ended with {code}: {world.server.tail()}")
     judge.judge_existence()
     judge.judge_sagas()
     judge.judge_totals()
+    judge.check(len(lost) <= LOST_SHARE_MAX * len(sagas), f"K6: the network ended {len(lost)} of {len(sagas)}")
     judge_store(world, judge)
     judge.check(totals["guard"]["repeated"] > 0 or ROUNDS < 10, "no kill met anything in flight")
     return judge, resumed, totals
@@ -290,7 +315,7 @@ def run(world, chance):
 def main():
     start, chance = time.monotonic(), random.Random(SEED)
     print(f"kill: seed {SEED}, {ROUNDS} rounds", flush=True)
-    world = World(["--fault-rate", "5", "--seed", str(SEED), "--stock", str(10**9)])
+    world = World(SEED, ["--fault-rate", "5", "--seed", str(SEED), "--stock", str(10**9)])
     problems = ["interrupted"]
     try:
         judge, resumed, totals = run(world, chance)
@@ -299,8 +324,8 @@ def main():
         print(f"kill: {ROUNDS} rounds, {len(judge.sagas)} sagas ("
               + ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
               + f"), {len(judge.load.acknowledged)} acknowledged, "
-              f"{totals['guard']['repeated']} repeats met by the guard, {resumed} resumed; "
-              f"{judge.checks} checks, {len(problems)} problems, "
+              f"{totals['guard']['repeated']} repeats met by the guard, {resumed} resumed, "
+              f"{len(judge.lost)} ended by the network; {judge.checks} checks, {len(problems)} problems, "
               f"{time.monotonic() - start:.0f} s")
         print("kill-json: " + json.dumps({"sagas": len(judge.sagas), "checks": judge.checks,
                                           "repeats": totals["guard"]["repeated"]}))
