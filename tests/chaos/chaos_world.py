@@ -103,7 +103,8 @@ class World:
         self.is_kept = folder is not None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="skald-chaos-"))
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.store = f"sqlite:{self.folder}/skald.db"
+        kind = os.environ.get("CHAOS_STORE", "sqlite")  # or journal
+        self.store = f"{kind}:{self.folder}/skald{'.db' if kind == 'sqlite' else ''}"
         self.shim = Shim(self.folder / "shim")
         self.server, self.port, self.starts, self.services = None, 0, 0, []
         self.met = collections.Counter()  # what came of the faults

@@ -4,9 +4,9 @@ the end an independent audit compares the participants' books with what the saga
 
     CHAOS_ROUNDS=100 CHAOS_SEED=7 SKALD_BIN_DIR=build/release/bin python3 tests/chaos/test_chaos.py
 
-CHAOS_FAULTS=kill,freeze leaves the others out. CHAOS_FOLDER keeps store and books, and a later run goes
-on with them. A seed repeats what is drawn, not what the machine's timing makes of it. What each fault
-does, and what the server must do then, stands beside it in faults.py.
+CHAOS_FAULTS=kill,freeze leaves the others out; CHAOS_STORE=journal takes that store. CHAOS_FOLDER keeps
+store and books, and a later run goes on with them. A seed repeats what is drawn, not what the machine's
+timing makes of it. What each fault does, and what the server must do then, stands beside it in faults.py.
 """
 import collections
 import json
