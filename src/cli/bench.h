@@ -9,6 +9,10 @@
 #include <sys/resource.h>
 
 struct bench;
+/* Processor time of this process's threads, by what they do (their names tell). */
+struct bench_threads {
+    double loop, commit, index, other; /* seconds */
+};
 struct bench_slot {
     struct bench *bench;
     int64_t started_us;
@@ -18,7 +22,7 @@ struct bench {
     const struct cli *cli;
     int64_t sagas_count, slots_count;
     const char *store, *record;
-    bool is_json, is_parked;
+    bool is_json, is_parked, has_client_ids;
 
     struct sk_node *node;
     struct bench_slot *slots;
@@ -27,6 +31,7 @@ struct bench {
     int64_t *accepted_us; /* start to durable, as they were accepted */
     int64_t started_us, ended_us;
     struct rusage usage_start, usage_end;
+    struct bench_threads threads_start, threads_end;
     struct sk_engine_stats stats;
     int64_t store_size;       /* bytes; 0 = unknown */
     const char *store_system; /* the kind of file system; "" = none or unknown */
@@ -36,6 +41,7 @@ struct bench {
 
 /* The size of the store's files, and what they lie on. */
 void bench_measure_store(struct bench *bench, const char *url);
+void bench_measure_threads(struct bench_threads *out);
 /* Prints the figures, and records them if that was asked for. An exit code. */
 int bench_report(struct bench *bench);
 

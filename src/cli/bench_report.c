@@ -3,7 +3,9 @@
 
 #include "base/json.h"
 #include "cli/table.h"
+#include "store/threads.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -32,16 +34,66 @@ static const char *system_of(const char *path)
 
 void bench_measure_store(struct bench *bench, const char *url)
 {
-    static const char *const endings[] = { "", "-wal" };
+    static const char *const endings[] = { "", "-wal", "/index.db", "/index.db-wal" };
     char path[PATH_MAX];
     bench->store_system = "";
-    if (strncmp(url, "sqlite:", 7) != 0) return;
-    bench->store_system = system_of(url + 7);
+    const char *place = strchr(url, ':');
+    if (place == NULL || place[1] == 0) return;
+    bench->store_system = system_of(place + 1);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         struct stat status;
-        (void)snprintf(path, sizeof path, "%s%s", url + 7, endings[i]);
-        if (stat(path, &status) == 0) bench->store_size += status.st_size;
+        (void)snprintf(path, sizeof path, "%s%s", place + 1, endings[i]);
+        if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
+            bench->store_size += status.st_size;
     }
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* Fields 14 and 15 of /proc/self/task/N/stat, behind the name in brackets: clock ticks. */
+static bool read_thread(const char *number, char name[32], double *out_seconds)
+{
+    char path[64], line[512] = "";
+    unsigned long user = 0, system = 0;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", number);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return false;
+    bool is_read = fgets(line, sizeof line, file) != NULL;
+    (void)fclose(file);
+    const char *open = strchr(line, '('), *close = strrchr(line, ')');
+    if (!is_read || open == NULL || close == NULL) return false;
+    (void)snprintf(name, 32, "%.*s", (int)(close - open - 1), open + 1);
+    struct sk_str rest = sk_str_of(close + 2);
+    for (int field = 3; field < 16; field++) {
+        size_t blank = sk_str_find(rest, ' ');
+        uint64_t ticks = 0;
+        if (sk_str_to_u64(sk_str_sub(rest, 0, blank), &ticks) && field == 14) user = ticks;
+        if (field == 15) system = ticks;
+        rest = sk_str_sub(rest, blank < rest.size ? blank + 1 : blank, rest.size);
+    }
+    *out_seconds = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    return true;
+}
+
+void bench_measure_threads(struct bench_threads *out)
+{
+    *out = (struct bench_threads){ 0 };
+    DIR *folder = opendir("/proc/self/task");
+    if (folder == NULL) return;
+    char main_thread[24];
+    (void)snprintf(main_thread, sizeof main_thread, "%d", (int)getpid());
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        char name[32];
+        double seconds = 0;
+        if (entry->d_name[0] == '.' || !read_thread(entry->d_name, name, &seconds)) continue;
+        double *place = &out->other;
+        if (strcmp(entry->d_name, main_thread) == 0) place = &out->loop;
+        if (strcmp(name, SK_THREAD_COMMIT) == 0) place = &out->commit;
+        if (strcmp(name, SK_THREAD_INDEX) == 0) place = &out->index;
+        *place += seconds;
+    }
+    (void)closedir(folder);
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
@@ -70,7 +122,7 @@ struct figure {
     double value;
     int digits;
 };
-enum { FIGURES_COUNT = 17 };
+enum { FIGURES_COUNT = 21 };
 
 static void collect(struct bench *bench, struct figure out[FIGURES_COUNT])
 {
@@ -82,6 +134,7 @@ static void collect(struct bench *bench, struct figure out[FIGURES_COUNT])
     double system = seconds_of(bench->usage_start.ru_stime, bench->usage_end.ru_stime);
     double sagas = (double)count;
     const struct sk_engine_stats *stats = &bench->stats;
+    const struct bench_threads *start = &bench->threads_start, *end = &bench->threads_end;
 #define MS(values, n, percent) ((double)percentile(bench->values, n, percent) / 1000)
     struct figure figures[FIGURES_COUNT] = {
         { "sagas", "sagas", "", sagas, 0 },
@@ -102,6 +155,14 @@ static void collect(struct bench *bench, struct figure out[FIGURES_COUNT])
           stats->batches > 0 ? (double)stats->events / (double)stats->batches : 0, 1 },
         { "cpu_user_us_per_saga", "CPU a saga, user", "µs", user * 1e6 / sagas, 0 },
         { "cpu_system_us_per_saga", "CPU a saga, system", "µs", system * 1e6 / sagas, 0 },
+        { "cpu_loop_us_per_saga", "… of it the loop", "µs", (end->loop - start->loop) * 1e6 / sagas,
+          1 },
+        { "cpu_commit_us_per_saga", "… the commit thread", "µs",
+          (end->commit - start->commit) * 1e6 / sagas, 1 },
+        { "cpu_index_us_per_saga", "… a journal's index", "µs",
+          (end->index - start->index) * 1e6 / sagas, 1 },
+        { "cpu_other_us_per_saga", "… all other threads", "µs",
+          (end->other - start->other) * 1e6 / sagas, 1 },
         { "memory_mib_max", "memory, highest", "MiB", (double)bench->usage_end.ru_maxrss / 1024,
           1 },
         { "store_bytes_per_saga", "store a saga", "bytes", (double)bench->store_size / sagas, 0 },

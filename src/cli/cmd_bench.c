@@ -15,6 +15,7 @@
 #include "invoke/function.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -42,6 +43,8 @@ static const struct cli_option options[] = {
       .offset = offsetof(struct bench, slots_count), .min = 1, .max = 100000 },
     { "store", 0, CLI_TEXT, "URL", "where (SQLite in a folder of its own, removed afterwards)",
       .offset = offsetof(struct bench, store) },
+    { "client-ids", 0, CLI_FLAG, NULL, "each start brings a random id of its own",
+      .offset = offsetof(struct bench, has_client_ids) },
     { "parked", 0, CLI_FLAG, NULL,
       "sagas parked-1 … that wait for the signal `go`, left in --store for a server",
       .offset = offsetof(struct bench, is_parked) },
@@ -69,15 +72,25 @@ static void on_stopped(void *context, enum skald_status status, const skald_erro
     sk_libevent_runtime_stop(sk_node_runtime(bench->node));
 }
 
+/* What the store still had to do is done: its work counts, too. */
+static void on_settled(void *context, struct sk_rows *rows)
+{
+    struct bench *bench = context;
+    (void)rows;
+    (void)getrusage(RUSAGE_SELF, &bench->usage_end);
+    bench_measure_threads(&bench->threads_end);
+    sk_engine_stop(sk_node_engine(bench->node), STOP_GRACE_MS, on_stopped, bench);
+}
+
 /* Once: reads the clocks while everything is still there, then stops the engine. */
 static void finish(struct bench *bench)
 {
     if (bench->is_finished) return;
     bench->is_finished = true;
     bench->ended_us = now_us(bench);
-    (void)getrusage(RUSAGE_SELF, &bench->usage_end);
     sk_engine_stats(sk_node_engine(bench->node), &bench->stats);
-    sk_engine_stop(sk_node_engine(bench->node), STOP_GRACE_MS, on_stopped, bench);
+    sk_engine_read(sk_node_engine(bench->node), &(struct sk_read){ .kind = SK_READ_TALLIES },
+                   on_settled, bench);
 }
 
 static void fail(struct bench *bench, enum skald_status status, const skald_error *error)
@@ -141,6 +154,12 @@ static void start_one(struct bench *bench, struct bench_slot *slot)
         (void)snprintf(id, sizeof id, "parked-%zu", bench->started_count);
         request.definition = SK_STR("parked");
         request.id = sk_str_of(id);
+    } else if (bench->has_client_ids) {
+        uint64_t luck[2];
+        struct sk_runtime *runtime = sk_libevent_runtime_port(sk_node_runtime(bench->node));
+        runtime->ops->random(runtime, luck, sizeof luck);
+        (void)snprintf(id, sizeof id, "%016" PRIx64 "%08" PRIx32, luck[0], (uint32_t)luck[1]);
+        request.id = sk_str_of(id);
     }
     slot->bench = bench;
     slot->started_us = now_us(bench);
@@ -163,6 +182,7 @@ static void on_defined(void *context, const struct sk_define_reply *reply)
         return;
     }
     (void)getrusage(RUSAGE_SELF, &bench->usage_start);
+    bench_measure_threads(&bench->threads_start);
     bench->started_us = now_us(bench);
     for (int64_t i = 0; i < bench->slots_count && i < bench->sagas_count; i++) {
         start_one(bench, &bench->slots[i]);

@@ -101,12 +101,14 @@ static void put_data(struct sk_json_writer *w, const struct sk_saga *saga,
 void sk_log_event(struct sk_runtime *runtime, const struct sk_saga *saga,
                   const struct sk_event *event)
 {
+    enum sk_log_level level = level_of(event);
+    if (runtime->ops->logs != NULL && !runtime->ops->logs(runtime, level)) return;
     struct sk_buf data;
     sk_buf_init(&data, DATA_SIZE_MAX);
     struct sk_json_writer w = sk_json_writer_of(&data);
     put_data(&w, saga, event);
     struct sk_log_line line = {
-        .level = level_of(event),
+        .level = level,
         .event = sk_str_of(sk_event_type_name(event->type)),
         .saga_id = saga->start.id,
         .duration_ms = duration_of(saga, event),

@@ -7,9 +7,8 @@
  *   H3  At most waiting_max jobs wait; beyond it the caller is told SKALD_E_LIMIT and nothing
  *       happens.
  */
-#include "runtime/libevent_parts.h"
-
 #include "base/arena.h"
+#include "runtime/libevent_parts.h"
 
 #include <signal.h>
 
@@ -42,6 +41,7 @@ static struct sk_helper_job *take_job(struct sk_helpers *helpers)
 static void *helper_main(void *context)
 {
     struct sk_helpers *helpers = context;
+    (void)pthread_setname_np(pthread_self(), "skald-helper");
     (void)pthread_mutex_lock(&helpers->lock);
     for (;;) {
         struct sk_helper_job *job = take_job(helpers);

@@ -104,6 +104,11 @@ static void port_log(struct sk_runtime *port, const struct sk_log_line *line)
     sk_log_sink_write(runtime->log, sk_libevent_now_us(runtime) / 1000, line);
 }
 
+static bool port_logs(struct sk_runtime *port, enum sk_log_level level)
+{
+    return sk_log_sink_takes(whole_of(port)->log, level);
+}
+
 /* ---- other threads --------------------------------------------------------------------------- */
 
 static enum skald_status port_post(struct sk_runtime *port, sk_runtime_fn *fn, void *context)
@@ -133,6 +138,7 @@ static const struct sk_runtime_ops libevent_ops = {
     .post = port_post,
     .offload = port_offload,
     .log = port_log,
+    .logs = port_logs,
 };
 
 /* ---- the loop -------------------------------------------------------------------------------- */

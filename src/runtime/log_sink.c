@@ -65,6 +65,7 @@ static bool write_all(struct sk_log_sink *sink, struct sk_str bytes)
 static void *writer_main(void *context)
 {
     struct sk_log_sink *sink = context;
+    (void)pthread_setname_np(pthread_self(), "skald-log");
     (void)pthread_mutex_lock(&sink->lock);
     for (;;) {
         while (sink->filling.size == 0 && !sink->is_closing) {
@@ -161,9 +162,14 @@ static void tell_dropped(struct sk_log_sink *sink, int64_t at_ms)
     if (append_line(sink, at_ms, &line)) sink->dropped_told = sink->dropped;
 }
 
+bool sk_log_sink_takes(const struct sk_log_sink *sink, enum sk_log_level level)
+{
+    return !sink->is_off && level >= sink->level;
+}
+
 void sk_log_sink_write(struct sk_log_sink *sink, int64_t at_ms, const struct sk_log_line *line)
 {
-    if (sink->is_off || line->level < sink->level) return;
+    if (!sk_log_sink_takes(sink, line->level)) return;
     (void)pthread_mutex_lock(&sink->lock);
     bool was_empty = sink->filling.size == 0;
     if (sink->dropped > sink->dropped_told) tell_dropped(sink, at_ms);

@@ -32,6 +32,8 @@ enum skald_status sk_log_sink_new(const struct sk_log_options *options, struct s
 /* Writes what is queued, but waits at most a second for a reader that does not read. NULL is fine.
  */
 void sk_log_sink_free(struct sk_log_sink *sink);
+/* Would a line of this level be written? */
+bool sk_log_sink_takes(const struct sk_log_sink *sink, enum sk_log_level level);
 void sk_log_sink_write(struct sk_log_sink *sink, int64_t at_ms, const struct sk_log_line *line);
 /* Lines that were dropped since the start. */
 uint64_t sk_log_sink_dropped(struct sk_log_sink *sink);

@@ -45,6 +45,8 @@ struct sk_runtime_ops {
     enum skald_status (*offload)(struct sk_runtime *runtime, sk_runtime_fn *work,
                                  sk_runtime_fn *done, void *context);
     void (*log)(struct sk_runtime *runtime, const struct sk_log_line *line);
+    /* Is a line of this level written at all? It saves making it. May be NULL: yes. */
+    bool (*logs)(struct sk_runtime *runtime, enum sk_log_level level);
 };
 
 /* The first member of every implementation's struct. */

@@ -8,6 +8,7 @@
 #include "store/journal/parts.h"
 
 #include "base/assert.h"
+#include "store/threads.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -288,6 +289,7 @@ void *journal_apply_main(void *argument)
 {
     struct sk_journal *journal = argument;
     uint64_t upto;
+    sk_thread_name(SK_THREAD_INDEX);
     sk_log_prepare(journal->log);
     while ((upto = wait_records(journal)) > 0) {
         if (!apply_upto(journal, upto)) break;

@@ -8,6 +8,7 @@
 #include "store/journal/parts.h"
 
 #include "base/assert.h"
+#include "store/threads.h"
 
 #include <string.h>
 
@@ -359,6 +360,7 @@ void *journal_commit_main(void *argument)
 {
     struct sk_journal *journal = argument;
     struct group group = { 0 };
+    sk_thread_name(SK_THREAD_COMMIT);
     sk_list_init(&group.requests);
     sk_arena_init(&group.arena);
     while (wait_group(journal, &group.requests)) {

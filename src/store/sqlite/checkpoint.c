@@ -12,6 +12,8 @@
  */
 #include "store/sqlite/parts.h"
 
+#include "store/threads.h"
+
 enum { PASSES_MAX = 4, TAIL_PAGES = 1024 };
 
 /* out_tail: pages that are in the log and not in the database. */
@@ -71,6 +73,7 @@ static void checkpoint_log(struct sk_sqlite_store *store)
 void *sk_sqlite_checkpoint_main(void *argument)
 {
     struct sk_sqlite_store *store = argument;
+    sk_thread_name(store->options.is_index ? SK_THREAD_INDEX : SK_THREAD_CHECKPOINT);
     for (;;) {
         pthread_mutex_lock(&store->lock);
         while (store->log_pages < store->log_pages_next && !atomic_load(&store->is_closing))

@@ -13,6 +13,7 @@
 #include "store/sqlite/parts.h"
 
 #include "base/assert.h"
+#include "store/threads.h"
 
 /* What became of a whole group. */
 enum group_end { GROUP_DONE, GROUP_REFUSED, GROUP_FAILED };
@@ -214,6 +215,7 @@ void *sk_sqlite_commit_main(void *argument)
 {
     struct sk_sqlite_store *store = argument;
     struct sk_list group;
+    sk_thread_name(store->options.is_index ? SK_THREAD_INDEX : SK_THREAD_COMMIT);
     sk_list_init(&group);
     pthread_rwlock_rdlock(&store->open);
     while (wait_group(store, &group)) {

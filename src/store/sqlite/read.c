@@ -9,6 +9,7 @@
 #include "store/sqlite/sum.h"
 
 #include "base/assert.h"
+#include "store/threads.h"
 
 #define EVENT_COLUMNS "key, saga, seq, at, type, step, item, attempt, round, data, sum"
 #define DEFINITION_COLUMNS                                                                      \
@@ -457,6 +458,7 @@ void *sk_sqlite_read_main(void *argument)
 {
     struct sk_sqlite_reader *reader = argument;
     struct sk_sqlite_store *store = reader->store;
+    sk_thread_name(SK_THREAD_READ);
     struct sk_sqlite_request *request;
     while ((request = wait_read(store)) != NULL) {
         pthread_rwlock_rdlock(&store->open);
