@@ -94,7 +94,7 @@ struct server {
     struct sk_engine *engine;
     struct sk_api *api;
     struct silent silent;
-    bool is_told;
+    bool is_told, is_away;
     enum skald_status status;
     skald_error error;
     const char *doing; /* for the message when it hangs */
@@ -149,6 +149,7 @@ static enum skald_status open_engine(struct server *server)
     server->doing = "opening";
     sk_engine_open(server->engine, on_opened, server);
     while (!server->is_told) (void)pump(server);
+    server->is_away = server->status != SKALD_OK;
     return server->status;
 }
 
@@ -170,6 +171,12 @@ static enum skald_status open_server(struct server *server, bool answers)
 static void close_server(struct server *server)
 {
     sk_engine_free(server->engine);
+    if (server->is_away) { /* what the store is about to answer would be lost with it, and leak */
+        struct event_base *base = sk_libevent_runtime_base(server->runtime);
+        struct timeval pause = { .tv_usec = 200 * 1000 };
+        (void)event_base_loopexit(base, &pause);
+        (void)event_base_dispatch(base);
+    }
     if (server->store != NULL) server->store->ops->free(server->store);
     sk_api_free(server->api);
     sk_libevent_runtime_free(server->runtime);
@@ -236,7 +243,8 @@ static void ask_all(struct server *server)
         { SK_HTTP_DELETE, "/api/v1/sagas/s-2", "" },
     };
     for (size_t i = 0; i < sizeof writes / sizeof writes[0]; i++) {
-        if (ask(server, writes[i].method, writes[i].path, writes[i].body) == 503) return;
+        server->is_away = ask(server, writes[i].method, writes[i].path, writes[i].body) == 503;
+        if (server->is_away) return;
     }
 }
 
