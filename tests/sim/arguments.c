@@ -17,6 +17,7 @@ const char sim_usage[] =
     "  --jobs J                 so many processes at once\n"
     "  --trace                  prints everything that happens (with --seed)\n"
     "  --check-determinism      runs each world twice and compares the traces\n"
+    "  --histories FOLDER       keeps sagas with types of events that no other kept one has\n"
     "  --quiet                  no progress\n"
     "  --shrink S               looks S seconds for a smaller world that fails the same way (40)\n"
     "  --no-shrink              prints the report of what was found as it is\n"
@@ -65,6 +66,7 @@ static bool read_value(struct sim_arguments *a, const char *name, const char *va
     if (sim_cut_read(&a->run.cut, name, value)) return true;
     if (strcmp(name, "--state") == 0) return (a->state = value) != NULL;
     if (strcmp(name, "--seeds-file") == 0) return (a->seeds_file = value) != NULL;
+    if (strcmp(name, "--histories") == 0) return (a->run.histories = value) != NULL;
     if (strcmp(name, "--break") == 0) return (a->broken = value) != NULL;
     if (strcmp(name, "--seeds") == 0) return a->has_first = range(value, &a->first, &a->last);
     if (!number(value, &n)) return false;

@@ -76,6 +76,7 @@ static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
     sim_world_run(&world, world.profile.chaos_us + world.profile.calm_us);
     bool is_spoilt = options->spoil != NULL && options->spoil(&world);
     if (!is_spoilt) sim_check_end(&world);
+    if (options->histories != NULL) sim_histories_keep(&world, options->histories);
     if (totals != NULL) add_totals(totals);
     uint64_t hash = world.hash;
     sim_nodes_release(&world);

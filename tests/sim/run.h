@@ -21,8 +21,11 @@ struct sim_run_options {
     bool runs_once;          /* … or none */
     /* spoil.h: at its end the world is spoilt; true: it is, and is not judged any more */
     bool (*spoil)(struct sim_world *world);
+    const char *histories; /* a folder: histories.c; NULL = none are kept */
 };
 
+/* histories.c: what the world is to leave for the tests of later builds. */
+void sim_histories_keep(struct sim_world *world, const char *folder);
 /* Chaos, calm, verdict. Ends the process when something is wrong. */
 void sim_run(uint64_t seed, const struct sim_run_options *options, struct sim_totals *totals);
 void sim_totals_add(struct sim_totals *totals, const struct sim_totals *more);
