@@ -99,12 +99,13 @@ class Service:
 class World:
     """tempers: {name: (is_guarded, temper)}, the services that the definitions name."""
 
-    def __init__(self, tempers, seed, folder=None):
+    def __init__(self, tempers, seed, folder=None, kind=None):
         self.is_kept = folder is not None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="skald-chaos-"))
         self.folder.mkdir(parents=True, exist_ok=True)
-        kind = os.environ.get("CHAOS_STORE", "sqlite")  # or journal
-        self.store = f"{kind}:{self.folder}/skald{'.db' if kind == 'sqlite' else ''}"
+        kind = kind or os.environ.get("CHAOS_STORE", "sqlite")  # or journal
+        self.store_path = self.folder / ("skald.db" if kind == "sqlite" else "skald")
+        self.store = f"{kind}:{self.store_path}"
         self.shim = Shim(self.folder / "shim")
         self.server, self.port, self.starts, self.services = None, 0, 0, []
         self.met = collections.Counter()  # what came of the faults

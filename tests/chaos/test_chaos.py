@@ -108,6 +108,7 @@ def report(world, counts, found, proxies, resumed, load, seconds):
           f"{len(load.started())} starts and {len(load.commanded)} commands acknowledged, {resumed} resumed; "
           f"{seconds:.0f} s")
     print("chaos-json: " + json.dumps({"faults": counts, "sagas": found["sagas"], "lines": found["lines"],
+                                       "store": world.store.partition(":")[0],
                                        "judged": judged}))
 
 

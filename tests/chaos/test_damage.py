@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A store that was damaged while nobody served it: one bit is turned, and then either nothing is
 different, or whoever asks for the saga that was hit is told so (500), and the check of the store finds it.
-No saga that is served has changed. DAMAGE_FLIPS bits, each in a copy of its own; those that hit payloads
+No saga that is served has changed. DAMAGE_FLIPS bits of each store, each in a copy of its own; those that hit payloads
 are chosen on purpose."""
 import os
 import random
@@ -13,7 +13,7 @@ import unittest
 from chaos_world import World
 from cluster import BIN, Client, Failure, Program
 
-FLIPS = int(os.environ.get("DAMAGE_FLIPS", "16"))
+FLIPS = int(os.environ.get("DAMAGE_FLIPS", "10"))
 SEED = int(os.environ.get("DAMAGE_SEED", str(random.SystemRandom().randrange(1 << 31))))
 SAGAS = 30
 NOBODY = "http://127.0.0.1:1"
@@ -35,10 +35,11 @@ def look(port):
 
 
 class Damage(unittest.TestCase):
-    def setUp(self):
-        print(f"damage: seed {SEED}, {FLIPS} flips", flush=True)
-        self.world = World({"guarded": (True, "no=0.1"), "bare": (False, "")}, 7)
+    def open(self, kind):
+        print(f"damage: seed {SEED}, {FLIPS} flips of a {kind} store", flush=True)
+        self.world = World({"guarded": (True, "no=0.1"), "bare": (False, "")}, 7, kind=kind)
         self.addCleanup(lambda: self.world.close(keep=False))
+        self.kind = kind
 
     def fill(self):
         """A store that was stopped properly; what its sagas look like."""
@@ -62,7 +63,7 @@ class Damage(unittest.TestCase):
         log = self.world.folder / "damaged.log"
         log.unlink(missing_ok=True)
         try:
-            server = Program([BIN / "skald", "serve", "--store", f"sqlite:{path}", "--listen", "127.0.0.1:0",
+            server = Program([BIN / "skald", "serve", "--store", f"{self.kind}:{path}", "--listen", "127.0.0.1:0",
                               *options], log)
         except Failure:
             return None, log.read_text(errors="replace")
@@ -95,27 +96,51 @@ class Damage(unittest.TestCase):
                 self.assertEqual(events, whole[saga][3], f"the history of {saga} was changed")
         if seen == whole:
             return "nothing to see"
-        found = subprocess.run([BIN / "skald", "store", "check", "--store", f"sqlite:{path}"],
+        found = subprocess.run([BIN / "skald", "store", "check", "--store", f"{self.kind}:{path}"],
                                capture_output=True, text=True, check=False)
         self.assertEqual(found.returncode, 1, f"the check finds nothing: {found.stdout}")
         return "named"
 
-    def test_bits_that_turned(self):
+    def copy(self):
+        """The store's files, once more and alone."""
+        path = self.world.folder / f"damaged{self.world.store_path.suffix}"
+        for left in self.world.folder.glob("damaged*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        if self.world.store_path.is_dir():
+            shutil.copytree(self.world.store_path, path)
+        else:
+            shutil.copy(self.world.store_path, path)
+            shutil.copy(f"{self.world.store_path}.key", f"{path}.key")
+        return path
+
+    def turn_bits(self):
         whole, chance, counts = self.fill(), random.Random(SEED), {}
-        base = self.world.folder / "skald.db"
-        data = base.read_bytes()
-        texts = [at for at in range(100, len(data)) if 48 <= data[at] <= 122]
+        texts = []  # where a byte that says something lies
+        for file in sorted(path for path in (self.copy(), *self.copy().rglob("*")) if path.is_file()):
+            if file.suffix in (".db", ".log"):
+                data = file.read_bytes()
+                texts += [(file, at) for at in range(100, len(data)) if 48 <= data[at] <= 122]
         for _ in range(FLIPS):
-            at, bit = chance.choice(texts), 1 << chance.randrange(8)
-            path = self.world.folder / "damaged.db"
-            for left in self.world.folder.glob("damaged.db*"):
-                left.unlink()
-            path.write_bytes(data[:at] + bytes([data[at] ^ bit]) + data[at + 1:])
-            shutil.copy(f"{base}.key", f"{path}.key")
-            with self.subTest(at=at, bit=bit, seed=SEED):
+            path, (file, at), bit = self.copy(), chance.choice(texts), 1 << chance.randrange(8)
+            with file.open("r+b") as opened:
+                opened.seek(at)
+                turned = opened.read(1)[0] ^ bit
+                opened.seek(at)
+                opened.write(bytes([turned]))
+            with self.subTest(file=file.name, at=at, bit=bit, seed=SEED):
                 became = self.judge(path, whole)
                 counts[became] = counts.get(became, 0) + 1
-        print("damage: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
+        self.assertGreater(sum(count for name, count in counts.items() if name != "nothing to see"), 0)
+        print(f"damage: of a {self.kind} store: "
+              + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
+
+    def test_sqlite(self):
+        self.open("sqlite")
+        self.turn_bits()
+
+    def test_journal(self):
+        self.open("journal")
+        self.turn_bits()
 
 
 if __name__ == "__main__":
