@@ -181,3 +181,20 @@ size_t sk_json_count(struct sk_str container)
     }
     return count;
 }
+
+size_t sk_json_depth(struct sk_str span)
+{
+    size_t depth = 0, most = 0;
+    for (size_t at = 0; at < span.size;) {
+        char c = span.data[at];
+        if (c == '"') {
+            at = skip_string(span, at);
+            continue;
+        }
+        if (c == '{' || c == '[') depth += 1;
+        if (c == '}' || c == ']') depth -= 1;
+        if (depth > most) most = depth;
+        at += 1;
+    }
+    return most;
+}

@@ -411,6 +411,8 @@ void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reaso
 {
     struct sk_saga *saga = turn->saga;
     struct sk_event event = sk_turn_event(turn, type, SK_STEP_NONE, -1);
+    bool is_left_undone = type == SK_EVENT_SAGA_COMPLETED && saga->state == SK_SAGA_COMPENSATING &&
+                          saga->reason == SK_REASON_PARENT;
     struct sk_buf output;
     sk_buf_init(&output, 2 * SK_PAYLOAD_SIZE_MAX);
     event.kind = (uint32_t)reason;
@@ -427,7 +429,8 @@ void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reaso
         event.note = saga->error_message;
     }
     if (output.failed && !output.is_full) turn->failed = true;
-    if (output.is_full || sk_turn_is_too_large(turn)) {
+    bool is_too_deep = !output.failed && sk_json_depth(sk_buf_view(&output)) > SK_JSON_DEPTH_MAX;
+    if (output.is_full || is_too_deep || sk_turn_is_too_large(turn)) {
         event.body = (struct sk_str){ NULL, 0 };
         sk_turn_alert(turn, SK_STEP_NONE, -1, SK_ALERT_WARNING, 0, "output_too_large",
                       SK_STR("the saga's output is larger than its limit and left out"));
@@ -436,7 +439,7 @@ void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reaso
     sk_buf_release(&output);
     if (turn->failed) return;
     sk_locks_give_back(turn);
-    sk_parent_tell(turn);
+    sk_parent_tell(turn, is_left_undone);
 }
 
 static enum sk_event_type end_of(const struct sk_saga *saga)

@@ -193,7 +193,7 @@ bool sk_locks_are_asked(const struct sk_saga *saga);
 enum skald_status sk_message_receive(struct sk_turn *turn, const struct sk_message *message);
 void sk_child_start(struct sk_turn *turn, uint32_t step, int32_t item, struct sk_str input);
 void sk_child_tell(struct sk_turn *turn, uint32_t step, int32_t item, enum sk_message_kind kind);
-void sk_parent_tell(struct sk_turn *turn);
+void sk_parent_tell(struct sk_turn *turn, bool is_left_undone);
 /* Appends the id of the child saga of this step (and item) in this round. */
 void sk_child_id(const struct sk_saga *saga, uint32_t step, int32_t item, uint32_t round,
                  struct sk_buf *out);

@@ -107,7 +107,10 @@ void sk_child_end_encode(enum sk_saga_state state, uint32_t step, int32_t item, 
     for (int i = 0; i < 3; i++) sk_put_str(out, none);
 }
 
-void sk_parent_tell(struct sk_turn *turn)
+/* It ended `completed` by force while its parent had it undone: not its first end, told again. */
+enum { END_LEFT_UNDONE = 1 };
+
+static void tell_parent(struct sk_turn *turn, uint64_t flags)
 {
     const struct sk_saga *saga = turn->saga;
     if (saga->start.parent.size == 0) return;
@@ -120,11 +123,17 @@ void sk_parent_tell(struct sk_turn *turn)
     sk_put_str(&body, saga->output);
     sk_put_str(&body, saga->error_code);
     sk_put_str(&body, saga->error_message);
+    if (flags != 0) sk_put_u64(&body, flags);
     if (body.failed)
         turn->failed = true;
     else
         sk_turn_message(turn, SK_MESSAGE_CHILD_ENDED, saga->start.parent, sk_buf_view(&body), 0);
     sk_buf_release(&body);
+}
+
+void sk_parent_tell(struct sk_turn *turn, bool is_left_undone)
+{
+    tell_parent(turn, is_left_undone ? END_LEFT_UNDONE : 0u);
 }
 
 /* ---- a child has ended ----------------------------------------------------------------------- */
@@ -134,6 +143,7 @@ struct child_end {
     uint32_t step, round;
     int32_t item;
     struct sk_str output, code, message;
+    bool is_left_undone;
 };
 
 static bool read_child_end(struct sk_str bytes, struct child_end *out)
@@ -146,6 +156,8 @@ static bool read_child_end(struct sk_str bytes, struct child_end *out)
     out->output = sk_get_str(&reader);
     out->code = sk_get_str(&reader);
     out->message = sk_get_str(&reader);
+    uint64_t flags = reader.at < reader.end ? sk_get_u64(&reader) : 0;
+    out->is_left_undone = (flags & END_LEFT_UNDONE) != 0;
     if (reader.bad || state >= SK_SAGA_STATES_COUNT) return false;
     out->state = (enum sk_saga_state)state;
     return sk_saga_state_is_end(out->state);
@@ -172,11 +184,13 @@ static void child_answers(struct sk_turn *turn, const struct child_end *end)
 
 static void child_was_undone(struct sk_turn *turn, const struct child_end *end)
 {
-    if (end->state == SK_SAGA_FAILED) {
+    if (end->state == SK_SAGA_FAILED || end->is_left_undone) {
         struct sk_event event =
             sk_turn_event(turn, SK_EVENT_COMPENSATION_FAILED, end->step, end->item);
-        event.text = SK_STR("child_failed");
-        event.note = end->message;
+        event.text = end->is_left_undone ? SK_STR("child_forced") : SK_STR("child_failed");
+        event.note = end->is_left_undone
+                         ? SK_STR("the child saga was completed by force while it was undone")
+                         : end->message;
         sk_turn_emit(turn, &event);
         sk_turn_alert(turn, end->step, end->item, SK_ALERT_CRITICAL, 0, "compensation_failed",
                       event.note);
@@ -268,7 +282,7 @@ static void receive_compensate(struct sk_turn *turn)
         struct sk_event event = sk_turn_event(turn, SK_EVENT_OPERATOR_CANCEL, SK_STEP_NONE, -1);
         event.text = SK_STR("parent");
         sk_turn_emit(turn, &event);
-        if (!turn->failed) sk_parent_tell(turn);
+        if (!turn->failed) sk_parent_tell(turn, false);
     }
 }
 

@@ -24,6 +24,15 @@ static struct sk_str in_scratch(struct sk_turn *turn, struct sk_buf *buf)
     return copy;
 }
 
+/* Of a body that was composed of several: each may be as deep as can be read. */
+static struct sk_str body_in_scratch(struct sk_turn *turn, struct sk_buf *buf)
+{
+    bool is_too_deep = !buf->failed && sk_json_depth(sk_buf_view(buf)) > SK_JSON_DEPTH_MAX;
+    struct sk_str body = in_scratch(turn, buf);
+    if (is_too_deep) turn->is_too_large = true;
+    return is_too_deep ? (struct sk_str){ NULL, 0 } : body;
+}
+
 static struct sk_str quoted(struct sk_turn *turn, struct sk_str text)
 {
     struct sk_buf buf;
@@ -260,7 +269,7 @@ void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action,
         sk_buf_append_str(&body, turn->saga->start.input);
     }
     event->extra = in_scratch(turn, &line);
-    event->body = in_scratch(turn, &body);
+    event->body = body_in_scratch(turn, &body);
 }
 
 /* ---- notifications --------------------------------------------------------------------------- */
@@ -348,7 +357,7 @@ void sk_request_notification(struct sk_turn *turn, const struct sk_hook *hook,
     sk_buf_append_char(&line, '\n');
     put_notification(turn, hook, event, &body);
     event->extra = in_scratch(turn, &line);
-    event->body = in_scratch(turn, &body);
+    event->body = body_in_scratch(turn, &body);
 }
 
 /* ---- time limits ----------------------------------------------------------------------------- */

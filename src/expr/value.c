@@ -158,22 +158,5 @@ void sk_value_append_json(struct sk_value value, struct sk_buf *out)
 
 int sk_value_depth(struct sk_str span)
 {
-    int depth = 0;
-    int depth_max = 0;
-    bool is_string = false;
-    for (size_t i = 0; i < span.size; i++) {
-        char c = span.data[i];
-        if (is_string) {
-            i += c == '\\' ? 1 : 0;
-            is_string = c != '"';
-        } else if (c == '"') {
-            is_string = true;
-        } else if (c == '{' || c == '[') {
-            depth += 1;
-            depth_max = depth > depth_max ? depth : depth_max;
-        } else if (c == '}' || c == ']') {
-            depth -= 1;
-        }
-    }
-    return depth_max;
+    return (int)sk_json_depth(span);
 }

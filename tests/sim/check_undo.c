@@ -69,7 +69,9 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
         fail(world, book, saga, "it counts as completed and never happened");
     }
     if (!is_undone_saga || !is_standing || is_exempt(saga, step, unit)) return;
-    if (book->is_excused) {
+    /* Removed before anybody took what its participant had to say. */
+    bool is_unheard = world->profile.retention_ms > 0 && book->owed > 0;
+    if (book->is_excused || is_unheard) {
         world->checks->excused += 1;
         return;
     }

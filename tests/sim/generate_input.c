@@ -40,8 +40,8 @@ static void put_odds(struct sim_rng *rng, struct sk_buf *out)
         sk_buf_append_text(out, ",\"any\":");
         sim_generate_json(rng, 1 + sim_below(rng, 5), true, out);
     }
-    if (sim_chance(rng, 20)) { /* as deep as it may be and still be sent */
-        uint32_t depth = 20 + sim_below(rng, 80);
+    if (sim_chance(rng, 30)) { /* as deep as it may be; what holds it may be too deep to be sent */
+        uint32_t depth = sim_chance(rng, 300) ? 20 + sim_below(rng, 80) : 116 + sim_below(rng, 12);
         sk_buf_append_text(out, ",\"deep\":");
         for (uint32_t i = 0; i < depth; i++) sk_buf_append_text(out, "[");
         for (uint32_t i = 0; i < depth; i++) sk_buf_append_text(out, "]");

@@ -227,7 +227,7 @@ static void put_undo_policy(struct shape *s)
 void sim_put_compensation(struct shape *s, uint32_t participant, enum way way, bool is_needed)
 {
     uint32_t type = pick(s, 20);
-    if (type == 0 && !is_needed) {
+    if (type < (s->is_item ? 4u : 2u) && coin(s, 600) && !is_needed) {
         feature(s, SIM_REACHED_MADE_NO_UNDO);
         return;
     }

@@ -81,10 +81,11 @@ uint32_t sim_pick_source(struct shape *s)
 /* A path and what may follow it in a pipe. */
 static void put_path(struct shape *s, enum place place)
 {
-    static const char *const inputs[] = { ".input.n",       ".input.user",   ".input.missing.deep",
-                                          ".input.list[0]", ".input.text",   ".input",
-                                          ".input.amount",  ".input.any.m0", ".context.request",
-                                          ".saga_id",       ".input.flag" };
+    static const char *const inputs[] = {
+        ".input.n", ".input.user", ".input.missing.deep", ".input.list[0]", ".input.text",
+        ".input",   ".input.deep", ".input.amount",       ".input.any.m0",  ".context.request",
+        ".saga_id", ".input.flag"
+    };
     static const char *const own[] = { ".step_id", ".step_name", ".timestamp" };
     uint32_t source = sim_pick_source(s);
     bool is_of_step = s->step < s->steps_count;

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-enum { RETRIES_OF_FAILED = 3, RETRIES_OF_PARKED = 3, ATTEMPTS_SEEN = 30 };
+enum { RETRIES_OF_FAILED = 3, RETRIES_OF_PARKED = 3, ATTEMPTS_SEEN = 30, ROUNDS_PATIENT = 10 };
 
 struct humans {
     struct sim_world *world;
@@ -26,7 +26,10 @@ static bool retry_failed(struct humans *humans, const struct sim_row *row)
     struct sim_world *world = humans->world;
     const struct sk_plan *plan = sim_store_plan(world->store, &row->head.definition);
     uintptr_t count = (uintptr_t)sim_map_get(&humans->retried, row->head.id);
-    bool is_last = count == RETRIES_OF_FAILED;
+    /* Where many wait in line for its keys there is no time for more. */
+    bool is_in_the_way = plan->holds_locks_on_failed && humans->rounds >= ROUNDS_PATIENT;
+    bool is_last = count == RETRIES_OF_FAILED || (is_in_the_way && count < RETRIES_OF_FAILED);
+    if (is_in_the_way && count < RETRIES_OF_FAILED) count = RETRIES_OF_FAILED;
     if (count > RETRIES_OF_FAILED || (is_last && !plan->holds_locks_on_failed)) return false;
     uint32_t kind = is_last ? SK_COMMAND_FORCE_COMPLETE : SK_COMMAND_RETRY;
     if (sim_operate(world, row->head.id, kind, SK_STEP_NONE, -1)) {
@@ -44,7 +47,8 @@ static uint32_t repair_command(struct humans *humans, const struct sim_row *row,
     struct sk_str key = { text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1 };
     uintptr_t count = (uintptr_t)sim_map_get(&humans->retried, key);
     sim_map_put(&humans->retried, key, (void *)(count + 1));
-    return count < RETRIES_OF_PARKED ? SK_COMMAND_RETRY : SK_COMMAND_SKIP_STEP;
+    bool is_patient = count < RETRIES_OF_PARKED && humans->rounds < ROUNDS_PATIENT;
+    return is_patient ? SK_COMMAND_RETRY : SK_COMMAND_SKIP_STEP;
 }
 
 static void repair_unit(struct humans *humans, const struct sim_row *row,

@@ -119,6 +119,7 @@ static struct sk_engine_options options_of(struct sim_node *node)
         .acquire_timeout_ms = p->acquire_timeout_ms,
     };
     options.rules.history_max = p->history_max;
+    options.rules.signals_max = p->commands > 0 ? 6 : 0;
     options.output_size_max = 10000; /* of no payload but a huge one: tempers.c */
     options.idempotency_window_ms = p->retention_ms;
     if (p->faults[SIM_FAULT_CLOCK_JUMP] > 0) options.idempotency_window_ms = 30 * DAY_MS;

@@ -413,6 +413,7 @@ void sim_beside_init(struct sim_world *world)
     sim_clerks_init(world);
     sim_timetable_init(world);
     sim_onlookers_init(world);
+    sim_roamers_init(world);
 }
 
 bool sim_beside_is_done(const struct sim_world *world)

@@ -13,7 +13,8 @@ struct operation {
     enum sk_command_kind kind;
     uint32_t step;
     int32_t item;
-    bool is_again, is_edit;
+    struct sk_str name, body; /* of a signal; an edited input, or what a skipped step counts with */
+    bool is_again, is_past_pivot_allowed;
 };
 
 /* What was acknowledged as an event of its own must stand in the history. */
@@ -37,6 +38,21 @@ static void check_recorded(const struct operation *op)
              SK_STR_ARGS(op->command_id));
 }
 
+static void note_answer(const struct operation *op, const struct sk_reply *reply)
+{
+    struct sim_world *world = op->world;
+    bool is_signal = op->kind == SK_COMMAND_SIGNAL, has_body = op->body.size > 0;
+    if (reply->status == SKALD_E_NOT_FOUND) sim_reached(world, SIM_REACHED_COMMAND_NO_STEP);
+    if (is_signal && reply->status == SKALD_E_LIMIT) sim_reached(world, SIM_REACHED_SIGNAL_LIMIT);
+    if (is_signal && reply->status == SKALD_E_CONFLICT)
+        sim_reached(world, SIM_REACHED_SIGNAL_CONFLICT);
+    if (reply->status != SKALD_OK) return;
+    if (reply->is_replayed) sim_reached(world, SIM_REACHED_COMMAND_REPLAYED);
+    if (reply->is_pending_direction) sim_reached(world, SIM_REACHED_CANCEL_RECORDED);
+    if (op->kind == SK_COMMAND_RETRY && has_body) sim_reached(world, SIM_REACHED_RETRY_EDITED);
+    if (op->kind == SK_COMMAND_SKIP_STEP && has_body) sim_reached(world, SIM_REACHED_SKIP_OUTPUT);
+}
+
 static void on_operated(void *context, const struct sk_reply *reply)
 {
     struct operation *op = context;
@@ -48,6 +64,7 @@ static void on_operated(void *context, const struct sk_reply *reply)
         sim_reached_command(world, sim_store_row(world->store, op->saga_id), op->kind,
                             op->command_id, reply->status == SKALD_OK, reply->saga);
     }
+    note_answer(op, reply);
     if (reply->status != SKALD_OK) return;
     world->load->counts.commands_done += 1;
     if (op->kind != SK_COMMAND_SIGNAL) check_recorded(op);
@@ -66,15 +83,10 @@ static bool give(struct operation *op)
         .id = op->command_id,
         .who = SK_STR("operator"),
         .why = SK_STR("simulated"),
+        .name = op->name,
+        .body = op->body,
+        .is_past_pivot_allowed = op->is_past_pivot_allowed,
     };
-    if (op->kind == SK_COMMAND_SIGNAL) {
-        command.name = SK_STR("go");
-        command.body = SK_STR("{\"from\":\"outside\"}");
-    } else if (op->kind == SK_COMMAND_FORCE_CANCEL) {
-        command.is_past_pivot_allowed = op->step == 0;
-    } else if (op->kind == SK_COMMAND_RETRY && op->is_edit) {
-        command.body = SK_STR("{\"edited\":true}");
-    }
     world->load->counts.commands += 1;
     sim_note(world, "operate", (uint64_t)op->kind, op->step, op->saga_id);
     sk_engine_command(node->engine, op->saga_id, &command, (struct sk_str){ 0 }, on_operated, op);
@@ -88,7 +100,13 @@ static struct operation *operation_new(struct sim_world *world, struct sk_str sa
     char text[32];
     int size = snprintf(text, sizeof text, "c-%llu", (unsigned long long)++world->load->command_no);
     *op = (struct operation){ .world = world, .kind = kind, .step = step, .item = -1 };
-    op->is_edit = world->load->command_no % 5 == 0;
+    if (kind == SK_COMMAND_RETRY && world->load->command_no % 5 == 0)
+        op->body = SK_STR("{\"edited\":true}");
+    if (kind == SK_COMMAND_SIGNAL) {
+        op->name = SK_STR("go");
+        op->body = SK_STR("{\"from\":\"outside\"}");
+    }
+    op->is_past_pivot_allowed = kind == SK_COMMAND_FORCE_CANCEL && step == 0;
     op->saga_id = sk_arena_copy(&world->arena, saga_id);
     op->command_id = sk_arena_copy(&world->arena, (struct sk_str){ text, (size_t)size });
     return op;
@@ -99,6 +117,17 @@ bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, 
 {
     struct operation *op = operation_new(world, saga_id, (enum sk_command_kind)kind, step);
     op->item = item;
+    return give(op);
+}
+
+bool sim_order(struct sim_world *world, struct sk_str saga_id, const struct sim_order *order)
+{
+    struct operation *op = operation_new(world, saga_id, order->kind, order->step);
+    op->item = order->item;
+    op->name = order->name;
+    op->body = order->body;
+    op->is_past_pivot_allowed = order->is_past_pivot_allowed;
+    if (order->id.size > 0) op->command_id = sk_arena_copy(&world->arena, order->id);
     return give(op);
 }
 

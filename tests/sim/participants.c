@@ -407,6 +407,7 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
         return;
     }
     struct sim_unit_book *unit = unit_of(books, request);
+    request->unit = unit;
     const char *what = NULL;
     if (sim_store_lost(books->world->store, request->sent_us))
         unit->is_restored = true;

@@ -49,6 +49,7 @@ struct sim_unit_book {
     bool is_restored;    /* something was sent in the time that a restore took back, … */
     bool is_denied;      /* verify has said that it did not happen */
     bool is_heard_again; /* … and the action again since */
+    uint32_t owed;       /* completions that no node has taken yet */
     bool is_excused;     /* acted where no engine could have known: see apply() */
     uint32_t nulls;      /* verify will say so often that it does not know */
     struct sk_str token; /* of the first attempt that arrived, … */
@@ -100,6 +101,7 @@ struct sim_request {
     int64_t deadline_ms, sent_us;
     bool is_maybe;
     uint32_t deliveries;             /* arrived so often before */
+    struct sim_unit_book *unit;      /* once it has arrived */
     struct sim_statuses statuses[3]; /* success, fail, retry: what the action says of them */
 };
 

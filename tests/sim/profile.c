@@ -36,7 +36,7 @@ static void draw_participants(struct sim_profile *p, struct sim_rng *rng)
     p->retryable = rate(rng, 500, 100);
     p->pending = rate(rng, 400, 80);
     p->undo_refuses = rate(rng, 200, 60);
-    p->contradicts = rate(rng, 250, 20);
+    p->contradicts = rate(rng, 400, 60);
 }
 
 static void draw_nodes(struct sim_profile *p, struct sim_rng *rng)

@@ -20,186 +20,196 @@
 #include "world.h"
 
 /* name, group, text. Groups stand together. */
-#define SIM_REACHED_MAP(X)                                           \
-    X(FAULT_CRASH, "fault", "crash of a node")                       \
-    X(FAULT_STOP, "fault", "stop of a node")                         \
-    X(FAULT_PAUSE, "fault", "pause of a node")                       \
-    X(FAULT_MOVE, "fault", "shard moved")                            \
-    X(FAULT_CLOCK_OFF, "fault", "clock is off")                      \
-    X(FAULT_CLOCK_DRIFTS, "fault", "clock drifts")                   \
-    X(FAULT_COMMIT_SLOW, "fault", "slow commit")                     \
-    X(FAULT_READ_FAILS, "fault", "read fails")                       \
+/* Not aligned, so that rows of many hands do not meet. */
+/* clang-format off */
+#define SIM_REACHED_MAP(X) \
+    X(FAULT_CRASH, "fault", "crash of a node") \
+    X(FAULT_STOP, "fault", "stop of a node") \
+    X(FAULT_PAUSE, "fault", "pause of a node") \
+    X(FAULT_MOVE, "fault", "shard moved") \
+    X(FAULT_CLOCK_OFF, "fault", "clock is off") \
+    X(FAULT_CLOCK_DRIFTS, "fault", "clock drifts") \
+    X(FAULT_COMMIT_SLOW, "fault", "slow commit") \
+    X(FAULT_READ_FAILS, "fault", "read fails") \
     X(FAULT_CRASH_COMMITS, "fault", "part out at a crash committed") \
-    X(FAULT_CRASH_DROPS, "fault", "part out at a crash lost")        \
-    X(FAULT_CONNECTION_REFUSED, "fault", "connection refused")       \
-    X(FAULT_REQUEST_LOST, "fault", "request lost")                   \
-    X(FAULT_REQUEST_LATE, "fault", "request late")                   \
-    X(FAULT_REQUEST_TWICE, "fault", "request repeated")              \
-    X(FAULT_REPLY_LOST, "fault", "reply lost")                       \
-    X(FAULT_READ_SLOW, "fault", "read-slow")                         \
-    X(FAULT_READ_BROKEN, "fault", "read-broken")                     \
-    X(FAULT_READ_DAMAGED, "fault", "read-damaged")                   \
-    X(FAULT_LEASE_UNSURE, "fault", "lease-unsure")                   \
-    X(FAULT_DEFINE_UNSURE, "fault", "define-unsure")                 \
-    X(FAULT_COMMIT_LATE, "fault", "commit-late")                     \
-    X(FAULT_COMMIT_LINGERS, "fault", "commit-lingers")               \
-    X(FAULT_COMMIT_PAUSED, "fault", "commit-paused")                 \
-    X(FAULT_DISK_FULL, "fault", "disk-full")                         \
-    X(FAULT_DISK_READ_ONLY, "fault", "disk-read-only")               \
-    X(FAULT_STORE_AWAY, "fault", "store-away")                       \
-    X(FAULT_PARTITION, "fault", "partition")                         \
-    X(FAULT_SEIZED, "fault", "seized")                               \
-    X(FAULT_RIVAL, "fault", "rival")                                 \
-    X(FAULT_SETTINGS, "fault", "settings")                           \
-    X(FAULT_CLOCK_JUMP, "fault", "clock-jump")                       \
-    X(FAULT_RESTORE, "fault", "restore")                             \
-    X(FAULT_LINK_HELD, "fault", "link-held")                         \
-    X(FAULT_MESSAGE_TWICE, "fault", "message-twice")                 \
-    X(MESSAGE_AGAIN, "fault", "message forgotten and sent again")    \
-    X(FAULT_BODY_GARBAGE, "fault", "body-garbage")                   \
-    X(FAULT_BODY_HUGE, "fault", "body-huge")                         \
-    X(FAULT_CONFLICT, "fault", "conflict")                           \
-    X(FAULT_GONE, "fault", "gone")                                   \
-    X(FAULT_PROXY, "fault", "proxy")                                 \
-    X(FAULT_RETRY_AFTER, "fault", "retry-after")                     \
-    X(FAULT_REPLY_LATE, "fault", "reply-late")                       \
-    X(FAULT_VERIFY_NULL, "fault", "verify-null")                     \
-    X(FAULT_LIES, "fault", "lies")                                   \
-    X(FAULT_DOWN, "fault", "down")                                   \
-    X(FAULT_AMNESIA, "fault", "amnesia")                             \
-    X(FAULT_TOKEN_FORGED, "fault", "token-forged")                   \
-    X(FAULT_TOKEN_EARLIER, "fault", "token-earlier")                 \
-    X(FAULT_TOKEN_AGAIN, "fault", "token-again")                     \
-    X(PART_DONE, "part", "done")                                     \
-    X(PART_PASSING, "part", "passing")                               \
-    X(PART_NOT_KNOWN, "part", "not known")                           \
-    X(PART_FENCED, "part", "fenced")                                 \
-    X(PART_REFUSED, "part", "refused")                               \
-    X(PART_BROKEN, "part", "broken")                                 \
-    X(VISIT_ACT, "participant", "act")                               \
-    X(VISIT_ACT_AGAIN, "participant", "act-again")                   \
-    X(VISIT_REFUSE_AGAIN, "participant", "refuse-again")             \
-    X(VISIT_GUARD_TOMBSTONE, "participant", "guard-tombstone")       \
-    X(VISIT_GUARD_DEADLINE, "participant", "guard-deadline")         \
-    X(VISIT_ACT_BUSY, "participant", "act-busy")                     \
-    X(VISIT_ACT_BROKE_BEFORE, "participant", "act-broke-before")     \
-    X(VISIT_ACT_SAYS_NO, "participant", "act-says-no")               \
-    X(VISIT_ACT_REFUSED, "participant", "act-refused")               \
-    X(VISIT_ACT_ACCEPTED, "participant", "act-accepted")             \
-    X(VISIT_ACT_BROKE_AFTER, "participant", "act-broke-after")       \
-    X(VISIT_UNDO, "participant", "undo")                             \
-    X(VISIT_UNDO_NO_AGAIN, "participant", "undo-no-again")           \
-    X(VISIT_UNDO_BUSY, "participant", "undo-busy")                   \
-    X(VISIT_UNDO_BROKE_BEFORE, "participant", "undo-broke-before")   \
-    X(VISIT_UNDO_REFUSED, "participant", "undo-refused")             \
-    X(VISIT_UNDO_BROKE_AFTER, "participant", "undo-broke-after")     \
-    X(VISIT_UNDO_ACCEPTED, "participant", "undo-accepted")           \
-    X(VISIT_VERIFY_BROKE, "participant", "verify-broke")             \
-    X(VISIT_VERIFY_NULL, "participant", "verify-null")               \
-    X(VISIT_VERIFY_YES, "participant", "verify-yes")                 \
-    X(VISIT_VERIFY_NO, "participant", "verify-no")                   \
-    X(VISIT_POLL_BROKE, "participant", "poll-broke")                 \
-    X(VISIT_POLL_READY, "participant", "poll-ready")                 \
-    X(VISIT_POLL_LOST, "participant", "poll-lost")                   \
-    X(VISIT_POLL_NOT_YET, "participant", "poll-not-yet")             \
-    X(MADE_SEQUENTIAL, "made", "strategy sequential")                \
-    X(MADE_PARALLEL, "made", "strategy parallel")                    \
-    X(MADE_BEST_EFFORT, "made", "strategy best_effort")              \
-    X(MADE_30_STEPS, "made", "30 steps")                             \
-    X(MADE_PIVOT, "made", "pivot")                                   \
-    X(MADE_PIVOT_FOREACH, "made", "pivot with items")                \
-    X(MADE_PIVOT_TASK, "made", "pivot that is a task")               \
-    X(MADE_PIVOT_CHILD, "made", "pivot that is a child")             \
-    X(MADE_PIVOT_CONDITION, "made", "pivot with a condition")        \
-    X(MADE_FORWARD, "made", "recovery forward")                      \
-    X(MADE_ASYNC, "made", "async")                                   \
-    X(MADE_MAY_FAIL, "made", "continue_on_error")                    \
-    X(MADE_UNDO_REQUIRED, "made", "compensation required")           \
-    X(MADE_NO_UNDO, "made", "no compensation")                       \
-    X(MADE_AUTOMATIC_TASK, "made", "task undone automatically")      \
-    X(MADE_UNDO_TASK, "made", "undo that is a task")                 \
-    X(MADE_TASK_VERIFY, "made", "task with a verify")                \
-    X(MADE_LOCKS, "made", "lock keys")                               \
-    X(MADE_LOCK_FOR_EVER, "made", "lock awaited for ever")           \
-    X(MADE_FOREACH, "made", "foreach")                               \
-    X(MADE_FOREACH_PARALLEL, "made", "items at once")                \
-    X(MADE_CHILD_WITH_PIVOT, "made", "child with a pivot")           \
+    X(FAULT_CRASH_DROPS, "fault", "part out at a crash lost") \
+    X(FAULT_CONNECTION_REFUSED, "fault", "connection refused") \
+    X(FAULT_REQUEST_LOST, "fault", "request lost") \
+    X(FAULT_REQUEST_LATE, "fault", "request late") \
+    X(FAULT_REQUEST_TWICE, "fault", "request repeated") \
+    X(FAULT_REPLY_LOST, "fault", "reply lost") \
+    X(FAULT_READ_SLOW, "fault", "read-slow") \
+    X(FAULT_READ_BROKEN, "fault", "read-broken") \
+    X(FAULT_READ_DAMAGED, "fault", "read-damaged") \
+    X(FAULT_LEASE_UNSURE, "fault", "lease-unsure") \
+    X(FAULT_DEFINE_UNSURE, "fault", "define-unsure") \
+    X(FAULT_COMMIT_LATE, "fault", "commit-late") \
+    X(FAULT_COMMIT_LINGERS, "fault", "commit-lingers") \
+    X(FAULT_COMMIT_PAUSED, "fault", "commit-paused") \
+    X(FAULT_DISK_FULL, "fault", "disk-full") \
+    X(FAULT_DISK_READ_ONLY, "fault", "disk-read-only") \
+    X(FAULT_STORE_AWAY, "fault", "store-away") \
+    X(FAULT_PARTITION, "fault", "partition") \
+    X(FAULT_SEIZED, "fault", "seized") \
+    X(FAULT_RIVAL, "fault", "rival") \
+    X(FAULT_SETTINGS, "fault", "settings") \
+    X(FAULT_CLOCK_JUMP, "fault", "clock-jump") \
+    X(FAULT_RESTORE, "fault", "restore") \
+    X(FAULT_LINK_HELD, "fault", "link-held") \
+    X(FAULT_MESSAGE_TWICE, "fault", "message-twice") \
+    X(MESSAGE_AGAIN, "fault", "message forgotten and sent again") \
+    X(FAULT_BODY_GARBAGE, "fault", "body-garbage") \
+    X(FAULT_BODY_HUGE, "fault", "body-huge") \
+    X(FAULT_CONFLICT, "fault", "conflict") \
+    X(FAULT_GONE, "fault", "gone") \
+    X(FAULT_PROXY, "fault", "proxy") \
+    X(FAULT_RETRY_AFTER, "fault", "retry-after") \
+    X(FAULT_REPLY_LATE, "fault", "reply-late") \
+    X(FAULT_VERIFY_NULL, "fault", "verify-null") \
+    X(FAULT_LIES, "fault", "lies") \
+    X(FAULT_DOWN, "fault", "down") \
+    X(FAULT_AMNESIA, "fault", "amnesia") \
+    X(FAULT_TOKEN_FORGED, "fault", "token-forged") \
+    X(FAULT_TOKEN_EARLIER, "fault", "token-earlier") \
+    X(FAULT_TOKEN_AGAIN, "fault", "token-again") \
+    X(PART_DONE, "part", "done") \
+    X(PART_PASSING, "part", "passing") \
+    X(PART_NOT_KNOWN, "part", "not known") \
+    X(PART_FENCED, "part", "fenced") \
+    X(PART_REFUSED, "part", "refused") \
+    X(PART_BROKEN, "part", "broken") \
+    X(VISIT_ACT, "participant", "act") \
+    X(VISIT_ACT_AGAIN, "participant", "act-again") \
+    X(VISIT_REFUSE_AGAIN, "participant", "refuse-again") \
+    X(VISIT_GUARD_TOMBSTONE, "participant", "guard-tombstone") \
+    X(VISIT_GUARD_DEADLINE, "participant", "guard-deadline") \
+    X(VISIT_ACT_BUSY, "participant", "act-busy") \
+    X(VISIT_ACT_BROKE_BEFORE, "participant", "act-broke-before") \
+    X(VISIT_ACT_SAYS_NO, "participant", "act-says-no") \
+    X(VISIT_ACT_REFUSED, "participant", "act-refused") \
+    X(VISIT_ACT_ACCEPTED, "participant", "act-accepted") \
+    X(VISIT_ACT_BROKE_AFTER, "participant", "act-broke-after") \
+    X(VISIT_UNDO, "participant", "undo") \
+    X(VISIT_UNDO_NO_AGAIN, "participant", "undo-no-again") \
+    X(VISIT_UNDO_BUSY, "participant", "undo-busy") \
+    X(VISIT_UNDO_BROKE_BEFORE, "participant", "undo-broke-before") \
+    X(VISIT_UNDO_REFUSED, "participant", "undo-refused") \
+    X(VISIT_UNDO_BROKE_AFTER, "participant", "undo-broke-after") \
+    X(VISIT_UNDO_ACCEPTED, "participant", "undo-accepted") \
+    X(VISIT_VERIFY_BROKE, "participant", "verify-broke") \
+    X(VISIT_VERIFY_NULL, "participant", "verify-null") \
+    X(VISIT_VERIFY_YES, "participant", "verify-yes") \
+    X(VISIT_VERIFY_NO, "participant", "verify-no") \
+    X(VISIT_POLL_BROKE, "participant", "poll-broke") \
+    X(VISIT_POLL_READY, "participant", "poll-ready") \
+    X(VISIT_POLL_LOST, "participant", "poll-lost") \
+    X(VISIT_POLL_NOT_YET, "participant", "poll-not-yet") \
+    X(MADE_SEQUENTIAL, "made", "strategy sequential") \
+    X(MADE_PARALLEL, "made", "strategy parallel") \
+    X(MADE_BEST_EFFORT, "made", "strategy best_effort") \
+    X(MADE_30_STEPS, "made", "30 steps") \
+    X(MADE_PIVOT, "made", "pivot") \
+    X(MADE_PIVOT_FOREACH, "made", "pivot with items") \
+    X(MADE_PIVOT_TASK, "made", "pivot that is a task") \
+    X(MADE_PIVOT_CHILD, "made", "pivot that is a child") \
+    X(MADE_PIVOT_CONDITION, "made", "pivot with a condition") \
+    X(MADE_FORWARD, "made", "recovery forward") \
+    X(MADE_ASYNC, "made", "async") \
+    X(MADE_MAY_FAIL, "made", "continue_on_error") \
+    X(MADE_UNDO_REQUIRED, "made", "compensation required") \
+    X(MADE_NO_UNDO, "made", "no compensation") \
+    X(MADE_AUTOMATIC_TASK, "made", "task undone automatically") \
+    X(MADE_UNDO_TASK, "made", "undo that is a task") \
+    X(MADE_TASK_VERIFY, "made", "task with a verify") \
+    X(MADE_LOCKS, "made", "lock keys") \
+    X(MADE_LOCK_FOR_EVER, "made", "lock awaited for ever") \
+    X(MADE_FOREACH, "made", "foreach") \
+    X(MADE_FOREACH_PARALLEL, "made", "items at once") \
+    X(MADE_CHILD_WITH_PIVOT, "made", "child with a pivot") \
     X(MADE_CHILD_OWN_UNDO, "made", "child undone by the step's own") \
-    X(MADE_CHILD_FOREACH, "made", "child for each item")             \
-    X(MADE_CHILD_OF_ITSELF, "made", "child of itself")               \
-    X(MADE_DEPTH_3, "made", "children three deep")                   \
-    X(MADE_NO_RETRY, "made", "no_retry")                             \
-    X(MADE_RETRYABLE_LIST, "made", "retryable_errors")               \
-    X(MADE_DECIDE, "made", "decide")                                 \
-    X(MADE_CONDITION_FUNCTION, "made", "condition that is asked")    \
-    X(MADE_STATUSES, "made", "lists of statuses")                    \
-    X(MADE_TIMEOUT_TEMPLATE, "made", "time-out by attempt")          \
-    X(MADE_POLL_FAIL_IF, "made", "poll with fail_if")                \
-    X(MADE_INPUT_SCHEMA, "made", "input schema")                     \
-    X(MADE_OUTPUT, "made", "output template")                        \
-    X(DECIDE_AGAIN, "decide", "once more")                           \
-    X(DECIDE_GIVE_UP, "decide", "no further attempt")                \
-    X(DECIDE_NOTHING, "decide", "no verdict")                        \
-    X(DECIDE_BREAKS, "decide", "it breaks")                          \
-    X(STATUS_BY_LIST, "decide", "a list of statuses")                \
-    X(VISIT_ACT_GARBAGE, "participant", "act-garbage")               \
-    X(VISIT_ACT_HUGE, "participant", "act-huge")                     \
-    X(VISIT_ACT_CONFLICT, "participant", "act-conflict")             \
-    X(VISIT_ACT_RETRY_AFTER, "participant", "act-retry-after")       \
-    X(VISIT_ACT_LIES, "participant", "act-lies")                     \
-    X(VISIT_UNDO_NOT_FOUND, "participant", "undo-not-found")         \
-    X(VISIT_UNDO_GONE, "participant", "undo-gone")                   \
-    X(VISIT_UNDO_GARBAGE, "participant", "undo-garbage")             \
-    X(VISIT_UNDO_RETRY_AFTER, "participant", "undo-retry-after")     \
-    X(VISIT_VERIFY_NULL_AGAIN, "participant", "verify-null-again")   \
-    X(VISIT_VERIFY_GARBAGE, "participant", "verify-garbage")         \
-    X(START_ID, "start", "with an id")                               \
-    X(START_KEY, "start", "with a key")                              \
-    X(START_NEITHER, "start", "with neither")                        \
-    X(START_MISFIT, "start", "input that does not fit")              \
-    X(START_LOCKS, "start", "with lock keys")                        \
-    X(START_REPLAYED, "start", "the same again")                     \
-    X(START_CONFLICT, "start", "the same id, another input")         \
-    X(BATCH_CANCEL, "batch", "cancel")                               \
-    X(BATCH_FORCE_CANCEL, "batch", "force-cancel")                   \
-    X(BATCH_FORCE_COMPLETE, "batch", "force-complete")               \
-    X(BATCH_RETRY, "batch", "retry")                                 \
-    X(BATCH_SUSPEND, "batch", "suspend")                             \
-    X(BATCH_RESUME, "batch", "resume")                               \
-    X(BATCH_DELETE, "batch", "delete")                               \
-    X(BATCH_REPLAYED, "batch", "the same again")                     \
-    X(BATCH_CONFLICT, "batch", "the same id, another request")       \
-    X(BATCH_FINISHED, "batch", "finished")                           \
-    X(BATCH_STOPPED, "batch", "stopped")                             \
-    X(SCHEDULE_REPLAYED, "schedule", "the same again")               \
-    X(SCHEDULE_CONFLICT, "schedule", "the same id, another one")     \
-    X(SCHEDULE_INVALID, "schedule", "what is none")                  \
-    X(SCHEDULE_PAUSED, "schedule", "paused")                         \
-    X(SCHEDULE_RESUMED, "schedule", "resumed")                       \
-    X(SCHEDULE_TRIGGERED, "schedule", "triggered")                   \
-    X(SCHEDULE_DELETED, "schedule", "deleted by people")             \
-    X(SCHEDULE_INSTANT, "schedule", "an instant that counts")        \
-    X(SCHEDULE_SKIPPED, "schedule", "an instant passed over")        \
-    X(SCHEDULE_FAILED, "schedule", "a start that failed")            \
-    X(OVERLAP_SKIP, "schedule", "overlap skip")                      \
-    X(OVERLAP_ALLOW, "schedule", "overlap allow")                    \
-    X(OVERLAP_QUEUE, "schedule", "overlap queue")                    \
-    X(OVERLAP_CANCEL, "schedule", "overlap cancel")                  \
-    X(LOOK_LOCK, "look", "at a lock")                                \
-    X(LOOK_PLAN, "look", "at a definition")                          \
-    X(LOOK_LIST, "look", "at lists")                                 \
-    X(LOOK_FIGURES, "look", "at figures")                            \
-    X(LOOK_NOTICE, "look", "an observer is told of notices")         \
-    X(LETTER_DISCARDED, "look", "a dead letter discarded")           \
-    X(EXPORTED, "move", "exported")                                  \
-    X(REMOVED_ON_DEMAND, "move", "removed on demand")                \
-    X(REMOVAL_REFUSED, "move", "removal refused")                    \
-    X(IMPORTED, "move", "imported")                                  \
-    X(IMPORT_CONFLICT, "move", "imported, but it is there")          \
-    X(IMPORT_REFUSED, "move", "a damaged file refused")              \
-    X(WORLD_SPLIT, "world", "shards of one store at several nodes")  \
-    X(WORLD_REMOVAL, "world", "finished sagas removed by age")       \
-    X(WORLD_REMOVAL_BY_COUNT, "world", "finished sagas removed by count")
+    X(MADE_CHILD_FOREACH, "made", "child for each item") \
+    X(MADE_CHILD_OF_ITSELF, "made", "child of itself") \
+    X(MADE_DEPTH_3, "made", "children three deep") \
+    X(MADE_NO_RETRY, "made", "no_retry") \
+    X(MADE_RETRYABLE_LIST, "made", "retryable_errors") \
+    X(MADE_DECIDE, "made", "decide") \
+    X(MADE_CONDITION_FUNCTION, "made", "condition that is asked") \
+    X(MADE_STATUSES, "made", "lists of statuses") \
+    X(MADE_TIMEOUT_TEMPLATE, "made", "time-out by attempt") \
+    X(MADE_POLL_FAIL_IF, "made", "poll with fail_if") \
+    X(MADE_INPUT_SCHEMA, "made", "input schema") \
+    X(MADE_OUTPUT, "made", "output template") \
+    X(DECIDE_AGAIN, "decide", "once more") \
+    X(DECIDE_GIVE_UP, "decide", "no further attempt") \
+    X(DECIDE_NOTHING, "decide", "no verdict") \
+    X(DECIDE_BREAKS, "decide", "it breaks") \
+    X(STATUS_BY_LIST, "decide", "a list of statuses") \
+    X(VISIT_ACT_GARBAGE, "participant", "act-garbage") \
+    X(VISIT_ACT_HUGE, "participant", "act-huge") \
+    X(VISIT_ACT_CONFLICT, "participant", "act-conflict") \
+    X(VISIT_ACT_RETRY_AFTER, "participant", "act-retry-after") \
+    X(VISIT_ACT_LIES, "participant", "act-lies") \
+    X(VISIT_UNDO_NOT_FOUND, "participant", "undo-not-found") \
+    X(VISIT_UNDO_GONE, "participant", "undo-gone") \
+    X(VISIT_UNDO_GARBAGE, "participant", "undo-garbage") \
+    X(VISIT_UNDO_RETRY_AFTER, "participant", "undo-retry-after") \
+    X(VISIT_VERIFY_NULL_AGAIN, "participant", "verify-null-again") \
+    X(VISIT_VERIFY_GARBAGE, "participant", "verify-garbage") \
+    X(COMMAND_REPLAYED, "command", "the same again") \
+    X(COMMAND_NO_STEP, "command", "of no step or item") \
+    X(CANCEL_RECORDED, "command", "a cancel that waits for the pivot") \
+    X(RETRY_EDITED, "command", "a retry with another input") \
+    X(SKIP_OUTPUT, "command", "a skip with an output") \
+    X(SIGNAL_LIMIT, "command", "a signal too many") \
+    X(SIGNAL_CONFLICT, "command", "a signal's id with other data") \
+    X(START_ID, "start", "with an id") \
+    X(START_KEY, "start", "with a key") \
+    X(START_NEITHER, "start", "with neither") \
+    X(START_MISFIT, "start", "input that does not fit") \
+    X(START_LOCKS, "start", "with lock keys") \
+    X(START_REPLAYED, "start", "the same again") \
+    X(START_CONFLICT, "start", "the same id, another input") \
+    X(BATCH_CANCEL, "batch", "cancel") \
+    X(BATCH_FORCE_CANCEL, "batch", "force-cancel") \
+    X(BATCH_FORCE_COMPLETE, "batch", "force-complete") \
+    X(BATCH_RETRY, "batch", "retry") \
+    X(BATCH_SUSPEND, "batch", "suspend") \
+    X(BATCH_RESUME, "batch", "resume") \
+    X(BATCH_DELETE, "batch", "delete") \
+    X(BATCH_REPLAYED, "batch", "the same again") \
+    X(BATCH_CONFLICT, "batch", "the same id, another request") \
+    X(BATCH_FINISHED, "batch", "finished") \
+    X(BATCH_STOPPED, "batch", "stopped") \
+    X(SCHEDULE_REPLAYED, "schedule", "the same again") \
+    X(SCHEDULE_CONFLICT, "schedule", "the same id, another one") \
+    X(SCHEDULE_INVALID, "schedule", "what is none") \
+    X(SCHEDULE_PAUSED, "schedule", "paused") \
+    X(SCHEDULE_RESUMED, "schedule", "resumed") \
+    X(SCHEDULE_TRIGGERED, "schedule", "triggered") \
+    X(SCHEDULE_DELETED, "schedule", "deleted by people") \
+    X(SCHEDULE_INSTANT, "schedule", "an instant that counts") \
+    X(SCHEDULE_SKIPPED, "schedule", "an instant passed over") \
+    X(SCHEDULE_FAILED, "schedule", "a start that failed") \
+    X(OVERLAP_SKIP, "schedule", "overlap skip") \
+    X(OVERLAP_ALLOW, "schedule", "overlap allow") \
+    X(OVERLAP_QUEUE, "schedule", "overlap queue") \
+    X(OVERLAP_CANCEL, "schedule", "overlap cancel") \
+    X(LOOK_LOCK, "look", "at a lock") \
+    X(LOOK_PLAN, "look", "at a definition") \
+    X(LOOK_LIST, "look", "at lists") \
+    X(LOOK_FIGURES, "look", "at figures") \
+    X(LOOK_NOTICE, "look", "an observer is told of notices") \
+    X(LETTER_DISCARDED, "look", "a dead letter discarded") \
+    X(EXPORTED, "move", "exported") \
+    X(REMOVED_ON_DEMAND, "move", "removed on demand") \
+    X(REMOVAL_REFUSED, "move", "removal refused") \
+    X(IMPORTED, "move", "imported") \
+    X(IMPORT_CONFLICT, "move", "imported, but it is there") \
+    X(IMPORT_REFUSED, "move", "a damaged file refused") \
+    X(WORLD_SPLIT, "world", "shards of one store at several nodes") \
+    X(WORLD_REMOVAL, "world", "finished sagas removed by age")
+/* clang-format on */
+X(WORLD_REMOVAL_BY_COUNT, "world", "finished sagas removed by count")
 
 enum sim_reached_row {
 #define X(name, group, text) SIM_REACHED_##name,

@@ -41,7 +41,10 @@ static const uint32_t unit_next[SK_STEP_STATES_COUNT] = {
 
 static const uint32_t list_next[SK_STEP_STATES_COUNT] = {
     [SK_STEP_PENDING] = TO(RUNNING) | TO(SKIPPED) | TO(FAILED) /* its items are no list */,
-    [SK_STEP_RUNNING] = TO(COMPLETED) | TO(FAILED) | TO(SKIPPED) | TO(COMPENSATING),
+    [SK_STEP_RUNNING] = TO(COMPLETED) | TO(FAILED) | TO(SKIPPED) | TO(COMPENSATING) |
+                        TO(COMPENSATED) | TO(COMPENSATION_FAILED),
+    /* Skipped by force, with items that were done; then its saga's parent has all of it undone. */
+    [SK_STEP_SKIPPED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     /* At once, where every item has nothing to undo, or could not be settled. */
     [SK_STEP_COMPLETED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     [SK_STEP_FAILED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),

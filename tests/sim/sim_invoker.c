@@ -297,6 +297,13 @@ static struct sim_node *node_of(const struct completion *completion)
     return sim_node_for(completion->world, shard);
 }
 
+static void owe(const struct completion *completion, bool is_owed)
+{
+    struct sim_unit_book *unit = completion->request.unit;
+    completion->world->books->owed += is_owed ? 1u : UINT32_MAX;
+    if (unit != NULL) unit->owed += is_owed ? 1u : UINT32_MAX;
+}
+
 static void on_completed(void *context, const struct sk_reply *reply)
 {
     struct completion *completion = context;
@@ -313,7 +320,7 @@ static void on_completed(void *context, const struct sk_reply *reply)
     }
     /* The saga was removed, or moved, before it could hear of it. */
     if (reply->status == SKALD_E_NOT_FOUND) sim_books_excuse(world->books, &completion->request);
-    if (!completion->is_over) world->books->owed -= 1;
+    if (!completion->is_over) owe(completion, false);
     completion->is_over = true;
     completion->told_us = world->now_us;
     struct sim_node *node = node_of(completion);
@@ -323,7 +330,7 @@ static void on_completed(void *context, const struct sk_reply *reply)
         impose(completion, node, completion->request.token, false, false);
     if (completion->is_again || !sim_chance(&world->faults, 200)) return;
     completion->is_again = true; /* a participant that says it twice */
-    world->books->owed += 1;
+    owe(completion, true);
     completion->is_over = false;
     sim_after(world, 100 * SIM_MS, try_completion, completion);
 }
@@ -349,7 +356,7 @@ void sim_complete_later(struct sim_world *world, const struct sim_request *reque
         .world = world, .request = *request, .succeeds = succeeds, .next = world->books->completions
     };
     world->books->completions = completion;
-    world->books->owed += 1;
+    owe(completion, true);
     int64_t delay_us = sim_between(&world->faults, 50 * SIM_MS, 15 * SIM_S);
     bool is_forgotten =
         !world->is_calm && sim_chance(&world->faults, 200); /* until the world is calm */

@@ -10,6 +10,8 @@
 #include "generate.h"
 #include "world.h"
 
+#include "core/decide.h"
+
 struct sk_plan;
 struct sk_reply;
 
@@ -67,6 +69,18 @@ void sim_operators_plan(struct sim_start *start);
 bool sim_operate(struct sim_world *world, struct sk_str saga_id, uint32_t kind, uint32_t step,
                  int32_t item);
 bool sim_signal(struct sim_world *world, struct sk_str saga_id);
+/* A command in full; an id of its own where `id` is empty. */
+struct sim_order {
+    enum sk_command_kind kind;
+    uint32_t step;
+    int32_t item;
+    struct sk_str id, name, body;
+    bool is_past_pivot_allowed;
+};
+bool sim_order(struct sim_world *world, struct sk_str saga_id, const struct sim_order *order);
+
+/* roamers.c: operators who look at sagas in every state and tell them anything. */
+void sim_roamers_init(struct sim_world *world);
 
 /* workers.c: those who fetch tasks, if there are any. */
 void sim_workers_init(struct sim_world *world);
