@@ -169,10 +169,29 @@ static void skip_by_operator(struct sk_turn *turn, uint32_t step, int32_t item,
     sk_turn_emit(turn, &event);
 }
 
+/* Its parent may still have it undone: then what is in flight now may have happened. */
+static void leave_unknown(struct sk_turn *turn, uint32_t step, int32_t item)
+{
+    const struct sk_call *action = &sk_saga_unit(turn->saga, step, item)->action;
+    bool is_child = action->what == SK_FOR_CHILD;
+    bool is_out = action->state == SK_CALL_FLYING || sk_call_is_leased(action) ||
+                  (action->state == SK_CALL_PENDING && action->what == SK_FOR_ANSWER);
+    bool is_wait = sk_step_of(turn->saga, step)->kind == SK_KIND_WAIT;
+    if (turn->saga->start.parent.size == 0 || !is_out || is_child || is_wait) return;
+    struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_UNKNOWN, step, item);
+    event.attempt = action->attempt;
+    event.round = action->round;
+    event.when_ms = action->what == SK_FOR_ANSWER ? 0 : action->deadline_ms;
+    event.text = SK_STR("abandoned");
+    sk_turn_emit(turn, &event);
+}
+
 static void force_unit(struct sk_turn *turn, uint32_t step, int32_t item)
 {
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     if (sk_unit_is_busy(unit)) {
+        leave_unknown(turn, step, item);
+        if (turn->failed) return;
         skip_by_operator(turn, step, item, (struct sk_str){ NULL, 0 });
     } else if (sk_call_is_busy(&unit->undo)) {
         sk_undo_skip(turn, step, item, SK_UNDO_SKIP_OPERATOR);

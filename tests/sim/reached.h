@@ -207,9 +207,9 @@
     X(IMPORT_CONFLICT, "move", "imported, but it is there") \
     X(IMPORT_REFUSED, "move", "a damaged file refused") \
     X(WORLD_SPLIT, "world", "shards of one store at several nodes") \
-    X(WORLD_REMOVAL, "world", "finished sagas removed by age")
+    X(WORLD_REMOVAL, "world", "finished sagas removed by age") \
+    X(WORLD_REMOVAL_BY_COUNT, "world", "finished sagas removed by count")
 /* clang-format on */
-X(WORLD_REMOVAL_BY_COUNT, "world", "finished sagas removed by count")
 
 enum sim_reached_row {
 #define X(name, group, text) SIM_REACHED_##name,

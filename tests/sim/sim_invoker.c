@@ -374,7 +374,7 @@ void sim_completions_restored(struct sim_world *world, int64_t from_us)
         if (!completion->is_over || completion->told_us <= from_us) continue;
         completion->is_over = false;
         completion->tries = 0;
-        world->books->owed += 1;
+        owe(completion, true);
         int64_t delay_us = sim_between(sim_dice(world, SIM_FAULT_RESTORE), SIM_S, 30 * SIM_S);
         sim_after(world, delay_us, try_completion, completion);
     }
