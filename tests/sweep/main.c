@@ -22,9 +22,13 @@
 #include <unistd.h>
 
 enum { SERIES_MAX = 128, FAILURES_SHOWN = 20, PATIENCE_S = 60, PROGRESS_S = 30 };
+/* A process is dear: of a program the first so many calls are tried one by one. */
+enum { PROGRAM_UPTO = 300 };
 
-static const struct sweep_scenario *const scenarios[] = { &sweep_order, &sweep_order_opening,
-                                                          &sweep_library, &sweep_library_opening };
+static const struct sweep_scenario *const scenarios[] = {
+    &sweep_order,           &sweep_order_opening, &sweep_library,
+    &sweep_library_opening, &sweep_validate,      &sweep_serve,
+};
 enum { SCENARIOS_COUNT = sizeof scenarios / sizeof scenarios[0] };
 
 /* "Only the n-th", and "for a while". */
@@ -218,6 +222,8 @@ static bool is_wanted(const struct sweep_scenario *scenario, const struct varian
 {
     enum fault_kind kind = fault_code_kind(variant->code);
     if ((scenario->kinds >> kind & 1u) == 0) return false;
+    /* A sanitizer must be the first of a program: nothing can be preloaded into ours then. */
+    if (scenario->is_program && fault_has_sanitizer()) return false;
     if (options.scenario != NULL && strcmp(options.scenario, scenario->name) != 0) return false;
     if (options.kind != NULL && strcmp(options.kind, fault_kind_name(kind)) != 0) return false;
     if (options.code != NULL && strcmp(options.code, fault_code_name(variant->code)) != 0)
@@ -328,10 +334,12 @@ static void load_state(void)
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Dense at first: openings have few calls of many kinds. */
-static uint64_t stride_at(uint64_t n)
+static uint64_t stride_at(const struct series *series, uint64_t n)
 {
+    uint64_t upto = options.upto;
+    if (series->scenario->is_program && upto > PROGRAM_UPTO) upto = PROGRAM_UPTO;
     uint64_t stride = options.every < 1 + n / 4 ? options.every : 1 + n / 4;
-    return n >= options.upto && stride < options.then ? options.then : stride;
+    return n >= upto && stride < options.then ? options.then : stride;
 }
 
 static void run_series(struct series *series, double until_s)
@@ -341,7 +349,7 @@ static void run_series(struct series *series, double until_s)
         uint64_t n = series->next;
         (void)run_one(series, n);
         series->is_done = report->failure[0] == 0 && report->end == SWEEP_UNMET;
-        series->next = n + stride_at(n);
+        series->next = n + stride_at(series, n);
         if (now_s() - told_s < PROGRESS_S) continue;
         told_s = now_s();
         printf("n=%llu ", (unsigned long long)n);

@@ -56,6 +56,7 @@ struct sweep_scenario {
  * with the fault from the opening on, one from there on. */
 extern const struct sweep_scenario sweep_order, sweep_order_opening;
 extern const struct sweep_scenario sweep_library, sweep_library_opening;
+extern const struct sweep_scenario sweep_validate, sweep_serve;
 
 /* Notes what is wrong, once: what follows from it is not told. */
 __attribute__((format(printf, 2, 3))) void sweep_fail(struct sweep_run *run, const char *format,

@@ -35,6 +35,7 @@ static struct world_end *find_end(struct world *world, struct sk_str saga)
         if (sk_str_is(saga, world->ends[i].saga)) return &world->ends[i];
     if (world->ends_count == WORLD_ENDS_MAX) return NULL;
     struct world_end *end = &world->ends[world->ends_count++];
+    end->is_over = false;
     snprintf(end->saga, sizeof end->saga, "%.*s", SK_STR_ARGS(saga));
     return end;
 }
