@@ -1,7 +1,7 @@
 # The front door; what it does is in scripts/ and CMakePresets.json. `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint format sim prove bench docs coverage install clean
+.PHONY: help demo build test lint format sim sweep prove bench docs coverage install clean
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -34,6 +34,11 @@ sim: ## fresh worlds in the simulator for SIM_SECONDS (180); what fails is shrun
 	@scripts/install-deps build
 	@scripts/build release skald-sim
 	@scripts/sim release $(SIM_SECONDS)
+
+sweep: ## the n-th allocation, file operation, call of SQLite fails: every SWEEP_EVERY-th (23)
+	@scripts/install-deps test
+	@scripts/build release
+	@SWEEP_EVERY=$${SWEEP_EVERY:-23} scripts/sweep release
 
 prove: ## the long proofs (hours, resumable), recorded in docs/proof/
 	@scripts/install-deps test

@@ -21,9 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SERIES_MAX = 128, FAILURES_SHOWN = 20, PATIENCE_S = 60, PROGRESS_S = 30 };
+enum { SERIES_MAX = 128, FAILURES_SHOWN = 20, PATIENCE_S = 120, PROGRESS_S = 30 };
 /* A process is dear: of a program the first so many calls are tried one by one. */
-enum { PROGRAM_UPTO = 300 };
+enum { PROGRAM_UPTO = 300, REAL_LENGTH_MAX = 4 };
 
 static const struct sweep_scenario *const scenarios[] = {
     &sweep_order,           &sweep_order_opening, &sweep_library,
@@ -218,6 +218,14 @@ static bool run_one(struct series *series, uint64_t n)
 
 /* ---- series ---------------------------------------------------------------------------------- */
 
+/* A store that fails again and again is tried with pauses of seconds. */
+static uint64_t length_in(const struct sweep_scenario *scenario, const struct variant *variant)
+{
+    bool is_store = fault_code_kind(variant->code) != FAULT_ALLOCATION;
+    bool is_long = variant->length > REAL_LENGTH_MAX;
+    return scenario->is_real && is_store && is_long ? REAL_LENGTH_MAX : variant->length;
+}
+
 static bool is_wanted(const struct sweep_scenario *scenario, const struct variant *variant)
 {
     enum fault_kind kind = fault_code_kind(variant->code);
@@ -228,7 +236,7 @@ static bool is_wanted(const struct sweep_scenario *scenario, const struct varian
     if (options.kind != NULL && strcmp(options.kind, fault_kind_name(kind)) != 0) return false;
     if (options.code != NULL && strcmp(options.code, fault_code_name(variant->code)) != 0)
         return false;
-    return options.length == 0 || options.length == variant->length;
+    return options.length == 0 || options.length == length_in(scenario, variant);
 }
 
 static void make_series(void)
@@ -240,7 +248,7 @@ static void make_series(void)
             *series = (struct series){ .scenario = scenarios[s] };
             series->fault = (struct sweep_fault){ .kind = fault_code_kind(variants[v].code),
                                                   .code = variants[v].code,
-                                                  .length = variants[v].length };
+                                                  .length = length_in(scenarios[s], &variants[v]) };
             series->next = options.first;
             all_count += 1;
         }
@@ -337,7 +345,8 @@ static void load_state(void)
 static uint64_t stride_at(const struct series *series, uint64_t n)
 {
     uint64_t upto = options.upto;
-    if (series->scenario->is_program && upto > PROGRAM_UPTO) upto = PROGRAM_UPTO;
+    bool is_program = series->scenario != NULL && series->scenario->is_program;
+    if (is_program && upto > PROGRAM_UPTO) upto = PROGRAM_UPTO;
     uint64_t stride = options.every < 1 + n / 4 ? options.every : 1 + n / 4;
     return n >= upto && stride < options.then ? options.then : stride;
 }

@@ -374,6 +374,7 @@ const struct sweep_scenario sweep_library = {
     .what = "a program that embeds Skald, with real clocks and threads",
     .is_late = true,
     .run = run_library,
+    .is_real = true,
     .kinds = 1u << FAULT_ALLOCATION | 1u << FAULT_FILE | 1u << FAULT_SQLITE,
 };
 
@@ -381,5 +382,6 @@ const struct sweep_scenario sweep_library_opening = {
     .name = "library-opening",
     .what = "the same, from the opening of the store on",
     .run = run_library,
+    .is_real = true,
     .kinds = 1u << FAULT_ALLOCATION | 1u << FAULT_FILE | 1u << FAULT_SQLITE,
 };

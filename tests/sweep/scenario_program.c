@@ -315,6 +315,7 @@ const struct sweep_scenario sweep_validate = {
     .name = "validate",
     .what = "skald validate, the binary",
     .run = run_validate,
+    .is_real = true,
     .is_program = true,
     .kinds = 1u << FAULT_ALLOCATION | 1u << FAULT_FILE,
 };
@@ -323,6 +324,7 @@ const struct sweep_scenario sweep_serve = {
     .name = "serve",
     .what = "skald serve, the binary: started, asked, stopped",
     .run = run_serve,
+    .is_real = true,
     .is_program = true,
     .kinds = 1u << FAULT_ALLOCATION | 1u << FAULT_FILE,
 };

@@ -48,6 +48,7 @@ struct sweep_scenario {
     const char *name, *what;
     void (*run)(struct sweep_run *run);
     bool is_late;    /* as in struct sweep_run */
+    bool is_real;    /* real time passes in it: pauses are dear */
     bool is_program; /* runs the real binary: its allocations and files only */
     unsigned kinds;  /* bit per enum fault_kind */
 };
