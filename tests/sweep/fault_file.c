@@ -85,15 +85,15 @@ static bool has_mode(int flags)
     return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
-#define OPEN(name)                                                \
-    VISIBLE int name(const char *path, int flags, ...)            \
-    {                                                             \
-        va_list more;                                             \
-        va_start(more, flags);                                    \
+#define OPEN(name)                                                             \
+    VISIBLE int name(const char *path, int flags, ...)                         \
+    {                                                                          \
+        va_list more;                                                          \
+        va_start(more, flags);                                                 \
         /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): begun above */ \
-        mode_t mode = has_mode(flags) ? va_arg(more, mode_t) : 0; \
-        va_end(more);                                             \
-        return open_at(AT_FDCWD, path, flags, mode);              \
+        mode_t mode = has_mode(flags) ? va_arg(more, mode_t) : 0;              \
+        va_end(more);                                                          \
+        return open_at(AT_FDCWD, path, flags, mode);                           \
     }
 OPEN(open)
 OPEN(open64)
