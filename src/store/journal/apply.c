@@ -236,7 +236,7 @@ static bool apply_upto(struct sk_journal *journal, uint64_t upto)
             return false;
         }
         if (!apply_record(journal, &record)) {
-            SK_ASSERT(!sk_merge_arena(journal->merge)->failed); /* the log keeps everything */
+            sk_journal_need(!sk_merge_arena(journal->merge)->failed); /* the log keeps everything */
             return false;
         }
         journal->read_number = record.number;

@@ -7,7 +7,6 @@
  */
 #include "store/journal/parts.h"
 
-#include "base/assert.h"
 #include "store/threads.h"
 
 #include <string.h>
@@ -40,7 +39,7 @@ static void keep_shard(struct sk_journal *journal, struct group *group, uint32_t
 {
     const struct journal_shard *shard = &journal->shards[index];
     struct undo *undo = SK_ARENA_NEW(&group->arena, struct undo);
-    SK_ASSERT(undo != NULL); /* a group that cannot be taken back must not begin */
+    sk_journal_need(undo != NULL); /* a group that cannot be taken back must not begin */
     *undo = (struct undo){ group->undo, index, shard->epoch, shard->position, { 0 } };
     memcpy(undo->batch_id, shard->batch_id, SK_BATCH_ID_SIZE);
     group->undo = undo;
@@ -159,7 +158,7 @@ static void learn_lease(struct sk_journal *journal, const struct journal_request
 {
     struct journal_shard *shard = &journal->shards[request->shard];
     char *owner = sk_alloc(request->row.owner.size + 1);
-    SK_ASSERT(owner != NULL);
+    sk_journal_need(owner != NULL);
     if (request->row.owner.size > 0)
         memcpy(owner, request->row.owner.data, request->row.owner.size);
     sk_free(shard->owner);

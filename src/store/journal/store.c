@@ -4,8 +4,6 @@
  */
 #include "store/journal/parts.h"
 
-#include "base/assert.h"
-
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +47,7 @@ static struct journal_request *request_new(struct sk_journal *journal, enum jour
                                            void *context)
 {
     struct journal_request *request = sk_alloc(sizeof *request);
-    SK_ASSERT(request != NULL);
+    sk_journal_need(request != NULL);
     request->item.run = request_run;
     request->item.drop = request_drop;
     sk_list_init(&request->item.node);
@@ -64,7 +62,7 @@ static struct journal_request *request_new(struct sk_journal *journal, enum jour
 
 static void enqueue(struct sk_journal *journal, struct journal_request *request)
 {
-    SK_ASSERT(!request->arena.failed);
+    sk_journal_need(!request->arena.failed);
     pthread_mutex_lock(&journal->lock);
     sk_list_push(&journal->writes, &request->item.node);
     pthread_cond_signal(&journal->has_writes);
@@ -130,7 +128,7 @@ static void store_define(struct sk_store *base, const struct sk_definition_row *
     struct journal_request *request = request_new(journal, JOURNAL_DEFINE, context);
     request->done.define = done;
     sk_definition_row_copy(&request->arena, row, &request->definition);
-    SK_ASSERT(!request->arena.failed);
+    sk_journal_need(!request->arena.failed);
     request->keep_latest = keep_latest;
     journal->index.store->ops->define(journal->index.store, &request->definition, keep_latest,
                                       on_index_defined, request);
@@ -142,10 +140,10 @@ static void wait_read(struct sk_journal *journal, uint64_t need, const struct sk
                       sk_read_done *done, void *context)
 {
     struct journal_read *waiting = sk_alloc(sizeof *waiting);
-    SK_ASSERT(waiting != NULL);
+    sk_journal_need(waiting != NULL);
     sk_arena_init(&waiting->arena);
     sk_read_copy(&waiting->arena, read, &waiting->read);
-    SK_ASSERT(!waiting->arena.failed);
+    sk_journal_need(!waiting->arena.failed);
     waiting->need = need;
     waiting->done = done;
     waiting->context = context;
