@@ -207,7 +207,6 @@ static void answer(struct sk_journal *journal, enum skald_status status, const s
     pthread_mutex_lock(&journal->lock);
     journal->errand.status = status;
     if (error != NULL) journal->errand.error = *error;
-    journal->errand.kind = ERRAND_NONE;
     journal->errand.is_done = true;
     pthread_cond_signal(&journal->has_answer);
     pthread_mutex_unlock(&journal->lock);
@@ -244,10 +243,10 @@ static void on_shards(void *context, struct sk_rows *rows)
     answer(journal, rows->status, &rows->error);
 }
 
-static void run_errand(struct sk_journal *journal, struct errand *errand)
+static void run_errand(struct sk_journal *journal, enum errand_kind kind, struct errand *errand)
 {
     struct sk_store *index = journal->index.store;
-    switch (errand->kind) {
+    switch (kind) {
     case ERRAND_NONE: break;
     case ERRAND_SUBMIT: index->ops->submit(index, errand->batch, on_submitted, journal); break;
     case ERRAND_TAKE: /* nobody else has it: no lease */
@@ -268,13 +267,13 @@ void journal_on_messenger(struct sk_delivery_item *item)
     struct sk_journal *journal = sk_container_of(item, struct sk_journal, messenger);
     pthread_mutex_lock(&journal->lock);
     journal->is_messenger_out = false;
-    struct errand errand = journal->errand;
+    enum errand_kind kind = journal->errand.kind; /* the rest is the thread's, unless it waits */
     uint64_t applied = journal->applied;
     bool is_stuck = journal->is_stuck, is_closing = journal->is_closing;
-    if (errand.kind != ERRAND_NONE) journal->errand.kind = ERRAND_NONE; /* it is under way */
+    journal->errand.kind = ERRAND_NONE; /* it is under way */
     pthread_mutex_unlock(&journal->lock);
     if (is_closing) return;
-    run_errand(journal, &errand);
+    run_errand(journal, kind, &journal->errand);
     run_reads(journal, applied, is_stuck);
 }
 
