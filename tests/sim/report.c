@@ -81,10 +81,11 @@ static void print_books(const struct sim_world *world, struct sk_str saga_id)
     }
 }
 
-static void print_saga(const struct sim_world *world, struct sk_str saga_id)
+/* false: it is no saga, or not stored. */
+static bool print_saga(const struct sim_world *world, struct sk_str saga_id)
 {
     const struct sim_row *row = world->store == NULL ? NULL : sim_store_row(world->store, saga_id);
-    if (row == NULL) return;
+    if (row == NULL || row->events_count == 0) return false;
     const struct sim_definition *definition =
         sim_store_definition(world->store, &row->head.definition);
     printf("\nsaga %.*s, in shard %u", SK_STR_ARGS(saga_id), row->head.shard);
@@ -95,6 +96,7 @@ static void print_saga(const struct sim_world *world, struct sk_str saga_id)
     sim_print_timeline(world, row);
     printf("\nits participants' books\n");
     print_books(world, saga_id);
+    return true;
 }
 
 /* No saga in particular: which there are. */
@@ -158,13 +160,10 @@ void sim_fail(struct sim_world *world, const char *checker, struct sk_str saga_i
     if (law_of(checker)[0] != '\0') printf("%s\n", law_of(checker));
     printf("found at %.3f s\n", (double)world->now_us / 1e6);
     print_world(world);
-    if (saga_id.size > 0)
-        print_saga(world, saga_id);
-    else
+    if (saga_id.size == 0 || !print_saga(world, saga_id)) {
         print_sagas(world);
-    if (!world->is_tracing && saga_id.size == 0) {
         printf("\nthe end of the trace (--trace shows all)\n");
-        sim_print_notes(world, 40);
+        if (!world->is_tracing) sim_print_notes(world, 40);
     }
     print_command(world);
     exit(1);

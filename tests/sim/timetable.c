@@ -356,7 +356,7 @@ static void judge_complete(struct sim_world *world, const struct sim_entry *entr
     bool counts_all = entry->request.overlap == SK_OVERLAP_ALLOW &&
                       entry->request.catch_up_ms > 0 && entry->request.cron.size > 0 &&
                       !entry->was_paused && entry->last.failed == 0 && entry->down_ms > 0 &&
-                      sim_clocks_agree(world);
+                      sim_clocks_agree(world) && world->store->restores == 0; /* it may be lost */
     if (!counts_all) return;
     int64_t until_ms = entry->down_ms - SETTLING_MS;
     int64_t at_ms = sk_cron_next(&entry->cron, entry->created_ms + CLOCKS_DIFFER_MS);
