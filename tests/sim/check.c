@@ -88,6 +88,12 @@ void sim_fold(struct sim_world *world, const struct sim_row *row, struct sk_saga
     fold(world, row, NULL, out_saga);
 }
 
+static bool is_end(uint32_t type)
+{
+    return type == SK_EVENT_SAGA_COMPLETED ||
+           (type >= SK_EVENT_SAGA_COMPENSATED && type <= SK_EVENT_SAGA_TIMED_OUT);
+}
+
 void sim_check_event(struct sim_world *world, struct sim_row *row, const struct sk_event_row *event)
 {
     if (!sk_event_type_known(event->type)) {
@@ -96,6 +102,7 @@ void sim_check_event(struct sim_world *world, struct sim_row *row, const struct 
     sim_note(world, sk_event_type_name((enum sk_event_type)event->type), event->seq, event->step,
              row->head.id);
     world->hash = sim_hash(world->hash, event->data.data, event->data.size);
+    if (is_end(event->type)) row->ended_at_us = world->now_us;
     if (row->head.is_lock) {
         struct sk_event decoded = sim_event_of(event);
         sim_check_lock_queue(world, row, &decoded);

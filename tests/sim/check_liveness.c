@@ -105,8 +105,8 @@ static void judge_bound(struct sim_world *world, const struct sim_row *row,
                         const struct sk_saga *saga)
 {
     int64_t from_ms = SIM_EPOCH_MS + world->profile.chaos_us / SIM_MS;
-    if (saga->created_at_ms > from_ms) from_ms = saga->created_at_ms;
-    int64_t took_ms = saga->ended_at_ms - from_ms - SETTLING_MS;
+    if (row->stored_at_ms > from_ms) from_ms = row->stored_at_ms;
+    int64_t took_ms = SIM_EPOCH_MS + row->ended_at_us / SIM_MS - from_ms - SETTLING_MS;
     if (took_ms <= 0) return;
     int64_t most_ms = bound_ms(world, row, saga) * queue_of(world, saga);
     if (took_ms <= most_ms) return;
