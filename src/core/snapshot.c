@@ -58,7 +58,8 @@ static void get_call(struct sk_reader *reader, struct sk_call *call)
 static bool was_touched(const struct sk_call *call)
 {
     return call->attempt != 0 || call->start_seq != 0 || call->state != SK_CALL_IDLE ||
-           call->line.size != 0;
+           call->line.size != 0 || call->had_unknown || call->last_was_no || call->round != 0 ||
+           call->redrives != 0 || call->deadline_ms != 0 || call->wait_until_ms != 0;
 }
 
 enum unit_bit {

@@ -148,6 +148,13 @@ static bool undo_is_sound(const struct sk_step *step, const struct sk_call *call
     return false;
 }
 
+/* What is on its way to a participant, or with a worker, can be sent again. */
+static bool is_whole(const struct sk_call *call)
+{
+    bool is_out = call->state == SK_CALL_FLYING || sk_call_is_leased(call);
+    return !is_out || sk_line_is_whole(call->line);
+}
+
 static bool run_is_sound(const struct sk_saga *saga, const struct sk_event *event)
 {
     if (event->step == SK_STEP_NONE) return true;
@@ -158,7 +165,8 @@ static bool run_is_sound(const struct sk_saga *saga, const struct sk_event *even
     if (unit == NULL) return true;
     bool is_asleep = unit->action.state == SK_CALL_IDLE || sk_unit_is_busy(unit);
     bool is_undoing = unit->undo.state == SK_CALL_IDLE || unit->state == SK_STEP_COMPENSATING;
-    return is_asleep && is_undoing && action_is_sound(step, &unit->action) &&
+    bool are_whole = is_whole(&unit->action) && is_whole(&unit->verify) && is_whole(&unit->undo);
+    return is_asleep && is_undoing && are_whole && action_is_sound(step, &unit->action) &&
            verify_is_sound(step, &unit->verify) && undo_is_sound(step, &unit->undo);
 }
 

@@ -212,9 +212,30 @@ static void test_another_plan(void **state)
     skt_play_free(play);
 }
 
+/* A no that came before anything was sent: the step's request could not be made. */
+static void test_a_no_without_an_attempt(void **state)
+{
+    (void)state;
+    struct skt_play *play = skt_play_new(skt_plan_of("", steps), NULL);
+    struct sk_unit *unit = sk_saga_unit(&play->saga, Z, -1);
+    struct sk_buf before, after;
+    sk_buf_init(&before, 0);
+    sk_buf_init(&after, 0);
+    sk_saga_encode(&play->saga, &before);
+    unit->action.last_was_no = true;
+    sk_saga_encode(&play->saga, &after);
+    assert_true(before.size != after.size);
+    judge(play);
+    unit->action.last_was_no = false;
+    sk_buf_release(&before);
+    sk_buf_release(&after);
+    skt_play_free(play);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_no_without_an_attempt),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_another_plan),

@@ -102,6 +102,25 @@ static void test_what_a_kind_of_step_cannot_do(void **state)
     skt_play_free(play);
 }
 
+/* A compensation that began to wait for nothing that a compensation can wait for. */
+static void test_what_cannot_be_sent(void **state)
+{
+    (void)state;
+    struct skt_play *play = play_new();
+    skt_answer(play, 0, SK_OUTCOME_SUCCEEDED);
+    assert_int_equal(skt_do(play, skt_command(SK_COMMAND_SUSPEND)), SKALD_OK);
+    struct sk_event event = {
+        .type = SK_EVENT_COMPENSATION_STARTED, .step = 0, .item = -1, .attempt = 1
+    };
+    event.extra = SK_STR("POST http://shop/a\n");
+    assert_int_equal(restore(play, event), SKALD_OK);
+    event.extra = SK_STR("");
+    assert_int_equal(restore(play, event), SKALD_E_CORRUPT);
+    event.kind = SK_FOR_TIMER;
+    assert_int_equal(restore(play, event), SKALD_E_CORRUPT);
+    skt_play_free(play);
+}
+
 static void test_items_that_are_not_there(void **state)
 {
     (void)state;
@@ -183,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_cannot_be),
         cmocka_unit_test(test_what_a_kind_of_step_cannot_do),
+        cmocka_unit_test(test_what_cannot_be_sent),
         cmocka_unit_test(test_items_that_are_not_there),
         cmocka_unit_test(test_starts_that_do_not_fit),
         cmocka_unit_test(test_a_history_that_cannot_go_on),
