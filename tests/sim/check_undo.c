@@ -70,7 +70,7 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
     }
     if (!is_undone_saga || !is_standing || is_exempt(saga, step, unit)) return;
     /* Removed before anybody took what its participant had to say. */
-    bool is_unheard = world->profile.retention_ms > 0 && book->owed > 0;
+    bool is_unheard = book->owed > 0;
     if (book->is_excused || is_unheard) {
         world->checks->excused += 1;
         return;

@@ -150,9 +150,8 @@ static void on_restore(void *context)
     put_back_shards(backup);
     put_back_definitions(backup);
     store->meta.incarnation += 1;
-    store->restores += 1;
-    store->lost_from_us = backup->at_us;
-    store->lost_upto_us = world->now_us;
+    *SIM_PUSH(world, store->lost, store->restores, store->lost_capacity) =
+        (struct sim_lost){ backup->at_us, world->now_us };
     sim_books_restored(world->books, backup->at_us);
     sim_completions_restored(world, backup->at_us);
     sim_check_locks_restored(world);
@@ -160,6 +159,14 @@ static void on_restore(void *context)
     sim_check_requests_restored(world, backup->at_us);
     sim_load_restored(world->load);
     sim_clerks_restored(world);
+}
+
+bool sim_store_lost(const struct sim_store *store, int64_t at_us)
+{
+    for (uint32_t i = 0; i < store->restores; i++) {
+        if (at_us > store->lost[i].from_us && at_us <= store->lost[i].upto_us) return true;
+    }
+    return false;
 }
 
 void sim_store_copy(struct sim_store *store)

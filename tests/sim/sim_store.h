@@ -78,6 +78,10 @@ struct sim_definition {
     struct sk_plan *plan; /* the checkers' own, compiled when first needed */
 };
 
+struct sim_lost {
+    int64_t from_us, upto_us;
+};
+
 struct sim_store_counts {
     uint64_t parts, events, takes, results[SK_PART_BROKEN + 1];
 };
@@ -90,10 +94,10 @@ struct sim_store {
     struct sim_row *first, *last;
     struct sim_definition *definitions;
     uint32_t definitions_count, definitions_capacity;
-    bool is_honest;                     /* no faults any more */
-    struct sim_backup *backup;          /* a copy that will be restored: sim_restore.c */
-    int64_t lost_from_us, lost_upto_us; /* the time that the last restore took back; 0 = none */
-    uint32_t restores;
+    bool is_honest;                   /* no faults any more */
+    struct sim_backup *backup;        /* a copy that will be restored: sim_restore.c */
+    struct sim_lost *lost;            /* the times that restores took back, … */
+    uint32_t restores, lost_capacity; /* … so many */
     int64_t full_until_us, read_only_until_us, away_until_us; /* sim_store_faults.c */
     struct sim_store_counts counts;
 };
@@ -145,11 +149,8 @@ void sim_store_reopen(struct sk_store *port, sk_define_done *done, void *context
 
 /* sim_restore.c: once a second: maybe a copy, and later the way back to it. */
 void sim_store_copy(struct sim_store *store);
-/* Was this sent in the time that a restore took back? */
-static inline bool sim_store_lost(const struct sim_store *store, int64_t at_us)
-{
-    return at_us > store->lost_from_us && at_us <= store->lost_upto_us;
-}
+/* Was this sent in a time that a restore took back? */
+bool sim_store_lost(const struct sim_store *store, int64_t at_us);
 
 /* sim_store_faults.c: what goes on for a while. */
 void sim_store_faults_init(struct sim_store *store);

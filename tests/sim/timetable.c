@@ -323,6 +323,14 @@ void sim_timetable_saw(struct sim_world *world, const struct sim_row *row,
     if (entry->seen_count < SEEN_MAX) entry->seen[entry->seen_count++] = seen;
 }
 
+/* One that was taken out and brought in again has no key any more: if the schedule has to begin
+ * that instant once more (its store was put back, or could not be written), it starts another. */
+static bool has_lost_key(const struct sim_world *world, const struct seen *a, const struct seen *b)
+{
+    const struct sim_map *imported = &world->load->beside.imported;
+    return sim_map_get(imported, a->id) != NULL || sim_map_get(imported, b->id) != NULL;
+}
+
 static void judge_seen(struct sim_world *world, const struct sim_entry *entry, uint32_t index)
 {
     const struct seen *seen = &entry->seen[index];
@@ -334,7 +342,7 @@ static void judge_seen(struct sim_world *world, const struct sim_entry *entry, u
         const struct seen *other = &entry->seen[i];
         irregular += other->is_regular ? 0 : 1;
         if (i == index) continue;
-        if (other->instant_ms == seen->instant_ms)
+        if (other->instant_ms == seen->instant_ms && !has_lost_key(world, seen, other))
             sim_fail(world, "schedules", seen->id, "its instant has started %.*s too",
                      SK_STR_ARGS(other->id));
         bool may_overlap = entry->request.overlap == SK_OVERLAP_ALLOW || entry->triggers > 0 ||
