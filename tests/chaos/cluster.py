@@ -135,7 +135,8 @@ class World:
         log = self.folder / f"server-{self.starts % 3}.log"
         log.unlink(missing_ok=True)
         self.server = Program([BIN / "skald", "serve", "--store", self.store,
-                               "--listen", f"127.0.0.1:{self.port}", "--log-level", "warn"], log)
+                               "--listen", f"127.0.0.1:{self.port}", "--log-level", "warn",
+                               "--set", "circuit_breaker.timeout=2s"], log)
         self.port = self.server.port
 
     def client(self, timeout=60):
