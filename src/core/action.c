@@ -299,6 +299,8 @@ void sk_action_outcome(struct sk_turn *turn, uint32_t step, int32_t item,
         struct sk_outcome plain = { .class_ = SK_OUTCOME_PENDING };
         int64_t until = s->pending_timeout_ms > 0 ? turn->now_ms + s->pending_timeout_ms : 0;
         wait_for(turn, step, item, SK_FOR_ANSWER, until, 0, &plain);
+        /* Undoing awaits no answer that comes later: maybe at once. */
+        if (turn->saga->state == SK_SAGA_COMPENSATING) sk_undo_stop_unit(turn, step, item, false);
         return;
     }
     case SK_OUTCOME_UNKNOWN: note_unknown(turn, step, item, outcome); break;

@@ -139,6 +139,17 @@ static void leave_flying(struct sk_turn *turn, const struct sk_command *command,
     sk_turn_emit(turn, &event);
 }
 
+/* No attempt is open, and the answer brings nothing new: it is said twice, or an attempt that was
+ * given up as unknown did nothing. To act on it would begin the pause anew, or use up a taking up.
+ */
+static bool is_nothing_new(const struct sk_unit *unit, const struct sk_call *call,
+                           const struct sk_outcome *outcome)
+{
+    bool is_open = call->state == SK_CALL_FLYING || call->state == SK_CALL_PENDING;
+    if (is_open || outcome->class_ == SK_OUTCOME_SUCCEEDED) return false;
+    return outcome->class_ != SK_OUTCOME_FAILED || sk_str_equal(unit->error_code, outcome->code);
+}
+
 /* A pending answer: its token names step, item, operation, round and attempt. */
 static enum skald_status complete(struct sk_turn *turn, const struct sk_command *command)
 {
@@ -153,6 +164,7 @@ static enum skald_status complete(struct sk_turn *turn, const struct sk_command 
     bool is_undo = command->operation == SK_OPERATION_COMPENSATION;
     bool is_open = is_undo ? sk_call_is_busy(call) : sk_unit_is_busy(unit);
     bool fits = command->round == call->round && command->attempt <= call->attempt;
+    if (is_open && fits && is_nothing_new(unit, call, command->outcome)) return SKALD_OK;
     if (is_open && fits) {
         leave_flying(turn, command, call);
         if (turn->failed) return SKALD_OK;

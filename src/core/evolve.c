@@ -62,6 +62,20 @@ static void fold_compensating(struct fold *f)
     saga->retry_after_locks = false;
 }
 
+/* Forced in the midst of undoing: no list goes on being undone. */
+static void settle_lists(struct sk_saga *saga)
+{
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
+        struct sk_step_run *run = &saga->steps[s];
+        bool has_failed = false;
+        if (!sk_step_is_foreach(sk_step_of(saga, s)) || run->state != SK_STEP_COMPENSATING)
+            continue;
+        for (uint32_t i = 0; i < run->units_count; i++)
+            has_failed = has_failed || run->units[i].state == SK_STEP_COMPENSATION_FAILED;
+        run->state = has_failed ? SK_STEP_COMPENSATION_FAILED : SK_STEP_COMPENSATED;
+    }
+}
+
 static void fold_end(struct fold *f, enum sk_saga_state state)
 {
     struct sk_saga *saga = f->saga;
@@ -71,6 +85,7 @@ static void fold_end(struct fold *f, enum sk_saga_state state)
     saga->retry_after_locks = false;
     bool is_overtaken = state == SK_SAGA_COMPLETED && saga->is_past_pivot;
     if (!is_overtaken) saga->wish = SK_REASON_NONE; /* else people are told so for good */
+    if (state == SK_SAGA_COMPLETED) settle_lists(saga);
     if (state == SK_SAGA_COMPLETED) saga->output = sk_fold_keep(f, f->event->body);
     if (state == SK_SAGA_COMPLETED && f->event->kind == SK_REASON_FORCED) saga->is_forced = true;
     if (f->event->kind != SK_REASON_NONE) saga->reason = (enum sk_reason)f->event->kind;
@@ -172,7 +187,7 @@ static void fold_saga_event(struct fold *f)
     case SK_EVENT_SIGNAL_RECEIVED: fold_signal(f); break;
     case SK_EVENT_OPERATOR_CANCEL:
         fold_command(f);
-        if (f->event->kind != 0u) saga->wish = SK_REASON_CANCEL;
+        if (f->event->kind != 0u && saga->wish == SK_REASON_NONE) saga->wish = SK_REASON_CANCEL;
         break;
     case SK_EVENT_OPERATOR_RETRY: fold_retry(f); break;
     default: fold_command(f); break; /* the other operators' commands only leave their id */
@@ -259,6 +274,7 @@ enum skald_status sk_saga_evolve(struct sk_saga *saga, const struct sk_event *ev
     else
         fold_saga_event(&f);
     if (f.bad) return SKALD_E_CORRUPT;
+    if (is_step) sk_fold_settle_undo(&f);
     if (saga->arena.failed) return SKALD_E_MEMORY;
     saga->seq = event->seq;
     saga->at_ms = event->at_ms;

@@ -48,6 +48,9 @@ void sk_fold_undo_failed(struct fold *f);
 void sk_fold_undo_unknown(struct fold *f);
 void sk_fold_undo_retrying(struct fold *f);
 void sk_fold_undo_skipped(struct fold *f);
+/* A foreach's own state, once the undo of all its units is settled: by a compensation's event, or
+ * by the end of an attempt that was awaited. Where nothing was undone it stays what it was. */
+void sk_fold_settle_undo(struct fold *f);
 void sk_fold_undo_waiting(struct fold *f);
 
 #endif

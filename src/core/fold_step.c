@@ -140,6 +140,7 @@ void sk_fold_waiting(struct fold *f)
         f->unit->unanswered_until_ms = later(f->unit->unanswered_until_ms, call->deadline_ms);
     }
     sk_fold_pause(call, state, e->kind, e->when_ms);
+    sk_fold_land(&f->unit->verify); /* it was answered otherwise: what its verify says is moot */
     if (e->text.size > 0) sk_fold_error(f);
 }
 
@@ -149,6 +150,8 @@ void sk_fold_unknown(struct fold *f)
         f->bad = true;
         return;
     }
+    sk_fold_move(f, SK_STEP_RUNNING); /* what follows is decided now, or by its verify */
+    if (f->bad) return;
     f->unit->maybe = true;
     f->unit->action.had_unknown = true;
     f->unit->action.last_was_no = false;

@@ -1,17 +1,23 @@
 /* fold_undo.c: what the events of compensations do to a saga's state. */
 #include "core/fold.h"
 
-/* The step's own state once its units' undo is settled. */
-static void settle_undo(struct fold *f)
+void sk_fold_settle_undo(struct fold *f)
 {
-    if (!sk_step_is_foreach(f->step)) return;
-    bool failed = false;
+    if (!sk_step_is_foreach(f->step) || f->saga->state != SK_SAGA_COMPENSATING) return;
+    if (f->unit != NULL && f->run->state == SK_STEP_RUNNING) return; /* its own end comes first */
+    bool failed = false, undone = false;
     for (uint32_t i = 0; i < f->run->units_count; i++) {
         const struct sk_unit *unit = &f->run->units[i];
-        if (!sk_unit_undo_is_settled(f->saga, f->event->step, unit)) return;
+        bool is_open = !sk_unit_undo_is_settled(f->saga, f->event->step, unit) ||
+                       unit->state == SK_STEP_COMPENSATING; /* settled for the order alone */
+        /* A late success: it is not undone any more. */
+        if (is_open && f->run->state == SK_STEP_COMPENSATED) f->run->state = SK_STEP_COMPENSATING;
+        if (is_open) return;
         failed = failed || unit->state == SK_STEP_COMPENSATION_FAILED;
+        undone = undone || unit->state == SK_STEP_COMPENSATED;
     }
-    f->run->state = failed ? SK_STEP_COMPENSATION_FAILED : SK_STEP_COMPENSATED;
+    if (failed || undone)
+        f->run->state = failed ? SK_STEP_COMPENSATION_FAILED : SK_STEP_COMPENSATED;
 }
 
 void sk_fold_undo_started(struct fold *f)
@@ -88,7 +94,6 @@ void sk_fold_undo_completed(struct fold *f)
     f->unit->undo_state = SK_UNDO_DONE;
     f->unit->maybe = false;
     f->unit->child_failed = false;
-    settle_undo(f);
 }
 
 void sk_fold_undo_failed(struct fold *f)
@@ -101,7 +106,6 @@ void sk_fold_undo_failed(struct fold *f)
     f->unit->undo_state = f->event->kind != 0u ? SK_UNDO_RESIDUE : SK_UNDO_FAILED;
     if (f->event->kind != 0u) f->saga->residue_count++;
     sk_fold_want_hooks(f, SK_HOOK_ON_COMPENSATION_FAILURE);
-    settle_undo(f);
 }
 
 void sk_fold_undo_skipped(struct fold *f)
@@ -117,13 +121,14 @@ void sk_fold_undo_skipped(struct fold *f)
     case SK_UNDO_SKIP_OPERATOR:
         f->unit->undo_state = SK_UNDO_RESIDUE;
         f->saga->residue_count++;
+        /* It had begun and will not be done. */
+        if (f->unit->state == SK_STEP_COMPENSATING) sk_fold_move(f, SK_STEP_COMPENSATION_FAILED);
         break;
     case SK_UNDO_SKIP_UNSETTLED:
         f->unit->undo_state = SK_UNDO_FAILED;
         sk_fold_move(f, SK_STEP_COMPENSATION_FAILED);
         break;
     }
-    settle_undo(f);
 }
 
 void sk_fold_undo_unknown(struct fold *f)

@@ -268,6 +268,13 @@ static bool has_turn(const struct sk_saga *saga, uint32_t step, uint32_t sequent
     return dependants_are_settled(saga, step);
 }
 
+/* The undo of a unit is under way: it is finished first, also when a late success adds one that
+ * should have gone before it. */
+static bool is_under_way(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit)
+{
+    return sk_call_is_busy(&unit->undo) && !sk_unit_undo_is_settled(saga, step, unit);
+}
+
 /* Calls fn for the units of a step whose turn it is: descending items, `parallel` at a time. */
 static void each_unit_in_turn(const struct sk_saga *saga, uint32_t step, sk_undo_unit_fn *fn,
                               void *context)
@@ -275,10 +282,16 @@ static void each_unit_in_turn(const struct sk_saga *saga, uint32_t step, sk_undo
     const struct sk_step *s = sk_step_of(saga, step);
     const struct sk_step_run *run = &saga->steps[step];
     uint32_t room = sk_step_is_foreach(s) && s->parallel > 0 ? s->parallel : 1u;
-    for (uint32_t i = run->units_count; i > 0 && room > 0; i--) {
-        if (sk_unit_undo_is_settled(saga, step, &run->units[i - 1])) continue;
-        room--;
-        if (sk_unit_is_busy(&run->units[i - 1])) continue; /* awaited first; takes a place */
+    for (uint32_t i = 0; i < run->units_count && room > 0; i++)
+        if (is_under_way(saga, step, &run->units[i])) room--;
+    for (uint32_t i = run->units_count; i > 0; i--) {
+        const struct sk_unit *unit = &run->units[i - 1];
+        if (sk_unit_undo_is_settled(saga, step, unit)) continue;
+        if (!is_under_way(saga, step, unit)) {
+            if (room == 0) continue;
+            room--;
+            if (sk_unit_is_busy(unit)) continue; /* awaited first; takes a place */
+        }
         fn(context, step, sk_item_of(s, i - 1));
     }
 }

@@ -44,7 +44,8 @@ struct sk_poll {
     struct sk_str queue_name, worker;
     struct sk_task_given *given;
     uint32_t given_count;
-    skald_error error; /* status OK = none */
+    int64_t given_at_ms; /* when the first of them was taken */
+    skald_error error;   /* status OK = none */
 };
 
 static void match(struct sk_engine *engine, struct sk_alarm *alarm);
@@ -82,6 +83,29 @@ static void leave_line(struct sk_poll *poll)
     if (queue != NULL) sk_task_queue_let_go(poll->engine, queue);
 }
 
+/* While the answer waited for what else was taken with it, a lease may have run out or the attempt
+ * may have been settled otherwise: then nobody is to begin it any more. Of what has left memory
+ * meanwhile nobody can tell: its lease runs out. */
+static bool is_still_given(const struct sk_poll *poll, const struct sk_task_given *given)
+{
+    struct sk_engine *engine = poll->engine;
+    struct sk_lease_view lease;
+    int64_t now_ms = sk_engine_now(engine);
+    struct sk_machine *machine = sk_machine_find(engine, given->saga_id);
+    if (given->deadline_ms <= now_ms) return false;
+    if (machine == NULL || machine->is_lock || !machine->is_folded)
+        return now_ms == poll->given_at_ms;
+    return sk_engine_lease(engine, &machine->as.saga, given->token, &lease);
+}
+
+static void drop_dead_leases(struct sk_poll *poll)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < poll->given_count; i++)
+        if (is_still_given(poll, &poll->given[i])) poll->given[kept++] = poll->given[i];
+    poll->given_count = kept;
+}
+
 /* Every answer comes from the loop's own turn, by way of this list. */
 static void answer_ended(struct sk_engine *engine, struct sk_alarm *alarm)
 {
@@ -90,6 +114,7 @@ static void answer_ended(struct sk_engine *engine, struct sk_alarm *alarm)
     while (shell->engine != NULL && !sk_list_is_empty(&engine->polls_ended)) {
         struct sk_poll *poll = sk_container_of(engine->polls_ended.next, struct sk_poll, node);
         sk_list_remove(&poll->node);
+        drop_dead_leases(poll);
         sk_poll_done *done = poll->done;
         bool is_bad = poll->error.status != SKALD_OK && poll->given_count == 0;
         done(poll->context, is_bad ? poll->error.status : SKALD_OK, is_bad ? &poll->error : NULL,
@@ -194,6 +219,7 @@ static bool keep_given(struct sk_poll *poll, const struct sk_saga *saga,
     bool is_kept = !key.failed && !token.failed && !arena->failed;
     sk_buf_release(&key);
     sk_buf_release(&token);
+    if (poll->given_count == 0) poll->given_at_ms = sk_engine_now(poll->engine);
     if (is_kept) poll->given_count += 1;
     return is_kept;
 }

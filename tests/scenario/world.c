@@ -29,6 +29,7 @@ static void release_saga(struct world_saga *saga)
         e = next;
     }
     sk_saga_release(&saga->saga);
+    model_free(saga->model);
     free(saga);
 }
 
@@ -36,7 +37,10 @@ void world_release(struct world *world)
 {
     for (uint32_t i = 0; i < world->sagas_count; i++) release_saga(world->sagas[i]);
     for (uint32_t i = 0; i < world->locks_count; i++) sk_lock_release(&world->locks[i]);
-    for (uint32_t i = 0; i < world->plans_count; i++) sk_plan_free(world->plans[i]);
+    for (uint32_t i = 0; i < world->plans_count; i++) {
+        sk_plan_free(world->plans[i]);
+        model_definition_free(world->definitions[i]);
+    }
     for (struct world_message *m = world->messages_first; m != NULL;) {
         struct world_message *next = m->next;
         free(m->bytes);
@@ -50,8 +54,10 @@ bool world_define(struct world *world, struct sk_str source, struct sk_str file)
     struct sk_diagnostics diagnostics;
     struct sk_dsl_options options = { .file_name = file };
     struct sk_plan *plan = NULL;
+    struct sk_buf json;
     sk_diagnostics_init(&diagnostics);
-    enum skald_status status = sk_dsl_compile(source, &options, &plan, NULL, &diagnostics);
+    sk_buf_init(&json, 0);
+    enum skald_status status = sk_dsl_compile(source, &options, &plan, &json, &diagnostics);
     if (status != SKALD_OK) {
         struct sk_buf text;
         sk_buf_init(&text, 0);
@@ -59,8 +65,10 @@ bool world_define(struct world *world, struct sk_str source, struct sk_str file)
         snprintf(world->problem, sizeof world->problem, "%s", sk_buf_text(&text));
         sk_buf_release(&text);
     } else {
+        world->definitions[world->plans_count] = model_definition_new(json.data, json.size);
         world->plans[world->plans_count++] = plan;
     }
+    sk_buf_release(&json);
     sk_diagnostics_release(&diagnostics);
     return status == SKALD_OK;
 }
@@ -123,6 +131,50 @@ static void keep_message(struct world *world, const struct sk_message *m)
     world->messages_last = copy;
 }
 
+/* ---- the second model ------------------------------------------------------------------------ */
+
+static const struct model_definition *definition_of(const struct world *world,
+                                                    const struct sk_plan *plan)
+{
+    for (uint32_t i = 0; i < world->plans_count; i++)
+        if (world->plans[i] == plan) return world->definitions[i];
+    abort();
+}
+
+static void disagree(struct world *world, const struct world_saga *saga, const char *problem)
+{
+    if (world->disagreement[0] != '\0') return;
+    snprintf(world->disagreement, sizeof world->disagreement, "saga %.*s, second model: %s",
+             SK_STR_ARGS(saga->saga.start.id), problem);
+}
+
+static void show_event(struct world *world, struct world_saga *saga)
+{
+    const struct sk_plan *plan = saga->saga.plan;
+    const struct sk_event *event = &saga->last->event;
+    char problem[BRIDGE_PROBLEM_SIZE];
+    const char *broken = NULL;
+    if (event->type == SK_EVENT_SAGA_ACCEPTED) {
+        saga->model =
+            bridge_accept(definition_of(world, plan), plan, event, &world->rules, problem);
+        if (saga->model == NULL) broken = problem;
+    } else if (saga->model != NULL && world->disagreement[0] == '\0') {
+        broken = bridge_event(saga->model, plan, event);
+    }
+    if (broken != NULL) disagree(world, saga, broken);
+}
+
+static void compare(struct world *world, struct world_saga *saga)
+{
+    char problem[BRIDGE_PROBLEM_SIZE];
+    if (saga->model == NULL || world->disagreement[0] != '\0') return;
+    const char *missing = model_rest(saga->model, world->now_ms);
+    if (missing != NULL) disagree(world, saga, missing);
+    if (!bridge_compare(saga->model, &saga->saga, problem)) disagree(world, saga, problem);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 static enum skald_status decide_quietly(struct world *world, struct world_saga *saga,
                                         struct sk_command *command, skald_error *error)
 {
@@ -131,8 +183,11 @@ static enum skald_status decide_quietly(struct world *world, struct world_saga *
     command->entropy = saga->saga.seq + 1;
     enum skald_status status =
         sk_saga_decide(&saga->saga, command, world->now_ms, &world->rules, &decision, error);
-    for (uint32_t i = 0; i < decision.events_count; i++)
+    for (uint32_t i = 0; i < decision.events_count; i++) {
         keep_event(saga, &decision, &decision.events[i]);
+        show_event(world, saga);
+    }
+    compare(world, saga);
     for (uint32_t i = 0; i < decision.messages_count; i++)
         keep_message(world, &decision.messages[i]);
     for (uint32_t i = 0; i < decision.letters_count; i++)
@@ -378,6 +433,11 @@ static bool is_explained(struct world *world, const struct sk_saga *saga)
 
 bool world_check(struct world *world)
 {
+    if (world->disagreement[0] != '\0') {
+        snprintf(world->problem, sizeof world->problem, "%.*s", (int)sizeof world->problem - 1,
+                 world->disagreement);
+        return false;
+    }
     for (uint32_t i = 0; i < world->sagas_count; i++) {
         struct sk_saga replayed = { 0 }, restored = { 0 };
         bool ok = fold(world->sagas[i], &replayed) && same(&world->sagas[i]->saga, &replayed);

@@ -5,6 +5,7 @@
 
 #include "core/decide.h"
 #include "dsl/dsl.h"
+#include "model/bridge/bridge.h"
 
 enum { WORLD_SAGAS_MAX = 32, WORLD_PLANS_MAX = 16, WORLD_LOCKS_MAX = 16, WORLD_LETTERS_MAX = 64 };
 
@@ -16,6 +17,7 @@ struct world_event {
 
 struct world_saga {
     struct sk_saga saga;
+    struct model *model; /* the second model, shown every event */
     struct world_event *first, *last;
     struct sk_letter letters[WORLD_LETTERS_MAX]; /* dead letters */
     uint32_t letters_count;
@@ -31,6 +33,7 @@ struct world {
     int64_t now_ms;
     struct sk_rules rules;
     struct sk_plan *plans[WORLD_PLANS_MAX];
+    struct model_definition *definitions[WORLD_PLANS_MAX]; /* as the second model reads them */
     uint32_t plans_count;
     struct world_saga *sagas[WORLD_SAGAS_MAX];
     uint32_t sagas_count;
@@ -40,6 +43,7 @@ struct world {
     uint64_t checks;  /* how often replay was compared with live */
     bool holds_slots; /* a start is accepted but not admitted */
     char problem[512];
+    char disagreement[BRIDGE_PROBLEM_SIZE + 64]; /* of the core and the second model; "" = none */
 };
 
 void world_init(struct world *world);

@@ -30,6 +30,7 @@ void sim_checks_init(struct sim_world *world)
 
 void sim_checks_release(struct sim_world *world)
 {
+    sim_check_model_release(world);
     sk_buf_release(&world->checks->live);
     sk_buf_release(&world->checks->folded);
 }
@@ -103,16 +104,16 @@ void sim_check_event(struct sim_world *world, struct sim_row *row, const struct 
              row->head.id);
     world->hash = sim_hash(world->hash, event->data.data, event->data.size);
     if (is_end(event->type)) row->ended_at_us = world->now_us;
+    struct sk_event shown = sim_event_of(event);
     if (row->head.is_lock) {
-        struct sk_event decoded = sim_event_of(event);
-        sim_check_lock_queue(world, row, &decoded);
+        sim_check_lock_queue(world, row, &shown);
         return;
     }
+    sim_check_model_event(world, row, &shown);
     /* The history of an imported saga tells of keys that it has given back. */
     if (sim_map_get(&world->load->beside.imported, row->head.id) != NULL) return;
     if (event->type >= SK_EVENT_LOCK_REQUESTED && event->type <= SK_EVENT_LOCK_RELEASED) {
-        struct sk_event decoded = sim_event_of(event);
-        sim_check_lock_event(world, row, &decoded);
+        sim_check_lock_event(world, row, &shown);
     }
 }
 
@@ -148,6 +149,7 @@ void sim_check_saga(struct sim_world *world, const struct sim_row *row)
     sim_check_policy(world, row, &saga);
     sim_check_hooks(world, row, &saga);
     sim_check_tasks(world, row, &saga);
+    sim_check_model_end(world, row, &saga);
     sim_check_letters(world, row);
     sim_judge_once_end(&past, &saga);
     sim_judge_goes_on(&past, &saga);

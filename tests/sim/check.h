@@ -41,7 +41,8 @@
     X(FAIR, "locks are fair")                                \
     X(BOUNDS, "bounded queues")                              \
     X(BATCHES, "batches")                                    \
-    X(SCHEDULES, "schedules")
+    X(SCHEDULES, "schedules")                                \
+    X(MODEL, "second model")
 
 enum sim_checker {
 #define X(name, text) SIM_CHECK_##name,
@@ -133,6 +134,16 @@ void sim_check_policy(struct sim_world *world, const struct sim_row *row,
 
 void sim_check_tasks(struct sim_world *world, const struct sim_row *row,
                      const struct sk_saga *saga);
+/* check_model.c: an event is durable; a part is; a saga is shown; an invocation leaves. */
+void sim_check_model_event(struct sim_world *world, struct sim_row *row,
+                           const struct sk_event *event);
+void sim_check_model_part(struct sim_world *world, const struct sim_shard *shard,
+                          const struct sim_node *node, const struct sk_part *part);
+void sim_check_model_saga(struct sim_world *world, const struct sk_saga *saga);
+void sim_check_model_sending(struct sim_world *world, const struct sk_invocation *invocation);
+void sim_check_model_end(struct sim_world *world, const struct sim_row *row,
+                         const struct sk_saga *saga);
+void sim_check_model_release(struct sim_world *world); /* also before a store is put back */
 void sim_check_hooks(struct sim_world *world, const struct sim_row *row,
                      const struct sk_saga *saga);
 

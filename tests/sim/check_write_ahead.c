@@ -37,7 +37,9 @@ void sim_check_invocation(struct sim_world *world, const struct sk_invocation *i
         if (event->round != invocation->round) continue;
         struct sk_event decoded = sim_event_of(event);
         bool has_own_time = invocation->operation == SK_OPERATION_DECISION;
-        if (has_own_time || decoded.when_ms == invocation->deadline_ms) return;
+        if (!has_own_time && decoded.when_ms != invocation->deadline_ms) continue;
+        if (!has_own_time) sim_check_model_sending(world, invocation);
+        return;
     }
     /* A worker tells of an attempt that a restore took back. */
     if (invocation->operation == SK_OPERATION_DECISION && world->store->restores > 0) return;
@@ -58,7 +60,10 @@ void sim_check_seen(struct sim_world *world, const struct sk_saga *saga)
                  "it was shown as of event %llu; the store has %llu", (unsigned long long)saga->seq,
                  (unsigned long long)sim_row_last(row)->seq);
     }
-    if (saga->seq == sim_row_last(row)->seq) sim_check_live(world, saga);
+    if (saga->seq == sim_row_last(row)->seq) {
+        sim_check_live(world, saga);
+        sim_check_model_saga(world, saga);
+    }
     sim_check_explained(world, saga);
 }
 
@@ -77,5 +82,7 @@ void sim_check_observed(struct sim_world *world, const struct sk_saga *saga,
     }
     /* The saga may be ahead of its durable events, and of those of a node that has taken over. */
     bool is_same = saga->seq == event->seq && saga->seq == sim_row_last(row)->seq;
-    if (is_same) sim_check_live(world, saga);
+    if (!is_same) return;
+    sim_check_live(world, saga);
+    sim_check_model_saga(world, saga);
 }

@@ -283,6 +283,7 @@ uint32_t sim_reached_print(const struct sim_reached *reached, bool names_all);
 /* reached_moves.c: what must be reached: for the report. */
 bool sim_saga_may_move(enum sk_saga_state from, enum sk_saga_state to);
 bool sim_unit_may_move(enum sk_step_state from, enum sk_step_state to);
+bool sim_list_is_rare(enum sk_step_state from, enum sk_step_state to);
 bool sim_list_may_move(enum sk_step_state from, enum sk_step_state to);
 bool sim_command_may(enum sk_command_kind kind, enum sim_column column, bool is_accepted);
 const char *sim_column_name(enum sim_column column);

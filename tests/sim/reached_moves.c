@@ -41,19 +41,30 @@ static const uint32_t unit_next[SK_STEP_STATES_COUNT] = {
 
 static const uint32_t list_next[SK_STEP_STATES_COUNT] = {
     [SK_STEP_PENDING] = TO(RUNNING) | TO(SKIPPED) | TO(FAILED) /* its items are no list */,
-    [SK_STEP_RUNNING] = TO(COMPLETED) | TO(FAILED) | TO(SKIPPED) | TO(COMPENSATING) |
-                        TO(COMPENSATED) | TO(COMPENSATION_FAILED),
+    [SK_STEP_RUNNING] = TO(COMPLETED) | TO(FAILED) | TO(SKIPPED) | TO(COMPENSATING),
     /* Skipped by force, with items that were done; then its saga's parent has all of it undone. */
-    [SK_STEP_SKIPPED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
-    /* At once, where every item has nothing to undo, or could not be settled. */
-    [SK_STEP_COMPLETED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
-    [SK_STEP_FAILED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
+    [SK_STEP_SKIPPED] = TO(COMPENSATING),
+    /* At once, where an item could not be settled. */
+    [SK_STEP_COMPLETED] = TO(COMPENSATING) | TO(COMPENSATION_FAILED),
+    [SK_STEP_FAILED] = TO(COMPENSATING) | TO(COMPENSATION_FAILED),
     [SK_STEP_COMPENSATING] = TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     /* An item's late success; nobody may know of it, either. */
     [SK_STEP_COMPENSATED] = TO(COMPENSATING) | TO(COMPENSATION_FAILED),
     [SK_STEP_COMPENSATION_FAILED] = TO(COMPENSATING) | TO(COMPENSATED),
 };
+/* May be, and need not come: the children of a list that needed repair before the list had ended,
+ * or were repaired while others went on. */
+static const uint32_t list_rare[SK_STEP_STATES_COUNT] = {
+    [SK_STEP_RUNNING] = TO(COMPENSATED) | TO(COMPENSATION_FAILED),
+    [SK_STEP_FAILED] = TO(COMPENSATED),
+    [SK_STEP_SKIPPED] = TO(COMPENSATED) | TO(COMPENSATION_FAILED),
+};
 #undef TO
+
+bool sim_list_is_rare(enum sk_step_state from, enum sk_step_state to)
+{
+    return (list_rare[from] >> (unsigned)to & 1u) != 0;
+}
 
 bool sim_saga_may_move(enum sk_saga_state from, enum sk_saga_state to)
 {
@@ -198,6 +209,7 @@ static void note_unit(const struct sim_moves *moves, const struct sk_saga *saga,
     enum sk_step_state from = is_list ? moves->list : moves->unit;
     struct sim_reached *reached = moves->world->reached;
     if (from == to || from == SK_STEP_STATES_COUNT) return;
+    if (is_list && sim_list_is_rare(from, to)) return;
     if (is_list ? !sim_list_may_move(from, to) : !sim_unit_may_move(from, to)) {
         bark(moves, saga, event, is_list ? "a foreach" : "a step", sk_step_state_name(from),
              sk_step_state_name(to));

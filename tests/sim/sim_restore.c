@@ -146,6 +146,7 @@ static void on_restore(void *context)
     sim_note(world, "restore", (uint64_t)(backup->at_us / SIM_MS), store->meta.incarnation,
              (struct sk_str){ 0 });
     sim_nodes_kill(world, SIM_S);
+    sim_check_model_release(world);
     put_back_rows(backup);
     put_back_shards(backup);
     put_back_definitions(backup);

@@ -37,6 +37,7 @@ struct sim_row {
     uint32_t events_count, events_capacity, events_from;
     uint32_t is_removed;
     struct sim_row *next; /* of the whole store, oldest first */
+    struct model *model;  /* check_model.c: of a saga, from its first event on */
     uint64_t judged_seq;  /* check_replay.c: compared at this event already */
     int64_t stored_at_ms; /* since when it is there */
     int64_t ended_at_us;  /* by the world's time: when its last end became durable */
@@ -44,6 +45,9 @@ struct sim_row {
     uint32_t damage; /* enum sim_damage; 0 = none yet */
     uint32_t damaged_at;
 };
+
+struct model;
+struct model_definition;
 
 struct sim_consumed {
     struct sk_str id;
@@ -75,7 +79,8 @@ struct sim_shard {
 
 struct sim_definition {
     struct sk_definition_row row;
-    struct sk_plan *plan; /* the checkers' own, compiled when first needed */
+    struct sk_plan *plan;           /* the checkers' own, compiled when first needed */
+    struct model_definition *model; /* as the second model reads it, when first needed */
 };
 
 struct sim_lost {
