@@ -85,7 +85,8 @@ bool on_hook_failed(struct model *model, const struct fact *fact)
     const struct model_event *event = fact->event;
     struct hook *hook = find(model, fact);
     if (hook == NULL) return false;
-    if (hook->stage != OUT) return model_no(model, "it was not out");
+    bool is_unsent = hook->stage == NOT_BEGUN && event->when_ms == 0; /* too large to be sent */
+    if (hook->stage != OUT && !is_unsent) return model_no(model, "it was not out");
     hook->stage = event->when_ms == 0 ? SETTLED : PAUSED;
     hook->until_ms = event->when_ms;
     if (event->when_ms == 0) return true;

@@ -317,11 +317,12 @@ unsigned model_units_count(const struct model *model, unsigned step)
 static const char *foreach_undo_state(const struct model *model, const struct step *step)
 {
     bool is_begun = false, is_open = false, is_failed = false, is_opened_again = false;
-    bool is_any_going = false;
+    bool is_any_going = false, is_undone = false;
     for (const struct unit *unit = step->units; unit < step->units + step->units_count; unit++) {
         bool is_going = strcmp(unit_state(unit), "compensating") == 0;
         is_any_going = is_any_going || is_going;
-        is_begun = is_begun || unit->is_undo_begun || unit->undone == UNDONE;
+        is_begun = is_begun || unit->is_undo_begun;
+        is_undone = is_undone || unit->undone == UNDONE; /* a child may be, of its own accord */
         is_open = is_open || is_going || is_to_undo(model, step, unit) || is_active(unit);
         is_failed = is_failed || strcmp(unit_state(unit), "compensation_failed") == 0;
         is_opened_again = is_opened_again || unit->had_undo_failed;
@@ -329,7 +330,7 @@ static const char *foreach_undo_state(const struct model *model, const struct st
     if (is_opened_again && !is_any_going) return "compensation_failed";
     if (is_open) return is_begun ? "compensating" : NULL;
     if (is_failed) return "compensation_failed";
-    return is_begun ? "compensated" : NULL;
+    return is_begun || is_undone ? "compensated" : NULL;
 }
 
 const char *model_step_state(const struct model *model, unsigned step)

@@ -194,7 +194,7 @@ struct model {
     unsigned hooks_count, hooks_room;
     unsigned late_count, residue;
     struct wishes asked;
-    bool is_history_long; /* the engine held it for its length */
+    char held_for[64]; /* why it is suspended: under another name it may be so anew */
     char problem[512];
 };
 

@@ -30,8 +30,8 @@ static void grant_all(struct model *model, bool undos)
         for (unsigned k = 0; k < step->units_count; k++) {
             struct unit *unit = &step->units[k];
             enum stage stage = unit->undo.stage;
-            if (undos && unit->undone == UNDO_OPEN && (stage == PAUSED || stage == SWEEP))
-                unit->undo.is_granted = true;
+            bool waits = stage == PAUSED || stage == SWEEP || stage == REDRIVE;
+            if (undos && unit->undone == UNDO_OPEN && waits) unit->undo.is_granted = true;
             if (undos && unit->verify.stage == PAUSED) unit->verify.is_granted = true;
         }
     }
@@ -152,7 +152,6 @@ bool on_operator_suspend(struct model *model, const struct fact *fact)
 {
     (void)fact;
     if (is_end(model->state)) return model_no(model, "suspend of a saga that has ended");
-    if (model->is_suspended) return model_no(model, "it is suspended: nothing changes");
     model->asked.suspend = true;
     return true;
 }

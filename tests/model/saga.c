@@ -266,9 +266,13 @@ bool on_saga_timed_out(struct model *model, const struct fact *fact)
 
 bool on_saga_suspended(struct model *model, const struct fact *fact)
 {
-    (void)fact;
-    if (model->is_suspended) return model_no(model, "it is suspended already");
+    struct model_text code = fact->event->text;
+    size_t size = code.size < sizeof model->held_for ? code.size : sizeof model->held_for - 1;
+    bool is_anew = model->asked.suspend && !model_text_is(code, model->held_for);
+    if (model->is_suspended && !is_anew) return model_no(model, "it is suspended already");
     if (is_end(model->state)) return model_no(model, "it has ended");
+    if (size > 0) memcpy(model->held_for, code.data, size);
+    model->held_for[size] = '\0';
     model->is_suspended = true;
     model->asked.suspend = false;
     return true;

@@ -119,7 +119,8 @@ bool on_compensation_retrying(struct model *model, const struct fact *fact)
     struct call *call = &fact->unit->undo;
     if (event->flags != 0) return redrive_undo(model, fact);
     bool is_taken = call->stage == OFFERED && event->kind == 11;
-    if (call->stage != PAUSED && call->stage != SWEEP && !is_taken)
+    bool is_forced = call->stage == REDRIVE && call->is_granted;
+    if (call->stage != PAUSED && call->stage != SWEEP && !is_taken && !is_forced)
         return model_no(model, "tried again while it does not pause");
     if (!is_taken && event->at_ms < call->until_ms && !call->is_granted)
         return model_no(model, "tried again before its pause is over");
