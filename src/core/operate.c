@@ -211,8 +211,9 @@ static bool is_left_maybe(const struct sk_unit *unit)
 /* On the wire, accepted, or with a child: its effect may still come. */
 static bool is_left_in_flight(const struct sk_unit *unit)
 {
-    bool is_called = unit->action.state == SK_CALL_FLYING || unit->action.what == SK_FOR_ANSWER ||
-                     unit->action.what == SK_FOR_CHILD || unit->action.what == SK_FOR_REDRIVE;
+    bool is_called = unit->action.state == SK_CALL_FLYING || sk_call_is_leased(&unit->action) ||
+                     unit->action.what == SK_FOR_ANSWER || unit->action.what == SK_FOR_CHILD ||
+                     unit->action.what == SK_FOR_REDRIVE;
     bool is_undone = unit->undo.state == SK_CALL_FLYING || unit->undo.state == SK_CALL_PENDING;
     return (sk_unit_is_busy(unit) && is_called) || is_undone;
 }
