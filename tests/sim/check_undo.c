@@ -8,6 +8,8 @@
  */
 #include "check.h"
 
+#include "base/json.h"
+
 static _Noreturn void fail(struct sim_world *world, const struct sim_unit_book *book,
                            const struct sk_saga *saga, const char *what)
 {
@@ -43,6 +45,24 @@ static bool is_lost(const struct sim_unit_book *book)
     return book->is_restored && !(book->is_heard_again && keeps_keys);
 }
 
+/* Completed by force: what is not done properly stands in the list of what was left, or came late
+ * and stands in the residue. */
+static bool is_told(const struct sk_saga *saga, const struct sk_step *step,
+                    const struct sk_unit *unit, const struct sim_unit_book *book)
+{
+    static const char *const lists[] = { "done", "maybe", "in_flight" };
+    if (unit->state == SK_STEP_COMPLETED || unit->undo_state == SK_UNDO_RESIDUE) return true;
+    if (unit->undo_state == SK_UNDO_SKIPPED || book->is_excused || saga->left.size == 0)
+        return saga->left.size > 0 || book->is_excused;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct sk_json_iter it = sk_json_walk(sk_json_member(saga->left, sk_str_of(lists[i])));
+        while (sk_json_next(&it)) {
+            if (sk_json_string_is(it.value, step->id)) return true;
+        }
+    }
+    return false;
+}
+
 static void judge(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga,
                   const struct sim_unit_book *book)
 {
@@ -68,6 +88,8 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
         !saga->is_forced && step->kind != SK_KIND_WAIT) {
         fail(world, book, saga, "it counts as completed and never happened");
     }
+    if (is_standing && saga->is_forced && !is_undone_saga && !is_told(saga, step, unit, book))
+        fail(world, book, saga, "it stands, and nobody who looks at the forced saga is told");
     if (!is_undone_saga || !is_standing || is_exempt(saga, step, unit)) return;
     /* Removed before anybody took what its participant had to say. */
     bool is_unheard = book->owed > 0;
