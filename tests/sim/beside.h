@@ -40,6 +40,11 @@ void sim_check_batches(struct sim_world *world);
 void sim_check_schedules(struct sim_world *world);
 /* May this saga go although its time is not over? Somebody asked for it. */
 bool sim_is_on_timetable(const struct sim_world *world, struct sk_str business_key);
+/* The store may be set back to an older state: then what was acknowledged since is lost. */
+static inline bool sim_is_set_back(const struct sim_world *world)
+{
+    return world->profile.faults[SIM_FAULT_RESTORE] > 0;
+}
 /* No clock is set by more than people would notice: times of different nodes can be compared. */
 static inline bool sim_clocks_agree(const struct sim_world *world)
 {

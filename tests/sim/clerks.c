@@ -151,6 +151,12 @@ static void follow(void *context)
     struct sim_node *node = sim_node_of(world, batch->request.id);
     struct sk_bulk_view view;
     if (node != NULL) sk_engine_bulk_each(node->engine, is_seen, batch);
+    if (node != NULL && sim_is_set_back(world) &&
+        !sk_engine_bulk_get(node->engine, batch->request.id, &view)) {
+        batch->is_acknowledged = false;
+        batch->is_given_up = true;
+        return;
+    }
     if (node != NULL && sk_engine_bulk_get(node->engine, batch->request.id, &view) &&
         view.state != SK_BULK_RUNNING) {
         batch->is_over = true;
@@ -299,6 +305,7 @@ static void judge_row(struct sim_world *world, const struct sim_batch *batch,
 static void judge(struct sim_world *world, const struct sim_batch *batch)
 {
     const struct sk_bulk_view *v = &batch->last;
+    if (sim_is_set_back(world)) return;
     world->checks->judged[SIM_CHECK_BATCHES] += 1;
     if (batch->is_acknowledged && !batch->is_over)
         sim_fail(world, "batches", batch->request.id, "it never came to an end");

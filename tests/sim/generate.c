@@ -52,8 +52,8 @@ static void draw_graph(struct shape *s)
     s->is_sequential = coin(s, 150);
     for (uint32_t i = 0; i < s->steps_count; i++) {
         if (i > 0) draw_dependencies(s, i, most);
-        s->is_async[i] = coin(s, 60);
-        s->may_fail[i] = !s->is_async[i] ? coin(s, 80) : coin(s, 40);
+        s->is_async[i] = coin(s, 70);
+        s->may_fail[i] = !s->is_async[i] ? coin(s, 120) : coin(s, 40);
     }
     s->pivot = s->steps_count;
     if (!coin(s, 250)) return;
@@ -196,7 +196,7 @@ void sim_generate_definition(struct sim_generated *known, struct sim_rng *rng, s
     s->is_global_none = coin(s, 100) && !s->is_forward && s->pivot == s->steps_count;
     s->strategy = has_undo ? pick(s, 5) * 2 / 4 : 0;
     s->is_undo_required = has_undo && coin(s, 150);
-    s->timeout_s = coin(s, 300) ? 10 + pick(s, 50) : 0;
+    s->timeout_s = coin(s, 350) ? 5 + pick(s, 40) : 0;
     s->has_locks = coin(s, 150) && !known->has_no_messages;
     text(s, "{");
     put_saga(s);

@@ -29,6 +29,7 @@ static void put_times(struct shape *s)
         text(s, ",\"timeout\":\"{{ .input.pause }}\""); /* is one, or is none */
     } else {
         static const char *const units[] = { "1s", "2s", "2.5s", "3000ms", "4s", "0.05m" };
+        /* no longer than the shortest time-out of a saga */
         sk_buf_printf(s->out, ",\"timeout\":\"%s\"", units[pick(s, 6)]);
     }
     if (coin(s, 100)) text(s, ",\"step_timeout\":\"15s\"");

@@ -36,7 +36,7 @@ static void draw_participants(struct sim_profile *p, struct sim_rng *rng)
     p->retryable = rate(rng, 500, 100);
     p->pending = rate(rng, 400, 80);
     p->undo_refuses = rate(rng, 200, 60);
-    p->contradicts = rate(rng, 400, 60);
+    p->contradicts = rate(rng, 450, 120);
 }
 
 static void draw_nodes(struct sim_profile *p, struct sim_rng *rng)
@@ -83,7 +83,7 @@ static void draw_beside(struct sim_profile *p, uint64_t seed)
     sim_rng_init(&rng, seed, 7);
     p->batches_count = sim_chance(&rng, 300) ? 1 + sim_below(&rng, 4) : 0;
     bool may_be_timed = !p->is_split && p->retention_ms == 0;
-    p->schedules_count = sim_chance(&rng, 250) && may_be_timed ? 1 + sim_below(&rng, 3) : 0;
+    p->schedules_count = sim_chance(&rng, 350) && may_be_timed ? 1 + sim_below(&rng, 3) : 0;
     p->has_onlookers = sim_chance(&rng, 300);
 }
 

@@ -277,14 +277,16 @@ void sim_reached_command(struct sim_world *world, const struct sim_row *row,
                          enum sk_command_kind kind, struct sk_str command_id, bool is_accepted,
                          const struct sk_saga *seen);
 
-/* reached_report.c: the table at the end of a run. How many rows are unreached; those that must be
- * reached are named when `names_all`. */
-uint32_t sim_reached_print(const struct sim_reached *reached, bool names_all);
+/* reached_report.c: the table at the end of a run, with the names of what is missing. How many
+ * rows are unreached that must be reached. */
+enum sim_reached_show { SIM_REACHED_SILENT, SIM_REACHED_TABLE, SIM_REACHED_NAMES };
+uint32_t sim_reached_print(const struct sim_reached *reached, enum sim_reached_show show);
 /* reached_moves.c: what must be reached: for the report. */
 bool sim_saga_may_move(enum sk_saga_state from, enum sk_saga_state to);
 bool sim_unit_may_move(enum sk_step_state from, enum sk_step_state to);
-bool sim_list_is_rare(enum sk_step_state from, enum sk_step_state to);
 bool sim_list_may_move(enum sk_step_state from, enum sk_step_state to);
+/* So rare that a run need not reach it: counted and named, kept by scenarios. */
+bool sim_move_is_rare(bool is_list, enum sk_step_state from, enum sk_step_state to);
 bool sim_command_may(enum sk_command_kind kind, enum sim_column column, bool is_accepted);
 const char *sim_column_name(enum sim_column column);
 

@@ -16,8 +16,8 @@ struct group {
     const char *name;
     uint32_t rows, reached;
     struct item rarest[RAREST]; /* ascending; count 0 = none */
-    bool names_all;
-    uint32_t named;
+    enum sim_reached_show show;
+    uint32_t rare; /* that came not, and need not come in every run */
 };
 
 static void keep_rarest(struct group *group, uint64_t count, const char *name)
@@ -31,27 +31,36 @@ static void keep_rarest(struct group *group, uint64_t count, const char *name)
     }
 }
 
-static void add(struct group *group, uint64_t count, const char *name)
+static void add_row(struct group *group, uint64_t count, const char *name, bool is_rare)
 {
     group->rows += 1;
     if (count > 0) {
         group->reached += 1;
         keep_rarest(group, count, name);
-    } else if (group->names_all) {
-        printf("unreached: %s: %s\n", group->name, name);
+        return;
     }
+    if (is_rare) group->rare += 1;
+    if (group->show == SIM_REACHED_NAMES)
+        printf("%s: %s: %s\n", is_rare ? "rare, not reached" : "unreached", group->name, name);
+}
+
+static void add(struct group *group, uint64_t count, const char *name)
+{
+    add_row(group, count, name, false);
 }
 
 /* How many were not reached. */
 static uint32_t close_group(const struct group *group)
 {
+    uint32_t missing = group->rows - group->reached - group->rare;
+    if (group->show == SIM_REACHED_SILENT) return missing;
     printf("reached %-12s %3u of %3u;", group->name, group->reached, group->rows);
     for (uint32_t i = 0; i < RAREST && group->rarest[i].count > 0; i++) {
         printf("%s %s %" PRIu64, i == 0 ? " rarest" : ",", group->rarest[i].name,
                group->rarest[i].count);
     }
     printf("\n");
-    return group->rows - group->reached;
+    return missing;
 }
 
 static const struct {
@@ -72,23 +81,23 @@ void sim_reached_visit(struct sim_world *world, const char *what)
     sim_fail(world, "simulator", (struct sk_str){ 0 }, "no row of reached.h for \"%s\"", what);
 }
 
-static uint32_t print_rows(const struct sim_reached *reached, bool names_all)
+static uint32_t print_rows(const struct sim_reached *reached, enum sim_reached_show show)
 {
     uint32_t missing = 0;
-    struct group group = { .name = rows[0].group, .names_all = names_all };
+    struct group group = { .name = rows[0].group, .show = show };
     for (uint32_t i = 0; i < SIM_REACHED_COUNT; i++) {
         if (strcmp(rows[i].group, group.name) != 0) {
             missing += close_group(&group);
-            group = (struct group){ .name = rows[i].group, .names_all = names_all };
+            group = (struct group){ .name = rows[i].group, .show = show };
         }
         add(&group, reached->rows[i], rows[i].text);
     }
     return missing + close_group(&group);
 }
 
-static uint32_t print_events(const struct sim_reached *reached, bool names_all)
+static uint32_t print_events(const struct sim_reached *reached, enum sim_reached_show show)
 {
-    struct group group = { .name = "event", .names_all = names_all };
+    struct group group = { .name = "event", .show = show };
     for (uint32_t type = 0; type < SK_EVENT_TYPES_MAX; type++) {
         if (sk_event_type_known(type))
             add(&group, reached->events[type], sk_event_type_name((enum sk_event_type)type));
@@ -96,9 +105,9 @@ static uint32_t print_events(const struct sim_reached *reached, bool names_all)
     return close_group(&group);
 }
 
-static uint32_t print_saga_moves(const struct sim_reached *reached, bool names_all)
+static uint32_t print_saga_moves(const struct sim_reached *reached, enum sim_reached_show show)
 {
-    struct group group = { .name = "saga", .names_all = names_all };
+    struct group group = { .name = "saga", .show = show };
     for (uint32_t from = 0; from < SK_SAGA_STATES_COUNT; from++) {
         for (uint32_t to = 1; to < SK_SAGA_STATES_COUNT; to++) {
             char name[NAME_SIZE];
@@ -112,23 +121,26 @@ static uint32_t print_saga_moves(const struct sim_reached *reached, bool names_a
     return close_group(&group);
 }
 
-static uint32_t print_step_moves(const struct sim_reached *reached, bool is_list, bool names_all)
+static uint32_t print_step_moves(const struct sim_reached *reached, bool is_list,
+                                 enum sim_reached_show show)
 {
-    struct group group = { .name = is_list ? "foreach" : "step", .names_all = names_all };
+    struct group group = { .name = is_list ? "foreach" : "step", .show = show };
     for (uint32_t i = 0; i < SK_STEP_STATES_COUNT * SK_STEP_STATES_COUNT; i++) {
         enum sk_step_state from = (enum sk_step_state)(i / SK_STEP_STATES_COUNT),
                            to = (enum sk_step_state)(i % SK_STEP_STATES_COUNT);
         char name[NAME_SIZE];
         if (is_list ? !sim_list_may_move(from, to) : !sim_unit_may_move(from, to)) continue;
         snprintf(name, sizeof name, "%s→%s", sk_step_state_name(from), sk_step_state_name(to));
-        add(&group, is_list ? reached->list_moves[from][to] : reached->unit_moves[from][to], name);
+        add_row(&group, is_list ? reached->list_moves[from][to] : reached->unit_moves[from][to],
+                name, sim_move_is_rare(is_list, from, to));
     }
     return close_group(&group);
 }
 
-static uint32_t print_commands(const struct sim_reached *reached, bool is_accepted, bool names_all)
+static uint32_t print_commands(const struct sim_reached *reached, bool is_accepted,
+                               enum sim_reached_show show)
 {
-    struct group group = { .name = is_accepted ? "accepted" : "refused", .names_all = names_all };
+    struct group group = { .name = is_accepted ? "accepted" : "refused", .show = show };
     for (uint32_t i = 0; i < SK_COMMANDS_COUNT * SIM_COLUMNS_COUNT; i++) {
         enum sk_command_kind kind = (enum sk_command_kind)(i / SIM_COLUMNS_COUNT);
         enum sim_column column = (enum sim_column)(i % SIM_COLUMNS_COUNT);
@@ -141,32 +153,32 @@ static uint32_t print_commands(const struct sim_reached *reached, bool is_accept
     return close_group(&group);
 }
 
-static uint32_t print_fields(const struct sim_reached *reached, bool names_all)
+static uint32_t print_fields(const struct sim_reached *reached, enum sim_reached_show show)
 {
-    struct group group = { .name = "key", .names_all = names_all };
+    struct group group = { .name = "key", .show = show };
     for (uint32_t i = 0; i < sim_fields_count(); i++) {
         if (sim_field_name(i) != NULL) add(&group, reached->fields[i], sim_field_name(i));
     }
     return close_group(&group);
 }
 
-static uint32_t print_defects(const struct sim_reached *reached, bool names_all)
+static uint32_t print_defects(const struct sim_reached *reached, enum sim_reached_show show)
 {
-    struct group group = { .name = "defect", .names_all = names_all };
+    struct group group = { .name = "defect", .show = show };
     for (uint32_t i = 0; sim_defect_name(i) != NULL; i++)
         add(&group, reached->defects[i], sim_defect_name(i));
     return close_group(&group);
 }
 
-uint32_t sim_reached_print(const struct sim_reached *reached, bool names_all)
+uint32_t sim_reached_print(const struct sim_reached *reached, enum sim_reached_show show)
 {
-    uint32_t missing = print_events(reached, names_all);
-    missing += print_saga_moves(reached, names_all);
-    missing += print_step_moves(reached, false, names_all);
-    missing += print_step_moves(reached, true, names_all);
-    missing += print_fields(reached, names_all);
-    missing += print_defects(reached, names_all);
-    missing += print_commands(reached, true, names_all);
-    missing += print_commands(reached, false, names_all);
-    return missing + print_rows(reached, names_all);
+    uint32_t missing = print_events(reached, show);
+    missing += print_saga_moves(reached, show);
+    missing += print_step_moves(reached, false, show);
+    missing += print_step_moves(reached, true, show);
+    missing += print_fields(reached, show);
+    missing += print_defects(reached, show);
+    missing += print_commands(reached, true, show);
+    missing += print_commands(reached, false, show);
+    return missing + print_rows(reached, show);
 }

@@ -120,6 +120,10 @@ static void tell(struct roamer *roamer, const struct sim_row *row)
     }
     (void)sim_order(world, row->head.id, &order);
     if (order.id.size > 0) (void)sim_order(world, row->head.id, &order); /* twice */
+    /* What was skipped in doubt is settled when it is undone. */
+    if (order.kind != SK_COMMAND_SKIP_STEP || !sim_chance(rng, 300)) return;
+    struct sim_order cancel = { .kind = SK_COMMAND_CANCEL, .step = SK_STEP_NONE, .item = -1 };
+    (void)sim_order(world, row->head.id, &cancel);
 }
 
 static void on_roam(void *context)

@@ -223,6 +223,7 @@ static void draw(struct sim_world *world, struct sim_rng *rng, struct sim_entry 
     r->id = sk_arena_copy(&world->arena, (struct sk_str){ id, (size_t)size });
     r->definition = sk_str_of(definitions[sim_below(rng, most)]);
     if (sim_chance(rng, 300)) r->version = SK_STR("1");
+    if (sim_chance(rng, 100)) r->definition = SK_STR("gone"); /* looked for at each start */
     if (sim_chance(rng, 200)) {
         r->at_ms = SIM_EPOCH_MS + sim_between(rng, 5000, 90000);
     } else {
@@ -387,6 +388,7 @@ void sim_check_schedules(struct sim_world *world)
     const struct sim_beside *beside = &world->load->beside;
     for (uint32_t i = 0; i < beside->entries_count; i++) {
         const struct sim_entry *entry = &beside->entries[i];
+        if (sim_is_set_back(world)) return;
         world->checks->judged[SIM_CHECK_SCHEDULES] += 1;
         if (entry->seen_count > 1) sim_reached(world, overlaps[entry->request.overlap]);
         if (entry->last.skipped > 0) sim_reached(world, SIM_REACHED_SCHEDULE_SKIPPED);
