@@ -226,21 +226,48 @@ static bool apply_record(struct sk_journal *journal, const struct sk_record *rec
     return true;
 }
 
+/* False: closing or stuck. */
+static bool read_record(struct sk_journal *journal, struct sk_record *out_record)
+{
+    skald_error error;
+    for (;;) {
+        enum skald_status status = sk_log_read(journal->reader, out_record, &error);
+        if (status == SKALD_OK) return true;
+        if (skald_status_class(status) != SKALD_CLASS_RETRY) {
+            get_stuck(journal, error.message);
+            return false;
+        }
+        if (!pause_ms(journal, RETRY_MS)) return false;
+    }
+}
+
+/* Memory ran out in the middle of what was being merged: the log keeps everything, so it is read
+ * again from what the index has. False: closing. */
+static bool begin_again(struct sk_journal *journal)
+{
+    struct sk_log_reader *reader;
+    sk_merge_clear(journal->merge);
+    while ((reader = sk_log_reader_new(journal->log)) == NULL)
+        if (!pause_ms(journal, RETRY_MS)) return false;
+    sk_log_reader_free(journal->reader);
+    journal->reader = reader;
+    journal->read_number = 0;
+    journal->read_bytes = journal->applied_bytes;
+    return pause_ms(journal, RETRY_MS);
+}
+
 static bool apply_upto(struct sk_journal *journal, uint64_t upto)
 {
     while (journal->read_number < upto) {
         struct sk_record record;
-        skald_error error;
-        if (sk_log_read(journal->reader, &record, &error) != SKALD_OK) {
-            get_stuck(journal, error.message);
-            return false;
-        }
-        if (!apply_record(journal, &record)) {
-            sk_journal_need(!sk_merge_arena(journal->merge)->failed); /* the log keeps everything */
-            return false;
+        if (!read_record(journal, &record)) return false;
+        bool is_passed = record.number <= journal->applied; /* read again */
+        if (!is_passed && !apply_record(journal, &record)) {
+            if (!sk_merge_arena(journal->merge)->failed || !begin_again(journal)) return false;
+            continue;
         }
         journal->read_number = record.number;
-        journal->read_bytes += sk_record_size(record.payload.size);
+        if (!is_passed) journal->read_bytes += sk_record_size(record.payload.size);
         if (sk_merge_rows(journal->merge) >= journal->apply_rows && !flush(journal)) return false;
     }
     return flush(journal);

@@ -6,7 +6,7 @@
  * takes it back when the group is not durable.
  */
 #include "store/journal/parts.h"
-
+#include "store/patience.h"
 #include "store/threads.h"
 
 #include <string.h>
@@ -38,8 +38,11 @@ static struct journal_request *request_of(struct sk_list *node)
 static void keep_shard(struct sk_journal *journal, struct group *group, uint32_t index)
 {
     const struct journal_shard *shard = &journal->shards[index];
-    struct undo *undo = SK_ARENA_NEW(&group->arena, struct undo);
-    sk_journal_need(undo != NULL); /* a group that cannot be taken back must not begin */
+    struct undo *undo; /* a group that cannot be taken back must not begin */
+    for (int tries = 0; (undo = SK_ARENA_NEW(&group->arena, struct undo)) == NULL; tries++) {
+        group->arena.failed = false;
+        sk_be_patient(tries, "out of memory: what a group of the journal began with");
+    }
     *undo = (struct undo){ group->undo, index, shard->epoch, shard->position, { 0 } };
     memcpy(undo->batch_id, shard->batch_id, SK_BATCH_ID_SIZE);
     group->undo = undo;
@@ -157,8 +160,8 @@ static void write_lease(struct sk_journal *journal, struct group *group,
 static void learn_lease(struct sk_journal *journal, const struct journal_request *request)
 {
     struct journal_shard *shard = &journal->shards[request->shard];
-    char *owner = sk_alloc(request->row.owner.size + 1);
-    sk_journal_need(owner != NULL);
+    char *owner =
+        sk_alloc_patiently(request->row.owner.size + 1, "out of memory: the owner of a shard");
     if (request->row.owner.size > 0)
         memcpy(owner, request->row.owner.data, request->row.owner.size);
     sk_free(shard->owner);

@@ -6,13 +6,12 @@
  *   P2  The apply thread reads the log behind the commits, merges, and has the loop give the batch
  *       to the index (whose calls are the loop's): one at a time.
  *   P3  Loop only: waiting reads, defines, `touched`, what the index answers.
- *   P4  Where nobody could be told that memory is out, the process ends and says so: what was
- *       acknowledged is in the log.
+ *   P4  Where nobody could be told that memory is out, it is waited for (patience.h); when none
+ *       comes, the process ends and says so: what was acknowledged is in the log.
  */
 #ifndef SK_STORE_JOURNAL_PARTS_H
 #define SK_STORE_JOURNAL_PARTS_H
 
-#include "base/assert.h"
 #include "runtime/runtime.h"
 #include "store/delivery.h"
 #include "store/journal/journal.h"
@@ -22,12 +21,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-/* P4. */
-static inline void sk_journal_need(bool has_memory)
-{
-    if (!has_memory) sk_panic("out of memory: the journal", __FILE__, __LINE__);
-}
 
 enum journal_kind {
     JOURNAL_SUBMIT,

@@ -3,6 +3,7 @@
  * of it runs on the loop.
  */
 #include "store/journal/parts.h"
+#include "store/patience.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -41,13 +42,11 @@ static void request_run(struct sk_delivery_item *item)
     request_drop(item);
 }
 
-/* No memory for a request means no way to answer: the process ends, and loses nothing
- * acknowledged. */
 static struct journal_request *request_new(struct sk_journal *journal, enum journal_kind kind,
                                            void *context)
 {
-    struct journal_request *request = sk_alloc(sizeof *request);
-    sk_journal_need(request != NULL);
+    struct journal_request *request =
+        sk_alloc_patiently(sizeof *request, "out of memory: a request to the store");
     request->item.run = request_run;
     request->item.drop = request_drop;
     sk_list_init(&request->item.node);
@@ -60,9 +59,21 @@ static struct journal_request *request_new(struct sk_journal *journal, enum jour
     return request;
 }
 
+/* What was to be asked could not be copied. */
+static void refuse(struct sk_journal *journal, struct journal_request *request)
+{
+    request->status = request->rows.status =
+        sk_error_set(&request->error, SKALD_E_MEMORY, "no memory to ask the store");
+    request->rows.error = request->error;
+    sk_delivery_put(journal->delivery, &request->item);
+}
+
 static void enqueue(struct sk_journal *journal, struct journal_request *request)
 {
-    sk_journal_need(!request->arena.failed);
+    if (request->arena.failed) {
+        refuse(journal, request);
+        return;
+    }
     pthread_mutex_lock(&journal->lock);
     sk_list_push(&journal->writes, &request->item.node);
     pthread_cond_signal(&journal->has_writes);
@@ -100,13 +111,6 @@ static void store_renew(struct sk_store *base, uint32_t shard, uint64_t epoch,
     enqueue(journal_of(base), request);
 }
 
-static void store_reopen(struct sk_store *base, sk_define_done *done, void *context)
-{
-    struct journal_request *request = request_new(journal_of(base), JOURNAL_REOPEN, context);
-    request->done.define = done;
-    enqueue(journal_of(base), request);
-}
-
 /* ---- definitions ----------------------------------------------------------------------------- */
 
 /* The index knows whether it fits; then the log makes it durable. */
@@ -128,10 +132,35 @@ static void store_define(struct sk_store *base, const struct sk_definition_row *
     struct journal_request *request = request_new(journal, JOURNAL_DEFINE, context);
     request->done.define = done;
     sk_definition_row_copy(&request->arena, row, &request->definition);
-    sk_journal_need(!request->arena.failed);
     request->keep_latest = keep_latest;
+    if (request->arena.failed) {
+        refuse(journal, request);
+        return;
+    }
     journal->index.store->ops->define(journal->index.store, &request->definition, keep_latest,
                                       on_index_defined, request);
+}
+
+/* ---- reopening ------------------------------------------------------------------------------- */
+
+static void on_index_reopened(void *context, enum skald_status status, const skald_error *error)
+{
+    struct journal_request *request = context;
+    if (status == SKALD_OK) {
+        enqueue(request->journal, request);
+        return;
+    }
+    request->done.define(request->context, status, error);
+    request_drop(&request->item);
+}
+
+/* Either may be what broke, and a definition may have met an index of which nobody else knows. */
+static void store_reopen(struct sk_store *base, sk_define_done *done, void *context)
+{
+    struct sk_journal *journal = journal_of(base);
+    struct journal_request *request = request_new(journal, JOURNAL_REOPEN, context);
+    request->done.define = done;
+    journal->index.store->ops->reopen(journal->index.store, on_index_reopened, request);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -139,11 +168,18 @@ static void store_define(struct sk_store *base, const struct sk_definition_row *
 static void wait_read(struct sk_journal *journal, uint64_t need, const struct sk_read *read,
                       sk_read_done *done, void *context)
 {
-    struct journal_read *waiting = sk_alloc(sizeof *waiting);
-    sk_journal_need(waiting != NULL);
+    struct journal_read *waiting =
+        sk_alloc_patiently(sizeof *waiting, "out of memory: a request to the store");
     sk_arena_init(&waiting->arena);
     sk_read_copy(&waiting->arena, read, &waiting->read);
-    sk_journal_need(!waiting->arena.failed);
+    if (waiting->arena.failed) {
+        struct journal_request *request = request_new(journal, JOURNAL_SHARDS, context);
+        request->done.rows = done;
+        refuse(journal, request);
+        sk_arena_release(&waiting->arena);
+        sk_free(waiting);
+        return;
+    }
     waiting->need = need;
     waiting->done = done;
     waiting->context = context;

@@ -4,11 +4,12 @@
  */
 #include "store/sqlite/parts.h"
 
+#include "store/patience.h"
+
 #include "base/assert.h"
 #include "base/limits.h"
 
 #include <signal.h>
-#include <time.h>
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
@@ -76,15 +77,13 @@ static void free_spare(struct sk_sqlite_store *store)
  * is lost by that. */
 static struct sk_sqlite_request *find_memory(struct sk_sqlite_store *store, enum request_kind kind)
 {
-    enum { TRIES_MAX = 10000, PAUSE_NS = 1000000 };
-    for (int i = 0; i < TRIES_MAX; i++) {
+    for (int tries = 0;; tries++) {
         (void)keep_spare(store);
         struct sk_sqlite_request *request = sk_alloc(sizeof *request);
         if (request == NULL) request = take_spare(store, kind);
         if (request != NULL) return request;
-        nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+        sk_be_patient(tries, "out of memory: a request to the store");
     }
-    sk_panic("out of memory: a request to the store", __FILE__, __LINE__);
 }
 
 static struct sk_sqlite_request *request_new(struct sk_sqlite_store *store, enum request_kind kind,
