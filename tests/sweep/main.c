@@ -26,8 +26,8 @@ enum { SERIES_MAX = 128, FAILURES_SHOWN = 20, PATIENCE_S = 120, PROGRESS_S = 30 
 enum { PROGRAM_UPTO = 300, REAL_LENGTH_MAX = 4 };
 
 static const struct sweep_scenario *const scenarios[] = {
-    &sweep_order,           &sweep_order_opening, &sweep_library,
-    &sweep_library_opening, &sweep_validate,      &sweep_serve,
+    &sweep_order,   &sweep_order_opening,   &sweep_journal,  &sweep_journal_opening,
+    &sweep_library, &sweep_library_opening, &sweep_validate, &sweep_serve,
 };
 enum { SCENARIOS_COUNT = sizeof scenarios / sizeof scenarios[0] };
 
@@ -134,6 +134,7 @@ static void run_scenario(const struct sweep_scenario *scenario, const struct swe
     struct sweep_run run = { .fault = *fault,
                              .report = report,
                              .folder = folder,
+                             .is_journal = scenario->is_journal,
                              .is_late = scenario->is_late,
                              .is_loud = options.is_loud };
     scenario->run(&run);

@@ -404,7 +404,8 @@ static void check_store(struct shop *shop)
 {
     char url[WORLD_TEXT_SIZE + 8];
     skald_error error = { .status = SKALD_OK };
-    snprintf(url, sizeof url, "sqlite:%s", shop->world.path);
+    snprintf(url, sizeof url, "%s:%s", shop->world.is_journal ? "journal" : "sqlite",
+             shop->world.path);
     struct sk_store_report report = { .problem = on_problem, .context = shop->run };
     enum skald_status status = sk_store_check(url, (struct sk_store_watcher){ 0 }, &report, &error);
     if (status != SKALD_OK) sweep_fail(shop->run, "check of the store: %s", error.message);
@@ -450,7 +451,9 @@ static void run_order(struct sweep_run *run)
     books_clear();
     shop.run = run;
     shop.world.is_loud = run->is_loud;
-    snprintf(shop.world.path, sizeof shop.world.path, "%s/shop.db", run->folder);
+    shop.world.is_journal = run->is_journal;
+    snprintf(shop.world.path, sizeof shop.world.path, "%s/%s", run->folder,
+             run->is_journal ? "shop" : "shop.db");
     run_with_fault(&shop);
     if (run->report->failure[0] == 0) run_again(&shop);
 }
@@ -468,4 +471,23 @@ const struct sweep_scenario sweep_order_opening = {
     .what = "the same, from the opening of the store on",
     .run = run_order,
     .kinds = 1u << FAULT_ALLOCATION | 1u << FAULT_FILE | 1u << FAULT_SQLITE,
+};
+
+const struct sweep_scenario sweep_journal = {
+    .name = "journal",
+    .what = "the shop's orders on the journal store",
+    .is_late = true,
+    .is_journal = true,
+    .is_real = true,
+    .run = run_order,
+    .kinds = 1u << FAULT_ALLOCATION | 1u << FAULT_FILE,
+};
+
+const struct sweep_scenario sweep_journal_opening = {
+    .name = "journal-opening",
+    .what = "the same, from the opening of the store on",
+    .is_journal = true,
+    .is_real = true,
+    .run = run_order,
+    .kinds = 1u << FAULT_ALLOCATION | 1u << FAULT_FILE,
 };

@@ -40,6 +40,7 @@ struct sweep_run {
     struct sweep_fault fault;
     struct sweep_report *report;
     const char *folder; /* empty; the scenario's own */
+    bool is_journal;    /* the store is a journal; else SQLite */
     bool is_late;       /* the fault is armed once the store is open; else before */
     bool is_loud;
 };
@@ -48,6 +49,7 @@ struct sweep_scenario {
     const char *name, *what;
     void (*run)(struct sweep_run *run);
     bool is_late;    /* as in struct sweep_run */
+    bool is_journal; /* as well */
     bool is_real;    /* real time passes in it: pauses are dear */
     bool is_program; /* runs the real binary: its allocations and files only */
     unsigned kinds;  /* bit per enum fault_kind */
@@ -56,6 +58,7 @@ struct sweep_scenario {
 /* Opening a new store alone takes more calls than all that follows: so each has two scenarios, one
  * with the fault from the opening on, one from there on. */
 extern const struct sweep_scenario sweep_order, sweep_order_opening;
+extern const struct sweep_scenario sweep_journal, sweep_journal_opening;
 extern const struct sweep_scenario sweep_library, sweep_library_opening;
 extern const struct sweep_scenario sweep_validate, sweep_serve;
 

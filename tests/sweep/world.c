@@ -5,6 +5,7 @@
 #include "fault.h"
 
 #include "base/assert.h"
+#include "skald/journal_folder.h"
 #include "skald/token_key.h"
 #include "store/sqlite/sqlite.h"
 
@@ -149,7 +150,9 @@ static enum skald_status open_parts(struct world *world, struct sk_engine_option
                                        .readers_count = 1,
                                        .cache_kib = 1024 };
     struct sk_store *inner = NULL;
-    enum skald_status status = sk_sqlite_store_open(&store, &inner, error);
+    enum skald_status status =
+        world->is_journal ? sk_journal_folder_open(world->path, options->runtime, &inner, error)
+                          : sk_sqlite_store_open(&store, &inner, error);
     if (status != SKALD_OK) return status;
     options->store = world->store = loop_wrap_store(world->loop, inner);
     status = sk_token_key_load(options->runtime, key, options->token_key, error);

@@ -18,8 +18,9 @@ struct world_end {
 };
 
 struct world {
-    char path[WORLD_TEXT_SIZE]; /* of the store's file */
-    int64_t now_ms;             /* goes on over openings */
+    char path[WORLD_TEXT_SIZE]; /* of the store's file, or the journal's folder */
+    bool is_journal;
+    int64_t now_ms; /* goes on over openings */
     bool is_open;
     bool is_broken;                        /* the engine said that it stops: "store.broken" */
     char why[WORLD_TEXT_SIZE];             /* … and why */
