@@ -52,6 +52,7 @@ static const struct {
     { "bounded queues", "what waits is bounded" },
     { "batches", "a batch ends, tells each saga once, and leaves none out" },
     { "schedules", "an instant starts one saga, and not before its time" },
+    { "second model", "docs/internals/semantics.md, as another program understands it" },
     { "moves", "a state follows only on what it may follow on" },
     { "determinism", "law 1: the same commands in the same order make the same bytes" },
 };

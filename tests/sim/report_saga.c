@@ -106,27 +106,28 @@ static int compare(const void *a, const void *b)
 }
 
 /* What befalls a world, or this saga; the rest of the trace is told by the other columns. */
-static bool is_fault(const struct sim_note *note, struct sk_str saga_id)
+static bool is_fault(const struct sim_note *note, const struct sim_row *row)
 {
-    bool is_of_one = strcmp(note->what, "operate") == 0 || strcmp(note->what, "no-answer") == 0;
-    if (is_of_one && !sk_str_starts(sk_str_of(note->text), saga_id)) return false;
-    static const char *const whats[] = { "crash",         "pause",     "stop",  "stopped",
-                                         "move",          "calm",      "take",  "operate",
-                                         "part-not-done", "no-answer", "notice" };
+    bool is_of_saga = strcmp(note->what, "operate") == 0 || strcmp(note->what, "no-answer") == 0;
+    bool is_of_shard = strcmp(note->what, "take") == 0 || strcmp(note->what, "move") == 0 ||
+                       strcmp(note->what, "part-not-done") == 0;
+    if (is_of_saga) return sk_str_starts(sk_str_of(note->text), row->head.id);
+    if (is_of_shard) return note->a == row->head.shard;
+    static const char *const whats[] = { "crash", "pause", "stop", "stopped", "calm", "restore" };
     for (size_t i = 0; i < sizeof whats / sizeof whats[0]; i++) {
         if (strcmp(note->what, whats[i]) == 0) return true;
     }
     return false;
 }
 
-static void collect_notes(struct lines *lines, struct sk_str saga_id, int64_t from_us,
+static void collect_notes(struct lines *lines, const struct sim_row *row, int64_t from_us,
                           int64_t to_us)
 {
     const struct sim_world *world = lines->world;
     uint64_t kept = world->notes_count < SIM_NOTES_KEPT ? world->notes_count : SIM_NOTES_KEPT;
     for (uint64_t i = world->notes_count - kept; i < world->notes_count; i++) {
         const struct sim_note *note = &world->notes[i % SIM_NOTES_KEPT];
-        if (note->at_us < from_us || note->at_us > to_us || !is_fault(note, saga_id)) continue;
+        if (note->at_us < from_us || note->at_us > to_us || !is_fault(note, row)) continue;
         add(lines, (struct line){ .at_us = note->at_us, .note = note });
     }
 }
@@ -213,7 +214,7 @@ void sim_print_timeline(const struct sim_world *world, const struct sim_row *row
     int64_t from_us = lines.items[0].at_us - 2 * SIM_S;
     int64_t to_us = lines.items[lines.count - 1].at_us + 2 * SIM_S;
     collect_visits(&lines, row->head.id);
-    collect_notes(&lines, row->head.id, from_us, to_us);
+    collect_notes(&lines, row, from_us, to_us);
     qsort(lines.items, lines.count, sizeof *lines.items, compare);
     printf("             %-*s| %-*s | the world\n", HISTORY_WIDTH, "its history", BOOKS_WIDTH,
            "its participants");

@@ -71,6 +71,18 @@ static bool other_state(struct sim_world *world)
     return true;
 }
 
+/* Core and model see the saga differently. */
+static bool other_opinion(struct sim_world *world)
+{
+    struct sim_row *row = row_of_state(world, SK_SAGA_COMPLETED);
+    struct sk_saga saga;
+    if (row == NULL) return false;
+    sim_fold(world, row, &saga);
+    saga.state = SK_SAGA_COMPENSATED;
+    sim_check_model_saga(world, &saga);
+    return true;
+}
+
 static bool wrong_epoch(struct sim_world *world)
 {
     const struct sim_shard *shard = &world->store->shards[0];
@@ -265,6 +277,7 @@ const struct sim_spoil sim_spoils[] = {
     { "undo-order", SIM_CHECK_ORDER, sim_spoil_order },
     { "other-request", SIM_CHECK_REQUESTS, other_request },
     { "other-state", SIM_CHECK_REPLAY, other_state },
+    { "other-opinion", SIM_CHECK_MODEL, other_opinion },
     { "wrong-epoch", SIM_CHECK_OWNER, wrong_epoch },
     { "never-ended", SIM_CHECK_LIVENESS, never_ended },
     { "ended-late", SIM_CHECK_LIVENESS, ended_late },
