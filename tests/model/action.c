@@ -418,7 +418,11 @@ static bool wait_for_human(struct model *model, const struct fact *fact)
 {
     struct unit *unit = fact->unit;
     struct call *call = &unit->action;
-    if (!is_active(unit)) return model_no(model, "it waits for a human and had not begun");
+    /* What is too large to be sent at all waits without having begun. */
+    bool is_too_large = unit->result == OPEN && model_text_is(fact->event->text, "too_large");
+    if (!is_active(unit) && !is_too_large)
+        return model_no(model, "it waits for a human and had not begun");
+    if (is_too_large) fact->step->is_begun = true;
     if (!must_succeed(model, fact->step))
         return model_no(model, "it waits for a human where it may simply fail");
     if ((fact->event->flags & 1u) != 0) unit->maybe = call->had_loose = false;

@@ -46,6 +46,16 @@ static bool is_open_pivot(const struct step *step, const struct unit *unit)
            stage == REDRIVE;
 }
 
+/* A pivot with items is settled when its last item is, not before somebody has said so. */
+static bool are_all_items_done(const struct step *step)
+{
+    bool is_running = step->definition->is_foreach && step->is_list_known && step->result == OPEN &&
+                      !step->is_failing;
+    for (unsigned i = 0; is_running && i < step->units_count; i++)
+        if (step->units[i].result == OPEN) return false;
+    return is_running;
+}
+
 bool is_frozen(const struct model *model)
 {
     int pivot = model->definition->pivot;
@@ -53,7 +63,7 @@ bool is_frozen(const struct model *model)
     const struct step *step = &model->steps[pivot];
     for (unsigned i = 0; i < step->units_count; i++)
         if (is_open_pivot(step, &step->units[i])) return true;
-    return false;
+    return are_all_items_done(step);
 }
 
 bool is_active(const struct unit *unit)

@@ -84,12 +84,12 @@ bool sim_saga_may_move(enum sk_saga_state from, enum sk_saga_state to)
 
 bool sim_unit_may_move(enum sk_step_state from, enum sk_step_state to)
 {
-    return (unit_next[from] >> (unsigned)to & 1u) != 0;
+    return ((unit_next[from] | unit_rare[from]) >> (unsigned)to & 1u) != 0;
 }
 
 bool sim_list_may_move(enum sk_step_state from, enum sk_step_state to)
 {
-    return (list_next[from] >> (unsigned)to & 1u) != 0;
+    return ((list_next[from] | list_rare[from]) >> (unsigned)to & 1u) != 0;
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
