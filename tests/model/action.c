@@ -375,7 +375,8 @@ static bool accept_answer(struct model *model, const struct fact *fact)
 {
     struct call *call = &fact->unit->action;
     const struct step_definition *definition = fact->step->definition;
-    if (call->stage != OUT) return model_no(model, "accepted, and not out");
+    if (call->stage != OUT && call->stage != LEASED)
+        return model_no(model, "accepted, and not out");
     bool has_end = definition->pending_timeout_ms > 0 || definition->step_timeout_ms > 0;
     if (!has_end && fact->event->when_ms != 0)
         return model_no(model, "a pending answer ends, and nothing says when");

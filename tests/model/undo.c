@@ -213,7 +213,8 @@ bool on_compensation_waiting(struct model *model, const struct fact *fact)
     switch (fact->event->kind) {
     case 1: return pause_undo(model, fact);
     case 2:
-        if (call->stage != OUT) return model_no(model, "accepted, and not out");
+        if (call->stage != OUT && call->stage != LEASED)
+            return model_no(model, "accepted, and not out");
         call->stage = ACCEPTED;
         return true;
     case 8: return leave_to_sweep(model, fact);
