@@ -41,12 +41,14 @@ static const uint32_t unit_next[SK_STEP_STATES_COUNT] = {
 
 static const uint32_t list_next[SK_STEP_STATES_COUNT] = {
     [SK_STEP_PENDING] = TO(RUNNING) | TO(SKIPPED) | TO(FAILED) /* its items are no list */,
-    [SK_STEP_RUNNING] = TO(COMPLETED) | TO(FAILED) | TO(SKIPPED) | TO(COMPENSATING),
+    /* Undone at its end: its children needed repair, or were repaired, while others went on. */
+    [SK_STEP_RUNNING] = TO(COMPLETED) | TO(FAILED) | TO(SKIPPED) | TO(COMPENSATING) |
+                        TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     /* Skipped by force, with items that were done; then its saga's parent has all of it undone. */
-    [SK_STEP_SKIPPED] = TO(COMPENSATING),
+    [SK_STEP_SKIPPED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     /* At once, where an item could not be settled. */
     [SK_STEP_COMPLETED] = TO(COMPENSATING) | TO(COMPENSATION_FAILED),
-    [SK_STEP_FAILED] = TO(COMPENSATING) | TO(COMPENSATION_FAILED),
+    [SK_STEP_FAILED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     [SK_STEP_COMPENSATING] = TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     /* An item's late success; nobody may know of it, either. */
     [SK_STEP_COMPENSATED] = TO(COMPENSATING) | TO(COMPENSATION_FAILED),
