@@ -227,14 +227,21 @@ static void child_is_late(struct sk_turn *turn, const struct child_end *end)
     sk_late_answer(turn, end->step, end->item, 1, end->round, &outcome);
 }
 
+/* Its undo is missing because of its child; an operator who skipped it has settled it. */
+static bool is_open_by_child(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit)
+{
+    if (unit->undo_state == SK_UNDO_FAILED)
+        return unit->child_failed || sk_undoes_child(sk_step_of(saga, step));
+    return unit->undo_state == SK_UNDO_OPEN && unit->child_failed;
+}
+
 static void receive_child_end(struct sk_turn *turn, struct sk_str body)
 {
     struct child_end end = { 0 };
     if (!read_child_end(body, &end)) return;
     const struct sk_unit *unit = sk_saga_unit(turn->saga, end.step, end.item);
     if (unit == NULL || unit->action.round != end.round) return;
-    bool failed_before = unit->child_failed || (unit->state == SK_STEP_COMPENSATION_FAILED &&
-                                                sk_undoes_child(sk_step_of(turn->saga, end.step)));
+    bool failed_before = is_open_by_child(turn->saga, end.step, unit);
     bool is_undoing =
         turn->saga->state == SK_SAGA_FAILED || turn->saga->state == SK_SAGA_COMPENSATING;
     if (unit->action.state == SK_CALL_PENDING && unit->action.what == SK_FOR_CHILD)

@@ -275,6 +275,18 @@ static bool is_under_way(const struct sk_saga *saga, uint32_t step, const struct
     return sk_call_is_busy(&unit->undo) && !sk_unit_undo_is_settled(saga, step, unit);
 }
 
+/* Sequential: a late success has added one that started later. What is under way is finished;
+ * nothing more of this step begins before that one is settled. */
+static bool is_overtaken(const struct sk_saga *saga, uint32_t step)
+{
+    if (saga->plan->strategy == SK_STRATEGY_PARALLEL) return false;
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
+        bool is_later = saga->steps[s].first_start_seq > saga->steps[step].first_start_seq;
+        if (is_later && !sk_step_undo_is_settled(saga, s)) return true;
+    }
+    return false;
+}
+
 /* Calls fn for the units of a step whose turn it is: descending items, `parallel` at a time. */
 static void each_unit_in_turn(const struct sk_saga *saga, uint32_t step, sk_undo_unit_fn *fn,
                               void *context)
@@ -282,6 +294,7 @@ static void each_unit_in_turn(const struct sk_saga *saga, uint32_t step, sk_undo
     const struct sk_step *s = sk_step_of(saga, step);
     const struct sk_step_run *run = &saga->steps[step];
     uint32_t room = sk_step_is_foreach(s) && s->parallel > 0 ? s->parallel : 1u;
+    if (is_overtaken(saga, step)) room = 0;
     for (uint32_t i = 0; i < run->units_count && room > 0; i++)
         if (is_under_way(saga, step, &run->units[i])) room--;
     for (uint32_t i = run->units_count; i > 0; i--) {
