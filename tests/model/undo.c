@@ -260,9 +260,12 @@ bool on_compensation_completed(struct model *model, const struct fact *fact)
 {
     struct unit *unit = fact->unit;
     if (unit == NULL) return model_no(model, "a foreach is undone item by item");
-    bool is_repaired = unit->undone == UNDO_FAILED && fact->step->definition->way == BY_CHILD;
+    /* A child that was repaired, also before its parent came to say that it is not undone. */
+    bool is_repaired = fact->step->definition->way == BY_CHILD &&
+                       (unit->undone == UNDO_FAILED || unit->child_failed);
     if (model->state != COMPENSATING) return model_no(model, "the saga is not undone");
-    if (unit->undone != UNDO_OPEN && !is_repaired) return model_no(model, "it was undone already");
+    bool is_open = unit->undone == UNDO_OPEN || (unit->undone == UNDO_FAILED && is_repaired);
+    if (!is_open) return model_no(model, "its undo was settled");
     if (unit->undo.stage == NOT_BEGUN && !is_repaired)
         return model_no(model, "it is undone and its undo had not begun");
     settle_undo(unit, UNDONE);
