@@ -145,12 +145,13 @@ static const struct sk_member event[] = {
 };
 
 static const struct sk_member export[] = {
-    { "skald_export", "count", "the format: 1" },
+    { "skald_export", "count", "the format: 2" },
     { "exported_at", "time", NULL },
     { "definition", "ExportDefinition", NULL },
     { "saga", "ExportSaga", NULL },
     { "sensitive?", "text[]", "names of values that are not to be shown" },
     { "events", "ExportEvent[]", "all of them, oldest first" },
+    { "sum?", "digest", "of the file without it; format 1 had none" },
     { 0 },
 };
 

@@ -66,6 +66,8 @@ bool sk_json_equal(struct sk_str a, struct sk_str b);
 /* Appends in canonical form: members sorted by bytes (last duplicate wins), no blanks, minimal
  * string escapes, numbers as written. For digests. */
 void sk_json_canonical(struct sk_str span, struct sk_buf *out);
+/* The same of an object, without its member of this name. */
+void sk_json_canonical_without(struct sk_str object, const char *name, struct sk_buf *out);
 
 /* Writer. Commas and colons are placed by the writer; that keys, values and ends match is
  * the caller's.

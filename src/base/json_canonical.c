@@ -167,18 +167,22 @@ static void append_array(struct sk_str array, struct sk_buf *out)
     sk_buf_append_char(out, ']');
 }
 
-static void append_object(struct sk_str object, struct sk_buf *out)
+/* All members but the one of this name (as it is written there; none: NULL). */
+static void append_object(struct sk_str object, const char *without, struct sk_buf *out)
 {
     struct sk_json_index index;
+    bool is_first = true;
     if (!sk_json_index_init(&index, object)) {
         out->failed = true;
         return;
     }
     sk_buf_append_char(out, '{');
     for (size_t i = 0; i < index.count; i++) {
-        sk_buf_append_text(out, i > 0 ? "," : "");
+        if (without != NULL && sk_str_is(index.entries[i].name, without)) continue;
+        sk_buf_append_text(out, is_first ? "" : ",");
         append_string(out, index.entries[i].name);
         sk_buf_append_char(out, ':');
+        is_first = false;
         sk_json_canonical(index.entries[i].value, out);
     }
     sk_buf_append_char(out, '}');
@@ -189,7 +193,7 @@ void sk_json_canonical(struct sk_str span, struct sk_buf *out)
 {
     span = sk_json_trim(span);
     switch (sk_json_type(span)) {
-    case SK_JSON_OBJECT: append_object(span, out); return;
+    case SK_JSON_OBJECT: append_object(span, NULL, out); return;
     case SK_JSON_ARRAY: append_array(span, out); return;
     case SK_JSON_STRING: append_string(out, sk_json_inside(span)); return;
     case SK_JSON_NONE:
@@ -198,4 +202,9 @@ void sk_json_canonical(struct sk_str span, struct sk_buf *out)
     case SK_JSON_TRUE:
     case SK_JSON_NUMBER: sk_buf_append_str(out, span); return;
     }
+}
+
+void sk_json_canonical_without(struct sk_str object, const char *name, struct sk_buf *out)
+{
+    append_object(sk_json_trim(object), name, out);
 }

@@ -99,6 +99,29 @@ static void put_mask(struct sk_json_writer *w, const struct sk_mask *mask)
     sk_json_end_array(w);
 }
 
+/* T3. False: out of memory. */
+static bool sum_of(struct sk_str file, char out_hex[2 * SK_DIGEST_SIZE + 1])
+{
+    struct sk_buf text;
+    sk_buf_init(&text, 0);
+    sk_json_canonical_without(file, "sum", &text);
+    bool is_whole = !text.failed;
+    struct sk_digest digest = sk_digest_of(sk_buf_view(&text));
+    sk_digest_hex(&digest, SK_DIGEST_SIZE, out_hex);
+    sk_buf_release(&text);
+    return is_whole;
+}
+
+static void append_sum(struct sk_buf *out)
+{
+    char hex[2 * SK_DIGEST_SIZE + 1];
+    if (out->failed) return;
+    if (!sum_of(sk_buf_view(out), hex)) out->failed = true;
+    out->size -= 1; /* the brace */
+    sk_buf_printf(out, ",\"sum\":\"%s\"}", hex);
+}
+
+/* `out` is empty. */
 void sk_transfer_write(const struct sk_transfer_source *source, struct sk_buf *out)
 {
     struct sk_json_writer w = sk_json_writer_of(out);
@@ -115,6 +138,7 @@ void sk_transfer_write(const struct sk_transfer_source *source, struct sk_buf *o
         put_event(&w, &source->events[i], source->plan);
     sk_json_end_array(&w);
     sk_json_end_object(&w);
+    append_sum(out);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -148,6 +172,18 @@ static bool get_number(struct sk_str object, const char *name, int64_t min, int6
            *out_value >= min && *out_value <= max;
 }
 
+/* A sum that is there holds for format 1, too: its number may be what was damaged. */
+static enum skald_status check_sum(const struct reading *r, struct sk_str root, int64_t format)
+{
+    struct sk_str sum;
+    char hex[2 * SK_DIGEST_SIZE + 1];
+    bool is_there = get_text(root, "sum", &r->out->arena, &sum);
+    if (!is_there && format == SK_TRANSFER_FORMAT_WITHOUT_SUM) return SKALD_OK;
+    if (!is_there) return damaged(r, "sum", "it is missing");
+    if (!sum_of(root, hex)) return sk_error_set(r->error, SKALD_E_MEMORY, "out of memory");
+    return sk_str_is(sum, hex) ? SKALD_OK : damaged(r, "sum", "it is not that of the file");
+}
+
 static enum skald_status read_format(const struct reading *r, struct sk_str root)
 {
     int64_t format = 0;
@@ -156,7 +192,8 @@ static enum skald_status read_format(const struct reading *r, struct sk_str root
                             "skald_export is missing: this is no export of a saga; make one with "
                             "`skald export ID`");
     }
-    if (format == SK_TRANSFER_FORMAT) return SKALD_OK;
+    if (format == SK_TRANSFER_FORMAT || format == SK_TRANSFER_FORMAT_WITHOUT_SUM)
+        return check_sum(r, root, format);
     return sk_error_set(r->error, SKALD_E_INVALID,
                         "the export has format %lld, this skald reads %d: use the version that "
                         "wrote it, or a later one",

@@ -2,14 +2,17 @@
  * transfer_file.h: one saga as a file: its definition, the facts of its head, all its events byte
  * by byte. Written by an export; read by an import and by `skald replay`. No engine is needed.
  *
- *   {"skald_export": 1, "exported_at": "…",
+ *   {"skald_export": 2, "exported_at": "…",
  *    "definition": {"id", "version", "digest", "source": {…}},
  *    "saga": {"id", "namespace", "state", "reason", "seq", "created_at", "updated_at", "ended_at"},
  *    "sensitive": ["card.number"],  (only where the server has such names; nothing is masked here)
- *    "events": [{"seq", "at_ms", "type", "step", "item", "attempt", "round", "data"}, …]}
+ *    "events": [{"seq", "at_ms", "type", "step", "item", "attempt", "round", "data"}, …],
+ *    "sum": SHA-256 of all that, in hex}
  *
  *   T1  What is read has been folded: the events give a saga of that id, state and seq.
  *   T2  `data` is base64 of the stored bytes (core/event.h), so nothing is lost or reformatted.
+ *   T3  `sum` is that of the canonical form of the file without it: no change of a value is
+ *       overlooked, blanks and the order of members may change. Format 1 had none and is read.
  */
 #ifndef SK_ENGINE_TRANSFER_FILE_H
 #define SK_ENGINE_TRANSFER_FILE_H
@@ -19,7 +22,11 @@
 #include "dsl/dsl.h"
 #include "store/store.h"
 
-enum { SK_TRANSFER_FORMAT = 1, SK_TRANSFER_EVENTS_MAX = 10 * 1000 * 1000 };
+enum {
+    SK_TRANSFER_FORMAT = 2,
+    SK_TRANSFER_FORMAT_WITHOUT_SUM = 1,
+    SK_TRANSFER_EVENTS_MAX = 10 * 1000 * 1000
+};
 
 struct sk_transfer {
     struct sk_arena arena;

@@ -116,6 +116,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* ---- mutating -------------------------------------------------------------------------------- */
 
+/* Without its sum, which would refuse each change, as an export of format 1. */
+static void take_sum_out(struct sk_buf *text)
+{
+    struct sk_str whole = sk_buf_view(text);
+    struct sk_str sum = sk_json_member(whole, SK_STR("sum"));
+    struct sk_str format = sk_json_trim(sk_json_member(whole, SK_STR("skald_export")));
+    if (sum.size == 0 || format.size != 1) return;
+    text->data[format.data - whole.data] = '1';
+    text->size = (size_t)(sum.data - whole.data) - strlen(",\"sum\":");
+    sk_buf_append_char(text, '}');
+}
+
 /* A true export of a saga that has gone some way. */
 static void put_export(struct fuzz_chance *chance, struct sk_buf *out)
 {
@@ -134,6 +146,7 @@ static void put_export(struct fuzz_chance *chance, struct sk_buf *out)
     }
     (void)ask(kit, SK_HTTP_GET, "/api/v1/sagas/", SK_STR("s-1"), "/export",
               (struct sk_str){ NULL, 0 }, out);
+    take_sum_out(out);
     sk_buf_release(&body);
     sk_testkit_free(kit);
 }

@@ -84,7 +84,7 @@ class Transfer(unittest.TestCase):
     def test_an_ended_saga_is_the_same_there(self):
         before = self.completed("e-1")
         export = self.exported("e-1")
-        self.assertEqual((export["skald_export"], export["saga"]["state"]), (1, "completed"))
+        self.assertEqual((export["skald_export"], export["saga"]["state"]), (2, "completed"))
         answer = self.take_in(export)
         self.assertEqual(answer.status, 201, answer.body)
         self.assertEqual(answer.json, before)
@@ -93,7 +93,8 @@ class Transfer(unittest.TestCase):
         found = self.there.get("/api/v1/sagas?tag=moved&business_key=customer-7&attribute=region:eu").json
         self.assertEqual([row["id"] for row in found["items"]], ["e-1"])
         again = self.there.get("/api/v1/sagas/e-1/export").json
-        self.assertEqual({**again, "exported_at": 0}, {**export, "exported_at": 0})
+        self.assertNotEqual(again["sum"], export["sum"])  # another instant
+        self.assertEqual({**again, "exported_at": 0, "sum": 0}, {**export, "exported_at": 0, "sum": 0})
         refused = self.take_in(export)
         self.assertEqual(refused.status, 409)
         self.assertIn("is here already", refused.json["detail"])
@@ -147,6 +148,8 @@ class Transfer(unittest.TestCase):
 
         def broken(change):
             export = copy.deepcopy(whole)
+            export["skald_export"] = 1  # an older file, without a sum
+            del export["sum"]
             change(export)
             return export
 
@@ -155,7 +158,10 @@ class Transfer(unittest.TestCase):
             export["events"][2]["data"] = base64.b64encode(data[:-1]).decode()
         cases = [
             (lambda e: e.pop("skald_export"), "skald_export is missing"),
-            (lambda e: e.update(skald_export=2), "format 2"),
+            (lambda e: e.update(skald_export=3), "format 3"),
+            (lambda e: e.update(skald_export=2), "sum: it is missing"),
+            (lambda e: e.update(sum=whole["sum"]), "sum: it is not that of the file"),
+            (lambda e: e.update(copy.deepcopy(whole), exported_at="x"), "sum: it is not that of the file"),
             (lambda e: e.pop("definition"), "definition: it is missing"),
             (lambda e: e["definition"]["source"]["saga"].update(name="Other"), "definition.digest"),
             (lambda e: e["definition"]["source"].update(steps=[]), "definition.source"),
@@ -177,7 +183,7 @@ class Transfer(unittest.TestCase):
         self.assertEqual(self.there.get("/api/v1/sagas/d-1").status, 404)
         self.assertEqual(self.there.ask("POST", "/api/v1/sagas/import", b"{").status, 400)
         self.assertEqual(self.there.ask("POST", "/api/v1/sagas/import", b"").status, 400)
-        self.assertEqual(self.take_in(whole).status, 201)
+        self.assertEqual(self.take_in(dict(sorted(whole.items()))).status, 201)
 
     def test_what_is_bound_to_others_stays(self):
         self.here.start(definition="locked", id="l-1")

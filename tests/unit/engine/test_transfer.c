@@ -212,7 +212,7 @@ static struct sk_str tampered(const char *text, uint64_t *chance, char *out)
 {
     static const char bytes[] = "0123456789abcdefABCDEF+/=\"{}[],:-. \\";
     size_t size = strlen(text);
-    memcpy(out, text, size);
+    memcpy(out, text, size + 1);
     for (uint32_t n = 1 + random_below(chance, 3); n > 0; n--) {
         size_t at = random_below(chance, size);
         switch (random_below(chance, 3)) {
@@ -230,6 +230,38 @@ static struct sk_str tampered(const char *text, uint64_t *chance, char *out)
     return (struct sk_str){ out, size };
 }
 
+/* As exports were before they had a sum. */
+static void take_sum_out(char *text)
+{
+    char *format = strstr(text, "\"skald_export\":2"), *sum = strstr(text, ",\"sum\":");
+    assert_non_null(format);
+    assert_non_null(sum);
+    format[strlen("\"skald_export\":")] = '1';
+    sum[0] = '}';
+    sum[1] = 0;
+}
+
+static void no_change_is_overlooked(void **state)
+{
+    (void)state;
+    static struct text text;
+    static char changed[sizeof text.bytes];
+    (void)world_start(&world, "order", "o-6", "{\"n\":[1,2,{\"a\":\"b\"}]}");
+    export("o-6", &text);
+    size_t size = strlen(text.bytes);
+    for (size_t at = 0; at < size; at++) {
+        struct sk_transfer transfer;
+        skald_error error = { .message = "" };
+        memcpy(changed, text.bytes, sizeof changed);
+        changed[at] = changed[at] == '1' ? '0' : '1';
+        struct sk_str file = { changed, size };
+        enum skald_status status = sk_transfer_read(file, NULL, &transfer, &error);
+        assert_true(status == SKALD_E_INVALID || status == SKALD_E_SYNTAX);
+        sk_transfer_release(&transfer);
+    }
+    assert_int_equal(SKALD_E_INVALID, import("{\"skald_export\":2}").status);
+}
+
 static void tampering_is_never_believed(void **state)
 {
     (void)state;
@@ -240,6 +272,7 @@ static void tampering_is_never_believed(void **state)
     world.invoker.fails = "ship";
     (void)world_start(&world, "order", "o-5", "{\"n\":[1,2,{\"a\":\"b\"}]}");
     export("o-5", &text);
+    take_sum_out(text.bytes);
     for (int n = 0; n < 4000; n++) {
         struct sk_str file = tampered(text.bytes, &chance, changed);
         struct sk_transfer transfer;
@@ -269,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_answered_when_durable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_bound_to_others_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_engine_goes_meanwhile, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_change_is_overlooked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tampering_is_never_believed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
