@@ -40,7 +40,10 @@ bool on_step_late(struct model *model, const struct fact *fact)
     if (event->kind != (uint32_t)meaning)
         return model_no(model, "it means %u, by the rules %d", event->kind, (int)meaning);
     if (meaning == MAYBE_AGAIN || meaning == UNDO_DUE || meaning == REOPENS) unit->maybe = true;
-    if (meaning == STANDS) model->residue += 1;
+    if (meaning == STANDS) { /* once, however many of its attempts succeed late */
+        model->residue += 1;
+        unit->undone = UNDO_RESIDUE;
+    }
     model->asked.late_reopens = meaning == REOPENS;
     return true;
 }

@@ -51,10 +51,20 @@ bool on_verify_completed(struct model *model, const struct fact *fact)
     return true;
 }
 
+/* A question that would be too large is given up unasked. */
+static bool is_never_put(const struct fact *fact)
+{
+    return fact->unit->verify.stage != OUT && fact->event->when_ms == 0 &&
+           model_text_is(fact->event->text, "too_large");
+}
+
 bool on_verify_failed(struct model *model, const struct fact *fact)
 {
     struct unit *unit = fact->unit;
-    if (unit == NULL || unit->verify.stage != OUT) return model_no(model, "it was not asked");
+    if (unit == NULL) return model_no(model, "a foreach as a whole is not asked about");
+    if (is_never_put(fact) && !may_ask(model, fact)) return false;
+    if (!is_never_put(fact) && unit->verify.stage != OUT)
+        return model_no(model, "it was not asked");
     unit->verify.until_ms = fact->event->when_ms;
     unit->verify.stage = fact->event->when_ms != 0 ? PAUSED : SETTLED;
     unit->verify_gave_up = fact->event->when_ms == 0;
