@@ -604,7 +604,8 @@ bool on_step_completed(struct model *model, const struct fact *fact)
         if (!on_whole_ended(model, fact, DONE)) return false;
         return call_for_hooks(model, fact, ON_SUCCESS, fact->step->definition->hooks_success);
     }
-    bool is_late_verdict = unit->verify.stage == BETWEEN && unit->result == GAVE_UP;
+    /* Undoing has it settled by its verify: also one that was skipped while it was maybe. */
+    bool is_late_verdict = unit->verify.stage == BETWEEN && unit->result != DONE;
     if (unit->result != OPEN && !is_late_verdict) return model_no(model, "it was settled");
     bool is_wait = fact->step->definition->way == BY_WAIT;
     if (is_wait && !may_end_wait(model, fact)) return false;
