@@ -179,7 +179,8 @@ static uint32_t marks_of(const struct sk_step *step, const struct sk_unit *unit,
                          const struct sk_outcome *outcome)
 {
     uint32_t marks = outcome->class_ == SK_OUTCOME_FAILED ? SK_MARK_CLEAR_NO : 0u;
-    if (unit->maybe && clears_maybe(step, outcome)) marks |= SK_MARK_MAYBE_CLEARED;
+    bool is_same_key = !unit->maybe_before;
+    if (unit->maybe && is_same_key && clears_maybe(step, outcome)) marks |= SK_MARK_MAYBE_CLEARED;
     return marks;
 }
 

@@ -234,7 +234,7 @@ void sk_fold_completed(struct fold *f)
     }
     bool was_settled = is_item_settled(f->unit);
     sk_fold_move(f, SK_STEP_COMPLETED);
-    f->unit->maybe = false;
+    f->unit->maybe = f->unit->maybe_before = false;
     f->unit->output = sk_fold_keep(f, f->event->body);
     f->unit->error_code = f->unit->error_message = (struct sk_str){ NULL, 0 };
     sk_fold_land(&f->unit->action);
@@ -348,6 +348,9 @@ void sk_fold_late(struct fold *f)
     }
     f->saga->late_count++;
     note_late(f);
+    bool is_success = f->event->flags == (uint32_t)SK_OUTCOME_SUCCEEDED;
+    if (is_success && sk_unit_is_busy(f->unit) && f->event->round < f->unit->action.round)
+        f->unit->maybe_before = true;
     switch ((enum sk_late_meaning)f->event->kind) {
     case SK_LATE_RECORDED: break;
     case SK_LATE_MAYBE_AGAIN:
@@ -378,7 +381,7 @@ void sk_fold_verify(struct fold *f)
     }
     sk_fold_land(&f->unit->verify);
     if (e->type == SK_EVENT_VERIFY_COMPLETED) {
-        f->unit->maybe = false;
+        f->unit->maybe = f->unit->maybe_before = false;
         f->unit->unanswered_until_ms = 0;
         f->unit->verify.attempt = 0;
         bool was_named_as_unsettled = f->unit->state == SK_STEP_COMPENSATION_FAILED;

@@ -1,5 +1,6 @@
 /* late.c: answers to attempts that are not waited for any more. The first per attempt is recorded;
- * a late success of a step that was settled as not-happened makes its undo due (law 12). */
+ * a late success of a step that was settled as not-happened makes its undo due (law 12); one of a
+ * step that is still tried, by a round in which the answer was no, makes it maybe. */
 #include "core/core_private.h"
 
 static bool was_settled_as_not_happened(const struct sk_unit *unit)
@@ -8,9 +9,21 @@ static bool was_settled_as_not_happened(const struct sk_unit *unit)
            !unit->child_failed && unit->undo_state == SK_UNDO_OPEN;
 }
 
-static enum sk_late_meaning meaning_of(const struct sk_saga *saga, const struct sk_unit *unit,
-                                       const struct sk_outcome *outcome)
+/* Of a step that is still tried. */
+static enum sk_late_meaning meaning_meanwhile(const struct sk_saga *saga,
+                                              const struct sk_step *step,
+                                              const struct sk_unit *unit)
 {
+    if (unit->maybe || step->kind == SK_KIND_SAGA) return SK_LATE_RECORDED;
+    if (saga->state == SK_SAGA_RUNNING) return SK_LATE_MAYBE_AGAIN;
+    return saga->state == SK_SAGA_COMPENSATING ? SK_LATE_UNDO_DUE : SK_LATE_RECORDED;
+}
+
+static enum sk_late_meaning meaning_of(const struct sk_saga *saga, const struct sk_step *step,
+                                       const struct sk_unit *unit, const struct sk_outcome *outcome)
+{
+    if (outcome->class_ == SK_OUTCOME_SUCCEEDED && sk_unit_is_busy(unit))
+        return meaning_meanwhile(saga, step, unit);
     if (outcome->class_ != SK_OUTCOME_SUCCEEDED || !was_settled_as_not_happened(unit))
         return SK_LATE_RECORDED;
     switch (saga->state) {
@@ -46,7 +59,7 @@ void sk_late_answer(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t 
     if (unit->first_start_seq == 0 || sk_step_of(saga, step)->kind == SK_KIND_WAIT) return;
     if (is_recorded(unit, attempt, round)) return;
     if (saga->late_count >= SK_LATE_EVENTS_MAX) return;
-    enum sk_late_meaning meaning = meaning_of(saga, unit, outcome);
+    enum sk_late_meaning meaning = meaning_of(saga, sk_step_of(saga, step), unit, outcome);
     struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_LATE, step, item);
     event.attempt = attempt;
     event.round = round;

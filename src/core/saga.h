@@ -131,6 +131,7 @@ enum sk_undo_state {
 struct sk_unit {
     enum sk_step_state state;
     bool maybe;
+    bool maybe_before; /* so says an attempt of an earlier round: no clear no takes it back */
     enum sk_undo_state undo_state;
     struct sk_call action, verify, undo;
     uint32_t takeups;            /* exhausted undo: times taken up again */

@@ -70,7 +70,8 @@ enum unit_bit {
     UNIT_WARNED = 32,
     UNIT_ACTION = 64,
     UNIT_VERIFY = 128,
-    UNIT_UNDO = 256
+    UNIT_UNDO = 256,
+    UNIT_MAYBE_BEFORE = 512
 };
 
 static uint32_t unit_bits(const struct sk_unit *unit)
@@ -81,6 +82,7 @@ static uint32_t unit_bits(const struct sk_unit *unit)
     if (unit->verify_gave_up) bits |= UNIT_GAVE_UP;
     if (unit->child_failed) bits |= UNIT_CHILD_FAILED;
     if (unit->has_warned) bits |= UNIT_WARNED;
+    if (unit->maybe_before) bits |= UNIT_MAYBE_BEFORE;
     if (was_touched(&unit->action)) bits |= UNIT_ACTION;
     if (was_touched(&unit->verify)) bits |= UNIT_VERIFY;
     if (was_touched(&unit->undo)) bits |= UNIT_UNDO;
@@ -116,6 +118,7 @@ static void get_unit(struct sk_reader *reader, struct sk_unit *unit)
     unit->verify_gave_up = (bits & UNIT_GAVE_UP) != 0u;
     unit->child_failed = (bits & UNIT_CHILD_FAILED) != 0u;
     unit->has_warned = (bits & UNIT_WARNED) != 0u;
+    unit->maybe_before = (bits & UNIT_MAYBE_BEFORE) != 0u;
     unit->undo_state = (enum sk_undo_state)get_enum(reader, SK_UNDO_RESIDUE + 1u);
     if ((bits & UNIT_ACTION) != 0u) get_call(reader, &unit->action);
     if ((bits & UNIT_VERIFY) != 0u) get_call(reader, &unit->verify);

@@ -250,11 +250,13 @@ static bool retry_poll(struct model *model, const struct fact *fact)
     return true;
 }
 
-/* A person has it tried again after a clear no, all of whose round's attempts were answered. */
+/* A person has it tried again after a clear no, all of whose round's attempts were answered,
+ * and no earlier round has happened after all. */
 static bool begins_round(const struct unit *unit)
 {
     const struct call *call = &unit->action;
-    return call->stage == HUMAN && call->is_granted && call->last_was_no && !call->had_loose;
+    return call->stage == HUMAN && call->is_granted && call->last_was_no && !call->had_loose &&
+           !unit->maybe;
 }
 
 static bool check_number(struct model *model, const struct fact *fact)
@@ -611,7 +613,7 @@ bool on_step_completed(struct model *model, const struct fact *fact)
     if (is_wait && !may_end_wait(model, fact)) return false;
     if (!is_late_verdict && !may_be_answered(unit))
         return model_no(model, "it completes and was never tried");
-    unit->maybe = unit->had_undo_failed = false;
+    unit->maybe = unit->maybe_by_other_key = unit->had_undo_failed = false;
     settle(model, fact, DONE);
     if (fact->step->definition->is_foreach) return true;
     return call_for_hooks(model, fact, ON_SUCCESS, fact->step->definition->hooks_success);
@@ -659,6 +661,8 @@ static bool check_class(struct model *model, const struct fact *fact)
         return model_no(model, "nobody knows whether it happened, and it is not maybe");
     if (is_cleared && (event->kind != 1 || !fact->step->definition->is_idempotent))
         return model_no(model, "only the clear no of an idempotent participant clears the mark");
+    if (is_cleared && unit->maybe_by_other_key)
+        return model_no(model, "a clear no says nothing of what happened under another key");
     if ((event->flags & 2u) != 0 && fact->step->definition->way != BY_CHILD)
         return model_no(model, "it has no child");
     return true;

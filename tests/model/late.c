@@ -26,6 +26,14 @@ static bool was_settled_as_not_happened(const struct unit *unit)
            !unit->child_failed && unit->undone == UNDO_OPEN;
 }
 
+/* It is still tried, and what was no in an earlier round is yes. */
+static enum meaning meaning_meanwhile(const struct model *model, const struct fact *fact)
+{
+    if (fact->unit->maybe || fact->step->definition->way == BY_CHILD) return RECORDED;
+    if (model->state == RUNNING) return MAYBE_AGAIN;
+    return model->state == COMPENSATING ? UNDO_DUE : RECORDED;
+}
+
 bool on_step_late(struct model *model, const struct fact *fact)
 {
     struct unit *unit = fact->unit;
@@ -36,7 +44,12 @@ bool on_step_late(struct model *model, const struct fact *fact)
         return model_no(model, "more than %d late answers", LATE_MAX);
     bool is_success = event->flags == 0;
     enum meaning meaning = RECORDED;
-    if (is_success && was_settled_as_not_happened(unit)) meaning = meaning_of(model);
+    if (is_success && is_active(unit)) {
+        meaning = meaning_meanwhile(model, fact);
+        if (event->round < unit->action.round) unit->maybe_by_other_key = true;
+    } else if (is_success && was_settled_as_not_happened(unit)) {
+        meaning = meaning_of(model);
+    }
     if (event->kind != (uint32_t)meaning)
         return model_no(model, "it means %u, by the rules %d", event->kind, (int)meaning);
     if (meaning == MAYBE_AGAIN || meaning == UNDO_DUE || meaning == REOPENS) unit->maybe = true;

@@ -117,6 +117,7 @@ struct unit {
     enum result result;
     enum undone undone;
     bool maybe;
+    bool maybe_by_other_key; /* an attempt of an earlier round has happened after all */
     struct call action, verify, undo;
     bool verify_gave_up;
     bool was_verified_no; /* verify said: it has not happened; a retry or a failure follows */

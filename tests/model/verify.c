@@ -46,7 +46,7 @@ bool on_verify_completed(struct model *model, const struct fact *fact)
     unit->loose_until_ms = 0;
     if (fact->event->kind != 2) return true; /* step.completed follows */
     unit->verify.stage = SETTLED;
-    unit->maybe = unit->had_undo_failed = false;
+    unit->maybe = unit->maybe_by_other_key = unit->had_undo_failed = false;
     unit->was_verified_no = true;
     return true;
 }

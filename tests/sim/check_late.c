@@ -17,8 +17,15 @@ static enum sk_late_meaning expected(const struct sim_past *past, const struct s
     bool is_settled_as_not_happened = (unit->is_failed || unit->is_skipped) && !unit->is_maybe &&
                                       !unit->is_done && !unit->has_failed_child &&
                                       unit->undo == SIM_UNDO_NONE;
-    if (event->flags != SK_OUTCOME_SUCCEEDED || !is_settled_as_not_happened)
-        return SK_LATE_RECORDED;
+    if (event->flags != SK_OUTCOME_SUCCEEDED) return SK_LATE_RECORDED;
+    bool is_settled = unit->is_failed || unit->is_skipped || unit->is_done;
+    if (!is_settled && unit->undo == SIM_UNDO_NONE) { /* still tried: an earlier no was none */
+        const struct sk_step *step = &past->plan->steps[event->step];
+        if (unit->is_maybe || !sim_has_participant(step)) return SK_LATE_RECORDED;
+        if (past->state == SK_SAGA_RUNNING) return SK_LATE_MAYBE_AGAIN;
+        return past->state == SK_SAGA_COMPENSATING ? SK_LATE_UNDO_DUE : SK_LATE_RECORDED;
+    }
+    if (!is_settled_as_not_happened) return SK_LATE_RECORDED;
     switch (past->state) {
     case SK_SAGA_RUNNING: return past->is_past_pivot ? SK_LATE_RESIDUE : SK_LATE_MAYBE_AGAIN;
     case SK_SAGA_COMPENSATING: return SK_LATE_UNDO_DUE;
