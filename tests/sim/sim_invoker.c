@@ -229,13 +229,13 @@ struct completion {
     struct completion *next; /* of all */
 };
 
-/* What must not be taken: a forged token; a no to a step that stands as completed. (A yes after a
- * no is a late answer.) */
+/* What must not be taken: a forged token; a no to a step that stood as completed before and stands
+ * so after. (A yes after a no is a late answer.) */
 struct impostor {
     struct sim_world *world;
     struct sk_str saga_id, step_id;
     int32_t item;
-    bool is_forged, succeeds;
+    bool is_forged, succeeds, has_stood;
 };
 
 static void try_completion(void *context);
@@ -251,6 +251,13 @@ static const struct sk_outcome no = { .class_ = SK_OUTCOME_FAILED,
                                       .has_error_code = true,
                                       .is_answered = true };
 
+static bool stands(const struct sk_saga *saga, struct sk_str step_id, int32_t item)
+{
+    uint32_t step = saga == NULL ? SK_STEP_NONE : sk_plan_step(saga->plan, step_id);
+    if (step == SK_STEP_NONE) return false;
+    return saga->steps[step].units[item < 0 ? 0 : (uint32_t)item].state == SK_STEP_COMPLETED;
+}
+
 static void on_impostor(void *context, const struct sk_reply *reply)
 {
     struct impostor *impostor = context;
@@ -258,25 +265,24 @@ static void on_impostor(void *context, const struct sk_reply *reply)
     if (reply->status != SKALD_OK) return;
     if (impostor->is_forged)
         sim_fail(impostor->world, "key and request", impostor->saga_id, "a forged token was taken");
-    const struct sk_saga *saga = reply->saga;
-    uint32_t step = saga == NULL ? SK_STEP_NONE : sk_plan_step(saga->plan, impostor->step_id);
-    if (step == SK_STEP_NONE || impostor->succeeds) return;
-    const struct sk_unit *unit =
-        &saga->steps[step].units[impostor->item < 0 ? 0 : (uint32_t)impostor->item];
-    if (unit->state == SK_STEP_COMPLETED)
+    if (impostor->succeeds || !impostor->has_stood) return;
+    if (stands(reply->saga, impostor->step_id, impostor->item))
         sim_fail(impostor->world, "key and request", impostor->saga_id,
                  "%.*s is completed, and a no was taken", SK_STR_ARGS(impostor->step_id));
 }
 
 static void impose(struct completion *completion, struct sim_node *node, struct sk_str token,
-                   bool succeeds, bool is_forged)
+                   const struct impostor *what)
 {
     const struct sim_request *request = &completion->request;
     struct impostor *impostor = SK_ARENA_NEW(&completion->world->arena, struct impostor);
-    *impostor = (struct impostor){ completion->world, request->saga_id, request->step_id,
-                                   request->item,     is_forged,        succeeds };
+    *impostor = *what;
+    impostor->world = completion->world;
+    impostor->saga_id = request->saga_id;
+    impostor->step_id = request->step_id;
+    impostor->item = request->item;
     sk_engine_complete(node->engine, request->saga_id, request->step_id, token,
-                       succeeds ? &yes : &no, on_impostor, impostor);
+                       impostor->succeeds ? &yes : &no, on_impostor, impostor);
 }
 
 static void forge(struct completion *completion, struct sim_node *node)
@@ -287,7 +293,8 @@ static void forge(struct completion *completion, struct sim_node *node)
     uint32_t at = sim_below(sim_dice(world, SIM_FAULT_TOKEN_FORGED), (uint32_t)token.size);
     char *text = (char *)(uintptr_t)token.data; /* our own copy */
     text[at] = text[at] == '0' ? '1' : '0';
-    impose(completion, node, token, completion->succeeds, true);
+    const struct impostor forger = { .is_forged = true, .succeeds = completion->succeeds };
+    impose(completion, node, token, &forger);
 }
 
 static struct sim_node *node_of(const struct completion *completion)
@@ -326,8 +333,12 @@ static void on_completed(void *context, const struct sk_reply *reply)
     struct sim_node *node = node_of(completion);
     /* Not the other way round: nobody says that something was done which was not. */
     bool may_take_back = node != NULL && reply->status == SKALD_OK && completion->succeeds;
-    if (may_take_back && sim_strikes(world, SIM_FAULT_TOKEN_AGAIN))
-        impose(completion, node, completion->request.token, false, false);
+    if (may_take_back && sim_strikes(world, SIM_FAULT_TOKEN_AGAIN)) {
+        const struct sim_request *request = &completion->request;
+        const struct impostor denier = { .has_stood =
+                                             stands(reply->saga, request->step_id, request->item) };
+        impose(completion, node, request->token, &denier);
+    }
     if (completion->is_again || !sim_chance(&world->faults, 200)) return;
     completion->is_again = true; /* a participant that says it twice */
     owe(completion, true);

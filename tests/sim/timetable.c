@@ -35,7 +35,7 @@ struct sim_entry {
     struct sim_world *world;
     struct sk_schedule_request request;
     struct sk_cron cron;
-    bool is_acknowledged, is_taken_down, was_paused, asks_twice;
+    bool is_asked_for, is_acknowledged, is_taken_down, was_paused, asks_twice;
     uint32_t triggers;
     int64_t created_ms, down_ms; /* by the clock of the world: acknowledged; taken down */
     struct sk_schedule_view last;
@@ -85,12 +85,14 @@ static void make(void *context)
     bool is_enough = entry->is_acknowledged && !entry->asks_twice;
     if (is_enough || entry->is_taken_down) return;
     if (world->is_calm && !entry->is_acknowledged) {
-        entry->is_taken_down = true; /* nobody has promised anything */
+        /* Nobody has promised anything; what was asked for may be there all the same. */
+        entry->is_taken_down = !entry->is_asked_for;
         return;
     }
     struct sim_node *node = sim_node_of(world, entry->request.id);
     if (node != NULL) {
         bool is_again = entry->is_acknowledged;
+        entry->is_asked_for = true;
         sk_engine_schedule(node->engine, &entry->request, on_made, entry);
         if (is_again) {
             struct sk_schedule_request other = entry->request;
@@ -365,7 +367,8 @@ static void judge_complete(struct sim_world *world, const struct sim_entry *entr
     bool counts_all = entry->request.overlap == SK_OVERLAP_ALLOW &&
                       entry->request.catch_up_ms > 0 && entry->request.cron.size > 0 &&
                       !entry->was_paused && entry->last.failed == 0 && entry->down_ms > 0 &&
-                      sim_clocks_agree(world) && world->store->restores == 0; /* it may be lost */
+                      entry->is_acknowledged && sim_clocks_agree(world) &&
+                      world->store->restores == 0; /* it may be lost */
     if (!counts_all) return;
     int64_t until_ms = entry->down_ms - SETTLING_MS;
     int64_t at_ms = sk_cron_next(&entry->cron, entry->created_ms + CLOCKS_DIFFER_MS);
