@@ -169,4 +169,7 @@ class RudeParticipant:
 
 
 def answer(status, body=b"", headers=b""):
-    return b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n%s" % (status, headers, len(body), body)
+    """The connection is not to be kept: one that dies under the next request would have it sent twice, and a no
+    to the second copy is no clear no."""
+    return (b"HTTP/1.1 %s\r\n%sConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+            % (status, headers, len(body), body))

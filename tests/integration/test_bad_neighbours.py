@@ -345,7 +345,7 @@ class Files(Case):
                 (["--qqqq", "--help"], "--qqqq"),
                 (["--store", "URL"], "--store"),
                 (["did you mean sqlite:"], "--store", "sqllite:x"),
-                (["postgres://x", "sqlite, memory"], "--store", "postgres://x"),
+                (["postgres://x", "sqlite, journal, memory"], "--store", "postgres://x"),
                 (["orders.db", "sqlite:"], "--store", "orders.db"),
                 (["nothing after it"], "--store", "memory:x"),
                 (["here", "127.0.0.1:8080"], "--listen", "here"),
