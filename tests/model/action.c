@@ -395,9 +395,9 @@ static bool pause(struct model *model, const struct fact *fact)
     const struct policy *policy = &fact->step->definition->policy;
     bool is_ended = call->stage == OUT || call->stage == LEASED || call->stage == ACCEPTED ||
                     call->stage == BETWEEN;
-    /* The no of an earlier attempt, by its token. */
-    bool is_told = (event->flags & 8u) != 0 &&
-                   (call->stage == PAUSED || call->stage == OFFERED || call->stage == HUMAN);
+    /* The no of an earlier attempt, or of one that is held, by its token. */
+    bool is_told = (event->flags & 8u) != 0 && (call->stage == PAUSED || call->stage == OFFERED ||
+                                                call->stage == HUMAN || call->stage == REDRIVE);
     is_ended = is_ended || is_told;
     if (!is_ended) return model_no(model, "it pauses, and no attempt of it has ended");
     if (model->state == COMPENSATING) return model_no(model, "it pauses in a saga that is undone");

@@ -142,9 +142,10 @@ static bool pause_undo(struct model *model, const struct fact *fact)
     struct call *call = &fact->unit->undo;
     const struct model_event *event = fact->event;
     bool is_second = (event->flags & 4u) != 0;
-    /* The no of an earlier attempt, by its token. */
+    /* The no of an earlier attempt, or of one that is held, by its token. */
     bool is_told = (is_second || policy_of_undo(fact)->has_opinions) &&
-                   (call->stage == PAUSED || call->stage == OFFERED || call->stage == SWEEP);
+                   (call->stage == PAUSED || call->stage == OFFERED || call->stage == SWEEP ||
+                    call->stage == REDRIVE);
     if (!is_under_way(call) && call->stage != BETWEEN && !is_told)
         return model_no(model, "its undo pauses, and no attempt of it has ended");
     if (is_second && !fact->step->definition->undo.tries_again)
