@@ -46,6 +46,8 @@ bool on_verify_completed(struct model *model, const struct fact *fact)
     unit->loose_until_ms = 0;
     if (fact->event->kind != 2) return true; /* step.completed follows */
     unit->verify.stage = SETTLED;
+    /* It was named as one of which nobody knows; now it is known not to have happened. */
+    if (unit->had_undo_failed && unit->result == SKIPPED) unit->result = GAVE_UP;
     unit->maybe = unit->maybe_by_other_key = unit->had_undo_failed = false;
     unit->was_verified_no = true;
     return true;
