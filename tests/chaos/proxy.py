@@ -213,12 +213,15 @@ class Way:
             await self.send(piece[:self.bytes_left])
             await self.end()
             return
-        self.bytes_left -= len(piece) if self.is_chosen else 0
+        self.bytes_left -= len(piece) if self.is_side() else 0
         await self.send(piece)
 
+    def is_side(self):
+        """Is this the direction that the fate is about?"""
+        return {"half-up": self.is_up, "half-down": not self.is_up}.get(self.fate, self.is_chosen)
+
     def is_last(self, piece):
-        chosen = {"half-up": self.is_up, "half-down": not self.is_up}.get(self.fate, self.is_chosen)
-        return chosen and self.fate in ("lose", "half-up", "half-down", "reset", "cut") \
+        return self.is_side() and self.fate in ("lose", "half-up", "half-down", "reset", "cut") \
             and len(piece) >= self.bytes_left
 
     async def send(self, piece):
