@@ -92,16 +92,7 @@ static bool check_place(const struct memory_data *data, struct sk_part *part)
         return false;
     }
     const struct memory_shard *shard = &data->shards[part->shard];
-    if (part->epoch != shard->epoch || part->first_position != shard->position) {
-        sk_part_end(part, SK_PART_FENCED, "shard %u is at epoch %llu, position %llu", part->shard,
-                    (unsigned long long)shard->epoch, (unsigned long long)shard->position);
-        return false;
-    }
-    if (part->first_position + sk_part_width(part) > SK_POSITION_MAX) {
-        sk_part_end(part, SK_PART_REFUSED, "shard %u is full", part->shard);
-        return false;
-    }
-    return true;
+    return sk_part_is_next(part, shard->epoch, shard->position);
 }
 
 bool sk_memory_check(const struct memory_data *data, struct sk_part *part, int64_t now_ms)

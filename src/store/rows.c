@@ -151,6 +151,20 @@ void sk_part_end(struct sk_part *part, enum sk_part_result result, const char *f
     va_end(args);
 }
 
+bool sk_part_is_next(struct sk_part *part, uint64_t epoch, uint64_t position)
+{
+    if (part->epoch != epoch || part->first_position != position) {
+        sk_part_end(part, SK_PART_FENCED, "shard %u is at epoch %llu, position %llu", part->shard,
+                    (unsigned long long)epoch, (unsigned long long)position);
+        return false;
+    }
+    if (part->first_position + sk_part_width(part) > SK_POSITION_MAX) {
+        sk_part_end(part, SK_PART_REFUSED, "shard %u is full", part->shard);
+        return false;
+    }
+    return true;
+}
+
 /* ---- twins ----------------------------------------------------------------------------------- */
 
 static int compare_texts(const void *a, const void *b)

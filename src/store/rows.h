@@ -91,6 +91,9 @@ void sk_head_copy(struct sk_arena *arena, const struct sk_head *from, struct sk_
 void sk_shard_row_copy(struct sk_arena *arena, const struct sk_shard_row *from,
                        struct sk_shard_row *to);
 
+/* S1: is this the part that comes next in its shard, which is there? Else it is FENCED, or REFUSED
+ * where the shard is full. */
+bool sk_part_is_next(struct sk_part *part, uint64_t epoch, uint64_t position);
 /* R4, as far as the part alone tells; else it is REFUSED. */
 bool sk_part_has_no_twins(struct sk_part *part);
 /* Sets result and message. */

@@ -81,16 +81,7 @@ static bool judge_part(const struct sk_journal *journal, struct sk_part *part)
         return false;
     }
     const struct journal_shard *shard = &journal->shards[part->shard];
-    if (part->epoch != shard->epoch || part->first_position != shard->position) {
-        sk_part_end(part, SK_PART_FENCED, "shard %u is at epoch %llu, position %llu", part->shard,
-                    (unsigned long long)shard->epoch, (unsigned long long)shard->position);
-        return false;
-    }
-    if (part->first_position + sk_part_width(part) > SK_POSITION_MAX) {
-        sk_part_end(part, SK_PART_REFUSED, "shard %u is full", part->shard);
-        return false;
-    }
-    return sk_part_has_no_twins(part);
+    return sk_part_is_next(part, shard->epoch, shard->position) && sk_part_has_no_twins(part);
 }
 
 static void write_part(struct sk_journal *journal, struct group *group,
