@@ -30,6 +30,12 @@ class Answer:
         return json.loads(self.body)
 
 
+def store(*arguments):
+    """`skald store …`, to its end."""
+    return subprocess.run([SKALD, "store", *arguments], capture_output=True, text=True,
+                          timeout=GIVE_UP_S, check=False)
+
+
 class Server:
     """`skald serve` on a free port; `with` stops it. `under`: a command that runs it."""
 

@@ -7,12 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition
-
-
-def store(*arguments):
-    return subprocess.run([SKALD, "store", *arguments], capture_output=True, text=True,
-                          timeout=GIVE_UP_S, check=False)
+from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition, store
 
 
 class Journal(unittest.TestCase):

@@ -3,12 +3,11 @@
 import json
 import pathlib
 import sqlite3
-import subprocess
 import tempfile
 import threading
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition
+from skald_world import Participant, Server, order_definition, store
 
 APPROVAL = """
 saga: { id: approval, name: Approval, version: "1", description: Waits }
@@ -17,11 +16,6 @@ steps:
       compensation: { type: custom, action: { service: { name: books, path: /unreserve } } } }
   - { id: approved, name: Approved, type: wait, dependencies: [reserve], wait: { signal: approved, timeout: 1h } }
 """
-
-
-def store(*arguments):
-    return subprocess.run([SKALD, "store", *arguments], capture_output=True, text=True,
-                          timeout=GIVE_UP_S, check=False)
 
 
 class Case(unittest.TestCase):
