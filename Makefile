@@ -45,8 +45,8 @@ prove: ## the long proofs (hours, resumable), recorded in docs/proof/
 	@scripts/build release
 	@scripts/prove
 
-bench: ## every benchmark, on the release build
-	@scripts/install-deps test
+bench: ## every benchmark, on the release build; results in build/bench/
+	@scripts/install-deps bench
 	@scripts/build release
 	@scripts/bench
 

@@ -29,7 +29,7 @@ struct bench {
     size_t started_count, accepted_count, ended_count;
     int64_t *times_us;    /* start to end, as they ended */
     int64_t *accepted_us; /* start to durable, as they were accepted */
-    int64_t started_us, ended_us;
+    int64_t started_us, ended_us, settled_us;
     struct rusage usage_start, usage_end;
     struct bench_threads threads_start, threads_end;
     struct sk_engine_stats stats;

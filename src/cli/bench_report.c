@@ -50,28 +50,28 @@ void bench_measure_store(struct bench *bench, const char *url)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* Fields 14 and 15 of /proc/self/task/N/stat, behind the name in brackets: clock ticks. */
-static bool read_thread(const char *number, char name[32], double *out_seconds)
+/* The name of a thread, and how long it has run: the first number of schedstat, nanoseconds. */
+static bool read_line(const char *number, const char *what, char *line, int size)
 {
-    char path[64], line[512] = "";
-    unsigned long user = 0, system = 0;
-    (void)snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", number);
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/self/task/%.20s/%s", number, what);
     FILE *file = fopen(path, "re");
     if (file == NULL) return false;
-    bool is_read = fgets(line, sizeof line, file) != NULL;
+    bool is_read = fgets(line, size, file) != NULL;
     (void)fclose(file);
-    const char *open = strchr(line, '('), *close = strrchr(line, ')');
-    if (!is_read || open == NULL || close == NULL) return false;
-    (void)snprintf(name, 32, "%.*s", (int)(close - open - 1), open + 1);
-    struct sk_str rest = sk_str_of(close + 2);
-    for (int field = 3; field < 16; field++) {
-        size_t blank = sk_str_find(rest, ' ');
-        uint64_t ticks = 0;
-        if (sk_str_to_u64(sk_str_sub(rest, 0, blank), &ticks) && field == 14) user = ticks;
-        if (field == 15) system = ticks;
-        rest = sk_str_sub(rest, blank < rest.size ? blank + 1 : blank, rest.size);
-    }
-    *out_seconds = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    line[strcspn(line, "\n")] = 0;
+    return is_read;
+}
+
+static bool read_thread(const char *number, char name[32], double *out_seconds)
+{
+    char line[128];
+    uint64_t ran_ns = 0;
+    if (!read_line(number, "comm", name, 32)) return false;
+    if (!read_line(number, "schedstat", line, sizeof line)) return false;
+    struct sk_str text = sk_str_of(line);
+    if (!sk_str_to_u64(sk_str_sub(text, 0, sk_str_find(text, ' ')), &ran_ns)) return false;
+    *out_seconds = (double)ran_ns / 1e9;
     return true;
 }
 
@@ -122,7 +122,7 @@ struct figure {
     double value;
     int digits;
 };
-enum { FIGURES_COUNT = 21 };
+enum { FIGURES_COUNT = 24 };
 
 static void collect(struct bench *bench, struct figure out[FIGURES_COUNT])
 {
@@ -151,6 +151,10 @@ static void collect(struct bench *bench, struct figure out[FIGURES_COUNT])
         { "saga_ms_p99", "start to end, 99 %", "ms", MS(times_us, count, 99), 2 },
         { "own_ms_p50", "own share of a step, median", "ms", (double)stats->own_us_p50 / 1000, 2 },
         { "own_ms_p99", "own share of a step, 99 %", "ms", (double)stats->own_us_p99 / 1000, 2 },
+        { "settled_seconds", "time until the store has nothing left to do", "s",
+          (double)(bench->settled_us - bench->started_us) / 1e6, 2 },
+        { "events", "events", "", (double)stats->events, 0 },
+        { "commits", "commits", "", (double)stats->batches, 0 },
         { "events_per_batch", "events a commit", "",
           stats->batches > 0 ? (double)stats->events / (double)stats->batches : 0, 1 },
         { "cpu_user_us_per_saga", "CPU a saga, user", "µs", user * 1e6 / sagas, 0 },

@@ -79,6 +79,7 @@ static void on_settled(void *context, struct sk_rows *rows)
     (void)rows;
     (void)getrusage(RUSAGE_SELF, &bench->usage_end);
     bench_measure_threads(&bench->threads_end);
+    bench->settled_us = now_us(bench);
     sk_engine_stop(sk_node_engine(bench->node), STOP_GRACE_MS, on_stopped, bench);
 }
 

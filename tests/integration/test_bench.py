@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Every bench of bench/ still works: run quickly, it leaves text, JSON, plots and a page for the proofs.
+
+Its figures are not looked at: that is what the benches are for, on a machine that does nothing else."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.dom.minidom
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from skald_world import ROOT, SKALD  # noqa: E402
+
+BUILD = pathlib.Path(SKALD).resolve().parent.parent
+GIVE_UP_S = 150
+
+
+class Benches(unittest.TestCase):
+    def check_table(self, table):
+        self.assertTrue(table["rows"], table)
+        for row in table["rows"]:
+            self.assertEqual(len(row), len(table["header"]), table)
+
+    def check_results(self, folder):
+        result = json.loads((folder / "result.json").read_text())
+        for name in ("command", "date", "machine", "others_share", "samples"):
+            self.assertIn(name, result)
+        for fact in ("commit", "kernel", "compiler", "libraries", "processor"):
+            self.assertTrue(result["machine"][fact], fact)
+        self.assertTrue(result["tables"] or result["left_out"])
+        for table in result["tables"]:
+            self.check_table(table)
+        self.assertNotIn(str(ROOT), (folder / "result.json").read_text() + (folder / "result.txt").read_text())
+        for picture in folder.glob("*.svg"):
+            self.assertEqual(xml.dom.minidom.parse(str(picture)).documentElement.tagName, "svg")
+
+    def check_page(self, folder, name):
+        pages = list(folder.glob("*.md"))
+        self.assertEqual(len(pages), 1)
+        text = pages[0].read_text()
+        self.assertIn(f"    bench/bench-{name} ", text)
+        for picture in folder.glob("*.svg"):
+            self.assertIn(f"({picture.name})", text)
+
+    def test_each(self):
+        benches = sorted((ROOT / "bench").glob("bench-*"))
+        self.assertTrue(benches)
+        for bench in benches:
+            name = bench.name.removeprefix("bench-")
+            with self.subTest(name), tempfile.TemporaryDirectory(prefix="skald-bench-test-") as folder:
+                out, page = pathlib.Path(folder, "out"), pathlib.Path(folder, "page")
+                done = subprocess.run([bench, "--quick", "--build", BUILD, "--out", out, "--record", page],
+                                      env=dict(os.environ, TMPDIR=folder), stdin=subprocess.DEVNULL,
+                                      capture_output=True, text=True, timeout=GIVE_UP_S, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr[-4000:])
+                self.check_results(out)
+                self.check_page(page, name)
+                left = [path.name for path in pathlib.Path(folder).iterdir() if path.name not in ("out", "page")]
+                self.assertEqual(left, [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
