@@ -288,17 +288,13 @@ void sk_shape_saga(struct sk_json_writer *w, const struct sk_saga *saga)
 void sk_shape_head(struct sk_json_writer *w, const struct sk_head *head, struct sk_str definition,
                    struct sk_str version)
 {
-    bool is_state = head->state > 0 && head->state < SK_SAGA_STATES_COUNT;
-    bool is_reason = head->reason < SK_REASONS_COUNT;
     sk_json_begin_object(w);
     sk_shape_text(w, "id", head->id);
     sk_shape_text(w, "definition", definition);
     sk_shape_text(w, "version", version);
     sk_shape_text(w, "namespace", head->space);
-    sk_shape_text(w, "state",
-                  sk_str_of(is_state ? sk_saga_state_name((enum sk_saga_state)head->state) : NULL));
-    sk_shape_text(w, "reason",
-                  sk_str_of(is_reason ? sk_reason_name((enum sk_reason)head->reason) : NULL));
+    sk_shape_text(w, "state", sk_str_of(sk_saga_state_name((enum sk_saga_state)head->state)));
+    sk_shape_text(w, "reason", sk_str_of(sk_reason_name((enum sk_reason)head->reason)));
     put_bool(w, "has_residue", head->has_residue);
     sk_shape_count(w, "open", head->open);
     sk_shape_text(w, "business_key", head->business_key);

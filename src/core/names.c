@@ -62,6 +62,7 @@ static const char *const command_names[SK_COMMANDS_COUNT] = {
 
 const char *sk_saga_state_name(enum sk_saga_state state)
 {
+    if (state < SK_SAGA_PENDING || state >= SK_SAGA_STATES_COUNT) return "unknown";
     return saga_names[state];
 }
 
@@ -91,6 +92,7 @@ bool sk_saga_state_is_end(enum sk_saga_state state)
 
 const char *sk_reason_name(enum sk_reason reason)
 {
+    if (reason < SK_REASON_NONE || reason >= SK_REASONS_COUNT) return "unknown";
     return reason_names[reason];
 }
 

@@ -46,8 +46,9 @@ enum sk_saga_state {
     SK_SAGA_SUSPENDED = 9, /* only as shown: see sk_saga_shown_state */
     SK_SAGA_STATES_COUNT = 10
 };
-const char *sk_saga_state_name(enum sk_saga_state state); /* "completed" */
-enum sk_saga_state sk_saga_state_of(struct sk_str name);  /* 0 = no such name */
+/* "completed"; "unknown" for a number that is none, which a damaged store may hold. */
+const char *sk_saga_state_name(enum sk_saga_state state);
+enum sk_saga_state sk_saga_state_of(struct sk_str name); /* 0 = no such name */
 bool sk_saga_state_is_end(enum sk_saga_state state);
 
 enum sk_reason {
@@ -61,7 +62,8 @@ enum sk_reason {
     SK_REASON_LOCK_TIMEOUT,
     SK_REASONS_COUNT
 };
-const char *sk_reason_name(enum sk_reason reason); /* "step", "" for none */
+/* "step", "" for none; "unknown" for a number that is none, which a damaged store may hold. */
+const char *sk_reason_name(enum sk_reason reason);
 
 enum sk_step_state {
     SK_STEP_PENDING,

@@ -30,6 +30,9 @@ static void test_saga_states(void **state)
         assert_int_equal(sk_saga_state_is_end(rows[i].state), rows[i].is_end);
     }
     assert_false(sk_saga_state_is_end(SK_SAGA_STATES_COUNT));
+    assert_string_equal(sk_saga_state_name((enum sk_saga_state)0), "unknown");
+    assert_string_equal(sk_saga_state_name((enum sk_saga_state)99), "unknown");
+    assert_string_equal(sk_reason_name((enum sk_reason)99), "unknown");
     assert_int_equal(sk_saga_state_of(SK_STR("")), 0);
     assert_int_equal(sk_saga_state_of(SK_STR("Running")), 0);
 }
