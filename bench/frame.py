@@ -144,13 +144,16 @@ class Bench:
 
     # ---- running ---------------------------------------------------------------------------------
 
+    def find(self, name):
+        """A program or library of the build under test (`skald`, what bench/<name>.c became); None: not there."""
+        paths = [self.args.build / folder / name for folder in ("bin", "bench", "tests")]
+        return next((str(path) for path in paths if path.exists()), None)
+
     def program(self, name):
-        """A program of the build under test: `skald`, or what bench/<name>.c became."""
-        for folder in ("bin", "bench", "tests"):
-            path = self.args.build / folder / name
-            if path.exists():
-                return str(path)
-        sys.exit(f"bench-{self.name}: {self.args.build}: no program {name}; build it first")
+        path = self.find(name)
+        if path is None:
+            sys.exit(f"bench-{self.name}: {self.args.build}: no {name}; build it first (scripts/build release)")
+        return path
 
     @contextlib.contextmanager
     def folder(self):
