@@ -55,8 +55,9 @@ struct model {
     struct sk_event_row events[EVENTS_MAX]; /* at_ms from the start on */
     uint32_t events_count;
     struct sk_buf data;
-    size_t id_at; /* where the id stands in the first event; SIZE_MAX = nowhere */
-    int64_t deadline_ms, lasted_ms;
+    size_t id_at;        /* where the id stands in the first event; SIZE_MAX = nowhere */
+    int64_t deadline_ms; /* an instant that stands in the events' data, so the same for all */
+    int64_t lasted_ms;
 };
 
 /* What is being written to one shard. */
@@ -85,6 +86,7 @@ struct fill {
     uint64_t at_first;             /* what was there when we came */
     int64_t now_ms;
     uint64_t luck[2];
+    bool is_ending;
 };
 
 static _Noreturn void fail(const char *what, const char *why)
@@ -135,7 +137,7 @@ static void run_model(struct model *model, int64_t now_ms, struct sk_decision *d
                now_ms + 2 * step + 2, decision);
     }
     if (saga.state != SK_SAGA_COMPLETED) fail("model", "it has not completed");
-    model->deadline_ms = saga.deadline_ms - now_ms;
+    model->deadline_ms = saga.deadline_ms;
     model->lasted_ms = saga.ended_at_ms - now_ms;
     sk_saga_release(&saga);
 }
@@ -218,7 +220,7 @@ static void put_saga(struct part_job *job, const char *id, int64_t at_ms)
         .definition = model->plan->digest,
         .state = SK_SAGA_COMPLETED,
         .wake_at_ms = INT64_MAX,
-        .deadline_ms = at_ms + model->deadline_ms,
+        .deadline_ms = model->deadline_ms,
         .seq = model->events_count,
         .created_at_ms = at_ms,
         .updated_at_ms = at_ms + model->lasted_ms,
@@ -295,6 +297,14 @@ static void put_next(struct fill *fill)
     }
 }
 
+/* A journal's index is up to its log, which is what the next one finds. */
+static void on_settled(void *context, struct sk_rows *rows)
+{
+    struct fill *fill = context;
+    if (rows->status != SKALD_OK) fail("store", rows->error.message);
+    sk_libevent_runtime_stop(fill->loop);
+}
+
 static void go_on(struct fill *fill)
 {
     while (fill->asked < fill->wanted && fill->flying_count < PARTS_FLYING) put_next(fill);
@@ -302,8 +312,11 @@ static void go_on(struct fill *fill)
         if (fill->open[i] != NULL) submit(fill->open[i]);
         fill->open[i] = NULL;
     }
-    if (fill->flying_count == 0 && fill->asked >= fill->wanted)
-        sk_libevent_runtime_stop(fill->loop);
+    if (fill->flying_count == 0 && fill->asked >= fill->wanted && !fill->is_ending) {
+        fill->is_ending = true;
+        fill->store->ops->read(fill->store, &(struct sk_read){ .kind = SK_READ_TALLIES },
+                               on_settled, fill);
+    }
 }
 
 /* ---- from open to the first part ------------------------------------------------------------- */
