@@ -5,6 +5,7 @@ import json
 import socket
 import tempfile
 import threading
+import time
 import unittest
 
 from skald_world import GIVE_UP_S, Participant, Server, order_definition
@@ -151,6 +152,22 @@ class Front(unittest.TestCase):
         answer = self.talk(b"HEAD /version HTTP/1.1\r\nConnection: close\r\n\r\n")
         self.assertIn(b"Content-Length: ", answer)
         self.assertTrue(answer.endswith(b"\r\n\r\n"))
+
+    def test_an_answer_of_two_writes_is_not_held_back(self):
+        """On a connection that is kept: its end does not wait for the client's acknowledgement of its
+        beginning, which comes 40 ms later."""
+        for number in range(50):
+            self.server.start(definition="order", id=f"listed-{number}", input={"amount": 1})
+        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=GIVE_UP_S)
+        self.addCleanup(connection.close)
+        times = []
+        for _ in range(12):
+            start = time.monotonic()
+            connection.request("GET", "/api/v1/sagas?limit=50")
+            size = len(connection.getresponse().read())
+            times.append(time.monotonic() - start)
+            self.assertTrue(16384 < size < 65536, size)
+        self.assertLess(sorted(times)[3], 0.030, times)
 
     def test_clients_that_leave_before_their_reply(self):
         """The reply comes when nobody is there any more."""
