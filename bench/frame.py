@@ -146,7 +146,7 @@ class Bench:
 
     def find(self, name):
         """A program or library of the build under test (`skald`, what bench/<name>.c became); None: not there."""
-        paths = [self.args.build / folder / name for folder in ("bin", "bench", "tests")]
+        paths = [self.args.build / folder / name for folder in ("bin", "bench/bin", "tests")]
         return next((str(path) for path in paths if path.exists()), None)
 
     def program(self, name):
