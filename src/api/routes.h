@@ -75,7 +75,7 @@ void sk_handle_start(struct sk_exchange *x);
 void sk_handle_saga(struct sk_exchange *x);
 void sk_handle_steps(struct sk_exchange *x);
 void sk_handle_remove(struct sk_exchange *x);
-extern const struct sk_input sk_start_body[], sk_saga_query[];
+extern const struct sk_input sk_start_body[], sk_start_query[], sk_saga_query[];
 
 /* saga_list.c */
 void sk_handle_sagas(struct sk_exchange *x);

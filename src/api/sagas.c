@@ -65,6 +65,17 @@ const struct sk_input sk_start_body[] = {
     { 0 },
 };
 
+struct started {
+    int64_t wait_ms;
+    bool is_replayed;
+};
+
+const struct sk_input sk_start_query[] = {
+    { "wait", SK_INPUT_DURATION, offsetof(struct started, wait_ms),
+      "answer once it has ended, or after so long (60s at most) as it then is", 0, 0, 0, false },
+    { 0 },
+};
+
 static void set_location(struct sk_exchange *x, struct sk_str id)
 {
     struct sk_buf path = { 0 };
@@ -108,25 +119,62 @@ static void fail_start(struct sk_exchange *x, const struct sk_reply *reply)
     sk_exchange_problem(x, &problem);
 }
 
+static void reply_started(struct sk_exchange *x, const struct sk_reply *reply)
+{
+    const struct started *started = x->state;
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_shape_saga(&w, reply->saga);
+    sk_exchange_reply(x, started->is_replayed ? 200 : 201);
+}
+
+/* The start is durable, whatever comes of the waiting. */
+static void on_ended(void *context, const struct sk_reply *reply)
+{
+    struct sk_exchange *x = context;
+    if (reply->status == SKALD_OK) {
+        reply_started(x, reply);
+    } else {
+        fail(x, reply, "it has been started: GET it, or send the same again");
+    }
+}
+
 static void on_started(void *context, const struct sk_reply *reply)
 {
     struct sk_exchange *x = context;
+    struct started *started = x->state;
     if (reply->status != SKALD_OK) {
         fail_start(x, reply);
         return;
     }
+    started->is_replayed = reply->is_replayed;
     if (reply->is_replayed) sk_http_reply_header(x->http, "Skald-Replayed", "true");
     set_location(x, reply->saga->start.id);
-    struct sk_json_writer w = sk_exchange_writer(x);
-    sk_shape_saga(&w, reply->saga);
-    sk_exchange_reply(x, reply->is_replayed ? 200 : 201);
+    if (started->wait_ms == 0) {
+        reply_started(x, reply);
+        return;
+    }
+    sk_engine_wait(sk_engine_of(x), reply->saga->start.id, started->wait_ms, on_ended, x);
+}
+
+static bool read_wait(struct sk_exchange *x)
+{
+    struct started *started = SK_ARENA_NEW(&x->arena, struct started);
+    if (started == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return false;
+    }
+    x->state = started;
+    if (!sk_inputs_read_query(x, sk_start_query, started)) return false;
+    int64_t wait_ms_max = x->api->options.wait_ms_max;
+    if (started->wait_ms > wait_ms_max) started->wait_ms = wait_ms_max;
+    return true;
 }
 
 void sk_handle_start(struct sk_exchange *x)
 {
     struct start start = { 0 };
     struct sk_str key;
-    if (!sk_exchange_key(x, &key)) return;
+    if (!sk_exchange_key(x, &key) || !read_wait(x)) return;
     if (!sk_inputs_read_body(x, sk_start_body, &start)) return;
     if (start.lock_keys.count > SK_LOCK_KEYS_MAX) {
         sk_exchange_refuse(x, "name fewer, or one that stands for several",

@@ -31,6 +31,7 @@ static void transfer_free(struct sk_http_transfer *transfer)
 {
     sk_arena_release(&transfer->arena);
     sk_buf_release(&transfer->received);
+    sk_buf_release(&transfer->head);
     sk_free(transfer);
 }
 
@@ -47,10 +48,13 @@ static struct sk_http_transfer *transfer_new(struct sk_http_invoker *invoker)
         sk_list_init(&transfer->link);
         sk_arena_init(&transfer->arena);
         sk_buf_init(&transfer->received, invoker->options.answer_size_max);
+        sk_buf_init(&transfer->head, 0);
     }
     transfer->invoker = invoker;
     transfer->host = NULL;
     transfer->easy = NULL;
+    transfer->wire = NULL;
+    transfer->is_connecting = false;
     transfer->sendings = 0;
     transfer->has_head = false;
     transfer->answer = (struct sk_http_answer){ 0 };
@@ -62,7 +66,8 @@ static void transfer_recycle(struct sk_http_transfer *transfer)
 {
     struct sk_http_invoker *invoker = transfer->invoker;
     if (invoker->spare_count >= SPARE_MAX || transfer->arena.bytes > SPARE_BODY_SIZE_MAX ||
-        transfer->received.capacity > SPARE_BODY_SIZE_MAX) {
+        transfer->received.capacity > SPARE_BODY_SIZE_MAX ||
+        transfer->head.capacity > SPARE_BODY_SIZE_MAX) {
         transfer_free(transfer);
         return;
     }
@@ -118,6 +123,7 @@ static void end(struct sk_http_transfer *transfer)
 static bool is_sent(const struct sk_http_transfer *transfer)
 {
     long request_size = 0;
+    if (transfer->wire != NULL) return sk_http_wire_is_sent(transfer->wire);
     if (transfer->sendings == 0) return false;
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &request_size);
     return request_size > 0;
@@ -184,9 +190,31 @@ static void explain(struct sk_http_transfer *transfer, CURLcode result)
     if (!transfer->answer.is_sent && result != CURLE_OK) add_remedy(transfer, result);
 }
 
+void sk_http_on_wire(struct sk_http_transfer *transfer, enum sk_http_failure failure, bool is_sent,
+                     uint16_t status, const char *text)
+{
+    struct sk_http_answer *answer = &transfer->answer;
+    answer->is_sent = is_sent;
+    answer->failure = failure;
+    if (failure == SK_HTTP_WHOLE) {
+        answer->status = status;
+    } else if (failure == SK_HTTP_TOO_LARGE) {
+        explain(transfer, CURLE_OK);
+    } else {
+        (void)snprintf(transfer->message, sizeof transfer->message, "%s", text);
+    }
+    end(transfer);
+}
+
 void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result)
 {
     SK_ASSERT(transfer->place == SK_HTTP_FLYING);
+    if (transfer->is_connecting && result == CURLE_OK) {
+        if (sk_http_wire_adopt(transfer)) return;
+        sk_http_on_wire(transfer, SK_HTTP_NETWORK, false, 0,
+                        "the connection was closed before the request, or memory is short");
+        return;
+    }
     struct sk_http_answer *answer = &transfer->answer;
     answer->is_sent = is_sent(transfer);
     answer->failure = failure_of(transfer, result);
@@ -326,6 +354,7 @@ static void invoker_free(struct sk_invoker *port)
         sk_list_remove(&transfer->link);
         transfer_free(transfer);
     }
+    sk_free(invoker->scratch);
     sk_arena_release(&invoker->texts);
     if (invoker->has_global) curl_global_cleanup();
     sk_free(invoker);
@@ -369,7 +398,8 @@ static enum skald_status make_parts(struct sk_http_invoker *invoker)
     if (options->answer_size_max == 0 || options->answer_size_max > SK_PAYLOAD_SIZE_MAX) {
         options->answer_size_max = SK_PAYLOAD_SIZE_MAX;
     }
-    if (!keep_texts(invoker)) return SKALD_E_MEMORY;
+    invoker->scratch = sk_alloc(SK_HTTP_SCRATCH_SIZE);
+    if (invoker->scratch == NULL || !keep_texts(invoker)) return SKALD_E_MEMORY;
     invoker->has_global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     if (!invoker->has_global) return SKALD_E_UNSUPPORTED;
     return sk_http_multi_init(invoker);

@@ -17,7 +17,7 @@ static int on_sending(void *context, char *to_ip, char *from_ip, int to_port, in
     (void)to_port;
     (void)from_port;
     struct sk_http_transfer *transfer = context;
-    transfer->sendings += 1;
+    if (!transfer->is_connecting) transfer->sendings += 1;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -43,7 +43,7 @@ static bool is_too_long(struct sk_str length, size_t size_max)
     return length.size > 0 && (!sk_str_to_u64(length, &size) || size > size_max);
 }
 
-static void take_header(struct sk_http_transfer *transfer, struct sk_str name, struct sk_str value)
+void sk_http_take_header(struct sk_http_transfer *transfer, struct sk_str name, struct sk_str value)
 {
     struct sk_http_answer *answer = &transfer->answer;
     if (name_is(name, "content-length")) {
@@ -74,8 +74,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
     if (sk_str_trim(line).size == 0) transfer->has_head = true;
     size_t colon = sk_str_find(line, ':');
     if (colon < line.size && !transfer->has_head) {
-        take_header(transfer, sk_str_sub(line, 0, colon),
-                    sk_str_trim(sk_str_sub(line, colon + 1, line.size - colon - 1)));
+        sk_http_take_header(transfer, sk_str_sub(line, 0, colon),
+                            sk_str_trim(sk_str_sub(line, colon + 1, line.size - colon - 1)));
     }
     return transfer->received.failed ? 0 : line.size;
 }
@@ -263,12 +263,60 @@ static bool load_method(CURL *easy, const struct sk_http_transfer *transfer)
     return is_set && SET(easy, CURLOPT_CUSTOMREQUEST, method.data);
 }
 
+static void append_node(struct sk_arena *arena, struct curl_slist ***tail, struct sk_str line)
+{
+    struct curl_slist *node = SK_ARENA_NEW(arena, struct curl_slist);
+    if (node == NULL) return;
+    node->data = sk_arena_text(arena, line);
+    **tail = node;
+    *tail = &node->next;
+}
+
+/* The lines in libcurl's form: "Name: value", "Name;" for an empty one, "Name:" for none. */
+static struct curl_slist *list_of(struct sk_http_transfer *transfer)
+{
+    struct sk_arena *arena = &transfer->arena;
+    struct curl_slist *first = NULL, **tail = &first;
+    struct sk_str rest = sk_buf_view(&transfer->head);
+    while (rest.size > 0) {
+        size_t end = sk_str_find(rest, '\r');
+        struct sk_str line = sk_str_sub(rest, 0, end);
+        rest = sk_str_sub(rest, end + 2, rest.size);
+        size_t colon = sk_str_find(line, ':');
+        if (sk_str_trim(sk_str_sub(line, colon + 1, line.size)).size > 0) {
+            append_node(arena, &tail, line);
+            continue;
+        }
+        char *empty = sk_arena_alloc(arena, colon + 1);
+        if (empty == NULL) return NULL;
+        memcpy(empty, line.data, colon);
+        empty[colon] = ';';
+        append_node(arena, &tail, (struct sk_str){ empty, colon + 1 });
+    }
+    /* libcurl would add that of a form, and wait for a 100 */
+    if (!transfer->has_content_type) append_node(arena, &tail, SK_STR("Content-Type:"));
+    append_node(arena, &tail, SK_STR("Expect:"));
+    return arena->failed ? NULL : first;
+}
+
+bool sk_http_easy_load_connect(struct sk_http_transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+    return SET(easy, CURLOPT_URL, transfer->url.data) && SET(easy, CURLOPT_CONNECT_ONLY, 1L) &&
+           SET(easy, CURLOPT_FRESH_CONNECT, 1L) && SET(easy, CURLOPT_PRIVATE, transfer) &&
+           SET(easy, CURLOPT_HEADERDATA, transfer) && SET(easy, CURLOPT_WRITEDATA, transfer) &&
+           SET(easy, CURLOPT_PREREQDATA, transfer) &&
+           SET(easy, CURLOPT_ERRORBUFFER, transfer->message);
+}
+
 bool sk_http_easy_load(struct sk_http_transfer *transfer)
 {
     CURL *easy = transfer->easy;
+    struct curl_slist *headers = list_of(transfer);
+    if (headers == NULL) return false;
     return SET(easy, CURLOPT_URL, transfer->url.data) && load_method(easy, transfer) &&
-           SET(easy, CURLOPT_HTTPHEADER, transfer->headers) &&
-           SET(easy, CURLOPT_PRIVATE, transfer) && SET(easy, CURLOPT_HEADERDATA, transfer) &&
-           SET(easy, CURLOPT_WRITEDATA, transfer) && SET(easy, CURLOPT_PREREQDATA, transfer) &&
+           SET(easy, CURLOPT_HTTPHEADER, headers) && SET(easy, CURLOPT_PRIVATE, transfer) &&
+           SET(easy, CURLOPT_HEADERDATA, transfer) && SET(easy, CURLOPT_WRITEDATA, transfer) &&
+           SET(easy, CURLOPT_PREREQDATA, transfer) &&
            SET(easy, CURLOPT_ERRORBUFFER, transfer->message);
 }

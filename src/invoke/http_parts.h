@@ -5,7 +5,10 @@
  *   http_request.c  invocation → URL and headers, secrets, refusal of injected bytes
  *   http_hosts.c    which hosts may be called
  *   http_pool.c     hosts, their easy handles, the line of those that wait for a connection
+ *   http_easy.c     an exchange by libcurl
  *   http_multi.c    libcurl's sockets and timer on the loop
+ *   http_wire.c     an exchange on a plain connection, without libcurl
+ *   http_reader.c   reads an answer on it
  *   http_outcome.c  answer → outcome
  *
  * The life of a transfer; it is in the table of tickets from start to end:
@@ -21,6 +24,7 @@
 #include "base/list.h"
 #include "invoke/http.h"
 #include "invoke/http_outcome.h"
+#include "invoke/http_reader.h"
 
 #include <curl/curl.h>
 #include <event2/event.h>
@@ -40,8 +44,10 @@ struct sk_http_host {
     struct sk_list idle_link; /* in pool.idle_hosts while nothing flies or waits */
     struct sk_list waiting;   /* of transfers, first come first served */
     struct sk_list late;      /* stood in line too long: their time-out ends them */
+    struct sk_list wires;     /* idle ones, the last one used first */
     uint32_t flying_count;
     const struct sk_service_options *profile; /* NULL: the server's settings */
+    bool is_plain;                            /* its exchanges go over wires */
     CURL **easies;                            /* not in use; the last one used is the first taken */
     uint32_t easies_count;
     size_t key_size;
@@ -51,6 +57,8 @@ struct sk_http_host {
 struct sk_http_pool {
     struct sk_http_host *hosts; /* uthash by key */
     struct sk_list idle_hosts;  /* least recently used first */
+    struct sk_list idle_wires;  /* of all hosts, least recently used first */
+    uint32_t idle_wires_count;
     uint32_t hosts_count;
 };
 
@@ -67,16 +75,21 @@ struct sk_http_transfer {
 
     struct sk_http_question question;
     struct sk_str url, method, body;
+    struct sk_buf
+        head; /* the headers' lines, each with its CRLF, but for Host and those of framing */
+    bool has_content_type, has_host;          /* among them */
     const struct sk_service_options *service; /* as configured; NULL = not at all */
-    struct curl_slist *headers;
     struct sk_http_host *host;
-    CURL *easy;              /* FLYING only */
+    /* FLYING has one of them: by libcurl, or on a wire; to a plain host libcurl only connects. */
+    CURL *easy;
+    struct sk_http_wire *wire;
     int64_t launch_until_us; /* monotonic; in line until then at most */
 
     struct sk_buf received; /* the answer's body */
     struct sk_http_answer answer;
-    uint32_t sendings; /* times the request was put on a connection */
-    bool has_head;     /* the answer's headers have come in whole */
+    uint32_t sendings;  /* times the request was put on a connection */
+    bool has_head;      /* the answer's headers have come in whole */
+    bool is_connecting; /* `easy` makes a wire */
     char message[CURL_ERROR_SIZE];
 };
 
@@ -93,10 +106,19 @@ struct sk_http_invoker {
     uint32_t transfers_count;
     struct sk_list spare; /* ended transfers, kept for their memory */
     uint32_t spare_count;
+    char *scratch; /* what a wire receives, for the moment of reading it */
 };
+
+enum { SK_HTTP_SCRATCH_SIZE = 64 * 1024 };
 
 /* http.c: the exchange of a flying transfer is over (curl's verdict). */
 void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result);
+/* The same on a wire; the transfer is off it. `text` tells people of a failure. */
+void sk_http_on_wire(struct sk_http_transfer *transfer, enum sk_http_failure failure, bool is_sent,
+                     uint16_t status, const char *text);
+/* A header of the answer that means something to us. */
+void sk_http_take_header(struct sk_http_transfer *transfer, struct sk_str name,
+                         struct sk_str value);
 
 /* http_request.c. Fills url, method, headers, body and question of the transfer from the
  * invocation. SKALD_OK also when the request must not be sent: then *out_failure says why. */
@@ -131,12 +153,31 @@ const char *sk_http_proxy_of(const struct sk_http_options *options,
                              const struct sk_service_options *service);
 /* Loads the transfer's request into its handle. */
 bool sk_http_easy_load(struct sk_http_transfer *transfer);
+/* Or only what it takes to connect to its host. */
+bool sk_http_easy_load_connect(struct sk_http_transfer *transfer);
+
+/* http_wire.c: a connection that carries plain HTTP/1.1, one exchange at a time. May this host be
+ * spoken to so? `authority` is lower case. */
+bool sk_http_is_plain(const struct sk_http_invoker *invoker, struct sk_str authority,
+                      const struct sk_service_options *profile);
+/* Sends the transfer on an idle wire of its host, or begins to connect a new one. False: no memory,
+ * nothing has changed. */
+bool sk_http_wire_launch(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer);
+/* libcurl has connected for the transfer: it is sent. False: that cannot be, it was not sent. */
+bool sk_http_wire_adopt(struct sk_http_transfer *transfer);
+/* A byte of the transfer's request has left. */
+bool sk_http_wire_is_sent(const struct sk_http_wire *wire);
+/* Takes the transfer, if it carries one, off it. */
+void sk_http_wire_close(struct sk_http_wire *wire);
+void sk_http_wires_close(struct sk_http_host *host); /* the idle ones */
 
 /* http_multi.c. The two callbacks are for the handles: libcurl opens and closes its sockets by
  * them, with the invoker as context. */
 curl_socket_t sk_http_open_socket(void *context, curlsocktype purpose,
                                   struct curl_sockaddr *address);
 int sk_http_close_socket(void *context, curl_socket_t fd);
+/* The socket is the caller's from now on: libcurl will not close it. */
+void sk_http_take_socket(struct sk_http_invoker *invoker, curl_socket_t fd);
 enum skald_status sk_http_multi_init(struct sk_http_invoker *invoker) SK_MUST_CHECK;
 void sk_http_multi_release(struct sk_http_invoker *invoker);
 

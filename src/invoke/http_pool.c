@@ -15,6 +15,7 @@ void sk_http_pool_init(struct sk_http_pool *pool)
 {
     *pool = (struct sk_http_pool){ 0 };
     sk_list_init(&pool->idle_hosts);
+    sk_list_init(&pool->idle_wires);
 }
 
 static void forget_host(struct sk_http_pool *pool, struct sk_http_host *host)
@@ -23,6 +24,7 @@ static void forget_host(struct sk_http_pool *pool, struct sk_http_host *host)
     SK_ASSERT(sk_list_is_empty(&host->late));
     HASH_DEL(pool->hosts, host);
     sk_list_remove(&host->idle_link);
+    sk_http_wires_close(host);
     for (uint32_t i = 0; i < host->easies_count; i++) curl_easy_cleanup(host->easies[i]);
     sk_free(host->easies);
     sk_free(host);
@@ -54,7 +56,9 @@ static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_
     }
     sk_list_init(&host->waiting);
     sk_list_init(&host->late);
+    sk_list_init(&host->wires);
     host->profile = profile;
+    host->is_plain = sk_http_is_plain(invoker, key, profile);
     host->key_size = key.size;
     memcpy(host->key, key.data, key.size);
     HASH_ADD(hh, pool->hosts, key, key.size, host);
@@ -103,6 +107,13 @@ enum skald_status sk_http_pool_enter(struct sk_http_invoker *invoker,
     return SKALD_OK;
 }
 
+static void take_off(struct sk_http_host *host, struct sk_http_transfer *transfer)
+{
+    sk_list_remove(&transfer->link);
+    transfer->place = SK_HTTP_FLYING;
+    host->flying_count += 1;
+}
+
 /* False: no handle to be had, or libcurl refused it; the transfer stays where it is. One that has
  * stood in line for half of its time is not sent any more: with the rest of it its answer would
  * likely be lost. Its time-out ends it as never sent, which is known not to have happened. */
@@ -116,6 +127,11 @@ static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *hos
         sk_list_push(&host->late, &transfer->link);
         return true;
     }
+    if (host->is_plain) {
+        if (!sk_http_wire_launch(invoker, transfer)) return false;
+        take_off(host, transfer);
+        return true;
+    }
     CURL *easy = host->easies_count > 0 ? host->easies[--host->easies_count]
                                         : sk_http_easy_new(invoker, host->profile);
     if (easy == NULL) return false;
@@ -125,9 +141,7 @@ static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *hos
         curl_easy_cleanup(easy);
         return false;
     }
-    sk_list_remove(&transfer->link);
-    transfer->place = SK_HTTP_FLYING;
-    host->flying_count += 1;
+    take_off(host, transfer);
     return true;
 }
 
@@ -141,18 +155,32 @@ void sk_http_pool_launch(struct sk_http_invoker *invoker, struct sk_http_host *h
     }
 }
 
+/* A wire that is still the transfer's is in the middle of an exchange: nobody can use it again. */
+static void land(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer)
+{
+    struct sk_http_host *host = transfer->host;
+    if (transfer->wire != NULL) sk_http_wire_close(transfer->wire);
+    if (transfer->easy == NULL) return;
+    (void)curl_multi_remove_handle(invoker->multi, transfer->easy);
+    (void)curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, NULL); /* the transfer's */
+    if (transfer->is_connecting) {
+        curl_easy_cleanup(transfer->easy);
+        transfer->is_connecting = false;
+    } else {
+        SK_ASSERT(host->easies_count < invoker->options.connections_per_host);
+        host->easies[host->easies_count++] = transfer->easy;
+    }
+    transfer->easy = NULL;
+}
+
 void sk_http_pool_leave(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer)
 {
     struct sk_http_host *host = transfer->host;
     if (host == NULL) return;
     if (transfer->place == SK_HTTP_WAITING) sk_list_remove(&transfer->link);
     if (transfer->place == SK_HTTP_FLYING) {
-        (void)curl_multi_remove_handle(invoker->multi, transfer->easy);
-        (void)curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, NULL); /* the transfer's */
         host->flying_count -= 1;
-        SK_ASSERT(host->easies_count < invoker->options.connections_per_host);
-        host->easies[host->easies_count++] = transfer->easy;
-        transfer->easy = NULL;
+        land(invoker, transfer);
     }
     transfer->host = NULL;
     bool has_line = !sk_list_is_empty(&host->waiting) || !sk_list_is_empty(&host->late);

@@ -1,5 +1,6 @@
 /*
- * http_request.c: from an invocation to the URL and the headers that are sent.
+ * http_request.c: from an invocation to the URL and the headers that are sent, as the lines that
+ * they are on the wire.
  *
  *   Q1  No byte that could end a header or the request line gets into one, wherever it came from:
  *       a template, an id, a secret. Such a request is refused, not repaired.
@@ -21,9 +22,8 @@ struct build {
     struct sk_http_transfer *transfer;
     const struct sk_invocation *invocation;
     enum sk_http_failure failure;
-    struct curl_slist **tail;
-    struct sk_buf text; /* of the header or URL in work */
-    bool has_content_type, has_accept, has_user_agent, has_traceparent;
+    struct sk_buf *head; /* the transfer's; the URL is made in it first */
+    bool has_content_type, has_accept, has_user_agent, has_host;
 };
 
 static void refuse(struct build *b, enum sk_http_failure failure, const char *what,
@@ -60,15 +60,15 @@ static void append_secret(struct build *b, struct sk_str name, bool is_encoded)
     if (options->secret == NULL || !options->secret(options->secret_context, name, &value)) {
         refuse(b, SK_HTTP_NO_SECRET, "no such secret", name);
     } else if (is_encoded) {
-        append_encoded(&b->text, sk_buf_view(&value));
+        append_encoded(b->head, sk_buf_view(&value));
     } else {
-        sk_buf_append_str(&b->text, sk_buf_view(&value));
+        sk_buf_append_str(b->head, sk_buf_view(&value));
     }
-    b->text.failed = b->text.failed || value.failed;
+    b->head->failed = b->head->failed || value.failed;
     sk_buf_release(&value);
 }
 
-/* Appends `text` to b->text with every ${secret:NAME} resolved; in a URL, what stands behind the
+/* Appends `text` to *b->head with every ${secret:NAME} resolved; in a URL, what stands behind the
  * '?' is percent-encoded. */
 static void append_resolved(struct build *b, struct sk_str text, bool is_url)
 {
@@ -76,7 +76,7 @@ static void append_resolved(struct build *b, struct sk_str text, bool is_url)
     const size_t opening_size = sizeof opening - 1;
     bool in_query = false;
     if (text.size == 0 || memmem(text.data, text.size, opening, opening_size) == NULL) {
-        sk_buf_append_str(&b->text, text);
+        sk_buf_append_str(b->head, text);
         return;
     }
     while (text.size > 0) {
@@ -92,7 +92,7 @@ static void append_resolved(struct build *b, struct sk_str text, bool is_url)
             continue;
         }
         if (text.data[0] == '?') in_query = true;
-        sk_buf_append_char(&b->text, text.data[0]);
+        sk_buf_append_char(b->head, text.data[0]);
         text = sk_str_sub(text, 1, text.size - 1);
     }
 }
@@ -119,56 +119,35 @@ static bool is_header_value(struct sk_str value)
     return true;
 }
 
-/* `form` is what libcurl wants: "Name: value", "Name;" for an empty one, "Name:" for none. */
-static void append_node(struct build *b, struct sk_str form)
-{
-    struct sk_arena *arena = &b->transfer->arena;
-    struct curl_slist *node = SK_ARENA_NEW(arena, struct curl_slist);
-    char *text = sk_arena_text(arena, form);
-    if (node == NULL || text == NULL) return;
-    node->data = text;
-    *b->tail = node;
-    b->tail = &node->next;
-}
-
 /* Q1. The value may hold secrets. */
 static void add_header(struct build *b, struct sk_str name, struct sk_str value)
 {
-    sk_buf_clear(&b->text);
-    sk_buf_append_str(&b->text, name);
-    size_t name_size = b->text.size;
-    sk_buf_append_text(&b->text, ": ");
+    struct sk_buf *head = b->head;
+    sk_buf_append_str(head, name);
+    sk_buf_append(head, ": ", 2);
+    size_t at = head->size;
     append_resolved(b, value, false);
-    if (b->text.failed || b->failure != SK_HTTP_WHOLE) return;
-    struct sk_str form = sk_buf_view(&b->text);
-    struct sk_str whole = sk_str_sub(form, name_size + 2, form.size - name_size - 2);
+    if (head->failed || b->failure != SK_HTTP_WHOLE) return;
+    struct sk_str whole = sk_str_sub(sk_buf_view(head), at, head->size - at);
     if (!is_token(name) || !is_header_value(whole)) {
         refuse(b, SK_HTTP_BAD_HEADER, "not fit for a header", is_token(name) ? name : SK_STR("?"));
         return;
     }
-    if (sk_str_trim(whole).size > 0) {
-        append_node(b, form);
-        return;
-    }
-    sk_buf_clear(&b->text);
-    sk_buf_append_str(&b->text, name);
-    sk_buf_append_char(&b->text, ';');
-    if (!b->text.failed) append_node(b, sk_buf_view(&b->text));
+    sk_buf_append(head, "\r\n", 2);
 }
 
 /* Like add_header, for values of ours: whatever looks like a secret in an id is only text. */
-static void add_own(struct build *b, const char *name, struct sk_str value)
+static void add_own(struct build *b, struct sk_str name, struct sk_str value)
 {
     if (value.size == 0) return;
     if (!is_header_value(value)) {
-        refuse(b, SK_HTTP_BAD_HEADER, "not fit for a header", sk_str_of(name));
+        refuse(b, SK_HTTP_BAD_HEADER, "not fit for a header", name);
         return;
     }
-    sk_buf_clear(&b->text);
-    sk_buf_append_text(&b->text, name);
-    sk_buf_append_text(&b->text, ": ");
-    sk_buf_append_str(&b->text, value);
-    if (!b->text.failed) append_node(b, sk_buf_view(&b->text));
+    sk_buf_append_str(b->head, name);
+    sk_buf_append(b->head, ": ", 2);
+    sk_buf_append_str(b->head, value);
+    sk_buf_append(b->head, "\r\n", 2);
 }
 
 static bool same_name(struct sk_str name, const char *other)
@@ -219,6 +198,7 @@ static void add_line(struct build *b, struct sk_str line)
     }
     if (is_ours(b, name)) return;
     b->has_content_type = b->has_content_type || same_name(name, "content-type");
+    b->has_host = b->has_host || same_name(name, "host");
     b->has_accept = b->has_accept || same_name(name, "accept");
     b->has_user_agent = b->has_user_agent || same_name(name, "user-agent");
     add_header(b, name, value);
@@ -269,23 +249,23 @@ static void add_headers(struct build *b)
     char attempt[16], deadline[SK_TIME_TEXT_SIZE] = "";
     int attempt_size = snprintf(attempt, sizeof attempt, "%u", invocation->attempt);
     if (invocation->deadline_ms > 0) sk_time_format(invocation->deadline_ms, deadline);
-    add_own(b, "Idempotency-Key", invocation->key);
-    add_own(b, "Skald-Saga-Id", invocation->saga_id);
-    add_own(b, "Skald-Step-Id", invocation->step_id);
-    add_own(b, "Skald-Operation", sk_str_of(operation_name(invocation->operation)));
-    add_own(b, "Skald-Attempt", (struct sk_str){ attempt, (size_t)attempt_size });
-    add_own(b, "Skald-Deadline", sk_str_of(deadline));
-    add_own(b, "Skald-Token", invocation->token);
-    add_own(b, "traceparent", invocation->traceparent);
+    add_own(b, SK_STR("Idempotency-Key"), invocation->key);
+    add_own(b, SK_STR("Skald-Saga-Id"), invocation->saga_id);
+    add_own(b, SK_STR("Skald-Step-Id"), invocation->step_id);
+    add_own(b, SK_STR("Skald-Operation"), sk_str_of(operation_name(invocation->operation)));
+    add_own(b, SK_STR("Skald-Attempt"), (struct sk_str){ attempt, (size_t)attempt_size });
+    add_own(b, SK_STR("Skald-Deadline"), sk_str_of(deadline));
+    add_own(b, SK_STR("Skald-Token"), invocation->token);
+    add_own(b, SK_STR("traceparent"), invocation->traceparent);
     add_defined(b);
-    if (!b->has_user_agent) add_own(b, "User-Agent", SK_STR("skald/" SKALD_BUILD_VERSION));
-    if (!b->has_accept) add_own(b, "Accept", SK_STR("application/json, */*;q=0.5"));
+    if (!b->has_user_agent) add_own(b, SK_STR("User-Agent"), SK_STR("skald/" SKALD_BUILD_VERSION));
+    if (!b->has_accept) add_own(b, SK_STR("Accept"), SK_STR("application/json, */*;q=0.5"));
     if (!b->has_content_type && invocation->body.size > 0) {
-        add_own(b, "Content-Type", SK_STR("application/json"));
-    } else if (!b->has_content_type) {
-        append_node(b, SK_STR("Content-Type:")); /* libcurl would add that of a form */
+        add_own(b, SK_STR("Content-Type"), SK_STR("application/json"));
+        b->has_content_type = true;
     }
-    append_node(b, SK_STR("Expect:")); /* never wait for a 100 */
+    b->transfer->has_content_type = b->has_content_type;
+    b->transfer->has_host = b->has_host;
 }
 
 /* ---- the rest ----------------------------------------------------------------------------- */
@@ -330,10 +310,9 @@ static void build_url(struct build *b)
 {
     struct sk_http_transfer *transfer = b->transfer;
     char host[256];
-    sk_buf_clear(&b->text);
     append_target(b);
-    if (b->text.failed || b->failure != SK_HTTP_WHOLE) return;
-    struct sk_str url = sk_buf_view(&b->text);
+    if (b->head->failed || b->failure != SK_HTTP_WHOLE) return;
+    struct sk_str url = sk_buf_view(b->head);
     const struct sk_action *action = b->invocation->action;
     struct sk_str service = action == NULL ? SK_STR("") : action->service;
     for (size_t i = 0; i < url.size; i++) {
@@ -387,10 +366,9 @@ enum skald_status sk_http_request_build(struct sk_http_transfer *transfer,
     transfer->service =
         action == NULL ? NULL
                        : sk_services_find(transfer->invoker->options.services, action->service);
-    transfer->headers = NULL;
     transfer->message[0] = '\0';
-    b.tail = &transfer->headers;
-    sk_buf_init(&b.text, 0);
+    sk_buf_clear(&transfer->head);
+    b.head = &transfer->head;
     copy_question(transfer, invocation);
     struct sk_str method = invocation->method.size > 0 ? invocation->method : SK_STR("POST");
     if (!is_token(method)) refuse(&b, SK_HTTP_BAD_HEADER, "not an HTTP method", SK_STR("?"));
@@ -398,9 +376,10 @@ enum skald_status sk_http_request_build(struct sk_http_transfer *transfer,
     transfer->body = invocation->body.size > 0 ? sk_arena_copy(&transfer->arena, invocation->body)
                                                : (struct sk_str){ 0 };
     build_url(&b);
+    bool is_out_of_memory = transfer->head.failed;
+    sk_buf_clear(&transfer->head); /* the URL was made in it */
     if (b.failure == SK_HTTP_WHOLE) add_headers(&b);
-    bool is_out_of_memory = b.text.failed || transfer->arena.failed;
-    sk_buf_release(&b.text);
+    is_out_of_memory = is_out_of_memory || transfer->head.failed || transfer->arena.failed;
     *out_failure = b.failure;
     return is_out_of_memory ? SKALD_E_MEMORY : SKALD_OK;
 }

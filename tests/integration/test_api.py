@@ -233,6 +233,19 @@ class Sagas(Case):
         self.assert_problem(self.server.get("/api/v1/sagas/nope"), 404)
         self.assert_problem(self.server.get("/api/v1/sagas/nope?wait=1s"), 404)
 
+    def test_a_start_that_waits(self):
+        """Answered once the saga has ended, or after so long as it then is; never without having started it."""
+        path = "/api/v1/sagas?wait="
+        body = {"definition": "order", "id": "waits-1", "input": {"amount": 1}}
+        reply = self.server.post(path + "30s", body)
+        self.assertEqual(reply.status, 201, reply.body)
+        self.assertEqual(reply.json["state"], "completed")
+        again = self.server.post(path + "30s", body)
+        self.assertEqual((again.status, again.json["state"]), (200, "completed"))
+        self.assertEqual(again.headers["Skald-Replayed"], "true")
+        self.assert_problem(self.server.post(path + "soon", dict(body, id="waits-2")), 400)
+        self.assert_problem(self.server.get("/api/v1/sagas/waits-2"), 404)
+
     def test_options_of_a_start(self):
         reply = self.server.start(definition="order", version="1", input={"amount": 1},
                                   context={"request": "r1"}, timeout="1h", max_attempts=2,
