@@ -437,7 +437,7 @@ static void read_meta(const struct memory_data *data, const struct sk_read *read
                       struct sk_rows *rows)
 {
     (void)read;
-    rows->meta = (struct sk_meta){ "siphash24", data->shards_count, 3, data->incarnation };
+    rows->meta = (struct sk_meta){ "siphash24", data->shards_count, 4, data->incarnation };
 }
 
 static read_kind *const kinds[] = {

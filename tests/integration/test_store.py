@@ -148,10 +148,12 @@ class Damage(Case):
                 ("o-1: the business key is 'x'", "UPDATE saga SET business_key = 'x' WHERE id = 'o-1'"),
                 ("the tally says 7", "UPDATE tally SET n = 7 WHERE n <> 0"),
                 ("o-2: the head is at event",
-                 "DELETE FROM event WHERE seq = 3 AND saga = (SELECT key FROM saga WHERE id = 'o-2')"),
-                ("(step.completed) cannot be folded",
-                 "UPDATE event SET data = x'ffffffff' WHERE type = (SELECT type FROM event WHERE seq = 4 "
-                 "LIMIT 1)"),
+                 "DELETE FROM span WHERE key = (SELECT max(key) FROM span WHERE saga ="
+                 " (SELECT key FROM saga WHERE id = 'o-2'))"),
+                ("is not what was written",
+                 "UPDATE span SET data = CAST(substr(data, 1, length(data) - 2) || x'ffff' AS BLOB)"),
+                ("cannot be folded",
+                 "UPDATE span SET data = CAST(substr(data, 1, length(data) - 2) || x'ffff' AS BLOB)"),
                 ("its source has another digest", "UPDATE definition SET source = source || ' ' "
                  "WHERE id = 'order'")):
             with self.subTest(expected):

@@ -29,7 +29,7 @@ void a_new_store_is_empty(void **state)
     assert_int_equal(rows->status, SKALD_OK);
     assert_string_equal(rows->meta.hash, "siphash24");
     assert_int_equal(rows->meta.shards_count, WORLD_SHARDS);
-    assert_int_equal(rows->meta.schema, 3);
+    assert_int_equal(rows->meta.schema, 4);
     assert_true(rows->meta.incarnation != 0);
     for (uint32_t i = 0; i < WORLD_SHARDS; i++) {
         struct sk_shard_row row = shard_row(world, i);

@@ -5,6 +5,7 @@
 #ifdef SK_WITH_SQLITE
 
 #include "sqlite_world.h"
+#include "store/sqlite/schema.h"
 #include "store/sqlite/tools.h"
 
 #include <sqlite3.h>
@@ -48,46 +49,73 @@ static void every_column_is_summed(void **state)
     uint64_t no = rows->events[0].no, other = rows->events[4].no;
     assert_int_equal(read_events(world, no)->events_count, 3);
     static const char *const changes[][2] = {
-        { "at = at + 1", "at = at - 1" },
-        { "type = type + 1", "type = type - 1" },
-        { "step = step + 1", "step = step - 1" },
-        { "item = item + 1", "item = item - 1" },
-        { "attempt = attempt + 1", "attempt = attempt - 1" },
-        { "round = round + 1", "round = round - 1" },
+        { "seq = seq + 1", "seq = seq - 1" },
+        { "count = count + 1", "count = count - 1" },
+        { "back = back + 1", "back = back - 1" },
+        { "width = width + 1", "width = width - 1" },
         { "sum = sum + 1", "sum = sum - 1" },
         { "data = CAST(data || 'x' AS BLOB)",
           "data = CAST(substr(data, 1, length(data) - 1) AS BLOB)" },
     };
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         char sql[160];
-        snprintf(sql, sizeof sql, "UPDATE event SET %s WHERE key = 2", changes[i][0]);
+        snprintf(sql, sizeof sql, "UPDATE span SET %s WHERE key = 1", changes[i][0]);
         run_sql(world->path, sql);
         expect_damage(read_events(world, no));
         expect_damage(read_positions(world));
         assert_int_equal(read_events(world, other)->status, SKALD_OK);
-        snprintf(sql, sizeof sql, "UPDATE event SET %s WHERE key = 2", changes[i][1]);
+        snprintf(sql, sizeof sql, "UPDATE span SET %s WHERE key = 1", changes[i][1]);
         run_sql(world->path, sql);
         assert_int_equal(read_events(world, no)->status, SKALD_OK);
     }
 }
 
-/* An event that took another's place is none of this saga. */
-static void an_event_in_anothers_place(void **state)
+/* Events that took another's place are none of this saga. */
+static void events_in_anothers_place(void **state)
 {
     struct world *world = *state;
     world_saga(world, 0, "one", 2, 5, 3);
-    run_sql(world->path, "UPDATE event SET key = key + 10 WHERE key = 2");
+    run_sql(world->path, "UPDATE span SET key = key + 10 WHERE key = 1");
     expect_damage(read_positions(world));
 }
 
-static void events_of_older_files_have_no_sum(void **state)
+/* As schema 3 wrote them: a row each. The first has its sum, the second none (it is older), the
+ * third another than was written. */
+static void events_of_older_files_become_spans(void **state)
 {
     struct world *world = *state;
-    world_saga(world, 0, "one", 2, 5, 3);
-    run_sql(world->path, "UPDATE event SET sum = NULL");
-    const struct sk_rows *rows = read_positions(world);
+    world->store->ops->free(world->store);
+    world->store = NULL;
+    char extra[160];
+    assert_int_equal(remove(world->path), 0);
+    snprintf(extra, sizeof extra, "%s-wal", world->path);
+    (void)remove(extra);
+    sqlite3 *db = NULL;
+    skald_error error = { 0 };
+    assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+    assert_int_equal(sk_sqlite_migrate(db, sk_sqlite_migrations, 3, &error), SKALD_OK);
+    sqlite3_close(db);
+    run_sql(
+        world->path,
+        "PRAGMA application_id = 1397443652;"
+        "INSERT INTO meta VALUES (1, 'siphash24', 1, 3, 5);"
+        "INSERT INTO shard VALUES (0, 3, 9, zeroblob(16), '', 0);"
+        "INSERT INTO event (key, saga, seq, at, type, step, item, attempt, round, data, sum)"
+        " VALUES (1, 1, 1, 1000, 1, -1, -1, 0, 0, x'6162', 3083765516),"
+        " (2, 1, 2, 1001, 7, 3, 5, 2, 1, x'', NULL), (3, 3, 1, 1002, 1, -1, -1, 0, 0, x'63', 4);"
+        "PRAGMA user_version = 3");
+    world_reopen(world);
+    const struct sk_rows *rows = read_events(world, 1);
     assert_int_equal(rows->status, SKALD_OK);
-    assert_int_equal(rows->events_count, 3);
+    assert_int_equal(rows->events_count, 2);
+    const struct sk_event_row *event = &rows->events[1];
+    assert_int_equal(rows->events[0].at_ms, 1000);
+    assert_int_equal(rows->events[0].step, UINT32_MAX);
+    assert_true(sk_str_is(rows->events[0].data, "ab"));
+    assert_true(event->seq == 2 && event->position == 2 && event->at_ms == 1001);
+    assert_true(event->type == 7 && event->step == 3 && event->item == 5);
+    assert_true(event->attempt == 2 && event->round == 1 && event->data.size == 0);
+    expect_damage(read_events(world, 3));
 }
 
 static void count_problem(void *context, const char *text)
@@ -139,11 +167,8 @@ static void a_check_names_what_was_damaged(void **state)
     world->store->ops->free(world->store);
     world->store = NULL;
     assert_int_equal(damage_found(world->path), 0);
-    run_sql(world->path, "UPDATE event SET data = CAST('x' || data AS BLOB) WHERE key > 1");
-    assert_int_equal(damage_found(world->path), 2);
-    run_sql(world->path, "ALTER TABLE event DROP COLUMN sum;"
-                         "UPDATE meta SET schema = 2; PRAGMA user_version = 2");
-    assert_int_equal(damage_found(world->path), 0); /* an older file: nothing to compare with */
+    run_sql(world->path, "UPDATE span SET data = CAST('x' || data AS BLOB)");
+    assert_int_equal(damage_found(world->path), 1);
 }
 
 int main(void)
@@ -154,8 +179,8 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         TEST(every_column_is_summed),
-        TEST(an_event_in_anothers_place),
-        TEST(events_of_older_files_have_no_sum),
+        TEST(events_in_anothers_place),
+        TEST(events_of_older_files_become_spans),
         TEST(a_check_names_what_was_damaged),
     };
 #undef TEST

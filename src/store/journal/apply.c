@@ -167,10 +167,12 @@ static bool add_part(struct sk_journal *journal, const struct sk_record *record)
     struct sk_arena *arena = sk_merge_arena(journal->merge);
     struct sk_part part;
     struct sk_str payload = sk_arena_copy(arena, record->payload);
-    bool is_read = sk_record_get_part(payload, arena, &part);
-    SK_ASSERT(is_read || arena->failed); /* its hash was right */
-    if (!is_read) return false;
-    return sk_merge_add(journal->merge, &part);
+    if (arena->failed) return false;
+    sk_arena_clear(&journal->unpacked);
+    bool is_read = sk_record_get_part(payload, &journal->unpacked, &part);
+    SK_ASSERT(is_read || journal->unpacked.failed); /* its hash was right */
+    if (!is_read) arena->failed = true;             /* there is one answer to all want of memory */
+    return is_read && sk_merge_add(journal->merge, &part);
 }
 
 /* Has the index got it? Only the first three numbers of the payload are looked at. */
@@ -256,21 +258,27 @@ static bool begin_again(struct sk_journal *journal)
     return pause_ms(journal, RETRY_MS);
 }
 
+/* One record; those before `upto` are given to the index as they fill a batch, and at `upto` all.
+ * False: as apply_record. */
+static bool apply_next(struct sk_journal *journal, const struct sk_record *record, uint64_t upto)
+{
+    bool is_passed = record->number <= journal->applied; /* read again */
+    if (!is_passed && !apply_record(journal, record)) return false;
+    journal->read_number = record->number;
+    if (!is_passed) journal->read_bytes += sk_record_size(record->payload.size);
+    bool is_due = sk_merge_rows(journal->merge) >= journal->apply_rows || record->number >= upto;
+    return !is_due || flush(journal);
+}
+
 static bool apply_upto(struct sk_journal *journal, uint64_t upto)
 {
     while (journal->read_number < upto) {
         struct sk_record record;
         if (!read_record(journal, &record)) return false;
-        bool is_passed = record.number <= journal->applied; /* read again */
-        if (!is_passed && !apply_record(journal, &record)) {
-            if (!sk_merge_arena(journal->merge)->failed || !begin_again(journal)) return false;
-            continue;
-        }
-        journal->read_number = record.number;
-        if (!is_passed) journal->read_bytes += sk_record_size(record.payload.size);
-        if (sk_merge_rows(journal->merge) >= journal->apply_rows && !flush(journal)) return false;
+        if (apply_next(journal, &record, upto)) continue;
+        if (!sk_merge_arena(journal->merge)->failed || !begin_again(journal)) return false;
     }
-    return flush(journal);
+    return true;
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */

@@ -25,7 +25,7 @@
 struct sk_runtime;
 
 enum {
-    SK_JOURNAL_APPLY_ROWS = 16384,
+    SK_JOURNAL_APPLY_ROWS = 65536,
     SK_JOURNAL_APPLY_DELAY_MS = 1000,
     SK_JOURNAL_LAG_MAX = 256 << 20,
 };

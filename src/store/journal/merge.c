@@ -10,19 +10,34 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-/* Where the row of a key stands in its list. Entries and keys lie in the arena. */
+/* Where the row of a key stands in its list. Entries lie in the arena, keys in them (`no`), in the
+ * payloads or in the arena. */
 struct entry {
     UT_hash_handle hh;
+    uint64_t no;
     uint32_t at;
 };
 
+enum { ROOM_FIRST = 16 };
+
 enum table { HEADS, TALLIES, MESSAGES_GONE, CONSUMED_GONE, LETTERS_GONE, TABLES_COUNT };
 
-/* The part of a shard that is still open. */
+/* The part of a shard that is still open. Its events and heads lie in arrays that stay with the
+ * shard, for they are most of what is merged. */
 struct shard_merge {
     struct entry *tables[TABLES_COUNT];
+    struct sk_event_row *events;
+    struct sk_head *heads;
+    uint32_t events_capacity, heads_capacity;
     uint32_t part; /* its place in the batch */
     bool is_open;
+    bool is_lent; /* a part of the batch has the arrays */
+};
+
+/* Arrays of a part that is not the last of its shard in the batch. */
+struct retired {
+    struct retired *next;
+    void *array;
 };
 
 struct tally_key {
@@ -36,6 +51,7 @@ struct sk_merge {
     struct shard_merge *shards;
     struct sk_part *parts;
     uint32_t parts_count;
+    struct retired *retired;
     struct sk_batch batch;
 };
 
@@ -56,6 +72,17 @@ static void remember(struct sk_merge *merge, struct shard_merge *shard, enum tab
     if (entry == NULL) return;
     entry->at = at;
     HASH_ADD_KEYPTR(hh, shard->tables[table], key, size, entry);
+    if (entry->hh.tbl == NULL) merge->arena.failed = true;
+}
+
+static void remember_saga(struct sk_merge *merge, struct shard_merge *shard, uint64_t no,
+                          uint32_t at)
+{
+    struct entry *entry = SK_ARENA_NEW(&merge->arena, struct entry);
+    if (entry == NULL) return;
+    entry->at = at;
+    entry->no = no;
+    HASH_ADD(hh, shard->tables[HEADS], no, sizeof entry->no, entry);
     if (entry->hh.tbl == NULL) merge->arena.failed = true;
 }
 
@@ -100,12 +127,42 @@ static bool fits(struct shard_merge *shard, const struct sk_part *merged,
         memcpy((void *)row_, &(from)->list[i], sizeof *(to)->list);                             \
     }
 
+/* Room for `count` more rows in an array of the shard; false: out of memory. */
+static bool make_room(struct sk_merge *merge, void **array, uint32_t *capacity, uint32_t have,
+                      uint32_t count, size_t size)
+{
+    uint32_t wanted = *capacity == 0 ? ROOM_FIRST : *capacity;
+    while (wanted - have < count) wanted *= 2;
+    if (wanted == *capacity) return true;
+    void *grown = sk_realloc(*array, wanted * size);
+    if (grown == NULL) {
+        merge->arena.failed = true;
+        return false;
+    }
+    *array = grown;
+    *capacity = wanted;
+    return true;
+}
+
+static void add_events(struct sk_merge *merge, struct shard_merge *shard, struct sk_part *to,
+                       const struct sk_part *part)
+{
+    if (part->events_count == 0 ||
+        !make_room(merge, (void **)&shard->events, &shard->events_capacity, to->events_count,
+                   part->events_count, sizeof *shard->events))
+        return;
+    memcpy(shard->events + to->events_count, part->events,
+           part->events_count * sizeof *part->events);
+    to->events = shard->events;
+    to->events_count += part->events_count;
+}
+
 static void add_head(struct sk_merge *merge, struct shard_merge *shard, struct sk_part *to,
                      const struct sk_head *head)
 {
     struct entry *entry = find(shard, HEADS, &head->no, sizeof head->no);
     if (entry != NULL && entry->at != UINT32_MAX) { /* R3 */
-        struct sk_head *have = (struct sk_head *)&to->heads[entry->at], first = *have;
+        struct sk_head *have = &shard->heads[entry->at], first = *have;
         *have = *head;
         have->id = first.id;
         have->space = first.space;
@@ -116,15 +173,16 @@ static void add_head(struct sk_merge *merge, struct shard_merge *shard, struct s
         have->created_at_ms = first.created_at_ms;
         return;
     }
-    uint32_t at = to->heads_count;
-    struct sk_head *row =
-        sk_rows_add(&merge->arena, (void **)&to->heads, &to->heads_count, sizeof *row);
-    if (row == NULL) return;
-    *row = *head;
+    if (!make_room(merge, (void **)&shard->heads, &shard->heads_capacity, to->heads_count, 1,
+                   sizeof *shard->heads))
+        return;
+    uint32_t at = to->heads_count++;
+    shard->heads[at] = *head;
+    to->heads = shard->heads;
     if (entry != NULL) {
         entry->at = at;
     } else {
-        remember(merge, shard, HEADS, &head->no, sizeof head->no, at);
+        remember_saga(merge, shard, head->no, at);
     }
 }
 
@@ -155,7 +213,7 @@ static void note_sagas(struct sk_merge *merge, struct shard_merge *shard,
     for (uint32_t i = 0; i < part->events_count; i++) {
         const uint64_t *no = &part->events[i].no;
         if (*no != last && find(shard, HEADS, no, sizeof *no) == NULL)
-            remember(merge, shard, HEADS, no, sizeof *no, UINT32_MAX);
+            remember_saga(merge, shard, *no, UINT32_MAX);
         last = *no;
     }
 }
@@ -170,7 +228,6 @@ static void note_gone(struct sk_merge *merge, struct shard_merge *shard, enum ta
 
 static void append_lists(struct sk_merge *merge, struct sk_part *to, const struct sk_part *part)
 {
-    APPEND(merge, to, part, events)
     APPEND(merge, to, part, keys)
     APPEND(merge, to, part, tags)
     APPEND(merge, to, part, messages)
@@ -185,10 +242,36 @@ static void append_lists(struct sk_merge *merge, struct sk_part *to, const struc
     APPEND(merge, to, part, removed)
 }
 
+/* The arrays stay with the part that has them; the shard gets others. */
+static void retire(struct sk_merge *merge, void *array)
+{
+    struct retired *retired = array == NULL ? NULL : sk_alloc(sizeof *retired);
+    if (retired == NULL) { /* the batch is given up, and the part with it */
+        merge->arena.failed = merge->arena.failed || array != NULL;
+        sk_free(array);
+        return;
+    }
+    *retired = (struct retired){ merge->retired, array };
+    merge->retired = retired;
+}
+
+static void lend_arrays(struct sk_merge *merge, struct shard_merge *shard)
+{
+    if (shard->is_lent) {
+        retire(merge, shard->events);
+        retire(merge, shard->heads);
+        shard->events = NULL;
+        shard->heads = NULL;
+        shard->events_capacity = shard->heads_capacity = 0;
+    }
+    shard->is_lent = true;
+}
+
 static struct sk_part *open_part(struct sk_merge *merge, struct shard_merge *shard,
                                  const struct sk_part *part)
 {
     close_part(shard);
+    lend_arrays(merge, shard);
     shard->part = merge->parts_count;
     struct sk_part *to =
         sk_rows_add(&merge->arena, (void **)&merge->parts, &merge->parts_count, sizeof *to);
@@ -205,11 +288,12 @@ bool sk_merge_add(struct sk_merge *merge, const struct sk_part *part)
     struct shard_merge *shard = &merge->shards[part->shard % merge->shards_count];
     struct sk_part *to = shard->is_open ? &merge->parts[shard->part] : NULL;
     if (to == NULL || !fits(shard, to, part)) to = open_part(merge, shard, part);
-    if (to == NULL) return false;
+    if (to == NULL || merge->arena.failed) return false;
     memcpy(to->batch_id, part->batch_id, sizeof to->batch_id);
     for (uint32_t i = 0; i < part->heads_count; i++) add_head(merge, shard, to, &part->heads[i]);
     for (uint32_t i = 0; i < part->tallies_count; i++)
         add_tally(merge, shard, to, &part->tallies[i]);
+    add_events(merge, shard, to, part);
     append_lists(merge, to, part);
     note_sagas(merge, shard, part);
     note_gone(merge, shard, MESSAGES_GONE, part->messages_gone, part->messages_gone_count);
@@ -235,7 +319,16 @@ struct sk_merge *sk_merge_new(uint32_t shards_count)
 
 void sk_merge_clear(struct sk_merge *merge)
 {
-    for (uint32_t i = 0; i < merge->shards_count; i++) close_part(&merge->shards[i]);
+    for (uint32_t i = 0; i < merge->shards_count; i++) {
+        close_part(&merge->shards[i]);
+        merge->shards[i].is_lent = false;
+    }
+    while (merge->retired != NULL) {
+        struct retired *retired = merge->retired;
+        merge->retired = retired->next;
+        sk_free(retired->array);
+        sk_free(retired);
+    }
     sk_arena_release(&merge->arena);
     sk_arena_init(&merge->arena);
     merge->parts = NULL;
@@ -246,6 +339,10 @@ void sk_merge_free(struct sk_merge *merge)
 {
     if (merge == NULL) return;
     sk_merge_clear(merge);
+    for (uint32_t i = 0; i < merge->shards_count; i++) {
+        sk_free(merge->shards[i].events);
+        sk_free(merge->shards[i].heads);
+    }
     sk_free(merge->shards);
     sk_free(merge);
 }

@@ -7,7 +7,7 @@
  *   M1  A part begins a new merged one where one cannot say both: it holds no events (it moves the
  *       position all the same), it removes a saga that the merged one writes, or it writes again
  *       what that one deletes. The batch then has several parts of the shard, in their order.
- *   M2  All spans are borrowed: the payloads must live as long as the merge.
+ *   M2  All spans are borrowed: the payloads must live as long as the merge. The rows are copied.
  */
 #ifndef SK_STORE_JOURNAL_MERGE_H
 #define SK_STORE_JOURNAL_MERGE_H

@@ -111,7 +111,7 @@ struct errand {
 struct mark {
     uint64_t commits, number;
 };
-enum { MARKS_MAX = 64, APPLY_BYTES = 2 << 20 /* as many wake the apply thread at once */ };
+enum { MARKS_MAX = 64, APPLY_BYTES = 4 << 20 /* as many wake the apply thread at once */ };
 
 struct sk_journal {
     struct sk_store base;
@@ -136,6 +136,7 @@ struct sk_journal {
     /* the apply thread's */
     struct sk_log_reader *reader;
     struct sk_merge *merge;
+    struct sk_arena unpacked;         /* of one record */
     struct journal_shard *indexed;    /* where the index is */
     uint64_t read_number, read_bytes; /* of the last record read */
     struct mark marks[MARKS_MAX];

@@ -350,6 +350,7 @@ static void store_free(struct sk_store *base)
         free_read(sk_container_of(journal->waiting.next, struct journal_read, node));
     if (journal->delivery != NULL) sk_delivery_close(journal->delivery);
     sk_merge_free(journal->merge);
+    sk_arena_release(&journal->unpacked);
     sk_log_reader_free(journal->reader);
     sk_log_free(journal->log);
     if (journal->disk != NULL) journal->disk->ops->free(journal->disk);

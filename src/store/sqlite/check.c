@@ -4,33 +4,34 @@
  */
 #include "store/sqlite/tools.h"
 
-#include "store/sqlite/file.h"
-#include "store/sqlite/statement.h"
-#include "store/sqlite/sum.h"
+#include "store/sqlite/parts.h"
+#include "store/sqlite/schema.h"
 
 #include <stdio.h>
 
-enum { PROBLEMS_MAX = 100, WATCH_EVERY = 1000, SCHEMA_WITH_SUMS = 3 };
+enum { PROBLEMS_MAX = 100, WATCH_EVERY = 1000 };
 
 /* Each row of such a query is a problem, told in its first column. */
 static const char *const rules[] = {
     "SELECT 'database: ' || integrity_check FROM pragma_integrity_check(100)"
     " WHERE integrity_check <> 'ok'",
     "SELECT 'event ' || e.seq || ' of shard ' || e.shard || ' belongs to no saga'"
-    " FROM event e LEFT JOIN saga s ON s.key = e.saga WHERE s.key IS NULL",
-    "SELECT s.id || ': the head is at event ' || s.seq || ', the events are ' ||"
-    " coalesce(min(e.seq), 0) || ' to ' || coalesce(max(e.seq), 0) || ', ' || count(e.seq) ||"
-    " ' of them' FROM saga s LEFT JOIN event e ON e.saga = s.key GROUP BY s.key"
-    " HAVING coalesce(max(e.seq), 0) <> s.seq OR count(e.seq) <> max(e.seq) - min(e.seq) + 1"
-    " OR (s.is_lock = 0 AND min(e.seq) <> 1)",
+    " FROM span e LEFT JOIN saga s ON s.key = e.saga WHERE s.key IS NULL",
+    "WITH told AS (SELECT saga, min(seq) AS first, max(seq + count - 1) AS last, sum(count) AS n"
+    " FROM span GROUP BY saga)"
+    " SELECT s.id || ': the head is at event ' || s.seq || ', the events are ' ||"
+    " coalesce(first, 0) || ' to ' || coalesce(last, 0) || ', ' || coalesce(n, 0) ||"
+    " ' of them' FROM saga s LEFT JOIN told ON saga = s.key"
+    " WHERE coalesce(last, 0) <> s.seq OR n <> last - first + 1"
+    " OR (s.is_lock = 0 AND first <> 1)",
     "SELECT s.id || ': its definition is not there' FROM saga s"
     " LEFT JOIN definition d ON d.digest = s.definition"
     " WHERE s.is_lock = 0 AND d.digest IS NULL",
-    "SELECT 'shard ' || s.shard || ': its position is ' || s.position || ', but there is event ' ||"
-    " (SELECT max(e.position) FROM event e"
+    "SELECT 'shard ' || s.shard || ': its position is ' || s.position || ', but events reach ' ||"
+    " (SELECT max(e.position - e.back + e.width) - 1 FROM span e"
     "  WHERE e.key BETWEEN s.shard << 48 AND (s.shard << 48) + 281474976710655)"
-    " FROM shard s WHERE s.position <="
-    " (SELECT max(e.position) FROM event e"
+    " FROM shard s WHERE s.position <"
+    " (SELECT max(e.position - e.back + e.width) FROM span e"
     "  WHERE e.key BETWEEN s.shard << 48 AND (s.shard << 48) + 281474976710655)",
     "WITH counted AS (SELECT shard, definition, state, count(*) AS n FROM saga"
     " WHERE is_lock = 0 GROUP BY shard, definition, state),"
@@ -95,14 +96,15 @@ static int tell_definitions(struct checking *checking)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static void tell_damage(const struct checking *checking, int64_t key,
-                        const struct sk_event_row *row)
+static void tell_damage(const struct checking *checking, const struct sk_sqlite_span *span)
 {
-    char text[128];
+    char text[160];
     (void)snprintf(text, sizeof text,
-                   "event %llu at position %llu of shard %u is not what was written",
-                   (unsigned long long)row->seq, (unsigned long long)sk_sqlite_key_number(key),
-                   sk_sqlite_key_shard(key));
+                   "event %llu at position %llu of shard %u, or one that lies with it, is not what "
+                   "was written",
+                   (unsigned long long)span->seq,
+                   (unsigned long long)sk_sqlite_key_number(span->key),
+                   sk_sqlite_key_shard(span->key));
     checking->scan->problem(checking->scan->context, text);
 }
 
@@ -110,24 +112,15 @@ static int tell_events(struct checking *checking, sqlite3_stmt *s, int64_t saga)
 {
     int code = sqlite3_bind_int64(s, 1, saga);
     while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        sk_arena_clear(&checking->arena);
-        struct sk_event_row row = {
-            .no = sk_sqlite_key_number(saga),
-            .seq = (uint64_t)sqlite3_column_int64(s, 0),
-            .at_ms = sqlite3_column_int64(s, 1),
-            .type = (uint32_t)sqlite3_column_int(s, 2),
-            .step = (uint32_t)sqlite3_column_int64(s, 3),
-            .item = sqlite3_column_int(s, 4),
-            .attempt = (uint32_t)sqlite3_column_int64(s, 5),
-            .round = (uint32_t)sqlite3_column_int64(s, 6),
-            .data = sk_sqlite_column_str(s, 7, &checking->arena),
-        };
-        int64_t key = sqlite3_column_int64(s, 8);
-        bool has_sum = sqlite3_column_type(s, 9) != SQLITE_NULL && !checking->arena.failed;
-        if (has_sum && sqlite3_column_int64(s, 9) != sk_sqlite_sum(key, saga, &row))
-            tell_damage(checking, key, &row);
-        if (!checking->arena.failed) checking->scan->event(checking->scan->context, &row);
-        code = checking->arena.failed ? SQLITE_NOMEM : SQLITE_OK;
+        struct sk_sqlite_span span;
+        struct sk_event_row row;
+        sk_sqlite_span_of(s, &span);
+        struct sk_sqlite_unpack unpack = sk_sqlite_unpack_of(&span);
+        bool is_sound = sk_sqlite_span_is_sound(s, &span);
+        while (sk_sqlite_unpack_next(&unpack, &row))
+            checking->scan->event(checking->scan->context, &row);
+        if (!is_sound || unpack.reader.bad) tell_damage(checking, &span);
+        code = SQLITE_OK;
     }
     sqlite3_reset(s);
     return code == SQLITE_DONE ? SQLITE_OK : code;
@@ -162,21 +155,6 @@ static void tell_head(struct checking *checking, sqlite3_stmt *s)
     if (!arena->failed) checking->scan->head(checking->scan->context, &head);
 }
 
-/* A file of an older build has no sums yet. */
-static int prepare_events(const struct checking *checking, sqlite3_stmt **out_events)
-{
-    int64_t version = 0;
-    int code = sk_sqlite_number(checking->db, "PRAGMA user_version", &version);
-    if (code != SQLITE_OK) return code;
-    return sk_sqlite_prepare(checking->db,
-                             version < SCHEMA_WITH_SUMS
-                                 ? "SELECT seq, at, type, step, item, attempt, round, data, key,"
-                                   " NULL FROM event WHERE saga = ?1 ORDER BY seq"
-                                 : "SELECT seq, at, type, step, item, attempt, round, data, key,"
-                                   " sum FROM event WHERE saga = ?1 ORDER BY seq",
-                             out_events);
-}
-
 static int tell_sagas(struct checking *checking, uint64_t total)
 {
     sqlite3_stmt *heads = NULL, *events = NULL;
@@ -187,7 +165,12 @@ static int tell_sagas(struct checking *checking, uint64_t total)
         "SELECT key, id, namespace, definition, state, reason, residue, is_lock, open, priority,"
         " wake_at, deadline, business_key, parent, seq, created_at, updated_at, ended_at FROM saga",
         &heads);
-    if (code == SQLITE_OK) code = prepare_events(checking, &events);
+    if (code == SQLITE_OK)
+        code = sk_sqlite_prepare(checking->db,
+                                 "SELECT " SK_SQLITE_SPAN_COLUMNS " FROM span WHERE key = ?1 AND"
+                                 " saga = ?1 UNION ALL SELECT " SK_SQLITE_SPAN_COLUMNS
+                                 " FROM span WHERE saga = ?1 AND saga <> key ORDER BY seq",
+                                 &events);
     while (code == SQLITE_OK && (code = sqlite3_step(heads)) == SQLITE_ROW) {
         tell_head(checking, heads);
         code = checking->arena.failed
@@ -218,6 +201,20 @@ static int check_all(struct checking *checking)
     return code;
 }
 
+/* An older file has its events in another table; the next start brings it forward. */
+static enum skald_status check_version(sqlite3 *db, skald_error *error)
+{
+    int64_t version = 0;
+    int code = sk_sqlite_number(db, "PRAGMA user_version", &version);
+    if (code != SQLITE_OK || version == SK_SQLITE_SCHEMA) return SKALD_OK; /* the rest tells */
+    if (version > SK_SQLITE_SCHEMA)
+        return sk_sqlite_version_error(version, SK_SQLITE_SCHEMA, error);
+    return sk_error_set(error, SKALD_E_VERSION,
+                        "written with schema version %lld, which only a start brings forward to "
+                        "%d; start a server on it (or on a restored copy) and check it then",
+                        (long long)version, (int)SK_SQLITE_SCHEMA);
+}
+
 static enum skald_status check_file(const struct sk_sqlite_file *file,
                                     const struct sk_sqlite_scan *scan, skald_error *error)
 {
@@ -231,7 +228,8 @@ static enum skald_status check_file(const struct sk_sqlite_file *file,
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes(checking.db, 1);
         sqlite3_db_config(checking.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        code = check_all(&checking);
+        status = check_version(checking.db, error);
+        if (status == SKALD_OK) code = check_all(&checking);
     }
     if (code != SQLITE_OK) {
         struct sk_sqlite_fault fault;

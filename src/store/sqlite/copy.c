@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STEP_PAGES = 1024, BUSY_MS = 5000, EPOCHS_SKIPPED = 1 << 20 };
+enum { STEP_PAGES = 1024, BUSY_MS = 5000, EPOCHS_SKIPPED = 1 << 20, SCHEMA_WITH_SPANS = 4 };
 
 static enum skald_status fail(sqlite3 *db, int code, skald_error *error)
 {
@@ -274,7 +274,6 @@ enum skald_status sk_sqlite_look(const char *path, struct sk_sqlite_info *out_in
         { "PRAGMA page_size", &out_info->page_size },
         { "SELECT count(*) FROM saga WHERE is_lock = 0", &out_info->sagas },
         { "SELECT count(*) FROM saga WHERE is_lock = 1", &out_info->locks },
-        { "SELECT count(*) FROM event", &out_info->events },
         { "SELECT count(*) FROM definition", &out_info->definitions },
         { "SELECT count(*) FROM dead_letter", &out_info->dead_letters },
     };
@@ -285,6 +284,11 @@ enum skald_status sk_sqlite_look(const char *path, struct sk_sqlite_info *out_in
     if (code == SQLITE_OK) code = sk_sqlite_exec(db, "PRAGMA query_only = ON; BEGIN");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && code == SQLITE_OK; i++)
         code = sk_sqlite_number(db, rows[i].sql, rows[i].out);
+    if (code == SQLITE_OK)
+        code = sk_sqlite_number(db,
+                                schema < SCHEMA_WITH_SPANS ? "SELECT count(*) FROM event"
+                                                           : "SELECT sum(count) FROM span",
+                                &out_info->events);
     if (code != SQLITE_OK) {
         status = fail(db, code, error);
         (void)sk_error_wrap(error, "%s", path);

@@ -2,22 +2,26 @@
  * list.c: SK_READ_LIST and SK_READ_COUNT as SQL. A list is the union of one or more ARMS, each
  * along one index; all other conditions are tested row by row, and the reader's time limit bounds
  * how many rows that may be. Arms that stand in the list's own order are merged and end with the
- * page; the others (*) are sorted first, so they lead only where they find few.
+ * page; the others (*) are sorted first, so they lead only where they find few. An index holds the
+ * times and not the ids: what has one time is sorted by id as it comes.
  *
  *   tags *              saga_tag, by (key, value) of the first
  *   business_key        saga_business_key     (* unless sorted by created)
  *   parent              saga_parent           (* unless sorted by created)
- *   only active *       saga_active: what is active also fits into the engine's memory
+ *   only active         saga_open             (saga_active * unless sorted by created: what is
+ *                                             active also fits into the engine's memory)
  *   by created, with
- *     states            saga_active * and one arm of saga_state for each ended state; if
- *                       `completed` is among them, after all that follows
+ *     states            saga_open and one arm of saga_state for each ended state; if `completed`
+ *                       is among them, after all that follows
  *     one reason        saga_reason           (* with several)
  *     residue           saga_residue
  *     definition        saga_family
  *     namespace         saga_space
- *     ended, updated *  saga_ended, saga_updated, if they begin somewhere
- *     else              saga_created
- *   by updated, ended   saga_active * and saga_updated or saga_ended
+ *     ended, updated *  saga_active, saga_ended, saga_updated, if they begin somewhere
+ *     else              as with states, which are all then
+ *   by ended            saga_active * and saga_ended
+ *   by updated          saga_active *, saga_updated, and saga_ended for what was not updated since
+ *                       it ended: of those the one time is the other
  */
 #include "store/sqlite/parts.h"
 
@@ -30,9 +34,10 @@
 enum { PARAMETERS_MAX = 40, ARMS_MAX = 8 };
 
 struct arm {
-    const char *index; /* "saga_created"; NULL: by key */
+    const char *index; /* "saga_open"; NULL: by key */
     const char *condition;
     uint32_t states; /* 0 = as the filter says */
+    bool is_twin;    /* of what was updated when it ended: `updated` is told as `ended` */
 };
 
 struct query {
@@ -44,6 +49,7 @@ struct query {
         int64_t number;
     } parameters[PARAMETERS_MAX];
     int parameters_count;
+    int updated_from, updated_to, cursor; /* parameters of these conditions; 0 = none */
     struct arm arms[ARMS_MAX];
     int arms_count;
 };
@@ -67,11 +73,11 @@ static void add_number(struct query *query, const char *condition, int64_t numbe
     sk_buf_printf(&query->where, "%s ?%d", condition, i + 1);
 }
 
-static void add_range(struct query *query, const char *from, int64_t from_ms, const char *to,
-                      int64_t to_ms)
+static int add_bound(struct query *query, const char *condition, int64_t at_ms)
 {
-    if (from_ms != 0) add_number(query, from, from_ms);
-    if (to_ms != 0) add_number(query, to, to_ms);
+    if (at_ms == 0) return 0;
+    add_number(query, condition, at_ms);
+    return query->parameters_count;
 }
 
 static void add_bits(struct sk_buf *sql, const char *condition, uint32_t bits)
@@ -126,6 +132,7 @@ static void add_cursor(struct query *query, const struct sk_list_filter *f)
     sk_buf_printf(&query->where, " AND (%s, id) %c (", columns[f->sort],
                   f->is_ascending ? '>' : '<');
     add_number(query, "", f->cursor_created_at_ms);
+    query->cursor = query->parameters_count;
     add_text(query, ",", f->cursor_id);
     sk_buf_append_char(&query->where, ')');
 }
@@ -149,11 +156,12 @@ static void add_filter(struct query *query, const struct sk_list_filter *f, bool
         if (!has_none) sk_buf_append_text(&query->where, " AND reason <> 0");
         add_bits(&query->where, " AND reason", f->reasons);
     }
-    add_range(query, " AND created_at >=", f->created_from_ms, " AND created_at <",
-              f->created_to_ms);
-    add_range(query, " AND updated_at >=", f->updated_from_ms, " AND updated_at <",
-              f->updated_to_ms);
-    add_range(query, " AND ended_at >=", f->ended_from_ms, " AND ended_at <", f->ended_to_ms);
+    (void)add_bound(query, " AND created_at >=", f->created_from_ms);
+    (void)add_bound(query, " AND created_at <", f->created_to_ms);
+    query->updated_from = add_bound(query, " AND updated_at >=", f->updated_from_ms);
+    query->updated_to = add_bound(query, " AND updated_at <", f->updated_to_ms);
+    (void)add_bound(query, " AND ended_at >=", f->ended_from_ms);
+    (void)add_bound(query, " AND ended_at <", f->ended_to_ms);
     if (f->sort == SK_SORT_ENDED || f->ended_from_ms != 0 || f->ended_to_ms != 0)
         sk_buf_append_text(&query->where, " AND ended_at <> 0");
     if (f->only_residue) sk_buf_append_text(&query->where, " AND residue = 1");
@@ -168,22 +176,36 @@ static void add_filter(struct query *query, const struct sk_list_filter *f, bool
 static void add_arm(struct query *query, const char *index, const char *condition, uint32_t states)
 {
     SK_ASSERT(query->arms_count < ARMS_MAX);
-    query->arms[query->arms_count++] = (struct arm){ index, condition, states };
+    query->arms[query->arms_count++] = (struct arm){ index, condition, states, false };
 }
 
-/* What is active, and beside it what stands in `index` as closed. */
-static void add_halves(struct query *query, const struct sk_list_filter *f, const char *index)
+/* What is active, in no order, for the arms that hold what is closed. */
+static void add_active(struct query *query, const struct sk_list_filter *f)
 {
     if (!f->only_closed) add_arm(query, "saga_active", " AND active = 1", 0);
-    add_arm(query, index, " AND active = 0", 0);
 }
 
-static void add_state_arms(struct query *query, const struct sk_list_filter *f)
+static void add_ended(struct query *query, const struct sk_list_filter *f)
 {
-    if (!f->only_closed) add_arm(query, "saga_active", " AND active = 1", f->states);
+    add_active(query, f);
+    add_arm(query, "saga_ended", " AND active = 0", 0);
+}
+
+static void add_updated(struct query *query, const struct sk_list_filter *f)
+{
+    add_active(query, f);
+    add_arm(query, "saga_updated", " AND active = 0 AND updated_at <> ended_at", 0);
+    add_arm(query, "saga_ended", " AND active = 0 AND updated_at = ended_at", 0);
+    query->arms[query->arms_count - 1].is_twin = true;
+}
+
+static void add_states(struct query *query, const struct sk_list_filter *f)
+{
+    uint32_t states = f->states == 0 ? STATES_ALL : f->states;
+    if (!f->only_closed) add_arm(query, "saga_open", " AND active = 1", f->states);
     for (uint32_t state = 0; state < 32; state++) {
         uint32_t bit = UINT32_C(1) << state;
-        if ((f->states & SK_STATES_ENDED & bit) != 0)
+        if ((states & SK_STATES_ENDED & bit) != 0)
             add_arm(query, "saga_state", " AND active = 0", bit);
     }
 }
@@ -192,7 +214,7 @@ static void choose_by_created(struct query *query, const struct sk_list_filter *
 {
     bool has_states = f->states != 0 && (f->states & STATES_ALL) != STATES_ALL;
     if (has_states && (f->states & STATE_COMPLETED_BIT) == 0) {
-        add_state_arms(query, f);
+        add_states(query, f);
     } else if (f->reasons != 0 && (f->reasons & 1u) == 0) {
         add_arm(query, "saga_reason", "", 0);
     } else if (f->only_residue) {
@@ -202,19 +224,18 @@ static void choose_by_created(struct query *query, const struct sk_list_filter *
     } else if (f->space.size > 0) {
         add_arm(query, "saga_space", "", 0);
     } else if (f->ended_from_ms != 0) {
-        add_halves(query, f, "saga_ended");
+        add_ended(query, f);
     } else if (f->updated_from_ms != 0) {
-        add_halves(query, f, "saga_updated");
-    } else if (has_states) {
-        add_state_arms(query, f);
+        add_updated(query, f);
     } else {
-        add_arm(query, "saga_created", "", 0);
+        add_states(query, f);
     }
 }
 
 static void choose_arms(struct query *query, const struct sk_list_filter *f)
 {
     bool is_active = f->states != 0 && (f->states & SK_STATES_ENDED) == 0;
+    bool is_in_order = f->sort == SK_SORT_CREATED && !f->only_locks;
     if (f->tags_count > 0) {
         add_arm(query, NULL, "", 0);
     } else if (f->business_key.size > 0) {
@@ -222,18 +243,36 @@ static void choose_arms(struct query *query, const struct sk_list_filter *f)
     } else if (f->parent.size > 0) {
         add_arm(query, "saga_parent", "", 0);
     } else if (is_active) {
-        add_arm(query, "saga_active", " AND active = 1", 0);
+        add_arm(query, is_in_order ? "saga_open" : "saga_active", " AND active = 1", 0);
     } else if (f->sort == SK_SORT_CREATED) {
         choose_by_created(query, f);
+    } else if (f->sort == SK_SORT_UPDATED) {
+        add_updated(query, f);
     } else {
-        add_halves(query, f, f->sort == SK_SORT_UPDATED ? "saga_updated" : "saga_ended");
+        add_ended(query, f);
     }
 }
 
+/* Conditions on `updated_at` again, on the column that is indexed. */
+static void put_twin(struct query *query, const struct sk_list_filter *f)
+{
+    if (query->updated_from != 0)
+        sk_buf_printf(&query->sql, " AND ended_at >= ?%d", query->updated_from);
+    if (query->updated_to != 0)
+        sk_buf_printf(&query->sql, " AND ended_at < ?%d", query->updated_to);
+    if (query->cursor != 0 && f->sort == SK_SORT_UPDATED)
+        sk_buf_printf(&query->sql, " AND ended_at %s ?%d",
+                      f->is_ascending ? ">=" : "<=", query->cursor);
+}
+
+/* `what` NULL: the head. */
 static void put_arm(struct query *query, const struct arm *arm, const struct sk_list_filter *f,
                     const char *what)
 {
     uint32_t states = f->states;
+    if (what == NULL)
+        what = arm->is_twin ? SK_SQLITE_HEAD_COLUMNS_TOLD("ended_at AS updated_at")
+                            : SK_SQLITE_HEAD_COLUMNS;
     sk_buf_printf(&query->sql, "SELECT %s FROM saga", what);
     if (arm->index == NULL) {
         sk_buf_append_text(&query->sql, " NOT INDEXED");
@@ -244,6 +283,7 @@ static void put_arm(struct query *query, const struct arm *arm, const struct sk_
     sk_buf_append_text(&query->sql, arm->condition);
     if (arm->states != 0) states = arm->states;
     if (states != 0) add_bits(&query->sql, " AND state", states);
+    if (arm->is_twin) put_twin(query, f);
     sk_buf_append_str(&query->sql, sk_buf_view(&query->where));
 }
 
@@ -261,7 +301,7 @@ static void put_list(struct query *query, const struct sk_read *read)
 {
     const struct sk_list_filter *f = &read->filter;
     const char *direction = f->is_ascending ? "" : " DESC";
-    put_arms(query, f, SK_SQLITE_HEAD_COLUMNS);
+    put_arms(query, f, NULL);
     sk_buf_printf(&query->sql, " ORDER BY %s%s, id%s LIMIT %llu OFFSET %u", columns[f->sort],
                   direction, direction, (unsigned long long)sk_read_limit(read) + 1, f->offset);
 }

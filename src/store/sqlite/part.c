@@ -5,7 +5,6 @@
  * statement, so that the transaction itself carries it.
  */
 #include "store/sqlite/parts.h"
-#include "store/sqlite/sum.h"
 
 #include <stdio.h>
 
@@ -28,13 +27,17 @@ static const char *const sql_texts[SQL_COUNT] = {
                        " WHERE shard = ?1",
     [SQL_SHARD_RENEW] = "UPDATE shard SET expires_at = ?2, owner = iif(?2 = 0, '', owner)"
                         " WHERE shard = ?1",
-    [SQL_EVENT] = "INSERT INTO event (key, saga, seq, at, type, step, item, attempt, round, data,"
-                  " sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [SQL_SPAN] = "INSERT INTO span (key, saga, seq, count, back, width, sum, data)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_SPAN_LATER] = "SELECT 1 FROM span WHERE key = ?1 AND saga = ?1 AND seq + count > ?2"
+                       " UNION ALL SELECT 1 FROM (SELECT seq + count AS next FROM span"
+                       " INDEXED BY span_saga WHERE saga = ?1 AND saga <> key"
+                       " ORDER BY seq DESC LIMIT 1) WHERE next > ?2",
+    [SQL_SPAN_GONE] = "DELETE FROM span WHERE key = ?1",
     [SQL_HEAD] = "INSERT INTO saga (key, state, reason, residue, open, priority, wake_at, deadline,"
                  " seq, updated_at, ended_at, active, id, namespace, definition, is_lock,"
                  " business_key, parent, created_at, family) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-                 " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-                 " coalesce((SELECT family FROM definition WHERE digest = ?15), 0))"
+                 " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
                  " ON CONFLICT (key) DO UPDATE SET " HEAD_CHANGES ", active = ?12",
     [SQL_HEAD_MOVE] = "UPDATE saga SET " HEAD_CHANGES " WHERE key = ?1 AND active = ?12",
     [SQL_KEY] = "INSERT INTO start_key (shard, key, saga, digest, expires_at)"
@@ -55,15 +58,22 @@ static const char *const sql_texts[SQL_COUNT] = {
     [SQL_CURSOR] = "INSERT OR REPLACE INTO cursor (shard, name, position) VALUES (?1, ?2, ?3)",
     [SQL_RECORD] = "INSERT OR REPLACE INTO record (shard, kind, id, body) VALUES (?1, ?2, ?3, ?4)",
     [SQL_RECORD_GONE] = "DELETE FROM record WHERE shard = ?1 AND kind = ?2 AND id = ?3",
-    [SQL_TRIM] = "DELETE FROM event WHERE saga = ?1 AND seq < ?2",
+    [SQL_TRIM_FIRST] = "DELETE FROM span WHERE key = ?1 AND saga = ?1 AND seq + count <= ?2",
+    [SQL_TRIM_LATER] = "DELETE FROM span WHERE saga = ?1 AND saga <> key AND seq < ?2"
+                       " AND seq + count <= ?2",
+    [SQL_TRIM_CUT] = "SELECT " SK_SQLITE_SPAN_COLUMNS " FROM span WHERE key = ?1 AND saga = ?1"
+                     " AND seq < ?2 UNION ALL SELECT " SK_SQLITE_SPAN_COLUMNS " FROM span"
+                     " WHERE saga = ?1 AND saga <> key AND seq < ?2",
     [SQL_REMOVE_KEYS] = "DELETE FROM start_key WHERE shard = ?2"
                         " AND saga = (SELECT id FROM saga WHERE key = ?1)",
     [SQL_REMOVE_LETTERS] = "DELETE FROM dead_letter WHERE shard = ?2 AND no = ?3",
     [SQL_REMOVE_TAGS] = "DELETE FROM saga_tag WHERE saga = ?1",
-    [SQL_REMOVE_EVENTS] = "DELETE FROM event WHERE saga = ?1",
+    [SQL_REMOVE_FIRST] = "DELETE FROM span WHERE key = ?1 AND saga = ?1",
+    [SQL_REMOVE_LATER] = "DELETE FROM span WHERE saga = ?1 AND saga <> key",
     [SQL_REMOVE_SAGA] = "DELETE FROM saga WHERE key = ?1",
     [SQL_DEFINITION_FIND] = "SELECT digest = ?1 AND id = ?2 AND version = ?3 FROM definition"
                             " WHERE digest = ?1 OR (id = ?2 AND version = ?3)",
+    [SQL_FAMILY] = "SELECT family FROM definition WHERE digest = ?1",
     [SQL_DEFINITION_ADD] = "INSERT INTO definition (digest, id, version, source, created_at,"
                            " family) VALUES (?1, ?2, ?3, ?4, ?5,"
                            " coalesce((SELECT family FROM definition WHERE id = ?2 LIMIT 1),"
@@ -74,6 +84,8 @@ static const char *const sql_texts[SQL_COUNT] = {
 
 int sk_sqlite_writer_prepare(struct sk_sqlite_writer *writer)
 {
+    sk_buf_init(&writer->pack, 0);
+    sk_arena_init(&writer->scratch);
     for (size_t i = 0; i < SQL_COUNT; i++) {
         int code = sk_sqlite_prepare(writer->db, sql_texts[i], &writer->sql[i]);
         if (code != SQLITE_OK) return code;
@@ -87,35 +99,13 @@ void sk_sqlite_writer_release(struct sk_sqlite_writer *writer)
         sqlite3_finalize(writer->sql[i]);
         writer->sql[i] = NULL;
     }
+    sk_buf_release(&writer->pack);
+    sk_arena_release(&writer->scratch);
     sqlite3_close_v2(writer->db);
     writer->db = NULL;
 }
 
 /* ---- inserts: each returns SQLITE_OK or the code --------------------------------------------- */
-
-static int put_events(struct sk_sqlite_writer *writer, const struct sk_part *part)
-{
-    struct sk_sqlite_call s = { .statement = writer->sql[SQL_EVENT] };
-    int code = SQLITE_OK;
-    for (uint32_t i = 0; i < part->events_count && code == SQLITE_OK; i++) {
-        const struct sk_event_row *row = &part->events[i];
-        int64_t key = sk_sqlite_key(part->shard, part->first_position + i);
-        int64_t saga = sk_sqlite_key(part->shard, row->no);
-        sk_sqlite_bind_int(&s, 1, key);
-        sk_sqlite_bind_int(&s, 2, saga);
-        sk_sqlite_bind_u64(&s, 3, row->seq);
-        sk_sqlite_bind_int(&s, 4, row->at_ms);
-        sk_sqlite_bind_int(&s, 5, row->type);
-        sk_sqlite_bind_int(&s, 6, (int32_t)row->step); /* "none" in one form, of any width */
-        sk_sqlite_bind_int(&s, 7, row->item);
-        sk_sqlite_bind_int(&s, 8, row->attempt);
-        sk_sqlite_bind_int(&s, 9, row->round);
-        sk_sqlite_bind_bytes(&s, 10, row->data);
-        sk_sqlite_bind_int(&s, 11, sk_sqlite_sum(key, saga, row));
-        code = sk_sqlite_call_run(&s);
-    }
-    return code;
-}
 
 static void bind_changes(struct sk_sqlite_call *s, uint32_t shard, const struct sk_head *head)
 {
@@ -144,8 +134,29 @@ static int move_head(struct sk_sqlite_writer *writer, uint32_t shard, const stru
     return code;
 }
 
+/* The number for all versions of a definition; 0: it is not there. The last one is kept, until the
+ * group ends or a definition comes. */
+static int find_family(struct sk_sqlite_writer *writer, const struct sk_digest *digest,
+                       int64_t *out_family)
+{
+    if (writer->family != 0 && sk_digest_equal(&writer->family_of, digest)) {
+        *out_family = writer->family;
+        return SQLITE_OK;
+    }
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_FAMILY] };
+    sk_sqlite_bind_digest(&s, 1, digest);
+    int code = sk_sqlite_call_step(&s);
+    *out_family = code == SQLITE_ROW ? sqlite3_column_int64(s.statement, 0) : 0;
+    writer->family = *out_family;
+    writer->family_of = *digest;
+    return sk_sqlite_call_end(&s, code);
+}
+
 static int put_head(struct sk_sqlite_writer *writer, uint32_t shard, const struct sk_head *head)
 {
+    int64_t family = 0;
+    int code = find_family(writer, &head->definition, &family);
+    if (code != SQLITE_OK) return code;
     struct sk_sqlite_call s = { .statement = writer->sql[SQL_HEAD] };
     bind_changes(&s, shard, head);
     sk_sqlite_bind_text(&s, 13, head->id);
@@ -155,6 +166,7 @@ static int put_head(struct sk_sqlite_writer *writer, uint32_t shard, const struc
     sk_sqlite_bind_text(&s, 17, head->business_key);
     sk_sqlite_bind_text(&s, 18, head->parent);
     sk_sqlite_bind_int(&s, 19, head->created_at_ms);
+    sk_sqlite_bind_int(&s, 20, family);
     return sk_sqlite_call_run(&s);
 }
 
@@ -303,12 +315,9 @@ static int drop_gone(struct sk_sqlite_writer *writer, const struct sk_part *part
     if (code == SQLITE_OK)
         code = drop_named(writer, SQL_LETTER_GONE, shard, part->letters_gone,
                           part->letters_gone_count);
-    struct sk_sqlite_call s = { .statement = writer->sql[SQL_TRIM] };
-    for (uint32_t i = 0; i < part->trims_count && code == SQLITE_OK; i++) {
-        sk_sqlite_bind_int(&s, 1, sk_sqlite_key(shard, part->trims[i].no));
-        sk_sqlite_bind_u64(&s, 2, part->trims[i].below_seq);
-        code = sk_sqlite_call_run(&s);
-    }
+    for (uint32_t i = 0; i < part->trims_count && code == SQLITE_OK; i++)
+        code = sk_sqlite_trim_events(writer, sk_sqlite_key(shard, part->trims[i].no),
+                                     part->trims[i].below_seq);
     return code;
 }
 
@@ -334,7 +343,7 @@ static int write_rows(struct sk_sqlite_writer *writer, const struct sk_part *par
 {
     int code = remove_sagas(writer, part);
     if (code == SQLITE_OK) code = put_heads(writer, part);
-    if (code == SQLITE_OK) code = put_events(writer, part);
+    if (code == SQLITE_OK) code = sk_sqlite_put_events(writer, part);
     if (code == SQLITE_OK) code = put_keys(writer, part, now_ms);
     if (code == SQLITE_OK) code = put_tags_and_tallies(writer, part);
     if (code == SQLITE_OK) code = put_messages(writer, part);
@@ -492,6 +501,7 @@ static int write_definition(struct sk_sqlite_writer *writer, struct sk_sqlite_re
 {
     const struct sk_definition_row *row = &request->definition;
     int found = 0;
+    writer->family = 0;
     int code = find_definition(writer, row, &found);
     if (code != SQLITE_OK) return code;
     if (found == 2) {

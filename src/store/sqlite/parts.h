@@ -21,6 +21,7 @@
 
 #include "store/delivery.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/span.h"
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/statement.h"
 
@@ -78,7 +79,9 @@ enum sk_sqlite_sql {
     SQL_SHARD_MOVE,
     SQL_SHARD_TAKE,
     SQL_SHARD_RENEW,
-    SQL_EVENT,
+    SQL_SPAN,
+    SQL_SPAN_LATER,
+    SQL_SPAN_GONE,
     SQL_HEAD,
     SQL_HEAD_MOVE,
     SQL_KEY,
@@ -93,13 +96,17 @@ enum sk_sqlite_sql {
     SQL_CURSOR,
     SQL_RECORD,
     SQL_RECORD_GONE,
-    SQL_TRIM,
+    SQL_TRIM_FIRST,
+    SQL_TRIM_LATER,
+    SQL_TRIM_CUT,
     SQL_REMOVE_KEYS,
     SQL_REMOVE_LETTERS,
     SQL_REMOVE_TAGS,
-    SQL_REMOVE_EVENTS,
+    SQL_REMOVE_FIRST,
+    SQL_REMOVE_LATER,
     SQL_REMOVE_SAGA,
     SQL_DEFINITION_FIND,
+    SQL_FAMILY,
     SQL_DEFINITION_ADD,
     SQL_LATEST_ADD,
     SQL_LATEST_SET,
@@ -109,6 +116,10 @@ enum sk_sqlite_sql {
 struct sk_sqlite_writer {
     sqlite3 *db;
     sqlite3_stmt *sql[SQL_COUNT];
+    struct sk_buf pack;         /* of the span that is being written */
+    struct sk_arena scratch;    /* of the part that is being written */
+    struct sk_digest family_of; /* the definition that was asked for last */
+    int64_t family;             /* 0 = none */
 };
 
 int sk_sqlite_writer_prepare(struct sk_sqlite_writer *writer);
@@ -118,6 +129,9 @@ void sk_sqlite_writer_release(struct sk_sqlite_writer *writer); /* and its conne
  * the transaction (or savepoint) must be rolled back, `fault` says why. */
 enum sk_part_result sk_sqlite_write_part(struct sk_sqlite_writer *writer, struct sk_part *part,
                                          int64_t now_ms, struct sk_sqlite_fault *fault);
+/* events.c: SQLITE_OK or the code. */
+int sk_sqlite_put_events(struct sk_sqlite_writer *writer, const struct sk_part *part);
+int sk_sqlite_trim_events(struct sk_sqlite_writer *writer, int64_t saga, uint64_t below_seq);
 /* The row into request->row. SQLITE_OK or the code; SQLITE_NOTFOUND: no such shard. */
 int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request);
 /* TAKE, RENEW, DEFINE: sets request->status; SQLITE_OK, or the code: roll back. */
@@ -136,12 +150,24 @@ struct sk_sqlite_reader {
     int64_t deadline_us; /* monotonic; of the running read */
 };
 
+#define SK_SQLITE_SPAN_COLUMNS "key, saga, seq, count, back, width, sum, data"
+/* The present row of these columns; its data is borrowed from the statement. */
+void sk_sqlite_span_of(sqlite3_stmt *statement, struct sk_sqlite_span *out_span);
+bool sk_sqlite_span_is_sound(sqlite3_stmt *statement, const struct sk_sqlite_span *span);
+/* read_events.c: the spans that a statement gives as events, in the order of seq or of
+ * positions. */
+int sk_sqlite_collect_events(sqlite3_stmt *statement, const struct sk_read *read,
+                             struct sk_rows *rows);
+int sk_sqlite_collect_positions(sqlite3_stmt *statement, const struct sk_read *read,
+                                struct sk_rows *rows);
+
 /* One read transaction. Fills rows, whose arena is initialised. */
 void sk_sqlite_read_run(struct sk_sqlite_reader *reader, const struct sk_read *read,
                         struct sk_rows *rows);
-#define SK_SQLITE_HEAD_COLUMNS                                                              \
+#define SK_SQLITE_HEAD_COLUMNS_TOLD(updated)                                                \
     "saga.key, id, namespace, definition, state, reason, residue, is_lock, open, priority," \
-    " wake_at, deadline, business_key, parent, seq, created_at, updated_at, ended_at"
+    " wake_at, deadline, business_key, parent, seq, created_at, " updated ", ended_at"
+#define SK_SQLITE_HEAD_COLUMNS SK_SQLITE_HEAD_COLUMNS_TOLD("updated_at")
 /* The list's statement and its parameters; the caller finalises it. */
 int sk_sqlite_list_prepare(sqlite3 *db, const struct sk_read *read, sqlite3_stmt **out_statement);
 void sk_sqlite_reader_release(struct sk_sqlite_reader *reader);

@@ -6,12 +6,11 @@
  * reader; a kind has variants where the conditions differ.
  */
 #include "store/sqlite/parts.h"
-#include "store/sqlite/sum.h"
 
 #include "base/assert.h"
 #include "store/threads.h"
 
-#define EVENT_COLUMNS "key, saga, seq, at, type, step, item, attempt, round, data, sum"
+#define SPAN_COLUMNS "e.key, e.saga, e.seq, e.count, e.back, e.width, e.sum, e.data"
 #define DEFINITION_COLUMNS                                                                      \
     "d.digest, d.id, d.version, d.source, d.created_at, l.digest IS d.digest FROM definition d" \
     " LEFT JOIN latest l ON l.id = d.id"
@@ -22,22 +21,30 @@
 #define ORDER_RECORDS " ORDER BY id LIMIT ?1"
 #define LETTERS "SELECT id, no, seq, at, body FROM dead_letter WHERE (at, id) < (?2, ?3)"
 
+#define SPAN_FIRST "SELECT " SK_SQLITE_SPAN_COLUMNS " FROM span WHERE key = ?2 AND saga = ?2"
+#define SPAN_LATER                                                     \
+    "SELECT " SK_SQLITE_SPAN_COLUMNS " FROM span INDEXED BY span_saga" \
+    " WHERE saga = ?2 AND saga <> key"
+
 /* ?1 limit + 1; the others as bind_read says. */
 static const char *const sql_texts[READ_KINDS][READ_VARIANTS] = {
     [SK_READ_META] = { "SELECT hash, shards, schema, incarnation FROM meta LIMIT ?1" },
     [SK_READ_SHARDS] = { "SELECT shard, epoch, position, batch_id, owner, expires_at FROM shard"
                          " ORDER BY shard" },
     [SK_READ_HEAD] = { "SELECT " SK_SQLITE_HEAD_COLUMNS " FROM saga WHERE id = ?2 LIMIT ?1" },
-    [SK_READ_EVENTS] = { "SELECT " EVENT_COLUMNS " FROM event WHERE saga = ?2 AND seq > ?3"
+    [SK_READ_EVENTS] = { SPAN_FIRST
+                         " AND seq + count - 1 > ?3 UNION ALL " SPAN_LATER
+                         " AND seq + count - 1 > ?3 AND seq >= coalesce((SELECT max(seq) FROM span"
+                         " WHERE saga = ?2 AND saga <> key AND seq <= ?3), 0)"
                          " ORDER BY seq LIMIT ?1" },
     [SK_READ_ACTIVE] = { "SELECT " SK_SQLITE_HEAD_COLUMNS " FROM saga INDEXED BY saga_active"
                          " WHERE active = 1 AND shard = ?2"
                          " AND saga.key > ?3 AND wake_at <= ?4 ORDER BY saga.key LIMIT ?1" },
-    [SK_READ_POSITIONS] = { "SELECT e.key, e.saga, e.seq, e.at, e.type, e.step, e.item, e.attempt,"
-                            " e.round, e.data, e.sum, s.id, s.definition, s.is_lock FROM"
-                            " event e"
-                            " LEFT JOIN saga s ON s.key = e.saga WHERE e.key > ?2 AND e.key <= ?3"
-                            " ORDER BY e.key LIMIT ?1" },
+    [SK_READ_POSITIONS] = { "SELECT " SPAN_COLUMNS ", s.id, s.definition, s.is_lock FROM span e"
+                            " LEFT JOIN saga s ON s.key = e.saga WHERE e.key >= coalesce((SELECT"
+                            " iif(key - back + width > ?2 + 1, key - back, ?2 + 1) FROM span"
+                            " WHERE key <= ?2 AND key >= ?4 ORDER BY key DESC LIMIT 1), ?2 + 1)"
+                            " AND e.key <= ?3 ORDER BY e.key" },
     [SK_READ_MESSAGES] = { "SELECT id, to_shard, kind, target, body FROM message WHERE shard = ?2"
                            " AND (position, ordinal) > (coalesce((SELECT position FROM message"
                            " WHERE shard = ?2 AND id = ?3), -1), coalesce((SELECT ordinal"
@@ -133,6 +140,7 @@ static void bind_read(struct sk_sqlite_call *s, const struct sk_read *read)
     case SK_READ_POSITIONS:
         sk_sqlite_bind_int(s, 2, sk_sqlite_key(read->shard, at_most(read->after)));
         sk_sqlite_bind_int(s, 3, sk_sqlite_key(read->shard, SK_POSITION_MAX));
+        sk_sqlite_bind_int(s, 4, sk_sqlite_key(read->shard, 0));
         break;
     case SK_READ_MESSAGES:
     case SK_READ_CONSUMED:
@@ -217,47 +225,6 @@ static void add_head(sqlite3_stmt *s, struct sk_rows *rows)
     head->ended_at_ms = sqlite3_column_int64(s, 17);
 }
 
-/* NULL: of a time without sums. */
-static bool has_right_sum(sqlite3_stmt *s, const struct sk_event_row *row)
-{
-    if (sqlite3_column_type(s, 10) == SQLITE_NULL) return true;
-    return sqlite3_column_int64(s, 10) ==
-           sk_sqlite_sum(sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), row);
-}
-
-static void add_event(sqlite3_stmt *s, struct sk_rows *rows)
-{
-    struct sk_event_row *row = SK_ROWS_ADD(rows, events);
-    if (row == NULL) return;
-    row->position = sk_sqlite_key_number(sqlite3_column_int64(s, 0));
-    row->no = sk_sqlite_key_number(sqlite3_column_int64(s, 1));
-    row->seq = (uint64_t)sqlite3_column_int64(s, 2);
-    row->at_ms = sqlite3_column_int64(s, 3);
-    row->type = (uint32_t)sqlite3_column_int64(s, 4);
-    row->step = (uint32_t)sqlite3_column_int64(s, 5);
-    row->item = sqlite3_column_int(s, 6);
-    row->attempt = (uint32_t)sqlite3_column_int64(s, 7);
-    row->round = (uint32_t)sqlite3_column_int64(s, 8);
-    row->data = sk_sqlite_column_str(s, 9, &rows->arena);
-    if (rows->arena.failed || has_right_sum(s, row)) return;
-    rows->status = sk_error_set(&rows->error, SKALD_E_CORRUPT,
-                                "event %llu at position %llu of shard %u is not what was written: "
-                                "the file is damaged; restore a copy",
-                                (unsigned long long)row->seq, (unsigned long long)row->position,
-                                sk_sqlite_key_shard(sqlite3_column_int64(s, 0)));
-}
-
-static void add_position(sqlite3_stmt *s, struct sk_rows *rows)
-{
-    uint32_t before = rows->events_count;
-    add_event(s, rows);
-    if (rows->events_count == before || sqlite3_column_type(s, 11) == SQLITE_NULL) return;
-    struct sk_event_row *row = &rows->events[before];
-    row->saga_id = sk_sqlite_column_str(s, 11, &rows->arena);
-    row->definition = sk_sqlite_column_digest(s, 12);
-    row->is_lock = sqlite3_column_int(s, 13) != 0;
-}
-
 static void add_message(sqlite3_stmt *s, struct sk_rows *rows)
 {
     struct sk_message_row *row = SK_ROWS_ADD(rows, messages);
@@ -339,9 +306,8 @@ static void add_record(sqlite3_stmt *s, struct sk_rows *rows)
 
 static void (*const add_row[READ_KINDS])(sqlite3_stmt *, struct sk_rows *) = {
     [SK_READ_META] = add_meta,           [SK_READ_SHARDS] = add_shard,
-    [SK_READ_HEAD] = add_head,           [SK_READ_EVENTS] = add_event,
-    [SK_READ_ACTIVE] = add_head,         [SK_READ_LIST] = add_head,
-    [SK_READ_POSITIONS] = add_position,  [SK_READ_MESSAGES] = add_message,
+    [SK_READ_HEAD] = add_head,           [SK_READ_ACTIVE] = add_head,
+    [SK_READ_LIST] = add_head,           [SK_READ_MESSAGES] = add_message,
     [SK_READ_CONSUMED] = add_consumed,   [SK_READ_DEFINITIONS] = add_definition,
     [SK_READ_TALLIES] = add_tally,       [SK_READ_START_KEY] = add_key,
     [SK_READ_DEAD_LETTERS] = add_letter, [SK_READ_CURSOR] = add_cursor,
@@ -381,12 +347,13 @@ static int collect(sqlite3_stmt *statement, const struct sk_read *read, struct s
 {
     uint32_t limit = limit_of(read);
     int code;
+    if (read->kind == SK_READ_EVENTS) return sk_sqlite_collect_events(statement, read, rows);
+    if (read->kind == SK_READ_POSITIONS) return sk_sqlite_collect_positions(statement, read, rows);
     for (uint32_t count = 0; (code = sqlite3_step(statement)) == SQLITE_ROW; count++) {
         rows->has_more = sk_rows_is_full(rows, count, read, limit);
         if (rows->has_more) return SQLITE_OK;
         add_row[read->kind](statement, rows);
         if (rows->arena.failed) return SQLITE_NOMEM;
-        if (rows->status != SKALD_OK) return SQLITE_OK; /* the row itself is damaged */
     }
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }

@@ -99,7 +99,47 @@ static const char schema_2[] =
 /* What an event was when it was written (sum.h); NULL: written before there were sums. */
 static const char schema_3[] = "ALTER TABLE event ADD COLUMN sum INTEGER";
 
-const char *const sk_sqlite_migrations[] = { schema_1, schema_2, schema_3 };
+/*
+ * Events as spans (span.h), and fewer and smaller indexes of sagas: an index holds no id (what has
+ * one time is sorted as it is read), all that has ended stands in saga_state and all else in
+ * saga_open, and what was updated after it ended is rare enough for an index of its own. An event
+ * of before becomes a span of one; one that was damaged stays damaged.
+ */
+static const char schema_4[] =
+    "CREATE TABLE span (key INTEGER PRIMARY KEY,"
+    " shard INTEGER AS (key >> 48), position INTEGER AS (key & 281474976710655),"
+    " saga INTEGER NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL,"
+    " back INTEGER NOT NULL, width INTEGER NOT NULL, sum INTEGER NOT NULL, data BLOB NOT NULL);"
+    "INSERT INTO span (key, saga, seq, count, back, width, sum, data)"
+    " SELECT key, saga, seq, 1, 0, 1, skald_sum(key, saga, seq, at, type, step, item, attempt,"
+    " round, data, sum), skald_span(at, type, step, item, attempt, round, data) FROM event;"
+    "CREATE UNIQUE INDEX span_saga ON span (saga, seq) WHERE saga <> key;"
+    "DROP TABLE event;"
+    "DROP INDEX saga_created;"
+    "DROP INDEX saga_residue;"
+    "DROP INDEX saga_business_key;"
+    "DROP INDEX saga_parent;"
+    "DROP INDEX saga_family;"
+    "DROP INDEX saga_space;"
+    "DROP INDEX saga_reason;"
+    "DROP INDEX saga_state;"
+    "DROP INDEX saga_updated;"
+    "DROP INDEX saga_ended;"
+    "CREATE INDEX saga_open ON saga (created_at) WHERE is_lock = 0 AND active = 1;"
+    "CREATE INDEX saga_state ON saga (state, created_at) WHERE is_lock = 0 AND active = 0;"
+    "CREATE INDEX saga_ended ON saga (ended_at) WHERE is_lock = 0 AND active = 0;"
+    "CREATE INDEX saga_updated ON saga (updated_at)"
+    " WHERE is_lock = 0 AND active = 0 AND updated_at <> ended_at;"
+    "CREATE INDEX saga_family ON saga (family, created_at) WHERE is_lock = 0;"
+    "CREATE INDEX saga_space ON saga (namespace, created_at)"
+    " WHERE is_lock = 0 AND namespace <> '';"
+    "CREATE INDEX saga_reason ON saga (reason, created_at) WHERE is_lock = 0 AND reason <> 0;"
+    "CREATE INDEX saga_residue ON saga (created_at) WHERE is_lock = 0 AND residue = 1;"
+    "CREATE INDEX saga_business_key ON saga (business_key, created_at)"
+    " WHERE business_key <> '';"
+    "CREATE INDEX saga_parent ON saga (parent, created_at) WHERE parent <> '';";
+
+const char *const sk_sqlite_migrations[] = { schema_1, schema_2, schema_3, schema_4 };
 const uint32_t sk_sqlite_migrations_count =
     sizeof sk_sqlite_migrations / sizeof sk_sqlite_migrations[0];
 static_assert(sizeof sk_sqlite_migrations / sizeof sk_sqlite_migrations[0] == SK_SQLITE_SCHEMA,
@@ -146,7 +186,8 @@ enum skald_status sk_sqlite_migrate(sqlite3 *db, const char *const *migrations, 
     if (version < 0 || version > count) return sk_sqlite_version_error(version, count, error);
     if (version == count) return SKALD_OK;
 
-    code = sk_sqlite_exec(db, "SAVEPOINT migrate");
+    code = sk_sqlite_offer_old_events(db);
+    if (code == SQLITE_OK) code = sk_sqlite_exec(db, "SAVEPOINT migrate");
     if (code == SQLITE_OK) code = migrate_from(db, migrations, (uint32_t)version, count);
     if (code == SQLITE_OK) code = sk_sqlite_exec(db, "RELEASE migrate");
     if (code == SQLITE_OK) return SKALD_OK;

@@ -21,6 +21,8 @@ extern const uint32_t sk_sqlite_migrations_count;
  * when the file is newer than the list. */
 enum skald_status sk_sqlite_migrate(sqlite3 *db, const char *const *migrations, uint32_t count,
                                     skald_error *error) SK_MUST_CHECK;
+/* old_events.c: the functions of SQL by which schema 4 takes over events: skald_span, skald_sum. */
+int sk_sqlite_offer_old_events(sqlite3 *db);
 /* The rows of a new file; inside the caller's transaction. */
 enum skald_status sk_sqlite_fill(sqlite3 *db, uint32_t shards_count, uint64_t incarnation,
                                  skald_error *error) SK_MUST_CHECK;

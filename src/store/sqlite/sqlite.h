@@ -13,7 +13,7 @@
 struct sk_runtime;
 
 enum {
-    SK_SQLITE_SCHEMA = 3, /* the version this build writes */
+    SK_SQLITE_SCHEMA = 4, /* the version this build writes */
     SK_SQLITE_CHECKPOINT_PAGES = 16384,
     SK_SQLITE_READERS = 2,
     SK_SQLITE_READERS_MAX = 8,
