@@ -10,11 +10,13 @@ SIM_SECONDS ?= 180
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: build ## build, then watch two sagas: one completes, one is undone
+demo: ## build, then watch two sagas: one completes, one is undone
+	@scripts/install-deps build
+	@scripts/build release skald-programs
 	@scripts/demo
 
-build: ## the release build, in build/release
-	@scripts/install-deps build
+build: ## the release build, in build/release, with the web console
+	@scripts/install-deps console
 	@scripts/build release skald-programs
 
 test: ## everything that CI checks, with a table of times and a tally at the end

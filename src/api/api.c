@@ -1,4 +1,5 @@
 /* api.c: takes requests in, finds their route, and ends what is left at the end. */
+#include "api/console.h"
 #include "api/local.h"
 #include "api/ring.h"
 #include "api/routes.h"
@@ -72,6 +73,7 @@ void sk_api_take(struct sk_api *api, struct sk_http_request *request)
     sk_arena_init(&x->rows.arena);
     sk_buf_init(&x->out, 0);
     if (refuse_if_ambiguous(x) || refuse_if_too_large(x)) return;
+    if (sk_console_take(x)) return;
     const struct sk_route *route = sk_route_find(x);
     if (route == NULL) return; /* answered: the exchange is gone */
     x->route = route;

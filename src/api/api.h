@@ -6,7 +6,7 @@
  *   A2  Each exchange has at most one call to the engine under way. So nothing is freed that a
  *       `done` still needs, and sk_api_free may free what is left once no `done` can come any more.
  *
- * Not here: who may do what (security/), the console's files.
+ * Not here: who may do what (security/). The console's files: console.h.
  */
 #ifndef SK_API_API_H
 #define SK_API_API_H

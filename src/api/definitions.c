@@ -143,7 +143,7 @@ static void on_definitions(void *context, struct sk_rows *rows)
     sk_json_key(&w, "items");
     sk_json_begin_array(&w);
     for (uint32_t i = 0; i < rows->definitions_count; i++) {
-        sk_shape_definition(&w, &rows->definitions[i], false);
+        sk_shape_definition(&w, &rows->definitions[i], NULL);
     }
     sk_json_end_array(&w);
     put_next(&w, rows);
@@ -180,6 +180,22 @@ const struct sk_input sk_definition_query[] = {
     { 0 },
 };
 
+/* A definition without a plan (a step type that is not in this build) is shown without a graph. */
+static void on_plan(void *context, enum skald_status status, const struct sk_plan *plan,
+                    const skald_error *error)
+{
+    (void)error;
+    struct sk_exchange *x = context;
+    struct sk_buf text = { 0 };
+    if (status == SKALD_OK) status = sk_dsl_graph(plan, SK_GRAPH_JSON, NULL, &text);
+    struct sk_str graph = status == SKALD_OK ? sk_buf_view(&text) : (struct sk_str){ 0 };
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_shape_definition(&w, &x->rows.definitions[0], &graph);
+    if (text.failed) x->out.failed = true;
+    sk_buf_release(&text);
+    sk_exchange_reply(x, 200);
+}
+
 static void on_definition(void *context, struct sk_rows *rows)
 {
     struct sk_exchange *x = context;
@@ -194,9 +210,9 @@ static void on_definition(void *context, struct sk_rows *rows)
         sk_exchange_problem(x, &problem);
         return;
     }
-    struct sk_json_writer w = sk_exchange_writer(x);
-    sk_shape_definition(&w, &rows->definitions[0], true);
-    sk_exchange_reply(x, 200);
+    sk_exchange_keep_rows(x, rows);
+    sk_engine_plan(sk_engine_of(x), &x->rows.definitions[0].digest, (struct sk_str){ 0 },
+                   (struct sk_str){ 0 }, on_plan, x);
 }
 
 void sk_handle_definition(struct sk_exchange *x)

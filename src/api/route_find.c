@@ -67,9 +67,8 @@ static void refuse_method(struct sk_exchange *x, const struct sk_str *allowed)
 static void refuse_path(struct sk_exchange *x, struct sk_buf *allowed)
 {
     if (allowed->size == 0) {
-        struct sk_problem problem =
-            sk_problem_http(404, SK_STR("there is nothing at this path"),
-                            SK_STR("GET / lists the paths; the API is under /api/v1"));
+        struct sk_problem problem = sk_problem_http(404, SK_STR("there is nothing at this path"),
+                                                    SK_STR("GET /api/v1 lists the paths"));
         sk_exchange_problem(x, &problem);
         return;
     }

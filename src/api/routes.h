@@ -1,8 +1,8 @@
 /*
- * routes.h: everything that can be asked, as one table. The dispatcher, `Allow`, the page at / and
- * the OpenAPI document walk it, so what is documented is what answers. A new resource is a row in
- * routes.c and a handler in the file of its noun; a reply that looks like nothing before is a row
- * in schemas.c too. A part of the path that varies is a row of sk_path_params.
+ * routes.h: everything that can be asked, as one table. The dispatcher, `Allow`, the page at
+ * /api/v1 and the OpenAPI document walk it, so what is documented is what answers. A new resource
+ * is a row in routes.c and a handler in the file of its noun; a reply that looks like nothing
+ * before is a row in schemas.c too. A part of the path that varies is a row of sk_path_params.
  */
 #ifndef SK_API_ROUTES_H
 #define SK_API_ROUTES_H
@@ -171,6 +171,7 @@ void sk_handle_metrics(struct sk_exchange *x);
 /* troubles.c */
 void sk_handle_trouble(struct sk_exchange *x);
 void sk_handle_page(struct sk_exchange *x);
+void sk_handle_paths(struct sk_exchange *x);
 void sk_handle_openapi(struct sk_exchange *x);
 
 #endif

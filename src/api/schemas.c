@@ -304,6 +304,28 @@ static const struct sk_member definition[] = {
     { "created_at", "time?", NULL },
     { "is_latest", "bool", "what a start without version runs" },
     { "source?", "any", "an object if it came as JSON, else the text; not in lists" },
+    { "graph?", "Graph?", "its steps as a graph; null if this build cannot run it; not in lists" },
+    { 0 },
+};
+
+static const struct sk_member graph[] = {
+    { "id", "text", NULL },           { "name", "text", NULL },
+    { "version", "text", NULL },      { "levels_count", "count", NULL },
+    { "steps", "GraphStep[]", NULL }, { 0 },
+};
+
+static const struct sk_member graph_step[] = {
+    { "id", "text", NULL },
+    { "name", "text", NULL },
+    { "kind", "@step-type", NULL },
+    { "level", "count", "0 = without dependencies" },
+    { "compensation", "text", "none, custom, skip or automatic" },
+    { "pivot", "bool", NULL },
+    { "async", "bool", NULL },
+    { "foreach", "bool", NULL },
+    { "conditional", "bool", NULL },
+    { "continue_on_error", "bool", NULL },
+    { "dependencies", "text[]", "ids of steps" },
     { 0 },
 };
 
@@ -355,6 +377,8 @@ const struct sk_schema sk_saga_schemas[] = {
     { "Observation", "Something this node observed", observation },
     { "ObservationPage", "Observations", observation_page },
     { "Definition", "A definition", definition },
+    { "Graph", "A definition's steps", graph },
+    { "GraphStep", "A step of a definition", graph_step },
     { "Defined", "What became of a definition", defined },
     { "Diagnostic", "A mistake in a definition", diagnostic },
     { 0 },

@@ -1,6 +1,7 @@
-/* server_info.c: health, version, figures, and the page at /. */
+/* server_info.c: health, version, figures, and the pages for people. */
 #include "api/routes.h"
 
+#include "api/console.h"
 #include "api/openapi.h"
 #include "api/shapes.h"
 #include "api/stream.h"
@@ -62,15 +63,29 @@ void sk_handle_openapi(struct sk_exchange *x)
     sk_exchange_reply(x, 200);
 }
 
-/* ---- the page -------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
+#define PAGE_HEAD                                                       \
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">" \
+    "<title>Skald</title></head>\n<body><h1>Skald</h1>\n<p>Version " SKALD_BUILD_VERSION ". "
+
+/* The console, if it was built in. */
 void sk_handle_page(struct sk_exchange *x)
 {
+    if (sk_console_page(x)) return;
     sk_buf_clear(&x->out);
-    sk_buf_append_text(&x->out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                                "<title>Skald</title></head>\n<body><h1>Skald</h1>\n"
-                                "<p>Version " SKALD_BUILD_VERSION ". This is what answers here:"
-                                "</p>\n<table>\n");
+    sk_buf_append_text(&x->out, PAGE_HEAD
+                       "This server was built without the console. It needs npm at build time: "
+                       "the page docs/console.md says how.</p>\n<p><a href=\"/api/v1\">What "
+                       "answers here</a>; <a href=\"/openapi.json\">the same for programs</a>."
+                       "</p>\n</body></html>\n");
+    sk_exchange_reply_as(x, 200, "text/html; charset=utf-8");
+}
+
+void sk_handle_paths(struct sk_exchange *x)
+{
+    sk_buf_clear(&x->out);
+    sk_buf_append_text(&x->out, PAGE_HEAD "This is what answers here:</p>\n<table>\n");
     const struct sk_route *route;
     for (size_t i = 0; (route = sk_route_at(i, x->api->options.compat_rte)) != NULL; i++) {
         sk_buf_append_text(&x->out, "<tr><td>");

@@ -373,7 +373,7 @@ void sk_shape_feed_event(struct sk_json_writer *w, const struct sk_event_names *
 /* ---- definitions, figures -------------------------------------------------------------------- */
 
 void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_row *row,
-                         bool with_source)
+                         const struct sk_str *graph)
 {
     char digest[2 * SK_DIGEST_SIZE + 1];
     sk_digest_hex(&row->digest, SK_DIGEST_SIZE, digest);
@@ -384,7 +384,7 @@ void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_ro
     sk_json_put_text(w, digest);
     sk_shape_time(w, "created_at", row->created_at_ms);
     put_bool(w, "is_latest", row->is_latest);
-    if (with_source) {
+    if (graph != NULL) {
         bool is_json = sk_json_check(row->source, NULL) == SKALD_OK;
         sk_json_key(w, "source");
         if (is_json) {
@@ -392,6 +392,7 @@ void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_ro
         } else {
             sk_json_put_str(w, row->source);
         }
+        put_raw(w, "graph", *graph);
     }
     sk_json_end_object(w);
 }

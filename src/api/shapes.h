@@ -27,8 +27,9 @@ struct sk_event_names {
 };
 void sk_shape_feed_event(struct sk_json_writer *w, const struct sk_event_names *names,
                          const struct sk_event_row *row);
+/* `graph`: NULL = a row of a list; else JSON, or empty where there is no plan. */
 void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_row *row,
-                         bool with_source);
+                         const struct sk_str *graph);
 void sk_shape_stats(struct sk_json_writer *w, const struct sk_engine_stats *stats);
 
 /* Members. Text and time are null when there is nothing. */

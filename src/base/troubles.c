@@ -11,7 +11,7 @@ static const struct sk_trouble troubles[] = {
     { SK_TROUBLE_PROBLEM, "malformed", "the text is no JSON, no YAML or no UTF-8",
       "the line and column in the answer", "correct the text at that place" },
     { SK_TROUBLE_PROBLEM, "not-found", "there is no saga, definition, step or path of that name",
-      "`skald list`, `skald list --definition`; GET / lists the paths",
+      "`skald list`, `skald list --definition`; GET /api/v1 lists the paths",
       "correct the id; a saga that retention removed is gone" },
     { SK_TROUBLE_PROBLEM, "method-not-allowed", "the path is there but takes other methods",
       "the header Allow", "use one of those" },

@@ -218,7 +218,7 @@ class TheDocument(Case):
                 self.assertTrue(any("example" in c for c in operation.contents.values()), operation)
 
     def test_names_what_is_there_and_nothing_else(self):
-        page = self.server.get("/").body.decode()
+        page = self.server.get("/api/v1").body.decode()
         rows = set(re.findall(r"<td>([A-Z]+)</td><td><code>([^<]+)</code>", page))
         self.assertEqual(rows, {(o.method, o.path) for o in self.document.operations})
         self.assertEqual(len(rows), page.count("<tr>"))
@@ -405,7 +405,7 @@ class TheServerForRte(TheServer):
         rte = [(o.method, o.path) for o in self.document.operations if o.path.startswith("/api/")
                and not o.path.startswith("/api/v1")]
         self.assertEqual(len(rte), 10)
-        page = self.server.get("/").body.decode()
+        page = self.server.get("/api/v1").body.decode()
         self.assertIn("/api/transactions", page)
         with tempfile.TemporaryDirectory() as folder, Server(folder, store="memory:") as other:
             self.assertEqual(other.get("/api/transactions").status, 404)
