@@ -10,6 +10,8 @@
  */
 #include "engine/engine_private.h"
 
+#include "engine/group.h"
+
 struct deferred {
     struct sk_shell *shell;
     sk_engine_fn *fn;
@@ -229,6 +231,7 @@ enum skald_status sk_engine_new(const struct sk_engine_options *options,
     engine->shell = shell;
     init_lists(engine);
     if (sk_alarms_init(engine) != SKALD_OK) goto no_memory;
+    if (options->group != NULL) sk_group_set_engine(options->group, options->group_member, engine);
     *out_engine = engine;
     return SKALD_OK;
 
@@ -243,6 +246,8 @@ void sk_engine_free(struct sk_engine *engine)
 {
     if (engine == NULL) return;
     engine->shell->engine = NULL;
+    if (engine->options.group != NULL)
+        sk_group_set_engine(engine->options.group, engine->options.group_member, NULL);
     sk_observers_release(engine);
     sk_polls_release(engine);
     sk_waiters_release(engine);
@@ -277,6 +282,7 @@ void sk_engine_free(struct sk_engine *engine)
     sk_plans_release(engine);
     sk_heap_release(&engine->admissions);
     sk_free(engine->shards);
+    sk_free(engine->servings);
     sk_free(engine->node_text);
     sk_shell_unref(engine->shell);
     sk_free(engine);

@@ -20,6 +20,7 @@
 #include "store/store.h"
 
 struct sk_engine;
+struct sk_group;
 
 /* How a message goes from one shard to another. */
 enum sk_carriage {
@@ -65,6 +66,10 @@ struct sk_engine_options {
                                        skald_error *error);
     void *service_context;
     bool no_take; /* wait to be told by sk_engine_own; simulator and clusters */
+    /* The engines beside it (group.h), of which it is this one: it takes those shards of which
+     * sk_group_member_of names it. NULL: it is alone. The group outlives the engine. */
+    struct sk_group *group;
+    uint32_t group_member;
     /* Every durable event, in order per saga, for observers; may be NULL. The saga may already be
      * ahead of the event: only what its start fixed may be shown. */
     void (*on_event)(void *context, const struct sk_saga *saga, const struct sk_event *event);

@@ -251,8 +251,8 @@ void sk_messages_again_soon(struct sk_engine *engine);
 void sk_messages_release(struct sk_shard *shard);
 
 /* False: out of memory. *out_state: DURABLE = consumed before, else QUEUED. */
-bool sk_inbox_receive(struct sk_shard *shard, uint32_t from_shard, const struct sk_message *message,
-                      enum sk_incoming_state *out_state);
+bool sk_inbox_receive(struct sk_shard *shard, uint32_t from_shard, uint32_t from_member,
+                      const struct sk_message *message, enum sk_incoming_state *out_state);
 bool sk_inbox_load(struct sk_shard *shard, const struct sk_rows *rows);
 void sk_inbox_consume(struct sk_machine *machine, struct sk_incoming *incoming);
 void sk_inbox_durable(struct sk_shard *shard, struct sk_incoming *incoming);
@@ -266,6 +266,25 @@ bool sk_inbox_reply_ended(struct sk_machine *machine, struct sk_str parent, uint
                           int32_t item, uint32_t round, const char *code, const char *why);
 /* A job with a message; takes the job. */
 void sk_message_run(struct sk_machine *machine, struct sk_job *job);
+
+/* ---- sibling.c ------------------------------------------------------------------------------- */
+
+/* Who serves this shard, if a sibling does, as far as is known; NULL: nobody, or this engine. */
+const struct sk_serving *sk_sibling_serving(const struct sk_engine *engine, uint32_t index);
+/* This shard begins to be served here. */
+void sk_sibling_announce(struct sk_shard *shard);
+/* Those that a sibling may not have heard of, or all. */
+void sk_siblings_sweep(struct sk_engine *engine, bool is_all);
+/* A sibling serves to_shard. False: out of memory, and it does not come. */
+bool sk_sibling_hand(struct sk_shard *from, uint32_t to_shard, const struct sk_message *message);
+/* The message's row is deleted. */
+void sk_sibling_forget(struct sk_engine *engine, uint32_t to_shard, uint32_t member,
+                       struct sk_str id);
+/* What came from a shard of that member is durably consumed; is not decided after all. */
+void sk_sibling_consumed(struct sk_shard *shard, uint32_t from_shard, uint32_t member,
+                         struct sk_str id);
+void sk_sibling_lost(struct sk_shard *shard, uint32_t from_shard, uint32_t member,
+                     struct sk_str id);
 
 /* ---- start.c --------------------------------------------------------------------------------- */
 

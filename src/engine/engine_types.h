@@ -172,6 +172,13 @@ struct sk_parked {
     uint64_t no;
 };
 
+/* Who serves a shard, as a sibling has told: sibling.c. */
+struct sk_serving {
+    uint32_t member; /* of the group */
+    uint64_t epoch;  /* of the shard there; 0 = nobody has told */
+    uint64_t link;
+};
+
 struct sk_shard {
     struct sk_engine *engine;
     uint32_t index;
@@ -196,6 +203,8 @@ struct sk_shard {
     struct sk_list outgoing;    /* all, oldest first */
     struct sk_list waiting;     /* outgoing: not handed over, oldest first */
     struct sk_list gone;        /* outgoing: consumed, to be deleted */
+    uint64_t link;              /* sibling.c: raised when a sibling's message had to be dropped */
+    bool is_link_untold;        /* to all siblings */
     bool is_outbox_incomplete;
     bool is_reading_outbox;
     uint64_t outbox_position;     /* when that read began */
@@ -288,6 +297,7 @@ struct sk_incoming {
     struct sk_list node; /* arrivals, forget, consumed_only */
     enum sk_incoming_state state;
     uint32_t from_shard;
+    uint32_t from_member; /* of the group: who handed it over */
     struct sk_str id;
     char text[];
 };
@@ -380,6 +390,8 @@ struct sk_engine {
     struct sk_meta meta;
     struct sk_shard *shards;
     uint32_t shards_count;
+    struct sk_serving *servings; /* by shard; NULL: no siblings */
+    bool has_asked_siblings;
     struct sk_machine *machines;
     struct sk_flight *flights;
     struct sk_plan_entry *plans;

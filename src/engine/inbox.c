@@ -21,13 +21,15 @@ static struct sk_incoming *find(struct sk_shard *shard, struct sk_str id)
     return incoming;
 }
 
-static struct sk_incoming *add(struct sk_shard *shard, struct sk_str id, uint32_t from_shard)
+static struct sk_incoming *add(struct sk_shard *shard, struct sk_str id, uint32_t from_shard,
+                               uint32_t from_member)
 {
     struct sk_incoming *incoming = sk_alloc(sizeof *incoming + id.size + 1);
     if (incoming == NULL) return NULL;
     memcpy(incoming->text, id.data, id.size);
     incoming->id = (struct sk_str){ incoming->text, id.size };
     incoming->from_shard = from_shard;
+    incoming->from_member = from_member;
     sk_list_init(&incoming->node);
     bool is_added = false;
     SK_TABLE_ADD(shard->inbox, incoming, incoming->id, is_added);
@@ -48,11 +50,15 @@ static struct sk_shard *sender_of(struct sk_shard *shard, const struct sk_incomi
     struct sk_engine *engine = shard->engine;
     if (incoming->from_shard >= engine->shards_count) return NULL;
     struct sk_shard *from = &engine->shards[incoming->from_shard];
-    return sk_shard_is_held(from) ? from : NULL;
+    if (!sk_shard_is_held(from)) return NULL;
+    if (engine->servings == NULL) return from;
+    /* It may have been lost to a sibling, of whose rows nothing is known here (B3 of sibling.c). */
+    bool is_lost = sk_sibling_serving(engine, from->index) != NULL;
+    return is_lost || !sk_shard_may_send(from) ? NULL : from;
 }
 
-bool sk_inbox_receive(struct sk_shard *shard, uint32_t from_shard, const struct sk_message *message,
-                      enum sk_incoming_state *out_state)
+bool sk_inbox_receive(struct sk_shard *shard, uint32_t from_shard, uint32_t from_member,
+                      const struct sk_message *message, enum sk_incoming_state *out_state)
 {
     struct sk_incoming *incoming = find(shard, message->id);
     if (incoming != NULL) {
@@ -68,7 +74,7 @@ bool sk_inbox_receive(struct sk_shard *shard, uint32_t from_shard, const struct 
     struct sk_job *job =
         machine == NULL ? NULL : sk_job_new(SK_JOB_MESSAGE, &command, SK_STR(""), NULL);
     if (job == NULL) return false;
-    incoming = add(shard, message->id, from_shard);
+    incoming = add(shard, message->id, from_shard, from_member);
     if (incoming == NULL) {
         sk_job_free(job);
         return false;
@@ -93,8 +99,13 @@ void sk_inbox_consume(struct sk_machine *machine, struct sk_incoming *incoming)
 
 void sk_inbox_lost(struct sk_shard *shard, struct sk_incoming *incoming)
 {
-    struct sk_shard *from = sender_of(shard, incoming);
-    if (from != NULL) sk_outbox_again(from, incoming->id);
+    uint32_t member = incoming->from_member;
+    if (member != shard->engine->options.group_member) {
+        sk_sibling_lost(shard, incoming->from_shard, member, incoming->id);
+    } else {
+        struct sk_shard *from = sender_of(shard, incoming);
+        if (from != NULL) sk_outbox_again(from, incoming->id);
+    }
     sk_inbox_remove(shard, incoming);
 }
 
@@ -228,11 +239,26 @@ static void forget(struct sk_shard *shard, struct sk_incoming *incoming)
     sk_shard_mark_dirty(shard);
 }
 
+/* The sender hears of it, here or at a sibling. */
+static void tell_consumed(struct sk_shard *shard, struct sk_incoming *incoming)
+{
+    const struct sk_engine *engine = shard->engine;
+    struct sk_shard *from = sender_of(shard, incoming);
+    if (from != NULL) {
+        if (sk_outbox_consumed(from, incoming->id)) forget(shard, incoming);
+        return;
+    }
+    if (incoming->from_shard >= engine->shards_count) return;
+    const struct sk_serving *serving = sk_sibling_serving(engine, incoming->from_shard);
+    uint32_t member = serving == NULL ? incoming->from_member : serving->member;
+    if (member != engine->options.group_member)
+        sk_sibling_consumed(shard, incoming->from_shard, member, incoming->id);
+}
+
 void sk_inbox_durable(struct sk_shard *shard, struct sk_incoming *incoming)
 {
     incoming->state = SK_INCOMING_DURABLE;
-    struct sk_shard *from = sender_of(shard, incoming);
-    if (from != NULL && sk_outbox_consumed(from, incoming->id)) forget(shard, incoming);
+    tell_consumed(shard, incoming);
 }
 
 void sk_inbox_forget(struct sk_shard *shard, struct sk_str id)
@@ -246,7 +272,8 @@ bool sk_inbox_load(struct sk_shard *shard, const struct sk_rows *rows)
     for (uint32_t i = 0; i < rows->consumed_count; i++) {
         if (find(shard, rows->consumed[i].id) != NULL) continue;
         struct sk_incoming *incoming =
-            add(shard, rows->consumed[i].id, rows->consumed[i].from_shard);
+            add(shard, rows->consumed[i].id, rows->consumed[i].from_shard,
+                shard->engine->options.group_member);
         if (incoming != NULL) incoming->state = SK_INCOMING_DURABLE;
         if (incoming == NULL) return false;
     }
@@ -259,8 +286,7 @@ void sk_inbox_sweep(struct sk_shard *shard)
     HASH_ITER(hh, shard->inbox, incoming, next)
     {
         if (incoming->state != SK_INCOMING_DURABLE) continue;
-        struct sk_shard *from = sender_of(shard, incoming);
-        if (from != NULL && sk_outbox_consumed(from, incoming->id)) forget(shard, incoming);
+        tell_consumed(shard, incoming);
     }
 }
 

@@ -3,6 +3,8 @@
  */
 #include "engine/engine_private.h"
 
+#include "engine/group.h"
+
 enum { FAILURES_MAX = 5, PROGRESS_EVERY_MS = 1000 };
 
 static void tell_opened(struct sk_engine *engine, enum skald_status status,
@@ -104,6 +106,14 @@ static bool try_again(struct sk_engine *engine, enum skald_status status)
     return true;
 }
 
+/* Of the engines of a group each takes its own. */
+static bool is_ours(const struct sk_engine *engine, uint32_t shard)
+{
+    const struct sk_engine_options *options = &engine->options;
+    return options->group == NULL ||
+           sk_group_member_of(options->group, shard) == options->group_member;
+}
+
 static void on_definitions(struct sk_engine *engine, void *context, struct sk_rows *rows)
 {
     (void)context;
@@ -121,7 +131,7 @@ static void on_definitions(struct sk_engine *engine, void *context, struct sk_ro
     sk_retention_init(engine);
     for (uint32_t i = 0; i < engine->shards_count; i++) {
         struct sk_shard *shard = &engine->shards[i];
-        if (!engine->options.no_take) shard->is_wanted = true;
+        if (!engine->options.no_take) shard->is_wanted = is_ours(engine, i);
         if (shard->is_wanted) sk_shard_take(shard);
     }
     sk_open_check(engine);
@@ -140,7 +150,15 @@ static enum skald_status set_meta(struct sk_engine *engine, const struct sk_meta
     }
     if (engine->shards != NULL) return SKALD_OK;
     engine->shards = sk_alloc(meta->shards_count * sizeof *engine->shards);
-    if (engine->shards == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    bool has_siblings = engine->options.group != NULL && sk_group_count(engine->options.group) > 1;
+    if (has_siblings) engine->servings = sk_alloc(meta->shards_count * sizeof *engine->servings);
+    if (engine->shards == NULL || (has_siblings && engine->servings == NULL)) {
+        sk_free(engine->shards);
+        sk_free(engine->servings);
+        engine->shards = NULL;
+        engine->servings = NULL;
+        return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    }
     engine->meta = *meta;
     engine->shards_count = meta->shards_count;
     for (uint32_t i = 0; i < meta->shards_count; i++) sk_shard_init(&engine->shards[i], engine, i);

@@ -128,10 +128,28 @@ static enum sk_carriage carriage_of(const struct sk_shard *from, const struct sk
                           outgoing->message.id);
 }
 
-/* It is in no list. False: not now. */
-static bool hand_over(struct sk_shard *from, struct sk_outgoing *outgoing)
+/* After a failure nothing goes to siblings in this pass: what comes behind must not overtake. */
+static bool hand_to_sibling(struct sk_shard *from, struct sk_outgoing *outgoing, bool *is_blocked)
 {
+    if (*is_blocked) return false;
+    enum sk_carriage carriage = carriage_of(from, outgoing);
+    bool is_sent =
+        carriage != SK_CARRY_LATER && sk_sibling_hand(from, outgoing->to_shard, &outgoing->message);
+    if (is_sent && carriage == SK_CARRY_TWICE)
+        (void)sk_sibling_hand(from, outgoing->to_shard, &outgoing->message);
+    if (is_sent) outgoing->state = SK_OUTGOING_HANDED;
+    if (!is_sent) sk_messages_again_soon(from->engine);
+    *is_blocked = !is_sent && carriage != SK_CARRY_LATER;
+    return is_sent;
+}
+
+/* It is in no list. False: not now. */
+static bool hand_over(struct sk_shard *from, struct sk_outgoing *outgoing, bool *is_blocked)
+{
+    if (sk_sibling_serving(from->engine, outgoing->to_shard) != NULL)
+        return hand_to_sibling(from, outgoing, is_blocked);
     struct sk_shard *to = &from->engine->shards[outgoing->to_shard];
+    uint32_t here = from->engine->options.group_member;
     if (!sk_shard_is_serving(to)) return false;
     enum sk_incoming_state state = SK_INCOMING_QUEUED;
     enum sk_carriage carriage = carriage_of(from, outgoing);
@@ -140,9 +158,9 @@ static bool hand_over(struct sk_shard *from, struct sk_outgoing *outgoing)
         return false;
     }
     outgoing->state = SK_OUTGOING_HANDED; /* before: the target may lose it at once */
-    bool is_taken = sk_inbox_receive(to, from->index, &outgoing->message, &state);
+    bool is_taken = sk_inbox_receive(to, from->index, here, &outgoing->message, &state);
     if (is_taken && carriage == SK_CARRY_TWICE)
-        is_taken = sk_inbox_receive(to, from->index, &outgoing->message, &state);
+        is_taken = sk_inbox_receive(to, from->index, here, &outgoing->message, &state);
     if (!is_taken) {
         sk_messages_again_soon(from->engine);
         return false;
@@ -154,6 +172,7 @@ static bool hand_over(struct sk_shard *from, struct sk_outgoing *outgoing)
 void sk_outbox_deliver(struct sk_shard *shard)
 {
     if (!sk_shard_is_serving(shard)) return; /* its own rows may not have been read yet */
+    bool is_blocked = false;
     struct sk_list batch;
     sk_list_init(&batch);
     while (!sk_list_is_empty(&shard->waiting)) {
@@ -164,7 +183,7 @@ void sk_outbox_deliver(struct sk_shard *shard)
     while (!sk_list_is_empty(&batch)) {
         struct sk_outgoing *outgoing = sk_container_of(batch.next, struct sk_outgoing, gone);
         sk_list_remove(&outgoing->gone);
-        if (!hand_over(shard, outgoing)) wait_in_order(shard, outgoing);
+        if (!hand_over(shard, outgoing, &is_blocked)) wait_in_order(shard, outgoing);
     }
 }
 
@@ -186,8 +205,12 @@ void sk_outbox_again(struct sk_shard *shard, struct sk_str id)
 
 void sk_outbox_remove(struct sk_shard *shard, struct sk_outgoing *outgoing)
 {
-    struct sk_shard *to = &shard->engine->shards[outgoing->to_shard];
+    struct sk_engine *engine = shard->engine;
+    struct sk_shard *to = &engine->shards[outgoing->to_shard];
+    const struct sk_serving *serving = sk_sibling_serving(engine, to->index);
     if (sk_shard_is_held(to)) sk_inbox_forget(to, outgoing->message.id);
+    if (serving != NULL)
+        sk_sibling_forget(engine, to->index, serving->member, outgoing->message.id);
     sk_list_remove(&outgoing->node);
     SK_TABLE_REMOVE(shard->outbox, outgoing);
     sk_free(outgoing);
@@ -248,6 +271,7 @@ static void reread(struct sk_shard *shard)
 
 void sk_messages_sweep(struct sk_engine *engine)
 {
+    sk_siblings_sweep(engine, false);
     for (uint32_t i = 0; i < engine->shards_count; i++) {
         struct sk_shard *shard = &engine->shards[i];
         if (!sk_shard_is_serving(shard)) continue;

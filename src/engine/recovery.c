@@ -242,6 +242,8 @@ void sk_recovery_check(struct sk_shard *shard)
     shard->state = SK_SHARD_SERVING;
     shard->after_no = 0;
     read_parked_heads(shard);
+    if (shard->engine->servings != NULL) sk_messages_unhand(shard); /* a sibling lost it */
     sk_messages_for(shard);
+    sk_sibling_announce(shard);
     sk_open_check(shard->engine);
 }

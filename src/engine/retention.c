@@ -15,6 +15,8 @@
  */
 #include "engine/engine_private.h"
 
+#include "engine/group.h"
+
 enum { PAGE = 64, PAUSE_MS = 20 };
 #define STATES_SETTLED                                                               \
     (1u << SK_SAGA_COMPLETED | 1u << SK_SAGA_COMPENSATED | 1u << SK_SAGA_CANCELLED | \
@@ -101,13 +103,24 @@ static void next_goal(struct sk_retention *retention)
 
 /* ---- how many are too many ------------------------------------------------------------------- */
 
+/* Siblings do the same at the same time, each for its own shards. */
+static uint64_t share_of(const struct sk_engine *engine, uint64_t excess)
+{
+    const struct sk_engine_options *options = &engine->options;
+    if (options->group == NULL) return excess;
+    uint32_t count = sk_group_count(options->group);
+    return excess / count + (options->group_member < excess % count ? 1 : 0);
+}
+
 static void add_goal(struct sk_retention *retention, struct sk_str definition, uint64_t have,
                      uint64_t max)
 {
     if (max == 0 || have <= max) return;
+    uint64_t excess = share_of(retention->engine, have - max);
+    if (excess == 0) return;
     retention->goals[retention->goals_count++] = (struct goal){
         .definition = sk_arena_copy(&retention->arena, definition),
-        .excess = have - max,
+        .excess = excess,
     };
 }
 

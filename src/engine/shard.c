@@ -304,7 +304,7 @@ static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
 
 void sk_shard_init(struct sk_shard *shard, struct sk_engine *engine, uint32_t index)
 {
-    *shard = (struct sk_shard){ .engine = engine, .index = index };
+    *shard = (struct sk_shard){ .engine = engine, .index = index, .link = 1 };
     struct sk_list *lists[] = { &shard->machines, &shard->dirty,         &shard->unsent,
                                 &shard->works,    &shard->removals,      &shard->in_dirty,
                                 &shard->outgoing, &shard->waiting,       &shard->gone,

@@ -125,6 +125,7 @@ static void look_at_all(struct sk_engine *engine)
     struct sk_machine *machine, *next;
     HASH_ITER(hh, engine->machines, machine, next) look_at(machine, now_ms);
     for (uint32_t i = 0; i < engine->shards_count; i++) sk_shard_send_unsent(&engine->shards[i]);
+    sk_siblings_sweep(engine, true);
     sk_messages_sweep(engine);
     if (engine->store->is_shared) reread_definitions(engine);
 }

@@ -125,7 +125,7 @@ void sim_cut_profile(const struct sim_cut *cut, struct sim_profile *profile)
     if (cut->nodes > 0 && cut->nodes < profile->nodes_count) profile->nodes_count = cut->nodes;
     if (cut->shards > 0 && cut->shards < profile->shards_count) profile->shards_count = cut->shards;
     if (profile->nodes_count > 1) return;
-    profile->is_split = false;
+    profile->is_split = profile->is_grouped = false;
     profile->move_gap_us = 0;
 }
 

@@ -38,5 +38,7 @@ enum sk_carriage sim_links_carry(void *context, uint32_t from_shard, uint32_t to
         return SK_CARRY_LATER;
     }
     count(world, links, message_id);
+    if (sim_node_is_elsewhere(context, to_shard))
+        sim_reached(world, SIM_REACHED_MESSAGE_TO_SIBLING);
     return sim_strikes(world, SIM_FAULT_MESSAGE_TWICE) ? SK_CARRY_TWICE : SK_CARRY_NOW;
 }

@@ -16,6 +16,8 @@
 #include "reached.h"
 #include "workload.h"
 
+#include "engine/group.h"
+
 #include <stdio.h>
 
 enum { WRONG_MS = 3000 };
@@ -44,6 +46,11 @@ struct sim_node *sim_node_for(struct sim_world *world, uint32_t shard)
     struct sim_node *node =
         world->nodes[placement_of(world)->owner[shard] % world->profile.nodes_count];
     return sim_node_answers(node) ? node : NULL;
+}
+
+bool sim_node_is_elsewhere(const struct sim_node *node, uint32_t shard)
+{
+    return node->world->group != NULL && node->placement->owner[shard] != node->index;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -108,6 +115,8 @@ static struct sk_engine_options options_of(struct sim_node *node)
         .lease_ms = 4000,
         .lease_margin_ms = 1000,
         .no_take = p->nodes_count > 1,
+        .group = node->world->group,
+        .group_member = node->index,
         .mask = { masked, sizeof masked / sizeof masked[0] },
         .on_event = on_event,
         .on_notice = on_notice,
@@ -395,6 +404,7 @@ void sim_nodes_init(struct sim_world *world)
 {
     struct placement *placement = SK_ARENA_NEW(&world->arena, struct placement);
     placement->world = world;
+    if (world->profile.is_grouped) world->group = sk_group_new(world->profile.nodes_count);
     for (uint32_t i = 0; i < world->profile.nodes_count; i++) {
         struct sim_node *node = SK_ARENA_NEW(&world->arena, struct sim_node);
         node->world = world;
@@ -405,6 +415,7 @@ void sim_nodes_init(struct sim_world *world)
         snprintf(node->name, sizeof node->name, "node-%u", i);
         world->nodes[i] = node;
         sim_runtime_init(&node->runtime, node);
+        if (world->group != NULL) sk_group_set_runtime(world->group, i, &node->runtime.port);
         sim_after(world, sim_between(&world->faults, 0, 50 * SIM_MS), start_node, node);
         schedule_faults(node);
     }
@@ -446,4 +457,10 @@ void sim_nodes_release(struct sim_world *world)
         sim_fail(world, "simulator", (struct sk_str){ 0 }, "%u timers are left of a freed engine",
                  node->runtime.timers_count);
     }
+}
+
+void sim_nodes_forget(struct sim_world *world)
+{
+    sk_group_free(world->group);
+    world->group = NULL;
 }

@@ -59,6 +59,8 @@ void sim_invoker_init(struct sim_invoker *invoker, struct sim_node *node);
 
 void sim_nodes_init(struct sim_world *world);
 void sim_nodes_release(struct sim_world *world);
+/* What was on its way to them has come. */
+void sim_nodes_forget(struct sim_world *world);
 /* No more crashes, pauses and moves; all nodes come up. */
 void sim_nodes_calm(struct sim_world *world);
 /* All at once, now; not from inside a call of an engine. */
@@ -71,5 +73,7 @@ enum sk_carriage sim_links_carry(void *context, uint32_t from_shard, uint32_t to
 /* A node that can answer about this shard now, or NULL. */
 struct sim_node *sim_node_for(struct sim_world *world, uint32_t shard);
 bool sim_node_answers(const struct sim_node *node);
+/* A sibling of this node is to own the shard. */
+bool sim_node_is_elsewhere(const struct sim_node *node, uint32_t shard);
 
 #endif

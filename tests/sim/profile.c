@@ -4,6 +4,8 @@
  */
 #include "profile.h"
 
+#include "base/hash.h"
+
 static uint32_t rate(struct sim_rng *rng, uint32_t on_permille, uint32_t most)
 {
     return sim_chance(rng, on_permille) ? 1 + sim_below(rng, most) : 0;
@@ -105,6 +107,7 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     p->is_shared = sim_chance(&rng, 500);
     p->nodes_count = p->is_shared ? 1 + sim_below(&rng, SIM_NODES_MAX) : 1;
     p->is_split = p->nodes_count > 1 && sim_chance(&rng, 400);
+    p->is_grouped = p->is_split && sk_mix(seed, 3100) % 2 == 0;
     p->shards_count = 1u << sim_below(&rng, 4);
     p->sagas_count = (uint32_t)sim_between(&rng, 20, 200);
     p->definitions_count = 1 + sim_below(&rng, 5);

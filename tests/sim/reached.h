@@ -207,6 +207,8 @@
     X(IMPORT_CONFLICT, "move", "imported, but it is there") \
     X(IMPORT_REFUSED, "move", "a damaged file refused") \
     X(WORLD_SPLIT, "world", "shards of one store at several nodes") \
+    X(WORLD_GROUPED, "world", "shards of one store at siblings") \
+    X(MESSAGE_TO_SIBLING, "world", "message handed to a sibling") \
     X(WORLD_REMOVAL, "world", "finished sagas removed by age") \
     X(WORLD_REMOVAL_BY_COUNT, "world", "finished sagas removed by count")
 /* clang-format on */

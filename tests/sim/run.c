@@ -81,6 +81,7 @@ static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
     uint64_t hash = world.hash;
     sim_nodes_release(&world);
     sim_world_drain(&world);
+    sim_nodes_forget(&world);
     sim_checks_release(&world);
     sim_store_release(&store);
     sim_world_release(&world);

@@ -317,6 +317,11 @@ static void ask_again(void *context)
     if (!start->is_acknowledged) ask(start);
 }
 
+static bool has_no_messages(const struct sim_world *world)
+{
+    return world->profile.is_split && !world->profile.is_grouped;
+}
+
 /* What else a start may say. */
 static void narrow(struct sim_start *start, struct sim_rng *rng)
 {
@@ -327,7 +332,7 @@ static void narrow(struct sim_start *start, struct sim_rng *rng)
     if (sim_chance(rng, 100)) start->version = SK_STR("1");
     if (sim_chance(rng, 100))
         start->traceparent = SK_STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-    if (world->profile.is_split || !sim_chance(rng, 60)) return;
+    if (has_no_messages(world) || !sim_chance(rng, 60)) return;
     static const char *const keys[] = { "k-0", "k-1", "mine", "k-2" };
     for (uint32_t i = 0; i < 2; i++) start->lock_keys[i] = sk_str_of(keys[sim_below(rng, 4)]);
     start->lock_keys_count = 1 + sim_below(rng, 2);
@@ -407,8 +412,9 @@ void sim_load_init(struct sim_load *load, struct sim_world *world)
     memset(load, 0, sizeof *load);
     sim_rng_init(&load->defects, world->seed, 5);
     load->world = world;
-    load->generated.has_no_messages = world->profile.is_split;
+    load->generated.has_no_messages = has_no_messages(world);
     if (world->profile.is_split) sim_reached(world, SIM_REACHED_WORLD_SPLIT);
+    if (world->profile.is_grouped) sim_reached(world, SIM_REACHED_WORLD_GROUPED);
     load->starts_count = world->profile.sagas_count;
     load->starts = SK_ARENA_ARRAY(&world->arena, struct sim_start, load->starts_count);
     struct sk_buf text;

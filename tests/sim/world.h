@@ -30,6 +30,7 @@ struct sim_links;
 struct sim_load;
 struct sim_node;
 struct sim_reached;
+struct sk_group;
 struct sim_store;
 
 enum { SIM_NODES_MAX = 3, SIM_SHARDS_MAX = 8, SIM_NOTES_KEPT = 4096, SIM_NOTE_TEXT = 56 };
@@ -43,9 +44,10 @@ typedef void sim_fn(void *context);
  * permille. */
 struct sim_profile {
     uint32_t nodes_count, shards_count, sagas_count, definitions_count;
-    bool is_shared; /* one store for several nodes; else one process a store */
-    bool is_split;  /* shards of one store at different nodes: then no sagas that send messages,
-                                    since those go through one engine's memory */
+    bool is_shared;  /* one store for several nodes; else one process a store */
+    bool is_split;   /* shards of one store at different nodes: then no sagas that send messages,
+                        since those go through one engine's memory … */
+    bool is_grouped; /* … unless the nodes' engines are siblings (engine/group.h) */
     int64_t chaos_us, calm_us; /* length of the first phase; bound of the second */
     int64_t rate_gap_us;       /* mean time between starts */
     uint32_t store_passing, store_not_known, store_broken, store_slow;
@@ -106,6 +108,7 @@ struct sim_world {
     struct sim_load *load;
     struct sim_checks *checks;
     struct sim_links *links;     /* links.c; made when first needed */
+    struct sk_group *group;      /* of all nodes; NULL: they know nothing of each other */
     struct sim_reached *reached; /* counters: reached.h */
 };
 
