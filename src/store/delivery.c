@@ -70,18 +70,23 @@ static void post_run(struct sk_delivery *delivery)
     sk_panic("out of memory: the loop takes no posts", __FILE__, __LINE__);
 }
 
-/* One turn: what was there when it began. What `run` adds waits for the next turn, so that a `done`
- * that submits again does not starve the loop. */
-static void run_items(void *context)
+/* What was there when it began. */
+static void run_turn(struct sk_delivery *delivery)
 {
-    struct sk_delivery *delivery = context;
     pthread_mutex_lock(&delivery->lock);
     move_all(&delivery->items, &delivery->running);
     pthread_mutex_unlock(&delivery->lock);
 
     struct sk_delivery_item *item;
     while ((item = take_first(delivery)) != NULL) item->run(item);
+}
 
+/* One turn. What `run` adds waits for the next one, so that a `done` that submits again does not
+ * starve the loop. */
+static void run_items(void *context)
+{
+    struct sk_delivery *delivery = context;
+    run_turn(delivery);
     pthread_mutex_lock(&delivery->lock);
     bool is_closed = delivery->is_closed;
     bool has_more = !sk_list_is_empty(&delivery->items);
@@ -103,6 +108,11 @@ void sk_delivery_put(struct sk_delivery *delivery, struct sk_delivery_item *item
     delivery->is_posted = true;
     pthread_mutex_unlock(&delivery->lock);
     if (need_post) post_run(delivery);
+}
+
+void sk_delivery_flush(struct sk_delivery *delivery)
+{
+    run_turn(delivery);
 }
 
 void sk_delivery_close(struct sk_delivery *delivery)
