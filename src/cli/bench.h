@@ -14,19 +14,33 @@ struct bench_threads {
     double loop, commit, index, other; /* seconds */
 };
 struct bench_slot {
-    struct bench *bench;
+    struct bench_loop *loop;
     int64_t started_us;
+};
+/* What one loop of the node does; touched on that loop. */
+struct bench_loop {
+    struct bench *bench;
+    uint32_t index;
+    size_t sagas_count, slots_count; /* its share */
+    struct bench_slot *slots;
+    size_t started_count, accepted_count, ended_count;
+    int64_t *times_us, *accepted_us; /* its stretch of the bench's */
+    struct sk_engine_stats stats;
+    skald_error error;
+    bool is_finished;
 };
 
 struct bench {
     const struct cli *cli;
-    int64_t sagas_count, slots_count;
+    int64_t sagas_count, slots_count, loops_count;
     const char *store, *record;
     bool is_json, is_parked, has_client_ids;
 
     struct sk_node *node;
     struct bench_slot *slots;
-    size_t started_count, accepted_count, ended_count;
+    struct bench_loop *loops;
+    uint32_t loops_left;
+    size_t accepted_count, ended_count;
     int64_t *times_us;    /* start to end, as they ended */
     int64_t *accepted_us; /* start to durable, as they were accepted */
     int64_t started_us, ended_us, settled_us;

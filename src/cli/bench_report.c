@@ -88,7 +88,8 @@ void bench_measure_threads(struct bench_threads *out)
         double seconds = 0;
         if (entry->d_name[0] == '.' || !read_thread(entry->d_name, name, &seconds)) continue;
         double *place = &out->other;
-        if (strcmp(entry->d_name, main_thread) == 0) place = &out->loop;
+        bool is_loop = strncmp(name, "skald-loop-", strlen("skald-loop-")) == 0;
+        if (is_loop || strcmp(entry->d_name, main_thread) == 0) place = &out->loop;
         if (strcmp(name, SK_THREAD_COMMIT) == 0) place = &out->commit;
         if (strcmp(name, SK_THREAD_INDEX) == 0) place = &out->index;
         *place += seconds;

@@ -83,6 +83,7 @@ struct sk_libevent_runtime {
     struct sk_timers timers;
     struct sk_clock clock;
     struct sk_log_sink *log;
+    bool owns_log;
     bool is_stopping; /* atomic */
     sk_on_signal *on_signal;
     void *signal_context;

@@ -196,6 +196,14 @@ static enum skald_status make_parts(struct sk_libevent_runtime *runtime)
     return take_signals(runtime);
 }
 
+static enum skald_status take_log(struct sk_libevent_runtime *runtime,
+                                  const struct sk_libevent_options *options, skald_error *error)
+{
+    runtime->log = options->shared_log;
+    runtime->owns_log = runtime->log == NULL;
+    return runtime->owns_log ? sk_log_sink_new(&options->log, &runtime->log, error) : SKALD_OK;
+}
+
 enum skald_status sk_libevent_runtime_new(const struct sk_libevent_options *options,
                                           struct sk_libevent_runtime **out, skald_error *error)
 {
@@ -221,7 +229,7 @@ enum skald_status sk_libevent_runtime_new(const struct sk_libevent_options *opti
         (void)sk_error_set(error, status, "runtime: no event loop to be had: %s",
                            skald_status_text(status));
     } else {
-        status = sk_log_sink_new(&options->log, &runtime->log, error);
+        status = take_log(runtime, options, error);
     }
     if (status != SKALD_OK) {
         sk_libevent_runtime_free(runtime);
@@ -243,7 +251,7 @@ void sk_libevent_runtime_free(struct sk_libevent_runtime *runtime)
     if (runtime->wake_event != NULL) event_free(runtime->wake_event);
     if (runtime->base != NULL) event_base_free(runtime->base);
     sk_mailbox_release(&runtime->mailbox);
-    sk_log_sink_free(runtime->log);
+    if (runtime->owns_log) sk_log_sink_free(runtime->log);
     sk_free(runtime);
 }
 

@@ -28,6 +28,7 @@ struct sk_libevent_options {
     uint32_t helpers_max; /* threads, made when needed; 0 = SK_HELPERS_DEFAULT */
     uint32_t offload_max; /* 0 = SK_OFFLOAD_DEFAULT */
     struct sk_log_options log;
+    struct sk_log_sink *shared_log; /* of a runtime that outlives this one; NULL = by `log` */
     /* SIGINT and SIGTERM, on the loop; SIGPIPE is then ignored in the whole process. NULL: signals
      * are the embedding program's (SIGPIPE is still blocked on the threads of the runtime). */
     sk_on_signal *on_signal;

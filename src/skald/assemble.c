@@ -1,11 +1,14 @@
 /* assemble.c: see assemble.h. The tables of stores and invokers of this build. */
 #include "skald/assemble.h"
 
+#include "engine/group.h"
 #include "invoke/function.h"
 #include "observe/log_lines.h"
 #include "skald/journal_folder.h"
+#include "skald/node.h"
 #include "skald/secret.h"
 #include "skald/token_key.h"
+#include "store/ferry.h"
 #include "store/memory.h"
 #ifdef SK_WITH_SQLITE
 #include "store/sqlite/sqlite.h"
@@ -17,28 +20,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME_SIZE_MAX = 128 };
-
-struct sk_node {
-    char name[NAME_SIZE_MAX];
-    struct sk_libevent_runtime *runtime;
-    struct sk_store *store;
-    struct sk_invoker *invokers[SK_KINDS_COUNT]; /* by kind; owned */
-    const struct sk_node_options *options;       /* while it is made */
-    struct sk_services *services;
-    struct sk_limiter *limiter;
-    const struct sk_invoker *http; /* without the limiter around it */
-    struct sk_invoker *notifier;   /* uses the HTTP invoker */
-    struct sk_engine *engine;
-    uint8_t token_key[SK_TOKEN_KEY_SIZE];
-    const char *secrets_folder;
-    void (*on_notice)(void *context, struct sk_str what, struct sk_str json);
-    void *notice_context;
-};
-
-static struct sk_runtime *port_of(struct sk_node *node)
+/* Of the first loop: the store's home. */
+static struct sk_runtime *home_of(struct sk_node *node)
 {
-    return sk_libevent_runtime_port(node->runtime);
+    return sk_libevent_runtime_port(node->loops[0].runtime);
+}
+
+static struct sk_runtime *port_of(struct sk_loop *loop)
+{
+    return sk_libevent_runtime_port(loop->runtime);
 }
 
 /* ---- stores ---------------------------------------------------------------------------------- */
@@ -50,7 +40,7 @@ static enum skald_status open_memory(struct sk_node *node, const char *rest, ska
         return sk_error_set(error, SKALD_E_ARGUMENT,
                             "memory: takes nothing after it, but there is '%s'", rest);
     }
-    struct sk_runtime *runtime = port_of(node);
+    struct sk_runtime *runtime = home_of(node);
     runtime->ops->random(runtime, node->token_key, sizeof node->token_key);
     return sk_memory_store_new(runtime, 0, &node->store, error);
 }
@@ -65,7 +55,7 @@ static enum skald_status open_sqlite(struct sk_node *node, const char *path, ska
                             "the path of the database is %s: write it as sqlite:orders.db",
                             path[0] == 0 ? "missing" : "too long");
     }
-    struct sk_sqlite_options options = { .path = path, .runtime = port_of(node) };
+    struct sk_sqlite_options options = { .path = path, .runtime = home_of(node) };
     enum skald_status status = sk_sqlite_store_open(&options, &node->store, error);
     if (status != SKALD_OK) return status;
     return sk_token_key_load(options.runtime, key, node->token_key, error);
@@ -76,10 +66,10 @@ static enum skald_status open_sqlite(struct sk_node *node, const char *path, ska
 static enum skald_status open_journal(struct sk_node *node, const char *folder, skald_error *error)
 {
     char key[PATH_MAX];
-    enum skald_status status = sk_journal_folder_open(folder, port_of(node), &node->store, error);
+    enum skald_status status = sk_journal_folder_open(folder, home_of(node), &node->store, error);
     if (status != SKALD_OK) return status;
     (void)snprintf(key, sizeof key, "%s/index.db.key", folder);
-    return sk_token_key_load(port_of(node), key, node->token_key, error);
+    return sk_token_key_load(home_of(node), key, node->token_key, error);
 }
 #endif
 
@@ -132,6 +122,12 @@ static enum skald_status open_store(struct sk_node *node, const char *url, skald
     return refuse_store(url, scheme, error);
 }
 
+/* Of a limit that holds for the process: what one loop may use of it; 0 stays the default. */
+static uint32_t share(uint32_t limit, uint32_t loops_count)
+{
+    return limit == 0 || limit >= loops_count ? limit / loops_count : 1;
+}
+
 /* ---- invokers -------------------------------------------------------------------------------- */
 
 static bool secret_of(void *context, struct sk_str name, struct sk_buf *out)
@@ -151,42 +147,44 @@ static enum skald_status resolve(const struct sk_node *node, struct sk_arena *ar
 }
 
 #ifdef SK_WITH_HTTP
-static enum skald_status make_http(struct sk_node *node, struct sk_invoker **out,
+static enum skald_status make_http(struct sk_loop *loop, struct sk_invoker **out,
                                    skald_error *error)
 {
+    struct sk_node *node = loop->node;
     struct sk_http_options options = node->options->http;
     struct sk_arena arena;
     sk_arena_init(&arena);
-    options.runtime = port_of(node);
-    options.base = sk_libevent_runtime_base(node->runtime);
+    options.runtime = port_of(loop);
+    options.base = sk_libevent_runtime_base(loop->runtime);
+    options.connections_max = share(options.connections_max, node->loops_count);
     options.services = node->services;
     options.secret = secret_of;
     options.secret_context = node;
     enum skald_status status = resolve(node, &arena, &options.tls, &options.proxy, error);
     if (status == SKALD_OK) status = sk_http_invoker_new(&options, out, error);
     sk_arena_release(&arena); /* the invoker has copies */
-    node->http = *out;
+    loop->http = *out;
     return status;
 }
 
 static enum skald_status check_service(void *context, struct sk_str service, struct sk_str endpoint,
                                        skald_error *error)
 {
-    const struct sk_node *node = context;
-    return sk_http_check(node->http, service, endpoint, error);
+    const struct sk_loop *loop = context;
+    return sk_http_check(loop->http, service, endpoint, error);
 }
 #endif
 
-static enum skald_status make_function(struct sk_node *node, struct sk_invoker **out,
+static enum skald_status make_function(struct sk_loop *loop, struct sk_invoker **out,
                                        skald_error *error)
 {
-    return sk_function_invoker_new(port_of(node), out, error);
+    return sk_function_invoker_new(port_of(loop), out, error);
 }
 
 static const struct invoker_row {
     const char *name;
     enum sk_step_kind kind;
-    enum skald_status (*make)(struct sk_node *node, struct sk_invoker **out, skald_error *error);
+    enum skald_status (*make)(struct sk_loop *loop, struct sk_invoker **out, skald_error *error);
     bool is_limited; /* calls somebody else's process: the limiter goes around it */
 } invokers[] = {
 #ifdef SK_WITH_HTTP
@@ -197,33 +195,34 @@ static const struct invoker_row {
 
 enum { INVOKERS_COUNT = sizeof invokers / sizeof invokers[0] };
 
-static enum skald_status make_notifier(struct sk_node *node, const struct sk_node_options *given,
-                                       skald_error *error)
+static enum skald_status make_notifier(struct sk_loop *loop, skald_error *error)
 {
-    struct sk_channel_options options = { .runtime = port_of(node),
-                                          .base = sk_libevent_runtime_base(node->runtime),
-                                          .http = node->invokers[SK_KIND_HTTP],
+    struct sk_node *node = loop->node;
+    const struct sk_node_options *given = node->options;
+    struct sk_channel_options options = { .runtime = port_of(loop),
+                                          .base = sk_libevent_runtime_base(loop->runtime),
+                                          .http = loop->invokers[SK_KIND_HTTP],
                                           .channels = given->channels,
                                           .channels_count = given->channels_count,
                                           .secret = secret_of,
                                           .secret_context = node };
-    return sk_channel_invoker_new(&options, &node->notifier, error);
+    return sk_channel_invoker_new(&options, &loop->notifier, error);
 }
 
-static enum skald_status make_invoker(struct sk_node *node, const struct invoker_row *row,
+static enum skald_status make_invoker(struct sk_loop *loop, const struct invoker_row *row,
                                       skald_error *error)
 {
-    struct sk_invoker **place = &node->invokers[row->kind];
-    enum skald_status status = row->make(node, place, error);
+    struct sk_invoker **place = &loop->invokers[row->kind];
+    enum skald_status status = row->make(loop, place, error);
     if (status != SKALD_OK || !row->is_limited) return status;
-    if (sk_limiter_wrap(node->limiter, *place, place) == SKALD_OK) return SKALD_OK;
+    if (sk_limiter_wrap(loop->limiter, *place, place) == SKALD_OK) return SKALD_OK;
     return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
 }
 
 static void on_circuit(void *context, struct sk_str what, struct sk_str json)
 {
-    struct sk_node *node = context;
-    struct sk_runtime *runtime = port_of(node);
+    struct sk_loop *loop = context;
+    struct sk_runtime *runtime = port_of(loop);
     bool is_bad = sk_str_is(what, "circuit.opened");
     struct sk_log_line line = {
         .level = is_bad ? SK_LOG_WARN : SK_LOG_INFO,
@@ -234,8 +233,8 @@ static void on_circuit(void *context, struct sk_str what, struct sk_str json)
         .data = json,
     };
     runtime->ops->log(runtime, &line);
-    if (node->engine != NULL) sk_engine_tell_observers(node->engine, &line);
-    if (node->on_notice != NULL) node->on_notice(node->notice_context, what, json);
+    if (loop->engine != NULL) sk_engine_tell_observers(loop->engine, &line);
+    sk_loop_notice(loop, what, json);
 }
 
 static enum skald_status make_services(struct sk_node *node, skald_error *error)
@@ -253,35 +252,37 @@ static enum skald_status make_services(struct sk_node *node, skald_error *error)
         sk_arena_release(&arena);
         if (status != SKALD_OK) return status;
     }
-    struct sk_limiter_options options = { .runtime = port_of(node),
-                                          .services = node->services,
-                                          .defaults = given->limits,
-                                          .queue_max = given->queue_max,
-                                          .on_notice = on_circuit,
-                                          .notice_context = node };
-    return sk_limiter_new(&options, &node->limiter, error);
+    return SKALD_OK;
 }
 
-static enum skald_status make_invokers(struct sk_node *node, skald_error *error)
+static enum skald_status make_invokers(struct sk_loop *loop, skald_error *error)
 {
-    enum skald_status status = make_services(node, error);
+    const struct sk_node *node = loop->node;
+    struct sk_limiter_options options = { .runtime = port_of(loop),
+                                          .services = node->services,
+                                          .defaults = node->options->limits,
+                                          .queue_max = node->options->queue_max,
+                                          .on_notice = on_circuit,
+                                          .notice_context = loop };
+    enum skald_status status = sk_limiter_new(&options, &loop->limiter, error);
     for (size_t i = 0; i < INVOKERS_COUNT && status == SKALD_OK; i++) {
-        status = make_invoker(node, &invokers[i], error);
+        status = make_invoker(loop, &invokers[i], error);
     }
+    if (status == SKALD_OK) status = make_notifier(loop, error);
     return status;
 }
 
-/* ---- the node -------------------------------------------------------------------------------- */
+/* ---- the loops ------------------------------------------------------------------------------- */
 
 static void on_event(void *context, const struct sk_saga *saga, const struct sk_event *event)
 {
-    sk_log_event(port_of(context), saga, event);
+    struct sk_loop *loop = context;
+    sk_log_event(port_of(loop), saga, event);
 }
 
 static void on_notice(void *context, struct sk_str what, struct sk_str json)
 {
-    struct sk_node *node = context;
-    if (node->on_notice != NULL) node->on_notice(node->notice_context, what, json);
+    sk_loop_notice(context, what, json);
 }
 
 static void set_name(struct sk_node *node, const char *name)
@@ -293,70 +294,135 @@ static void set_name(struct sk_node *node, const char *name)
     }
 }
 
-static enum skald_status make_engine(struct sk_node *node, const struct sk_engine_options *given,
-                                     skald_error *error)
+static enum skald_status make_engine(struct sk_loop *loop, skald_error *error)
 {
-    struct sk_engine_options options = *given;
-    options.runtime = port_of(node);
-    options.store = node->store;
+    struct sk_node *node = loop->node;
+    struct sk_engine_options options = node->options->engine;
+    options.runtime = port_of(loop);
+    options.store = loop->store;
     options.node = sk_node_name(node);
+    options.group = node->group;
+    options.group_member = loop->index;
+    options.sagas_max = share(options.sagas_max, node->loops_count);
+    options.pending_max = share(options.pending_max, node->loops_count);
+    options.cache_sagas_max = share(options.cache_sagas_max, node->loops_count);
     memcpy(options.token_key, node->token_key, sizeof options.token_key);
-    memcpy(options.invokers, node->invokers, sizeof options.invokers);
+    memcpy(options.invokers, loop->invokers, sizeof options.invokers);
 #ifdef SK_WITH_HTTP
     options.check_service = check_service;
-    options.service_context = node;
+    options.service_context = loop;
 #endif
-    options.notifier = node->notifier;
+    options.notifier = loop->notifier;
     options.on_event = on_event;
     options.on_notice = on_notice;
-    options.observer_context = node;
-    return sk_engine_new(&options, &node->engine, error);
+    options.observer_context = loop;
+    return sk_engine_new(&options, &loop->engine, error);
 }
+
+/* All write to the log of the first, and only the first hears of signals. */
+static enum skald_status make_runtimes(struct sk_node *node, skald_error *error)
+{
+    struct sk_libevent_options options = node->options->runtime;
+    for (uint32_t i = 0; i < node->loops_count; i++) {
+        struct sk_loop *loop = &node->loops[i];
+        enum skald_status status = sk_libevent_runtime_new(&options, &loop->runtime, error);
+        if (status != SKALD_OK) return status;
+        options.on_signal = NULL;
+        options.shared_log = sk_libevent_runtime_log(node->loops[0].runtime);
+    }
+    return SKALD_OK;
+}
+
+static enum skald_status share_store(struct sk_node *node, skald_error *error)
+{
+    struct sk_runtime *others[SK_GROUP_MAX];
+    node->loops[0].store = node->store;
+    if (node->loops_count == 1) return SKALD_OK;
+    for (uint32_t i = 1; i < node->loops_count; i++) others[i - 1] = port_of(&node->loops[i]);
+    enum skald_status status = sk_ferry_new(node->store, home_of(node), others,
+                                            node->loops_count - 1, &node->ferry, error);
+    if (status != SKALD_OK) return status;
+    node->group = sk_group_new(node->loops_count);
+    if (node->group == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < node->loops_count; i++) {
+        if (i > 0) node->loops[i].store = sk_ferry_port(node->ferry, i - 1);
+        sk_group_set_runtime(node->group, i, port_of(&node->loops[i]));
+    }
+    return SKALD_OK;
+}
+
+static enum skald_status make_loops(struct sk_node *node, skald_error *error)
+{
+    enum skald_status status = SKALD_OK;
+    for (uint32_t i = 0; i < node->loops_count && status == SKALD_OK; i++) {
+        status = make_invokers(&node->loops[i], error);
+        if (status == SKALD_OK) status = make_engine(&node->loops[i], error);
+    }
+    return status;
+}
+
+/* ---- the node -------------------------------------------------------------------------------- */
 
 enum skald_status sk_node_new(const struct sk_node_options *options, struct sk_node **out_node,
                               skald_error *error)
 {
-    struct sk_node *node = sk_alloc(sizeof *node);
+    uint32_t count = options->loops == 0 ? 1 : options->loops;
+    if (count > SK_GROUP_MAX)
+        return sk_error_set(error, SKALD_E_ARGUMENT, "at most %d loops", SK_GROUP_MAX);
+    struct sk_node *node = sk_alloc(sizeof *node + count * sizeof node->loops[0]);
     if (node == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
-    *node = (struct sk_node){ .options = options,
-                              .secrets_folder = options->secrets_folder,
-                              .on_notice = options->on_notice,
-                              .notice_context = options->notice_context };
+    node->options = options;
+    node->secrets_folder = options->secrets_folder;
+    node->on_notice = options->on_notice;
+    node->notice_context = options->notice_context;
+    node->loops_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        node->loops[i].node = node;
+        node->loops[i].index = i;
+    }
     set_name(node, options->name);
-    enum skald_status status = sk_libevent_runtime_new(&options->runtime, &node->runtime, error);
-    if (status != SKALD_OK) goto out;
-    status = open_store(node, options->store_url, error);
-    if (status != SKALD_OK) goto out;
-    status = make_invokers(node, error);
-    if (status != SKALD_OK) goto out;
-    status = make_notifier(node, options, error);
-    if (status != SKALD_OK) goto out;
-    status = make_engine(node, &options->engine, error);
-    if (status != SKALD_OK) goto out;
+    enum skald_status status = make_runtimes(node, error);
+    if (status == SKALD_OK) status = open_store(node, options->store_url, error);
+    if (status == SKALD_OK) status = share_store(node, error);
+    if (status == SKALD_OK) status = make_services(node, error);
+    if (status == SKALD_OK) status = make_loops(node, error);
     node->options = NULL;
+    if (status != SKALD_OK) {
+        sk_node_free(node);
+        return status;
+    }
     *out_node = node;
     return SKALD_OK;
-out:
-    sk_node_free(node);
-    return status;
+}
+
+static void close_loop(struct sk_loop *loop)
+{
+    sk_engine_free(loop->engine);
+    loop->engine = NULL;
+    if (loop->notifier != NULL) loop->notifier->ops->free(loop->notifier);
+    loop->notifier = NULL;
+    for (size_t i = 0; i < SK_KINDS_COUNT; i++) {
+        if (loop->invokers[i] != NULL) loop->invokers[i]->ops->free(loop->invokers[i]);
+        loop->invokers[i] = NULL;
+    }
+    loop->http = NULL;
+    sk_limiter_free(loop->limiter);
+    loop->limiter = NULL;
 }
 
 void sk_node_close(struct sk_node *node)
 {
-    sk_engine_free(node->engine);
-    node->engine = NULL;
-    if (node->notifier != NULL) node->notifier->ops->free(node->notifier);
-    node->notifier = NULL;
-    for (size_t i = 0; i < SK_KINDS_COUNT; i++) {
-        if (node->invokers[i] != NULL) node->invokers[i]->ops->free(node->invokers[i]);
-        node->invokers[i] = NULL;
-    }
-    node->http = NULL;
-    sk_limiter_free(node->limiter);
-    node->limiter = NULL;
+    node->is_closed = true;
+    sk_loops_join(node);
+    for (uint32_t i = 0; i < node->loops_count; i++) close_loop(&node->loops[i]);
     sk_services_free(node->services);
     node->services = NULL;
-    if (node->store != NULL) node->store->ops->free(node->store);
+    if (node->ferry != NULL) {
+        sk_ferry_free(node->ferry); /* and the store */
+    } else if (node->store != NULL) {
+        node->store->ops->free(node->store);
+    }
+    node->ferry = NULL;
     node->store = NULL;
 }
 
@@ -364,18 +430,37 @@ void sk_node_free(struct sk_node *node)
 {
     if (node == NULL) return;
     sk_node_close(node);
-    sk_libevent_runtime_free(node->runtime);
+    /* The first one's log is everybody's. What they still have for each other is let go. */
+    for (uint32_t i = node->loops_count; i > 0; i--)
+        sk_libevent_runtime_free(node->loops[i - 1].runtime);
+    sk_loops_forget(node);
+    sk_group_free(node->group);
     sk_free(node);
+}
+
+uint32_t sk_node_loops(const struct sk_node *node)
+{
+    return node->loops_count;
 }
 
 struct sk_engine *sk_node_engine(struct sk_node *node)
 {
-    return node->engine;
+    return node->loops[0].engine;
+}
+
+struct sk_engine *sk_node_engine_at(struct sk_node *node, uint32_t loop)
+{
+    return node->loops[loop].engine;
 }
 
 struct sk_libevent_runtime *sk_node_runtime(struct sk_node *node)
 {
-    return node->runtime;
+    return node->loops[0].runtime;
+}
+
+struct sk_libevent_runtime *sk_node_runtime_at(struct sk_node *node, uint32_t loop)
+{
+    return node->loops[loop].runtime;
 }
 
 struct sk_str sk_node_name(const struct sk_node *node)
@@ -383,10 +468,18 @@ struct sk_str sk_node_name(const struct sk_node *node)
     return sk_str_of(node->name);
 }
 
+/* Figures of a loop are written by it: read from another they are a moment old, no more. */
+static uint32_t sum_channels(struct sk_node *node, struct sk_channel_figures *rows)
+{
+    if (node->loops[0].notifier == NULL) return 0;
+    uint32_t count = sk_channel_figures(node->loops[0].notifier, rows);
+    return count;
+}
+
 void sk_node_channels(struct sk_node *node, struct sk_json_writer *w)
 {
     struct sk_channel_figures rows[SK_CHANNEL_TYPES_COUNT];
-    uint32_t count = node->notifier == NULL ? 0 : sk_channel_figures(node->notifier, rows);
+    uint32_t count = sum_channels(node, rows);
     sk_json_begin_object(w);
     for (uint32_t i = 0; i < count; i++) {
         sk_json_key(w, rows[i].type);
@@ -408,12 +501,17 @@ void sk_node_channels(struct sk_node *node, struct sk_json_writer *w)
 
 struct sk_invoker *sk_node_functions(struct sk_node *node)
 {
-    return node->invokers[SK_KIND_FUNCTION];
+    return node->loops[0].invokers[SK_KIND_FUNCTION];
+}
+
+struct sk_invoker *sk_node_functions_at(struct sk_node *node, uint32_t loop)
+{
+    return node->loops[loop].invokers[SK_KIND_FUNCTION];
 }
 
 struct sk_limiter *sk_node_limiter(struct sk_node *node)
 {
-    return node->limiter;
+    return node->loops[0].limiter;
 }
 
 static void add_name(char *out, size_t size, const char *name)

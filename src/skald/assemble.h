@@ -3,9 +3,10 @@
  * its URL, the invokers of this build and the engine over them. A new store or invoker is a row in
  * a table of assemble.c. The HTTP server is not part of it: whoever wants one puts it on the loop.
  *
- *   sk_node_new ─► sk_engine_open … loop … sk_engine_stop ─► sk_node_close ─► sk_node_free
+ *   sk_node_new ─► sk_node_open … loop … sk_node_stop ─► sk_node_close ─► sk_node_free
  *
- * Everything on the thread that runs the loop.
+ * With several loops there is an engine for each (engine/group.h), over one store (store/ferry.h).
+ * Everything here on the thread that runs the first loop.
  */
 #ifndef SK_SKALD_ASSEMBLE_H
 #define SK_SKALD_ASSEMBLE_H
@@ -23,6 +24,7 @@ struct sk_node;
 struct sk_node_options {
     const char *store_url; /* "sqlite:PATH", "journal:DIR", "memory:"; never NULL */
     const char *name;      /* the shards' owner; NULL = the host's name */
+    uint32_t loops; /* engines, each on a loop of its own with a share of the shards; 0 = 1 */
     struct sk_libevent_options runtime;
     const char *secrets_folder;  /* of `${secret:NAME}`; NULL = none; outlives the node */
     struct sk_http_options http; /* defaults where zero; runtime, base, services and secret are set
@@ -45,16 +47,25 @@ struct sk_node_options {
  * SKALD_E_ARGUMENT and SKALD_E_UNSUPPORTED for a URL that this build cannot open. */
 enum skald_status sk_node_new(const struct sk_node_options *options, struct sk_node **out_node,
                               skald_error *error) SK_MUST_CHECK;
+/* Starts the loops but the first, opens all engines; `done` on the first loop, once all serve or
+ * one cannot. Then sk_node_stop: all engines, as sk_engine_stop. */
+void sk_node_open(struct sk_node *node, sk_engine_opened *done, void *context);
+void sk_node_stop(struct sk_node *node, int64_t grace_ms, sk_engine_opened *done, void *context);
 /* Frees the engine as it stands (sk_engine_free), the invokers and the store: after this no `done`
  * comes any more. The runtime stays, so that what is built on the loop can be taken down. */
 void sk_node_close(struct sk_node *node);
 /* Closes and frees the runtime too. NULL is fine. */
 void sk_node_free(struct sk_node *node);
 
-/* Valid until sk_node_close. */
+uint32_t sk_node_loops(const struct sk_node *node);
+/* Of the first loop, or of one of them: to be touched there, or before it runs. Valid until
+ * sk_node_close. */
 struct sk_engine *sk_node_engine(struct sk_node *node);
+struct sk_engine *sk_node_engine_at(struct sk_node *node, uint32_t loop);
+struct sk_invoker *sk_node_functions_at(struct sk_node *node, uint32_t loop);
 /* Valid until sk_node_free. */
 struct sk_libevent_runtime *sk_node_runtime(struct sk_node *node);
+struct sk_libevent_runtime *sk_node_runtime_at(struct sk_node *node, uint32_t loop);
 struct sk_str sk_node_name(const struct sk_node *node);
 /* The invoker of in-process functions, for sk_function_register. */
 struct sk_invoker *sk_node_functions(struct sk_node *node);

@@ -215,6 +215,7 @@ class Tools(Folder):
         self.assertEqual(page.read_text().count("## Bench"), 2)
         before = set(self.path.iterdir())
         self.assertEqual(run("bench", "--sagas", "10", TMPDIR=str(self.path)).returncode, 0)
+        self.assertEqual(run("bench", "--sagas", "11", "--loops", "3", TMPDIR=str(self.path)).returncode, 0)
         self.assertEqual(set(self.path.iterdir()), before)
 
 
