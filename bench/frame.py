@@ -245,7 +245,8 @@ class Bench:
 
     def busy_words(self):
         share = self.busy
-        words = f"{self.args.rounds} round{'s' * (self.args.rounds != 1)} in {self.seconds:.0f} s; others used {share * 100:.0f} % of the processors"
+        rounds = f"{self.args.rounds} round{'s' * (self.args.rounds != 1)}" if self.samples else "measured"
+        words = f"{rounds} in {self.seconds:.0f} s; others used {share * 100:.0f} % of the processors"
         return words + (": a BUSY machine, figures of time are not to be trusted." if share > machine.BUSY_SHARE else ".")
 
     def markdown(self, page):
