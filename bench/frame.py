@@ -9,6 +9,7 @@ A bench is an executable bench/bench-<name>:
     bench.table("Title", ["store", "events/s"], [["journal", samples.median("journal", "events")], …])
     bench.plot({…})                                       # plot.py
     bench.target("journal of the raw limit", ">= 25 %", samples.ratio("journal", "raw log", "events"), 0.25)
+    bench.headline("events a second, journal", "123,456")     # for the README
     sys.exit(bench.finish())
 
 Rules that make the figures worth something:
@@ -27,6 +28,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -34,6 +36,7 @@ import tempfile
 import time
 
 import machine
+import pages
 import plot as plots
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -92,7 +95,7 @@ class Bench:
         self.name, self.args, self.left_out = name, None, []
         self.parser = argparse.ArgumentParser(prog=f"bench/bench-{name}", description=about,
                                               formatter_class=argparse.RawDescriptionHelpFormatter)
-        self.blocks, self.targets, self.samples, self.quick_values = [], [], {}, {}
+        self.blocks, self.targets, self.headlines, self.samples, self.quick_values = [], [], [], {}, {}
         add = self.parser.add_argument
         add("--quick", action="store_true", help="seconds instead of minutes: that it works, not how fast")
         add("--rounds", type=int, help=f"at least {ROUNDS} for figures that are kept ({ROUNDS}; quick {ROUNDS_QUICK})")
@@ -120,6 +123,7 @@ class Bench:
         args.out.mkdir(parents=True, exist_ok=True)
         self.work = pathlib.Path(tempfile.mkdtemp(prefix=f"skald-bench-{self.name}-"))
         atexit.register(shutil.rmtree, self.work, ignore_errors=True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that this is done then, too
         self.machine = machine.describe(args.build, self.work)
         self.command = " ".join([f"bench/bench-{self.name}",
                                  *[shlex.quote(word) for word in self.words(sys.argv[1:])]])
@@ -212,6 +216,10 @@ class Bench:
         self.targets.append({"what": what, "wanted": wanted, "measured": None if value is None else show(value),
                              "value": value, "met": is_met})
 
+    def headline(self, what, figure):
+        """One of the few figures that the README shows."""
+        self.headlines.append([what, figure])
+
     def text(self):
         out = [f"bench-{self.name}", self.busy_words(), ""]
         for block in self.sections():
@@ -281,17 +289,18 @@ class Bench:
         result = {"bench": self.name, "command": self.command, "date": datetime.date.today().isoformat(),
                   "seconds": self.seconds, "rounds": self.args.rounds, "is_quick": self.args.quick,
                   "others_share": self.busy, "is_busy": self.busy > machine.BUSY_SHARE, "machine": self.machine,
-                  "targets": self.targets, "left_out": self.left_out, "samples": self.samples,
+                  "targets": self.targets, "headlines": self.headlines, "left_out": self.left_out,
                   "tables": [block for block in self.blocks if block["kind"] == "table"]}
-        (out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+        (out / "result.json").write_text(json.dumps({**result, "samples": self.samples}, indent=1) + "\n")
         for name, svg in self.pictures():
             (out / f"{name}.svg").write_text(svg)
         if self.args.record:
-            self.keep()
+            self.keep(result)
         return 0
 
-    def keep(self):
-        """docs/proof/bench-<name>-<date>.md and its plots; a second run of a day replaces the first."""
+    def keep(self, result):
+        """docs/proof/bench-<name>-<date>.md with its plots, and .json for the pages that show them; a second
+        run of a day replaces the first."""
         page = f"bench-{self.name}-{datetime.date.today().isoformat()}"
         folder = self.args.record
         folder.mkdir(parents=True, exist_ok=True)
@@ -300,6 +309,9 @@ class Bench:
         for name, svg in self.pictures():
             (folder / f"{page}-{name}.svg").write_text(svg)
         (folder / f"{page}.md").write_text(self.markdown(page))
+        (folder / f"{page}.json").write_text(json.dumps(result, indent=1) + "\n")
+        if folder == ROOT / "docs/proof":
+            pages.update()
         print(f"recorded in {folder / page}.md")
 
 

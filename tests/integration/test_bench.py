@@ -45,6 +45,10 @@ class Benches(unittest.TestCase):
         for picture in folder.glob("*.svg"):
             self.assertIn(f"({picture.name})", text)
 
+    def test_pages_say_what_was_recorded(self):
+        done = subprocess.run([ROOT / "bench/pages.py", "--check"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
     def test_each(self):
         benches = sorted((ROOT / "bench").glob("bench-*"))
         self.assertTrue(benches)
