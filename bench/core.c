@@ -4,6 +4,7 @@
  *
  *     core CASE COUNT        prints {"count", "seconds", "events", "effects", "allocations"}
  *     core                   prints the cases
+ *     core history           prints the history of a completed saga, for history.h
  *
  * All that is counted happens in measured() and what it calls: valgrind's --toggle-collect=measured
  * sees the instructions of the transitions and of nothing else.
@@ -18,10 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP(id, source)                                                                        \
-    "{\"id\":\"" id "\",\"name\":\"" id "\",\"type\":\"function\",\"action\":{\"function\":"    \
-    "{\"name\":\"do\",\"parameters\":{\"order\":\"{{ " source ".order }}\"}}},\"compensation\"" \
-    ":{\"type\":\"custom\",\"action\":{\"function\":{\"name\":\"undo\",\"parameters\":{"        \
+#define STEP(id, source)                                                                           \
+    "{\"id\":\"" id "\",\"name\":\"" id "\",\"type\":\"function\",\"action\":{\"function\":"       \
+    "{\"name\":\"bench\",\"parameters\":{\"order\":\"{{ " source ".order }}\"}}},\"compensation\"" \
+    ":{\"type\":\"custom\",\"action\":{\"function\":{\"name\":\"undo\",\"parameters\":{"           \
     "\"order\":\"{{ .output." id ".order }}\"}}}}}"
 
 static const char definition[] =
@@ -118,7 +119,9 @@ static void decide(struct one *one, const struct sk_command *command, struct sk_
 
 static void start(struct one *one, struct sk_decision *decision, struct tally *tally)
 {
-    struct sk_start request = { .id = sk_str_of(one->id), .input = SK_STR(input) };
+    struct sk_start request = { .id = sk_str_of(one->id),
+                                .input = SK_STR(input),
+                                .definition = one->saga.plan->digest };
     struct sk_command command = {
         .kind = SK_COMMAND_START, .step = SK_STEP_NONE, .item = -1, .start = &request
     };
@@ -269,6 +272,37 @@ static void run(const struct core_case *one_case, uint32_t count)
     sk_plan_free(plan);
 }
 
+static void print_event(uint32_t transition, const struct sk_decision *decision, uint32_t number)
+{
+    const struct sk_decided *decided = &decision->events[number];
+    const struct sk_event *event = &decided->event;
+    (void)printf("%" PRIu32 " %d %" PRIu32 " %" PRId32 " %" PRIu32 " %" PRIu32 " ", transition,
+                 (int)event->type, event->step, event->item, event->attempt, event->round);
+    const uint8_t *data = (const uint8_t *)decision->data.data + decided->data_offset;
+    for (size_t i = 0; i < decided->data_size; i++) (void)printf("%02x", data[i]);
+    (void)printf(decided->data_size == 0 ? "-\n" : "\n");
+}
+
+/* A transition is what one commit of a saga alone holds. */
+static void print_history(void)
+{
+    static const char *const transitions[] = { "S", "Y0", "Y1", "Y2" };
+    struct sk_plan *plan = make_plan();
+    struct one one = { .now_ms = first_ms, .id = "01a1ffea-fb78-77fb-92cf-000000000001" };
+    struct sk_decision decision;
+    struct tally tally = { 0 };
+    if (!sk_saga_init(&one.saga, plan)) fail("memory");
+    sk_decision_init(&decision);
+    for (uint32_t i = 0; i < sizeof transitions / sizeof transitions[0]; i++) {
+        sk_decision_clear(&decision);
+        play(&one, transitions[i], &decision, &tally);
+        for (uint32_t n = 0; n < decision.events_count; n++) print_event(i, &decision, n);
+    }
+    sk_saga_release(&one.saga);
+    sk_decision_release(&decision);
+    sk_plan_free(plan);
+}
+
 int main(int argc, char **argv)
 {
     size_t cases_count = sizeof cases / sizeof cases[0];
@@ -280,11 +314,15 @@ int main(int argc, char **argv)
         (void)printf("}\n");
         return 0;
     }
+    if (argc == 2 && strcmp(argv[1], "history") == 0) {
+        print_history();
+        return 0;
+    }
     for (size_t i = 0; i < cases_count && argc == 3; i++) {
         if (strcmp(argv[1], cases[i].name) != 0) continue;
         run(&cases[i], (uint32_t)strtoul(argv[2], NULL, 10));
         return 0;
     }
-    (void)fprintf(stderr, "usage: core [CASE COUNT]\n");
+    (void)fprintf(stderr, "usage: core [history | CASE COUNT]\n");
     return 2;
 }

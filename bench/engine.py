@@ -1,8 +1,5 @@
 """engine: runs of `skald bench` and of the raw limits, as figures that can be compared."""
-import sqlite3
 import subprocess
-
-EVENT_ENDS_STEP = 21  # step.completed: an answer came, so a new transition begins
 
 
 def url_of(store, folder):
@@ -50,20 +47,8 @@ def limit(told):
 def history(bench):
     """The history of one saga, as a file for the limits' programs."""
     path = bench.work / "history.txt"
-    if path.exists():
-        return path
-    with bench.folder() as folder:
-        subprocess.run([bench.program("skald"), "bench", "--store", url_of("sqlite", folder), "--sagas", "2",
-                        "--in-flight", "1", "--json"], check=True, stdout=subprocess.DEVNULL)
-        store = sqlite3.connect(folder / "bench.db")
-        rows = store.execute("SELECT type, step, item, attempt, round, data FROM event WHERE saga ="
-                             " (SELECT min(saga) FROM event) ORDER BY seq").fetchall()
-        store.close()
-    lines, transition = [], 0
-    for kind, step, item, attempt, number, data in rows:
-        transition += kind == EVENT_ENDS_STEP
-        lines.append(f"{transition} {kind} {step} {item} {attempt} {number} {data.hex() or '-'}\n")
-    path.write_text("".join(lines))
+    if not path.exists():
+        path.write_bytes(subprocess.run([bench.program("core"), "history"], check=True, capture_output=True).stdout)
     return path
 
 

@@ -1,6 +1,7 @@
 /*
  * fill.c: finished sagas by the million, straight through the store port: the parts that the engine
- * would have written, without deciding each saga anew. For bench-growth.
+ * would have written, a part for each of a saga's four commits, without deciding each saga anew.
+ * For bench-growth.
  *
  *     fill STORE SAGAS       STORE is sqlite:FILE or journal:DIR; fills up to SAGAS in all
  *
@@ -27,6 +28,7 @@
 
 enum {
     EVENTS_MAX = 16,
+    COMMITS_MAX = 8,
     PART_SAGAS = 128,
     PARTS_FLYING = 32,
     ID_SIZE = 36,
@@ -54,23 +56,31 @@ struct model {
     struct sk_buf source;
     struct sk_event_row events[EVENTS_MAX]; /* at_ms from the start on */
     uint32_t events_count;
+    uint32_t commits[COMMITS_MAX + 1]; /* commit i begins with this event; then the end */
+    uint32_t commits_count;
     struct sk_buf data;
     size_t id_at;        /* where the id stands in the first event; SIZE_MAX = nowhere */
     int64_t deadline_ms; /* an instant that stands in the events' data, so the same for all */
-    int64_t lasted_ms;
 };
 
-/* What is being written to one shard. */
-struct part_job {
-    struct fill *fill;
+/* One commit of the sagas of a job. */
+struct commit {
+    struct part_job *job;
     struct sk_batch batch;
     struct sk_part part;
-    struct sk_event_row events[PART_SAGAS * EVENTS_MAX];
     struct sk_head heads[PART_SAGAS];
+};
+
+/* Sagas of one shard that are written abreast: a part for each of their commits. */
+struct part_job {
+    struct fill *fill;
+    uint32_t shard, count, done_count;
+    struct commit commits[COMMITS_MAX];
+    struct sk_event_row events[PART_SAGAS * EVENTS_MAX]; /* in the order of their positions */
+    int64_t at_ms[PART_SAGAS];
     char ids[PART_SAGAS][SK_UUID_TEXT_SIZE];
     char *first_data; /* PART_SAGAS times the first event's */
     struct sk_tally_row tally;
-    uint32_t count; /* sagas in it */
 };
 
 struct fill {
@@ -138,7 +148,6 @@ static void run_model(struct model *model, int64_t now_ms, struct sk_decision *d
     }
     if (saga.state != SK_SAGA_COMPLETED) fail("model", "it has not completed");
     model->deadline_ms = saga.deadline_ms;
-    model->lasted_ms = saga.ended_at_ms - now_ms;
     sk_saga_release(&saga);
 }
 
@@ -147,10 +156,13 @@ static void keep_rows(struct model *model, int64_t now_ms, const struct sk_decis
     if (decision->events_count > EVENTS_MAX) fail("model", "too many events");
     sk_buf_append(&model->data, decision->data.data, decision->data.size);
     model->events_count = decision->events_count;
+    model->commits_count = 1;
     for (uint32_t i = 0; i < decision->events_count; i++) {
         const struct sk_decided *decided = &decision->events[i];
         const struct sk_event *event = &decided->event;
         const char *data = (const char *)model->data.data + decided->data_offset;
+        if (event->type == SK_EVENT_STEP_COMPLETED && model->commits_count < COMMITS_MAX)
+            model->commits[model->commits_count++] = i;
         model->events[i] = (struct sk_event_row){ .seq = event->seq,
                                                   .at_ms = event->at_ms - now_ms,
                                                   .type = event->type,
@@ -160,6 +172,7 @@ static void keep_rows(struct model *model, int64_t now_ms, const struct sk_decis
                                                   .round = event->round,
                                                   .data = { data, decided->data_size } };
     }
+    model->commits[model->commits_count] = model->events_count;
     struct sk_str first = model->events[0].data;
     const char *id = memmem(first.data, first.size, any_id, ID_SIZE);
     model->id_at = id == NULL ? SIZE_MAX : (size_t)(id - first.data);
@@ -197,35 +210,9 @@ static uint64_t draw(struct fill *fill)
 
 static void put_saga(struct part_job *job, const char *id, int64_t at_ms)
 {
-    const struct model *model = &job->fill->model;
-    uint32_t n = job->count++, first = n * model->events_count;
-    struct sk_part *part = &job->part;
-    uint64_t no = part->first_position + first;
-    size_t size = model->events[0].data.size;
-    char *data = job->first_data + n * size;
+    uint32_t n = job->count++;
     memcpy(job->ids[n], id, SK_UUID_TEXT_SIZE);
-    memcpy(data, model->events[0].data.data, size);
-    if (model->id_at != SIZE_MAX) memcpy(data + model->id_at, id, ID_SIZE);
-    for (uint32_t i = 0; i < model->events_count; i++) {
-        struct sk_event_row *row = &job->events[first + i];
-        *row = model->events[i];
-        row->no = no;
-        row->at_ms += at_ms;
-    }
-    job->events[first].data = (struct sk_str){ data, size };
-    job->heads[n] = (struct sk_head){
-        .shard = part->shard,
-        .no = no,
-        .id = { job->ids[n], ID_SIZE },
-        .definition = model->plan->digest,
-        .state = SK_SAGA_COMPLETED,
-        .wake_at_ms = INT64_MAX,
-        .deadline_ms = model->deadline_ms,
-        .seq = model->events_count,
-        .created_at_ms = at_ms,
-        .updated_at_ms = at_ms + model->lasted_ms,
-        .ended_at_ms = at_ms + model->lasted_ms,
-    };
+    job->at_ms[n] = at_ms;
 }
 
 static struct part_job *new_job(struct fill *fill, uint32_t shard)
@@ -235,18 +222,18 @@ static struct part_job *new_job(struct fill *fill, uint32_t shard)
     job->first_data = malloc(PART_SAGAS * fill->model.events[0].data.size);
     if (job->first_data == NULL) fail("memory", "none");
     job->fill = fill;
-    job->part.shard = shard;
-    job->part.epoch = fill->shards[shard].epoch;
-    job->part.first_position = fill->shards[shard].position;
+    job->shard = shard;
     return job;
 }
 
 static void on_done(void *context, struct sk_batch *batch)
 {
-    struct part_job *job = context;
+    struct commit *commit = context;
+    struct part_job *job = commit->job;
     struct fill *fill = job->fill;
     (void)batch;
-    if (job->part.result != SK_PART_DONE) fail("store", job->part.message);
+    if (commit->part.result != SK_PART_DONE) fail("store", commit->part.message);
+    if (++job->done_count < fill->model.commits_count) return;
     uint64_t before = fill->there / REPORT_EVERY;
     fill->there += job->count;
     fill->flying_count--;
@@ -257,25 +244,92 @@ static void on_done(void *context, struct sk_batch *batch)
     go_on(fill);
 }
 
+/* The data of a saga's first event, with its id. */
+static struct sk_str first_data_of(struct part_job *job, uint32_t saga)
+{
+    const struct model *model = &job->fill->model;
+    struct sk_str whole = model->events[0].data;
+    char *data = job->first_data + saga * whole.size;
+    memcpy(data, whole.data, whole.size);
+    if (model->id_at != SIZE_MAX) memcpy(data + model->id_at, job->ids[saga], ID_SIZE);
+    return (struct sk_str){ data, whole.size };
+}
+
+static struct sk_head head_of(const struct part_job *job, uint32_t saga, uint64_t no, uint32_t seq)
+{
+    const struct model *model = &job->fill->model;
+    int64_t at_ms = job->at_ms[saga];
+    bool is_last = seq == model->events_count;
+    int64_t updated_ms = at_ms + model->events[seq - 1].at_ms;
+    return (struct sk_head){
+        .shard = job->shard,
+        .no = no,
+        .id = { job->ids[saga], ID_SIZE },
+        .definition = model->plan->digest,
+        .state = is_last ? SK_SAGA_COMPLETED : SK_SAGA_RUNNING,
+        .wake_at_ms = is_last ? INT64_MAX : 0,
+        .deadline_ms = model->deadline_ms,
+        .seq = seq,
+        .created_at_ms = at_ms,
+        .updated_at_ms = updated_ms,
+        .ended_at_ms = is_last ? updated_ms : 0,
+    };
+}
+
+/* The n-th commit of all sagas of the job, behind the events that are there; how many events. */
+static uint32_t make_commit(struct part_job *job, uint32_t n, uint64_t first, uint32_t there)
+{
+    const struct model *model = &job->fill->model;
+    struct commit *commit = &job->commits[n];
+    uint32_t begin = model->commits[n], each = model->commits[n + 1] - begin;
+    struct sk_event_row *rows = job->events + there;
+    uint32_t first_each = model->commits[1];
+    for (uint32_t saga = 0; saga < job->count; saga++) {
+        uint64_t no = first + (uint64_t)saga * first_each;
+        for (uint32_t i = 0; i < each; i++) {
+            struct sk_event_row *row = &rows[saga * each + i];
+            *row = model->events[begin + i];
+            row->no = no;
+            row->at_ms += job->at_ms[saga];
+            if (begin + i == 0) row->data = first_data_of(job, saga);
+        }
+        commit->heads[saga] = head_of(job, saga, no, begin + each);
+    }
+    commit->job = job;
+    commit->part = (struct sk_part){ .shard = job->shard,
+                                     .epoch = job->fill->shards[job->shard].epoch,
+                                     .first_position = first + there,
+                                     .events = rows,
+                                     .events_count = job->count * each,
+                                     .heads = commit->heads,
+                                     .heads_count = job->count };
+    commit->batch = (struct sk_batch){ .parts = &commit->part, .parts_count = 1 };
+    return job->count * each;
+}
+
+/* All commits at once: they end in their order. */
 static void submit(struct part_job *job)
 {
     struct fill *fill = job->fill;
-    struct sk_part *part = &job->part;
-    uint64_t name[2] = { draw(fill), draw(fill) };
-    memcpy(part->batch_id, name, sizeof part->batch_id);
-    part->events = job->events;
-    part->events_count = job->count * fill->model.events_count;
-    part->heads = job->heads;
-    part->heads_count = job->count;
-    job->tally = (struct sk_tally_row){ .definition = fill->model.plan->digest,
-                                        .state = SK_SAGA_COMPLETED,
-                                        .n = job->count };
-    part->tallies = &job->tally;
-    part->tallies_count = 1;
-    job->batch = (struct sk_batch){ .parts = part, .parts_count = 1 };
-    fill->shards[part->shard].position += part->events_count;
+    const struct model *model = &fill->model;
+    uint64_t first = fill->shards[job->shard].position;
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < model->commits_count; i++) {
+        struct sk_part *part = &job->commits[i].part;
+        there += make_commit(job, i, first, there);
+        uint64_t name[2] = { draw(fill), draw(fill) };
+        memcpy(part->batch_id, name, sizeof part->batch_id);
+        if (i + 1 < model->commits_count) continue;
+        job->tally = (struct sk_tally_row){ .definition = model->plan->digest,
+                                            .state = SK_SAGA_COMPLETED,
+                                            .n = job->count };
+        part->tallies = &job->tally;
+        part->tallies_count = 1;
+    }
+    fill->shards[job->shard].position += there;
     fill->flying_count++;
-    fill->store->ops->submit(fill->store, &job->batch, on_done, job);
+    for (uint32_t i = 0; i < model->commits_count; i++)
+        fill->store->ops->submit(fill->store, &job->commits[i].batch, on_done, &job->commits[i]);
 }
 
 /* The next saga, to the shard that its id hashes to. */

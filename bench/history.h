@@ -1,5 +1,5 @@
 /*
- * history.h: the history of one saga as a bench's script took it from a store: what the raw limits
+ * history.h: the history of one saga as the core makes it (`core history`): what the raw limits
  * write. A line an event: transition, type, step, item, attempt, round, and its data in hex ("-" =
  * none). A transition is what one commit of a saga alone holds.
  */
