@@ -1,6 +1,7 @@
 /*
- * cmd_store.c: `skald store backup FILE | restore FILE | check | schema`: what an operator does to
- * the store itself, without its server (backup and schema also beside a running one).
+ * cmd_store.c: `skald store backup FILE | restore FILE | copy URL | check | dump | schema`: what an
+ * operator does to the store itself, without its server (backup and schema also beside a running
+ * one).
  */
 #include "base/json.h"
 #include "cli/settings_args.h"
@@ -19,7 +20,8 @@ static const struct cli_option options[] = {
       offsetof(struct store, url), 0, 0, NULL },
     { "config", 'c', CLI_LIST, "FILE", "settings from a YAML file, for the store's URL",
       offsetof(struct store, settings.config), 0, 0, NULL },
-    { "replace", 0, CLI_FLAG, NULL, "restore: over a store that is there; it is kept as .replaced",
+    { "replace", 0, CLI_FLAG, NULL,
+      "restore, copy: over a store that is there; it is kept as .replaced",
       offsetof(struct store, replaces), 0, 0, NULL },
     { "json", 0, CLI_FLAG, NULL, "print JSON, for programs", offsetof(struct store, is_json), 0, 0,
       NULL },
@@ -30,7 +32,7 @@ struct run {
     const struct cli *cli;
     const struct store *store;
     const char *url;
-    const char *file; /* of backup and restore */
+    const char *file; /* of backup and restore; of copy a URL */
     int told;         /* tenths of the way */
 };
 
@@ -123,7 +125,9 @@ static void put_count(struct sk_json_writer *w, const char *name, uint64_t value
     sk_json_put_u64(w, value);
 }
 
-static int check(struct run *run)
+/* What check says after `act`. */
+static int judge(struct run *run, const char *url,
+                 enum skald_status (*act)(struct run *, struct sk_store_report *, skald_error *))
 {
     struct sk_buf json = { 0 };
     struct problems problems = { .run = run, .writer = sk_json_writer_of(&json) };
@@ -133,7 +137,7 @@ static int check(struct run *run)
     sk_json_begin_object(w);
     sk_json_key(w, "problems");
     sk_json_begin_array(w);
-    enum skald_status status = sk_store_check(run->url, watcher_of(run), &report, &error);
+    enum skald_status status = act(run, &report, &error);
     sk_json_end_array(w);
     put_count(w, "sagas", report.sagas);
     put_count(w, "locks", report.locks);
@@ -150,8 +154,8 @@ static int check(struct run *run)
         (void)fprintf(run->cli->out, "%s\n", sk_buf_text(&json));
     } else {
         (void)fprintf(run->cli->out,
-                      "%s: %" PRIu64 " sagas, %" PRIu64 " events, %" PRIu64 " definitions; ",
-                      run->url, report.sagas, report.events, report.definitions);
+                      "%s: %" PRIu64 " sagas, %" PRIu64 " events, %" PRIu64 " definitions; ", url,
+                      report.sagas, report.events, report.definitions);
         if (report.problems == 0) {
             (void)fputs("all is well\n", run->cli->out);
         } else {
@@ -160,6 +164,44 @@ static int check(struct run *run)
     }
     sk_buf_release(&json);
     return code;
+}
+
+static enum skald_status act_check(struct run *run, struct sk_store_report *report,
+                                   skald_error *error)
+{
+    return sk_store_check(run->url, watcher_of(run), report, error);
+}
+
+static int check(struct run *run)
+{
+    return judge(run, run->url, act_check);
+}
+
+/* ---- copy, dump ------------------------------------------------------------------------------ */
+
+static enum skald_status act_copy(struct run *run, struct sk_store_report *report,
+                                  skald_error *error)
+{
+    return sk_store_copy(run->url, run->file, run->store->replaces, watcher_of(run), report, error);
+}
+
+static int copy(struct run *run)
+{
+    return judge(run, run->file, act_copy);
+}
+
+static void print_line(void *context, const char *line, size_t size)
+{
+    const struct run *run = context;
+    (void)fprintf(run->cli->out, "%.*s\n", (int)size, line);
+}
+
+static int dump(struct run *run)
+{
+    skald_error error = { .message = "" };
+    if (sk_store_dump(run->url, print_line, run, &error) != SKALD_OK)
+        return fail(run, &error, NULL);
+    return CLI_DONE;
 }
 
 /* ---- schema ---------------------------------------------------------------------------------- */
@@ -231,13 +273,11 @@ static int schema(struct run *run)
 
 static const struct verb {
     const char *name;
-    bool has_file;
+    const char *argument; /* NULL = none */
     int (*run)(struct run *run);
 } verbs[] = {
-    { "backup", true, backup },
-    { "restore", true, restore },
-    { "check", false, check },
-    { "schema", false, schema },
+    { "backup", "FILE", backup }, { "restore", "FILE", restore }, { "copy", "URL", copy },
+    { "check", NULL, check },     { "dump", NULL, dump },         { "schema", NULL, schema },
 };
 
 enum { VERBS_COUNT = sizeof verbs / sizeof verbs[0] };
@@ -245,10 +285,11 @@ enum { VERBS_COUNT = sizeof verbs / sizeof verbs[0] };
 static int run_verb(struct run *run, struct store *store, const struct verb *verb,
                     const struct cli_args *args)
 {
-    size_t wanted = verb->has_file ? 2 : 1;
+    size_t wanted = verb->argument != NULL ? 2 : 1;
     if (args->count != wanted) {
-        return cli_misuse(run->cli, NULL, "store %s takes %s", verb->name,
-                          verb->has_file ? "one FILE" : "no arguments");
+        return cli_misuse(run->cli, NULL, "store %s takes %s%s", verb->name,
+                          verb->argument != NULL ? "one " : "no arguments",
+                          verb->argument != NULL ? verb->argument : "");
     }
     if (store->url != NULL) {
         store->settings.given.items[0].name = "store.url";
@@ -259,7 +300,7 @@ static int run_verb(struct run *run, struct store *store, const struct verb *ver
     int code = cli_settings_load(run->cli, &store->settings, &settings);
     if (code == CLI_GO_ON) {
         run->url = settings.node.store_url;
-        run->file = verb->has_file ? args->items[1] : NULL;
+        run->file = verb->argument != NULL ? args->items[1] : NULL;
         code = verb->run(run);
     }
     sk_settings_release(&settings);
@@ -277,19 +318,19 @@ static int store_main(const struct cli *cli, int argc, char **argv)
         if (strcmp(args.items[0], verbs[i].name) == 0)
             return run_verb(&run, &store, &verbs[i], &args);
     }
-    return cli_misuse(cli, "skald store backup FILE, restore FILE, check or schema",
+    return cli_misuse(cli, "skald store backup FILE, restore FILE, copy URL, check, dump or schema",
                       args.count == 0 ? "store wants to know what to do%s"
                                       : "store does not know '%s'",
                       args.count == 0 ? "" : args.items[0]);
 }
 
-static const char *const words[] = { "backup", "restore", "check", "schema", NULL };
+static const char *const words[] = { "backup", "restore", "copy", "check", "dump", "schema", NULL };
 
 const struct cli_command cli_store = {
     .name = "store",
     .main = store_main,
-    .summary = "Back up, restore, check or describe a store",
-    .usage = "backup FILE | restore FILE | check | schema [options]",
+    .summary = "Back up, restore, copy, check, dump or describe a store",
+    .usage = "backup FILE | restore FILE | copy URL | check | dump | schema [options]",
     .example = "skald store backup /backups/orders.db --store sqlite:orders.db",
     .options = options,
     .verbs = words,

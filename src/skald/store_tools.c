@@ -139,6 +139,47 @@ enum skald_status sk_store_restore(const char *url, const char *file, bool repla
     return status == SKALD_OK ? copy_key(file, options.to, error) : status;
 }
 
+static bool is_one_place(const struct place *a, const struct place *b)
+{
+    struct stat x, y;
+    if (stat(a->path, &x) != 0 || stat(b->path, &y) != 0) return strcmp(a->path, b->path) == 0;
+    return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+enum skald_status sk_store_copy(const char *url, const char *to, bool replaces,
+                                struct sk_store_watcher watcher, struct sk_store_report *report,
+                                skald_error *error)
+{
+    struct place from, target;
+    enum skald_status status = place_of(to, &target, error);
+    if (status == SKALD_OK) status = place_of(url, &from, error);
+    if (status == SKALD_OK && is_one_place(&from, &target))
+        return sk_error_set(error, SKALD_E_ARGUMENT, "%s is the store itself; name another", to);
+    if (status == SKALD_OK) status = settled_place(url, &from, error);
+    if (status == SKALD_OK) status = sk_store_restore(to, from.path, replaces, watcher, error);
+    return status == SKALD_OK ? sk_store_check(to, watcher, report, error) : status;
+}
+
+struct teller {
+    sk_store_line *line;
+    void *context;
+};
+
+static void tell_line(void *context, struct sk_str line)
+{
+    const struct teller *teller = context;
+    teller->line(teller->context, line.data, line.size);
+}
+
+enum skald_status sk_store_dump(const char *url, sk_store_line *line, void *context,
+                                skald_error *error)
+{
+    struct place place;
+    struct teller teller = { line, context };
+    enum skald_status status = settled_place(url, &place, error);
+    return status == SKALD_OK ? sk_sqlite_dump(place.path, tell_line, &teller, error) : status;
+}
+
 enum skald_status sk_store_check(const char *url, struct sk_store_watcher watcher,
                                  struct sk_store_report *report, skald_error *error)
 {
@@ -210,6 +251,21 @@ enum skald_status sk_store_check(const char *url, struct sk_store_watcher watche
                                  struct sk_store_report *report, skald_error *error)
 {
     (void)url, (void)watcher, (void)report;
+    return refuse(error);
+}
+
+enum skald_status sk_store_copy(const char *url, const char *to, bool replaces,
+                                struct sk_store_watcher watcher, struct sk_store_report *report,
+                                skald_error *error)
+{
+    (void)url, (void)to, (void)replaces, (void)watcher, (void)report;
+    return refuse(error);
+}
+
+enum skald_status sk_store_dump(const char *url, sk_store_line *line, void *context,
+                                skald_error *error)
+{
+    (void)url, (void)line, (void)context;
     return refuse(error);
 }
 

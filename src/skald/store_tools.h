@@ -1,6 +1,6 @@
 /*
  * store_tools.h: what an operator does to a store beside serving it, by its URL: back it up while
- * it is served, restore a copy, look at it, check it. Each blocks.
+ * it is served, restore a copy, look at it, check it, copy it into another. Each blocks.
  *
  * check reads everything and folds each saga from its events, as a start would: the result must be
  * the saga's head, the tallies must be what counting gives.
@@ -11,6 +11,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef void sk_store_progress(void *context, const char *what, uint64_t done, uint64_t total);
@@ -36,6 +37,17 @@ struct sk_store_report {
 /* SKALD_OK: it could be read; report->problems says whether it is good. */
 enum skald_status sk_store_check(const char *url, struct sk_store_watcher watcher,
                                  struct sk_store_report *report, skald_error *error) SK_MUST_CHECK;
+
+/* Every row, a line of JSON each; the lines are borrowed. BUSY while it is served. */
+typedef void sk_store_line(void *context, const char *line, size_t size);
+enum skald_status sk_store_dump(const char *url, sk_store_line *line, void *context,
+                                skald_error *error) SK_MUST_CHECK;
+
+/* One moment of the store becomes the store `to`, of any kind, as a restore of a backup would; then
+ * `to` is checked. A journal must not be in use. */
+enum skald_status sk_store_copy(const char *url, const char *to, bool replaces,
+                                struct sk_store_watcher watcher, struct sk_store_report *report,
+                                skald_error *error) SK_MUST_CHECK;
 
 struct sk_store_look {
     uint32_t schema, schema_known, shards;

@@ -161,6 +161,7 @@ PLAYS = [
     Play("store", "check", "--store", "sqlite:copy-1.db"),
     Play("store", "schema", "--store", "sqlite:copy-1.db", shown=False),
     Play("store", "restore", "copy-1.db", "--store", "sqlite:restored-{n}.db"),
+    Play("store", "copy", "journal:copied-{n}", "--store", "sqlite:copy-1.db"),
     Play("trouble", "wrong-state", json_words=("--format", "json")),
     Play("breakers"),
     Play("tasks"),

@@ -107,6 +107,37 @@ class Copies(Case):
         with self.serve(f"sqlite:{self.path / 'test.db.replaced'}") as server:
             self.assertEqual(server.saga("later")["state"], "completed")
 
+    def test_copy_and_dump(self):
+        with self.serve() as server:
+            self.define(server)
+            for number in range(3):
+                server.start(definition="order", id=f"o-{number}", input={"amount": 1})
+                server.ended(f"o-{number}")
+        look = json.loads(self.ok("schema", "--json", "--store", self.url))
+        copies = [f"journal:{self.path / 'journal'}", f"sqlite:{self.path / 'again.db'}"]
+        for source, target in zip([self.url, *copies], copies):
+            self.assertIn("3 sagas", self.ok("copy", target, "--store", source))
+            copied = json.loads(self.ok("schema", "--json", "--store", target))
+            self.assertNotEqual(copied["incarnation"], look["incarnation"])
+            self.assertGreater(copied["epoch_max"], look["epoch_max"])
+            look = copied
+        self.assertIn("--replace", self.refused(2, "copy", copies[0], "--store", self.url))
+        self.assertIn("the store itself", self.refused(2, "copy", self.url, "--store", self.url))
+        self.refused(2, "copy", "memory:", "--store", self.url)
+        with self.serve(copies[0]) as server:
+            self.assertEqual(server.saga("o-1")["state"], "completed")
+            self.refused(1, "dump", "--store", copies[0])
+        rows, again = ([json.loads(line) for line in self.ok("dump", "--store", url).splitlines()]
+                       for url in (self.url, copies[1]))
+        events = [row for row in rows if row["table"] == "event"]
+        self.assertEqual(len(events), look["events"])
+        self.assertEqual({row["id"] for row in rows if row["table"] == "saga"}, {"o-0", "o-1", "o-2"})
+        self.assertEqual([row for row in again if row["table"] not in ("meta", "shard")],
+                         [row for row in rows if row["table"] not in ("meta", "shard")])
+        with sqlite3.connect(self.path / "again.db") as database:
+            database.execute("UPDATE span SET seq = seq + 1 WHERE seq > 1")
+        self.assertIn('"damaged"', self.ok("dump", "--store", copies[1]))
+
     def test_wrong_use(self):
         self.assertIn("sqlite:PATH", self.refused(2, "backup", "x", "--store", "memory:"))
         self.refused(2, "backup", str(self.path / "x"), "--store", f"sqlite:{self.path / 'none.db'}")

@@ -215,22 +215,31 @@ static enum skald_status check_version(sqlite3 *db, skald_error *error)
                         (long long)version, (int)SK_SQLITE_SCHEMA);
 }
 
+enum skald_status sk_sqlite_open_to_read(const struct sk_sqlite_file *file, sqlite3 **out_db,
+                                         skald_error *error)
+{
+    if (!file->is_there) return sk_error_set(error, SKALD_E_NOT_FOUND, "there is no such file");
+    enum skald_status status = sk_sqlite_file_check(file, error);
+    if (status != SKALD_OK) return status;
+    int code =
+        sqlite3_open_v2(file->path, out_db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK) {
+        struct sk_sqlite_fault fault;
+        sk_sqlite_fault_take(*out_db, code, &fault);
+        return sk_sqlite_fault_status(&fault, error);
+    }
+    sqlite3_extended_result_codes(*out_db, 1);
+    sqlite3_db_config(*out_db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    return check_version(*out_db, error);
+}
+
 static enum skald_status check_file(const struct sk_sqlite_file *file,
                                     const struct sk_sqlite_scan *scan, skald_error *error)
 {
     struct checking checking = { .scan = scan };
-    if (!file->is_there) return sk_error_set(error, SKALD_E_NOT_FOUND, "there is no such file");
-    enum skald_status status = sk_sqlite_file_check(file, error);
-    if (status != SKALD_OK) return status;
     sk_arena_init(&checking.arena);
-    int code = sqlite3_open_v2(file->path, &checking.db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_extended_result_codes(checking.db, 1);
-        sqlite3_db_config(checking.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        status = check_version(checking.db, error);
-        if (status == SKALD_OK) code = check_all(&checking);
-    }
+    enum skald_status status = sk_sqlite_open_to_read(file, &checking.db, error);
+    int code = status == SKALD_OK ? check_all(&checking) : SQLITE_OK;
     if (code != SQLITE_OK) {
         struct sk_sqlite_fault fault;
         sk_sqlite_fault_take(checking.db, code, &fault);

@@ -240,6 +240,11 @@ static inline void sk_sqlite_gate_leave(struct sk_sqlite_store *store)
     pthread_mutex_unlock(&store->gate);
 }
 
+/* check.c: the file as it is, for reading only; VERSION when it is of another schema. The caller
+ * closes *out_db, also after an error. */
+enum skald_status sk_sqlite_open_to_read(const struct sk_sqlite_file *file, sqlite3 **out_db,
+                                         skald_error *error) SK_MUST_CHECK;
+
 /* Thread bodies; `argument` is the store (or the reader). */
 void *sk_sqlite_commit_main(void *argument);
 void *sk_sqlite_checkpoint_main(void *argument);

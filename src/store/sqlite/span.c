@@ -1,6 +1,7 @@
 /* span.c: see span.h. */
 #include "store/sqlite/span.h"
 
+#include "core/plan.h"
 #include "store/sqlite/statement.h"
 
 enum { WORDS_COUNT = 7, WORD_SIZE = 8 };
@@ -24,7 +25,7 @@ void sk_sqlite_pack_event(struct sk_sqlite_pack *pack, struct sk_buf *buf,
     sk_put_u64(buf, position - pack->position);
     sk_put_i64(buf, row->at_ms - pack->at_ms);
     sk_put_u64(buf, row->type);
-    sk_put_u64(buf, (uint32_t)(row->step + 1)); /* SK_STEP_NONE is the highest */
+    sk_put_u64(buf, row->step == SK_STEP_NONE ? 0 : (uint64_t)row->step + 1);
     sk_put_i64(buf, row->item);
     sk_put_u64(buf, row->attempt);
     sk_put_u64(buf, row->round);
@@ -55,7 +56,8 @@ bool sk_sqlite_unpack_next(struct sk_sqlite_unpack *unpack, struct sk_event_row 
         .position = unpack->position,
     };
     out_row->type = (uint32_t)sk_get_u64(r);
-    out_row->step = (uint32_t)sk_get_u64(r) - 1;
+    uint64_t step = sk_get_u64(r);
+    out_row->step = step == 0 ? SK_STEP_NONE : (uint32_t)(step - 1);
     out_row->item = (int32_t)sk_get_i64(r);
     out_row->attempt = (uint32_t)sk_get_u64(r);
     out_row->round = (uint32_t)sk_get_u64(r);

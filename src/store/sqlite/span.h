@@ -11,9 +11,9 @@
  *     decided, and are never handed on. Sums guard against accidents, not against people: there is
  *     no key in them.
  *   - The bytes of `data`, for each event: positions since the one before (the first: 0) u,
- *     milliseconds since the one before (the first: since 0) i, type u, step + 1 (0 = none) u,
- *     item i, attempt u, round u, data s; codec as in base/buf.h. Part of the format: a change is a
- *     new schema.
+ *     milliseconds since the one before (the first: since 0) i, type u, step + 1 (0 = SK_STEP_NONE)
+ *     u, item i, attempt u, round u, data s; codec as in base/buf.h. Part of the format: a change
+ *     is a new schema.
  */
 #ifndef SK_STORE_SQLITE_SPAN_H
 #define SK_STORE_SQLITE_SPAN_H

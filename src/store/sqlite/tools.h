@@ -47,6 +47,13 @@ struct sk_sqlite_info {
 enum skald_status sk_sqlite_look(const char *path, struct sk_sqlite_info *out_info,
                                  skald_error *error) SK_MUST_CHECK;
 
+/* Each row as one line of JSON, {"table": "saga", ...}; `line` borrows it, without a line feed. The
+ * events stand as {"table": "event", ...}, or, where a span is not what was written, as it is under
+ * "damaged". As check otherwise. */
+typedef void sk_sqlite_line(void *context, struct sk_str line);
+enum skald_status sk_sqlite_dump(const char *path, sk_sqlite_line *line, void *context,
+                                 skald_error *error) SK_MUST_CHECK;
+
 /* Everything in the file, in this order: definitions; then each head with its events. Any function
  * but `problem` may be NULL. */
 struct sk_sqlite_scan {
