@@ -209,8 +209,9 @@ static void back_off(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t
 {
     const struct sk_retry_policy *policy = &sk_step_of(turn->saga, step)->retry;
     const struct sk_call *call = &sk_saga_unit(turn->saga, step, item)->action;
-    bool used_up = call->attempt >= sk_attempts_max(turn->saga, policy);
-    int64_t pause = used_up ? sk_retry_delay_max(policy)
+    uint32_t max = sk_attempts_max(turn->saga, policy);
+    bool used_up = call->attempt >= max;
+    int64_t pause = used_up ? sk_retry_delay_max(policy, max, outcome->retry_after_ms)
                             : sk_retry_delay(policy, call->attempt + 1, sk_turn_entropy(turn),
                                              outcome->retry_after_ms);
     wait_for(turn, step, item, SK_FOR_BACKOFF, turn->now_ms + pause, marks, outcome);

@@ -49,11 +49,13 @@ int64_t sk_retry_delay(const struct sk_retry_policy *policy, uint32_t attempt, u
     return delay < retry_after_ms ? retry_after_ms : delay;
 }
 
-int64_t sk_retry_delay_max(const struct sk_retry_policy *policy)
+int64_t sk_retry_delay_max(const struct sk_retry_policy *policy, uint32_t attempts_max,
+                           int64_t retry_after_ms)
 {
-    uint32_t last = policy->max_attempts < 2u ? 2u : policy->max_attempts;
+    uint32_t last = attempts_max < 2u ? 2u : attempts_max;
     int64_t delay = policy->max_ms > 0 ? policy->max_ms : plain_delay(policy, last);
-    return delay > 0 ? delay : 1000;
+    if (delay == 0) delay = 1000;
+    return delay < retry_after_ms ? retry_after_ms : delay;
 }
 
 /* The names under which people may list an outcome. */

@@ -69,14 +69,15 @@ static void did_not_happen(struct sk_turn *turn, uint32_t step, int32_t item)
     const struct sk_unit *unit = sk_saga_unit(turn->saga, step, item);
     if (!sk_unit_is_busy(unit)) return;
     bool goes_on = turn->saga->state != SK_SAGA_COMPENSATING;
-    bool has_left = unit->action.attempt < sk_attempts_max(turn->saga, &s->retry);
+    uint32_t max = sk_attempts_max(turn->saga, &s->retry);
+    bool has_left = unit->action.attempt < max;
     if (goes_on && (has_left || sk_step_must_succeed(turn->saga, step))) {
         struct sk_event event = sk_turn_event(turn, SK_EVENT_STEP_WAITING, step, item);
         event.kind = SK_FOR_BACKOFF;
         event.when_ms =
             turn->now_ms + (has_left ? sk_retry_delay(&s->retry, unit->action.attempt + 1,
                                                       sk_turn_entropy(turn), 0)
-                                     : sk_retry_delay_max(&s->retry));
+                                     : sk_retry_delay_max(&s->retry, max, 0));
         sk_turn_emit(turn, &event);
         return;
     }
@@ -105,7 +106,7 @@ static void still_unknown(struct sk_turn *turn, uint32_t step, int32_t item,
     bool asks_again = !undoing || s->compensation.type == SK_UNDO_NONE;
     uint32_t max = s->retry.type == SK_RETRY_NONE ? 3u : s->retry.max_attempts;
     if (for_ever && unit->verify.attempt >= max)
-        event.when_ms = turn->now_ms + sk_retry_delay_max(&s->retry);
+        event.when_ms = turn->now_ms + sk_retry_delay_max(&s->retry, max, outcome->retry_after_ms);
     else if (asks_again && (for_ever || unit->verify.attempt < max))
         event.when_ms =
             turn->now_ms + sk_retry_delay(&s->retry, unit->verify.attempt + 1,

@@ -403,8 +403,8 @@ static bool pause(struct model *model, const struct fact *fact)
     if (model->state == COMPENSATING) return model_no(model, "it pauses in a saga that is undone");
     if (!has_another(model, fact, call->attempt + 1)) return false;
     /* Beyond its last attempt the pauses do not grow any more. */
-    uint32_t next = call->attempt + 1;
-    if (next > policy->attempts_max) next = policy->attempts_max;
+    uint32_t next = call->attempt + 1, most = attempts_max(model, policy);
+    if (next > most) next = most;
     if (event->when_ms - event->at_ms < least_pause_ms(policy, next))
         return model_no(model, "it pauses for %lld ms, the policy says at least %lld",
                         (long long)(event->when_ms - event->at_ms),

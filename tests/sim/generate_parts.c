@@ -35,14 +35,20 @@ void sim_put_retry(struct shape *s, const char *name, bool may_be_none)
         text(s, "}");
         return;
     }
-    if (coin(s, 850))
-        sk_buf_printf(s->out, ",\"max_attempts\":%u", 1 + pick(s, coin(s, 900) ? 4 : 9));
+    uint32_t attempts = 0;
+    if (coin(s, 850)) {
+        attempts = 1 + pick(s, coin(s, 900) ? 4 : 9);
+        sk_buf_printf(s->out, ",\"max_attempts\":%u", attempts);
+    }
     uint32_t initial_ms = 100 * pick(s, 20);
     if (coin(s, 900)) sk_buf_printf(s->out, ",\"initial_delay\":\"%ums\"", initial_ms);
     if (coin(s, 850)) sk_buf_printf(s->out, ",\"max_delay\":\"%us\"", 2 + pick(s, 6));
     if (type == 1 && coin(s, 400)) {
         static const char *const factors[] = { "1", "1.5", "3", "10" };
-        sk_buf_printf(s->out, ",\"multiplier\":%s", factors[pick(s, 4)]);
+        uint32_t factor = pick(s, 4);
+        if (factor == 3 && attempts > 4)
+            factor = 2; /* its last pauses would be longer than a day */
+        sk_buf_printf(s->out, ",\"multiplier\":%s", factors[factor]);
     }
     if (type == 2 && coin(s, 700)) text(s, ",\"increment\":\"500ms\"");
     put_jitter(s);

@@ -111,8 +111,16 @@ static void test_pause_of_what_must_succeed(void **state)
         { { .type = SK_RETRY_LINEAR, .max_attempts = 1, .initial_ms = 200, .increment_ms = 500 },
           200 },
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_int_equal(sk_retry_delay_max(&rows[i].policy), rows[i].expected_ms);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint32_t attempts = rows[i].policy.max_attempts;
+        assert_int_equal(sk_retry_delay_max(&rows[i].policy, attempts, 0), rows[i].expected_ms);
+    }
+    struct sk_retry_policy steep = EXPONENTIAL(900, 10.0, 0);
+    assert_int_equal(sk_retry_delay_max(&steep, 1, 0), 900); /* as many as the start leaves */
+    assert_int_equal(sk_retry_delay_max(&steep, 3, 0), 9000);
+    struct sk_retry_policy level = FIXED(5000, 8000);
+    assert_int_equal(sk_retry_delay_max(&level, 4, 20000), 20000); /* Retry-After beats the cap */
+    assert_int_equal(sk_retry_delay_max(&level, 4, 7000), 8000);
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */
