@@ -126,8 +126,12 @@ static void drop_pauses(struct sk_turn *turn)
             int32_t item = sk_item_of(sk_step_of(saga, s), i);
             const struct sk_unit *unit = &saga->steps[s].units[i];
             bool pauses = unit->undo.state == SK_CALL_PAUSED || unit->undo.state == SK_CALL_PARKED;
+            bool is_asked = !sk_unit_is_busy(unit) && sk_verify_is_wanted(saga, s, unit) &&
+                            unit->verify.state == SK_CALL_PAUSED;
             if (pauses)
                 sk_undo_again(turn, s, item, false);
+            else if (is_asked)
+                sk_verify_start(turn, s, item);
             else
                 sk_undo_stop_unit(turn, s, item, true);
         }

@@ -237,7 +237,8 @@ static void add_of_undo(struct sim_past *past, struct sim_unit_past *unit,
 
 /* ---- the saga -------------------------------------------------------------------------------- */
 
-/* What pauses ends when the undoing begins; what is still to be asked is asked at once. */
+/* What pauses ends when the undoing begins, or goes on by force; what is still to be asked is asked
+ * at once. */
 static void end_pauses(struct sim_past *past)
 {
     for (uint32_t s = 0; s < past->plan->steps_count; s++) {
@@ -279,7 +280,10 @@ static void add_of_saga(struct sim_past *past, const struct sk_event *event)
     case SK_EVENT_LOCK_REQUESTED:
         if (event->when_ms != 0) past->locks_until_ms = event->when_ms;
         return;
-    case SK_EVENT_OPERATOR_FORCE_CANCEL: past->has_force_cancel = true; return;
+    case SK_EVENT_OPERATOR_FORCE_CANCEL:
+        past->has_force_cancel = true;
+        end_pauses(past);
+        return;
     default: return;
     }
 }
