@@ -76,6 +76,14 @@ static void settle_lists(struct sk_saga *saga)
     }
 }
 
+/* Nobody waits any more for what a question on the wire is answered. */
+static void drop_questions(struct sk_saga *saga)
+{
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++)
+        for (uint32_t i = 0; i < saga->steps[s].units_count; i++)
+            sk_fold_land(&saga->steps[s].units[i].verify);
+}
+
 static void fold_end(struct fold *f, enum sk_saga_state state)
 {
     struct sk_saga *saga = f->saga;
@@ -87,7 +95,10 @@ static void fold_end(struct fold *f, enum sk_saga_state state)
     if (!is_overtaken) saga->wish = SK_REASON_NONE; /* else people are told so for good */
     if (state == SK_SAGA_COMPLETED) settle_lists(saga);
     if (state == SK_SAGA_COMPLETED) saga->output = sk_fold_keep(f, f->event->body);
-    if (state == SK_SAGA_COMPLETED && f->event->kind == SK_REASON_FORCED) saga->is_forced = true;
+    if (state == SK_SAGA_COMPLETED && f->event->kind == SK_REASON_FORCED) {
+        saga->is_forced = true;
+        drop_questions(saga);
+    }
     if (f->event->kind != SK_REASON_NONE) saga->reason = (enum sk_reason)f->event->kind;
     if (state == SK_SAGA_COMPLETED) saga->left = sk_fold_keep(f, f->event->extra);
     sk_fold_want_hooks(f, state == SK_SAGA_COMPLETED ? SK_HOOK_ON_SUCCESS : SK_HOOK_ON_FAILURE);

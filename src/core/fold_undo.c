@@ -121,6 +121,7 @@ void sk_fold_undo_skipped(struct fold *f)
     case SK_UNDO_SKIP_OPERATOR:
         f->unit->undo_state = SK_UNDO_RESIDUE;
         f->saga->residue_count++;
+        sk_fold_land(&f->unit->verify); /* moot, where it is still on the wire */
         /* It had begun and will not be done. */
         if (f->unit->state == SK_STEP_COMPENSATING) sk_fold_move(f, SK_STEP_COMPENSATION_FAILED);
         break;

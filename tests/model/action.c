@@ -367,8 +367,7 @@ bool on_step_redriven(struct model *model, const struct fact *fact)
 
 /* ---- step.waiting ---------------------------------------------------------------------------- */
 
-/* What is settled otherwise needs no verify, and hears none. */
-static void end_verify(struct unit *unit)
+void end_verify(struct unit *unit)
 {
     if (unit->verify.stage != NOT_BEGUN) unit->verify.stage = SETTLED;
 }

@@ -250,6 +250,8 @@ take_in on_signal_received;
 take_in on_operator_cancel, on_operator_force_cancel, on_operator_force_complete, on_operator_retry,
     on_operator_skip_step, on_operator_suspend, on_operator_resume;
 
+/* action.c: what is settled otherwise needs no verify, and hears none */
+void end_verify(struct unit *unit);
 /* hooks.c: an event calls for the hooks of a list */
 bool call_for_hooks(struct model *model, const struct fact *fact, uint32_t on, unsigned count);
 unsigned open_hooks(const struct model *model);

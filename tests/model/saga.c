@@ -54,6 +54,9 @@ static bool complete_forced(struct model *model)
         for (unsigned k = 0; k < step->units_count; k++)
             if (is_active(&step->units[k])) return model_no(model, "a step is left under way");
     }
+    for (unsigned i = 0; i < model->steps_count; i++) /* the answer to a question is moot */
+        for (unsigned k = 0; k < model->steps[i].units_count; k++)
+            end_verify(&model->steps[i].units[k]);
     model->state = COMPLETED;
     model->reason = REASON_FORCED;
     model->is_forced = true;

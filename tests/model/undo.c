@@ -338,9 +338,11 @@ bool on_compensation_skipped(struct model *model, const struct fact *fact)
         return model_no(model, "the saga is not undone");
     if (!may_leave(model, fact)) return false;
     uint32_t kind = fact->event->kind;
-    bool was_begun = unit->undo.stage != NOT_BEGUN;
+    bool was_begun = unit->undo.stage != NOT_BEGUN, had_failed = unit->had_undo_failed;
     settle_undo(unit, kind == 1 ? UNDO_LEFT : kind == 4 ? UNDO_FAILED : UNDO_RESIDUE);
     if (!was_begun) unit->undo.stage = NOT_BEGUN;
+    if (kind == 3) unit->had_undo_failed = had_failed; /* it stays what it was */
+    if (kind == 3) end_verify(unit);
     if (kind == 2 || kind == 3) model->residue += 1;
     unit->is_skip_granted = false;
     return true;
