@@ -329,6 +329,7 @@ static const char *foreach_undo_state(const struct model *model, const struct st
     }
     if (is_opened_again && !is_any_going) return "compensation_failed";
     if (is_open) return is_begun ? "compensating" : NULL;
+    if (step->result == OPEN && !is_begun) return NULL; /* its own end comes first */
     if (is_failed) return "compensation_failed";
     return is_begun || is_undone ? "compensated" : NULL;
 }
