@@ -10,6 +10,8 @@
  *       later are not meant, and what a command changes moves nobody to another page.
  *   B3  A saga that cannot be told now (its shard is away) is told again TRIES_MAX times, then it
  *       counts as failed.
+ *   B4  That it is over is shown once that is durable (law 2); until then it runs. Its figures may
+ *       be ahead: each of them is durable by itself.
  */
 #include "engine/bulk_private.h"
 
@@ -22,24 +24,6 @@ struct pending_bulk { /* who waits for the record */
     void *context;
     bool is_cancel;
 };
-
-static void write_record(struct sk_bulk *bulk, sk_record_done *done, void *context)
-{
-    struct sk_buf body;
-    sk_buf_init(&body, 0);
-    sk_bulk_put_request(&body, &bulk->request);
-    sk_bulk_put_figures(&body, bulk);
-    struct sk_record_row row = { .kind = SK_RECORD_BULK,
-                                 .id = bulk->request.id,
-                                 .body = sk_buf_view(&body),
-                                 .is_gone = bulk->is_gone };
-    if (!body.failed) {
-        sk_record_put(bulk->shard, &row, done, context);
-    } else if (done != NULL) {
-        done(bulk->engine, context, SKALD_E_MEMORY);
-    }
-    sk_buf_release(&body);
-}
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -95,16 +79,6 @@ static struct sk_bulk *find(struct sk_engine *engine, struct sk_str id)
     return NULL;
 }
 
-static void set_view(const struct sk_bulk *bulk, struct sk_bulk_view *out)
-{
-    *out = bulk->figures;
-    out->id = bulk->request.id;
-    out->by = bulk->request.by;
-    out->reason = bulk->request.reason;
-    out->kind = bulk->request.kind;
-    out->last_error = sk_str_of(bulk->error_text);
-}
-
 /* The newest first, also after a restart. */
 static void enlist(struct sk_bulk *bulk)
 {
@@ -127,9 +101,9 @@ static void shrink(struct sk_engine *engine)
          at = previous) {
         previous = at->prev;
         struct sk_bulk *bulk = sk_container_of(at, struct sk_bulk, node);
-        if (bulk->figures.state == SK_BULK_RUNNING || bulk->calls > 0) continue;
+        if (!bulk->is_end_known || bulk->calls > 0) continue;
         bulk->is_gone = true;
-        write_record(bulk, NULL, NULL);
+        sk_bulk_write(bulk, NULL, NULL);
         drop(bulk);
         count -= 1;
     }
@@ -139,12 +113,32 @@ static void shrink(struct sk_engine *engine)
 
 static void go_on(struct sk_bulk *bulk);
 
+static void on_end_recorded(struct sk_engine *engine, void *context, enum skald_status status)
+{
+    struct sk_bulk *bulk = context;
+    bulk->calls -= 1;
+    if (bulk->shard == NULL) {
+        if (bulk->calls == 0) bulk_free(bulk);
+    } else if (status == SKALD_OK) {
+        bulk->is_end_known = true;
+    } else {
+        sk_alarm_set(engine, &bulk->alarm, sk_engine_now(engine) + TRY_AGAIN_MS);
+    }
+}
+
+/* B4 */
+static void record_end(struct sk_bulk *bulk)
+{
+    bulk->calls += 1;
+    sk_bulk_write(bulk, on_end_recorded, bulk);
+}
+
 static void finish(struct sk_bulk *bulk, enum sk_bulk_state state)
 {
     bulk->figures.state = state;
     bulk->figures.finished_at_ms = sk_engine_now(bulk->engine);
     sk_alarm_clear(bulk->engine, &bulk->alarm);
-    write_record(bulk, NULL, NULL);
+    record_end(bulk);
 }
 
 static enum sk_bulk_refusal refusal_of(enum skald_status status)
@@ -273,7 +267,7 @@ static void page_told(struct sk_bulk *bulk)
         finish(bulk, SK_BULK_FINISHED);
         return;
     }
-    write_record(bulk, NULL, NULL);
+    sk_bulk_write(bulk, NULL, NULL);
     sk_alarm_set(bulk->engine, &bulk->alarm, sk_engine_now(bulk->engine));
 }
 
@@ -361,7 +355,10 @@ static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
 {
     (void)engine;
     struct sk_bulk *bulk = sk_container_of(alarm, struct sk_bulk, alarm);
-    if (bulk->figures.state != SK_BULK_RUNNING) return;
+    if (bulk->figures.state != SK_BULK_RUNNING) {
+        if (!bulk->is_end_known && bulk->calls == 0) record_end(bulk);
+        return;
+    }
     if (bulk->has_page) {
         go_on(bulk);
     } else if (bulk->calls == 0) {
@@ -395,7 +392,7 @@ static void give_answer(struct sk_engine *engine, void *context)
     struct sk_bulk *bulk = find(engine, sk_str_of(answer->id));
     struct sk_bulk_view view;
     if (answer->status == SKALD_OK && bulk != NULL) {
-        set_view(bulk, &view);
+        sk_bulk_view_of(bulk, &view);
         answer->done(answer->context, SKALD_OK, NULL, &view, answer->is_replayed);
     } else {
         tell_done(answer->done, answer->context,
@@ -438,12 +435,15 @@ static void on_recorded(struct sk_engine *engine, void *context, enum skald_stat
     bulk->calls -= 1;
     if (status != SKALD_OK) {
         tell_done(done, done_context, status, "the batch's shard is not served by this node now");
-        if (!is_cancel || bulk->shard == NULL) drop(bulk);
+        if (!is_cancel || bulk->shard == NULL)
+            drop(bulk);
+        else /* it tells nobody any more all the same */
+            sk_alarm_set(engine, &bulk->alarm, sk_engine_now(engine) + TRY_AGAIN_MS);
         return;
     }
     bulk->is_known = true;
-    bulk->is_cancel_known = bulk->is_cancel_known || is_cancel;
-    set_view(bulk, &view);
+    bulk->is_end_known = bulk->is_end_known || is_cancel;
+    sk_bulk_view_of(bulk, &view);
     done(done_context, SKALD_OK, NULL, &view, false);
     if (bulk->shard == NULL) {
         drop(bulk);
@@ -468,7 +468,7 @@ static void record_then(struct sk_bulk *bulk, sk_bulk_done *done, void *context,
     pending->is_cancel = is_cancel;
     sk_own(bulk->engine, &pending->owned, free_pending);
     bulk->calls += 1;
-    write_record(bulk, on_recorded, pending);
+    sk_bulk_write(bulk, on_recorded, pending);
 }
 
 static uint32_t count_running(const struct sk_engine *engine)
@@ -528,9 +528,7 @@ void sk_engine_bulk_cancel(struct sk_engine *engine, struct sk_str id, sk_bulk_d
         answer_later(engine, done, context, SKALD_E_NOT_FOUND, id, "no such batch");
         return;
     }
-    bool is_over = bulk->figures.state == SK_BULK_FINISHED ||
-                   (bulk->figures.state == SK_BULK_CANCELLED && bulk->is_cancel_known);
-    if (is_over) {
+    if (bulk->is_end_known) {
         answer_later(engine, done, context, SKALD_OK, id, "");
         return;
     }
@@ -547,7 +545,7 @@ bool sk_engine_bulk_get(struct sk_engine *engine, struct sk_str id, struct sk_bu
 {
     const struct sk_bulk *bulk = find(engine, id);
     bool is_known = bulk != NULL && bulk->is_known;
-    if (is_known) set_view(bulk, out_view);
+    if (is_known) sk_bulk_view_of(bulk, out_view);
     return is_known;
 }
 
@@ -558,7 +556,7 @@ void sk_engine_bulk_each(struct sk_engine *engine,
         const struct sk_bulk *bulk = sk_container_of(at, struct sk_bulk, node);
         struct sk_bulk_view view;
         if (!bulk->is_known) continue;
-        set_view(bulk, &view);
+        sk_bulk_view_of(bulk, &view);
         if (!fn(context, &view)) return;
     }
 }
@@ -580,7 +578,7 @@ bool sk_bulk_load(struct sk_shard *shard, const struct sk_record_row *row)
         return false;
     }
     bulk->is_known = true;
-    bulk->is_cancel_known = bulk->figures.state == SK_BULK_CANCELLED;
+    bulk->is_end_known = bulk->figures.state != SK_BULK_RUNNING;
     enlist(bulk);
     if (bulk->figures.state == SK_BULK_RUNNING)
         sk_alarm_set(engine, &bulk->alarm, sk_engine_now(engine) + TRY_AGAIN_MS);

@@ -22,7 +22,7 @@ struct sk_bulk {
     uint32_t next, told;   /* of the page's rows */
     uint32_t tries;        /* of row `next` */
     bool has_page, is_telling, is_last, is_gone;
-    bool is_known, is_cancel_known; /* durably: before, nobody is told of it (law 2) */
+    bool is_known, is_end_known; /* durably: before, nobody is told of it (law 2) */
     uint32_t calls;                 /* not come back yet */
 };
 
@@ -36,6 +36,9 @@ bool sk_bulk_get_figures(struct sk_reader *reader, struct sk_bulk *bulk);
 bool sk_bulk_digest_of(const struct sk_bulk_request *request, struct sk_digest *out_digest);
 /* The request's texts into the batch's arena, and its digest. */
 bool sk_bulk_copy_request(struct sk_bulk *bulk, const struct sk_bulk_request *request);
+void sk_bulk_write(struct sk_bulk *bulk, sk_record_done *done, void *context);
+/* What may be shown of it. */
+void sk_bulk_view_of(const struct sk_bulk *bulk, struct sk_bulk_view *out);
 void sk_bulk_set_text(char *to, size_t size, struct sk_str text);
 
 #endif

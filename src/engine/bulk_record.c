@@ -151,3 +151,35 @@ bool sk_bulk_copy_request(struct sk_bulk *bulk, const struct sk_bulk_request *re
     sk_buf_release(&text);
     return is_copied && sk_bulk_digest_of(&bulk->request, &bulk->digest);
 }
+
+void sk_bulk_write(struct sk_bulk *bulk, sk_record_done *done, void *context)
+{
+    struct sk_buf body;
+    sk_buf_init(&body, 0);
+    sk_bulk_put_request(&body, &bulk->request);
+    sk_bulk_put_figures(&body, bulk);
+    struct sk_record_row row = { .kind = SK_RECORD_BULK,
+                                 .id = bulk->request.id,
+                                 .body = sk_buf_view(&body),
+                                 .is_gone = bulk->is_gone };
+    if (!body.failed) {
+        sk_record_put(bulk->shard, &row, done, context);
+    } else if (done != NULL) {
+        done(bulk->engine, context, SKALD_E_MEMORY);
+    }
+    sk_buf_release(&body);
+}
+
+void sk_bulk_view_of(const struct sk_bulk *bulk, struct sk_bulk_view *out)
+{
+    *out = bulk->figures;
+    if (!bulk->is_end_known) { /* B4 */
+        out->state = SK_BULK_RUNNING;
+        out->finished_at_ms = 0;
+    }
+    out->id = bulk->request.id;
+    out->by = bulk->request.by;
+    out->reason = bulk->request.reason;
+    out->kind = bulk->request.kind;
+    out->last_error = sk_str_of(bulk->error_text);
+}

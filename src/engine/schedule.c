@@ -273,6 +273,8 @@ static void pass(struct sk_schedule *schedule, int64_t at_ms)
     if (at_ms > schedule->last_at_ms) schedule->last_at_ms = at_ms;
     bool is_over = schedule->request.cron.size == 0 && schedule->queued_at_ms == 0;
     if (is_over && schedule->state == SK_SCHEDULE_ACTIVE) schedule->state = SK_SCHEDULE_DONE;
+    /* Its instant's saga is durable: that it is done follows from it. */
+    if (schedule->state == SK_SCHEDULE_DONE) schedule->known_state = SK_SCHEDULE_DONE;
     sk_schedule_write(schedule, NULL, NULL);
     sk_schedule_arm(schedule);
 }

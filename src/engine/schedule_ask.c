@@ -9,6 +9,7 @@ struct asking {
     sk_schedule_done *done;
     void *context;
     bool is_new, is_replayed;
+    enum sk_schedule_state state; /* as it was written */
     enum skald_status status;
     skald_error error;
 };
@@ -87,9 +88,16 @@ static void on_recorded(struct sk_engine *engine, void *context, enum skald_stat
     } else if (schedule->shard != NULL) {
         if (status != SKALD_OK) schedule->is_gone = false;
         if (status == SKALD_OK) schedule->is_known = true;
+        if (status == SKALD_OK) schedule->known_state = asking->state;
         sk_schedule_arm(schedule);
     }
     answer(asking);
+}
+
+static void record(struct asking *asking)
+{
+    asking->state = asking->schedule->state;
+    sk_schedule_write(asking->schedule, on_recorded, asking);
 }
 
 static const char *place_refusal(const struct sk_engine *engine, const struct sk_shard *shard)
@@ -160,7 +168,7 @@ void sk_engine_schedule(struct sk_engine *engine, const struct sk_schedule_reque
     sk_schedule_enlist(schedule);
     refer_to(asking, schedule);
     asking->is_new = true;
-    sk_schedule_write(schedule, on_recorded, asking);
+    record(asking);
     sk_engine_turn(engine);
 }
 
@@ -181,7 +189,7 @@ static void on_triggered(struct sk_schedule *schedule, const struct sk_reply *re
         return;
     }
     sk_schedule_note_start(schedule, reply);
-    sk_schedule_write(schedule, on_recorded, asking);
+    record(asking);
     sk_engine_turn(asking->engine);
 }
 
@@ -222,7 +230,7 @@ void sk_engine_schedule_act(struct sk_engine *engine, struct sk_str id, enum sk_
     case SK_SCHEDULE_DELETE: schedule->is_gone = true; break;
     }
     sk_schedule_arm(schedule);
-    sk_schedule_write(schedule, on_recorded, asking);
+    record(asking);
     sk_engine_turn(engine);
 }
 

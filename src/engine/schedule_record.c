@@ -119,7 +119,7 @@ bool sk_schedule_decode(struct sk_schedule *schedule, struct sk_str body)
 {
     struct sk_reader reader = sk_reader_of(sk_arena_copy(&schedule->arena, body));
     if (schedule->arena.failed || !get_request(&reader, &schedule->request)) return false;
-    schedule->state = (enum sk_schedule_state)sk_get_u64(&reader);
+    schedule->state = schedule->known_state = (enum sk_schedule_state)sk_get_u64(&reader);
     schedule->created_at_ms = sk_get_i64(&reader);
     schedule->last_at_ms = sk_get_i64(&reader);
     schedule->queued_at_ms = sk_get_i64(&reader);
@@ -139,7 +139,7 @@ bool sk_schedule_decode(struct sk_schedule *schedule, struct sk_str body)
 void sk_schedule_view_of(const struct sk_schedule *schedule, struct sk_schedule_view *out_view)
 {
     *out_view = (struct sk_schedule_view){ .request = &schedule->request,
-                                           .state = schedule->state,
+                                           .state = schedule->known_state,
                                            .created_at_ms = schedule->created_at_ms,
                                            .last_at_ms = schedule->last_at_ms,
                                            .queued_at_ms = schedule->queued_at_ms,

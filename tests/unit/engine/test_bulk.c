@@ -265,6 +265,33 @@ static void nobody_is_told_before_it_is_durable(void **state)
     assert_true(start_bulk(&request).is_replayed);
 }
 
+/* Nor that it is over: another node could go on with it. */
+static void its_end_is_shown_once_it_is_durable(void **state)
+{
+    (void)state;
+    start_waiters(3);
+    struct sk_bulk_request request = request_of("b-1", SK_COMMAND_CANCEL);
+    (void)start_bulk(&request);
+    world.store.is_holding = true;
+    for (int i = 0; i < 20 && view_of("b-1").done < 3; i++) {
+        world_advance(&world, 100);
+        world_unhold(&world, true);
+    }
+    assert_int_equal(3, view_of("b-1").done);
+    world_advance(&world, 5000);
+    assert_int_equal(SK_BULK_RUNNING, view_of("b-1").state);
+    assert_int_equal(0, view_of("b-1").finished_at_ms);
+    struct told cancelled = { 0 };
+    sk_engine_bulk_cancel(world.engine, SK_STR("b-1"), on_bulk, &cancelled);
+    world_run(&world);
+    assert_int_equal(0, cancelled.count);
+    world_unhold(&world, false);
+    world_run(&world);
+    assert_int_equal(SK_BULK_FINISHED, view_of("b-1").state);
+    assert_int_equal(1, cancelled.count);
+    assert_int_equal(SK_BULK_FINISHED, cancelled.view.state);
+}
+
 static void it_survives_what_the_store_does(void **state)
 {
     (void)state;
@@ -326,6 +353,7 @@ int main(void)
         TEST(who_is_told_again_hears_the_same),
         TEST(a_cancelled_one_tells_nobody_any_more),
         TEST(nobody_is_told_before_it_is_durable),
+        TEST(its_end_is_shown_once_it_is_durable),
         TEST(it_survives_what_the_store_does),
         TEST(so_many_run_at_once),
     };

@@ -309,6 +309,27 @@ static void paused_and_resumed(void **state)
     assert_int_equal(2, sagas().all);
 }
 
+/* Law 2: a pause that could still be lost is not shown. */
+static void a_pause_is_shown_once_it_is_durable(void **state)
+{
+    (void)state;
+    struct sk_schedule_request request = request_of("*/10 * * * *", "single");
+    struct sk_schedule_view view;
+    struct told told = { 0 };
+    (void)make(&request);
+    world.store.is_holding = true;
+    sk_engine_schedule_act(world.engine, SK_STR("s"), SK_SCHEDULE_PAUSE, on_schedule, &told);
+    world_run(&world);
+    assert_true(sk_engine_schedule_get(world.engine, SK_STR("s"), &view));
+    assert_int_equal(SK_SCHEDULE_ACTIVE, view.state);
+    assert_int_equal(0, told.count);
+    world_unhold(&world, false);
+    world_run(&world);
+    assert_int_equal(SK_SCHEDULE_PAUSED, told.view.state);
+    assert_true(sk_engine_schedule_get(world.engine, SK_STR("s"), &view));
+    assert_int_equal(SK_SCHEDULE_PAUSED, view.state);
+}
+
 static void triggered_now(void **state)
 {
     (void)state;
@@ -410,6 +431,7 @@ int main(void)
         TEST(an_instant_missed_by_a_single_one_is_made_up),
         TEST(a_crash_at_the_instant_starts_it_once),
         TEST(paused_and_resumed),
+        TEST(a_pause_is_shown_once_it_is_durable),
         TEST(triggered_now),
         TEST(deleted_for_good),
         TEST(the_same_again_and_another),
