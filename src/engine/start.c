@@ -16,6 +16,8 @@
  *   S3  The same request again is answered with the saga as it is; another one is SKALD_E_CONFLICT.
  *   S4  A child's start that can never succeed is answered to the parent as a child that ended
  *       cancelled.
+ *   S5  A key whose saga was removed while it was looked up begins no other saga under that id:
+ *       participants know its keys.
  */
 #include "engine/starting.h"
 
@@ -243,6 +245,10 @@ void sk_starting_run(struct sk_machine *machine, struct sk_starting *starting)
     enum skald_status status = SKALD_OK;
     const char *why =
         starting->waiter != NULL ? sk_start_refusal(engine, machine->shard, &status) : NULL;
+    if (why == NULL && starting->is_of_key) { /* S5 */
+        status = SKALD_E_AGAIN;
+        why = "the saga that had this key was removed meanwhile: ask again";
+    }
     if (why != NULL || !sk_start_fold_nothing(machine, starting->entry)) {
         bool is_child = starting->job != NULL;
         starting->machine = is_child ? machine : NULL;

@@ -57,8 +57,9 @@ static void give_job(struct sk_machine *machine, struct sk_starting *starting)
     sk_machine_settle(machine);
 }
 
-static void go_to_id(struct sk_starting *starting, struct sk_str id)
+static void go_to_id(struct sk_starting *starting, struct sk_str id, bool is_of_key)
 {
+    starting->is_of_key = is_of_key;
     struct sk_engine *engine = starting->engine;
     if (!sk_shard_is_serving(sk_shard_of(engine, id))) {
         sk_starting_fail(starting, SKALD_E_AGAIN,
@@ -79,6 +80,7 @@ static struct sk_machine *go_to_new_id(struct sk_starting *starting, int64_t wan
 {
     struct sk_engine *engine = starting->engine;
     char id[SK_UUID_TEXT_SIZE];
+    starting->is_of_key = false;
     if (!draw_id(engine, wanted_shard, id)) {
         sk_starting_fail(starting, SKALD_E_AGAIN, "no shard is served by this node now");
         return NULL;
@@ -145,7 +147,7 @@ static void on_key(struct sk_engine *engine, void *context, struct sk_rows *rows
     if (rows->status != SKALD_OK) {
         sk_starting_fail(starting, SKALD_E_AGAIN, rows->error.message);
     } else if (rows->keys_count > 0) {
-        go_to_id(starting, rows->keys[0].saga_id);
+        go_to_id(starting, rows->keys[0].saga_id, true);
     } else {
         struct sk_machine *machine = go_to_new_id(starting, shard->index);
         if (machine != NULL && key != NULL) {
@@ -159,7 +161,7 @@ static void on_key(struct sk_engine *engine, void *context, struct sk_rows *rows
                 struct sk_starting *follower =
                     sk_container_of(key->followers.next, struct sk_starting, node);
                 sk_list_remove(&follower->node);
-                go_to_id(follower, machine->id);
+                go_to_id(follower, machine->id, true);
             }
             return;
         }
@@ -173,7 +175,7 @@ static void place_by_key(struct sk_starting *starting)
     struct sk_shard *shard = sk_shard_of(engine, starting->key);
     struct sk_start_key *key = find_key(engine, starting->key);
     if (key != NULL && key->machine != NULL) {
-        go_to_id(starting, key->machine->id);
+        go_to_id(starting, key->machine->id, true);
         return;
     }
     if (key != NULL) {
@@ -199,7 +201,7 @@ static void place_by_key(struct sk_starting *starting)
 void sk_starting_place(struct sk_starting *starting)
 {
     if (starting->start.id.size > 0) {
-        go_to_id(starting, starting->start.id);
+        go_to_id(starting, starting->start.id, false);
     } else if (starting->key.size > 0) {
         place_by_key(starting);
     } else {

@@ -18,6 +18,7 @@ struct sk_starting {
     uint32_t next_step;
     struct sk_machine *machine; /* a child's, while its plan is looked for */
     struct sk_job *job;         /* a child's message */
+    bool is_of_key;             /* the id is that of the saga that has this key */
 };
 
 /* A key whose start is being looked for or is not durable yet (S2). */

@@ -187,6 +187,33 @@ static void priority_goes_first(void **state)
     }
 }
 
+/* S5: its id would be that of another saga, and participants would take its keys for repeats. */
+static void a_key_whose_saga_goes_begins_no_other_under_its_id(void **state)
+{
+    (void)state;
+    struct sk_start_request request = { .definition = SK_STR("order"),
+                                        .idempotency_key = SK_STR("k-1") };
+    struct answer first = { 0 }, removed = { 0 }, again = { 0 };
+    sk_engine_start(world.engine, &request, world_on_answer, &first);
+    world_run(&world);
+    assert_int_equal(SKALD_OK, first.status);
+    world.store.is_holding = true;
+    sk_engine_remove(world.engine, sk_str_of(first.id), world_on_answer, &removed);
+    world_run(&world);
+    request.input = SK_STR("{\"n\":2}");
+    sk_engine_start(world.engine, &request, world_on_answer, &again); /* finds the key */
+    world_run(&world);
+    assert_false(removed.is_there || again.is_there);
+    world_unhold(&world, false);
+    assert_int_equal(SKALD_OK, removed.status);
+    assert_int_equal(SKALD_E_AGAIN, again.status);
+    memset(&again, 0, sizeof again);
+    sk_engine_start(world.engine, &request, world_on_answer, &again);
+    world_run(&world);
+    assert_int_equal(SKALD_OK, again.status);
+    assert_string_not_equal(first.id, again.id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +222,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(effects_leave_only_when_durable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(same_id_is_the_same_start, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_at_once_with_one_key_are_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_key_whose_saga_goes_begins_no_other_under_its_id, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(drawn_ids_differ, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_early, set_up, tear_down),
