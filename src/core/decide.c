@@ -150,18 +150,35 @@ static bool is_nothing_new(const struct sk_unit *unit, const struct sk_call *cal
     return outcome->class_ != SK_OUTCOME_FAILED || sk_str_equal(unit->error_code, outcome->code);
 }
 
+/* A token is given out when its attempt is durable. Where this history does not have it, it is not
+ * the newest: somebody else serves the saga by now, or the store was put back. To say that nothing
+ * changes would lose the answer. */
+static bool is_unheard_of(const struct sk_command *command, const struct sk_call *call)
+{
+    if (command->round != call->round) return command->round > call->round;
+    return command->attempt > call->attempt;
+}
+
+static enum skald_status refuse_unheard_of(struct sk_turn *turn)
+{
+    return sk_error_set(turn->error, SKALD_E_AGAIN,
+                        "this history does not have the attempt that the token names: ask again");
+}
+
 /* A pending answer: its token names step, item, operation, round and attempt. */
 static enum skald_status complete(struct sk_turn *turn, const struct sk_command *command)
 {
     struct sk_unit *unit = sk_saga_unit(turn->saga, command->step, command->item);
-    if (unit == NULL)
-        return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step or item");
+    if (command->step >= turn->saga->plan->steps_count)
+        return sk_error_set(turn->error, SKALD_E_NOT_FOUND, "the saga has no such step");
+    if (unit == NULL) return refuse_unheard_of(turn);
     const struct sk_call *call = sk_unit_call(unit, command->operation);
     if (call == NULL || command->operation == SK_OPERATION_VERIFY ||
         command->operation == SK_OPERATION_POLL)
         return sk_error_set(turn->error, SKALD_E_ARGUMENT,
                             "the token is not one of an action or a compensation");
     bool is_undo = command->operation == SK_OPERATION_COMPENSATION;
+    if (!is_undo && is_unheard_of(command, call)) return refuse_unheard_of(turn);
     bool is_open = is_undo ? sk_call_is_busy(call) : sk_unit_is_busy(unit);
     bool fits = command->round == call->round && command->attempt <= call->attempt;
     if (is_open && fits && is_nothing_new(unit, call, command->outcome)) return SKALD_OK;

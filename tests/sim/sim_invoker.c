@@ -218,7 +218,7 @@ void sim_invoker_init(struct sim_invoker *invoker, struct sim_node *node)
 
 /* ---- completions ----------------------------------------------------------------------------- */
 
-enum { COMPLETE_TRIES = 200 };
+enum { COMPLETE_TRIES = 200, SET_BACK_TRIES = 40 };
 
 struct completion {
     struct sim_world *world;
@@ -327,6 +327,9 @@ static void on_completed(void *context, const struct sk_reply *reply)
     }
     /* The saga was removed, or moved, before it could hear of it. */
     if (reply->status == SKALD_E_NOT_FOUND) sim_books_excuse(world->books, &completion->request);
+    /* The no of an attempt of a time that was taken back, under whose number another one is out. */
+    if (!completion->succeeds && sim_store_lost(world->store, completion->request.sent_us))
+        sim_books_excuse(world->books, &completion->request);
     if (!completion->is_over) owe(completion, false);
     completion->is_over = true;
     completion->told_us = world->now_us;
@@ -351,6 +354,13 @@ static void try_completion(void *context)
     struct completion *completion = context;
     struct sim_world *world = completion->world;
     if (completion->is_over || completion->tries++ > COMPLETE_TRIES) return;
+    bool was_set_back = world->store->restores > 0; /* the attempt may not come again */
+    if (was_set_back && completion->tries > SET_BACK_TRIES) {
+        sim_books_excuse(world->books, &completion->request);
+        owe(completion, false);
+        completion->is_over = true;
+        return;
+    }
     struct sim_node *node = node_of(completion);
     sim_after(world, 3 * SIM_S, try_completion, completion);
     if (node == NULL) return;

@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-enum { WORKERS = 4, TELL_TRIES = 200 };
+enum { WORKERS = 4, TELL_TRIES = 200, SET_BACK_TRIES = 40 };
 
 struct worker {
     struct sim_world *world;
@@ -52,6 +52,9 @@ static void on_told(void *context, const struct sk_reply *reply)
     if (reply->status == SKALD_E_ARGUMENT)
         sim_fail(world, "key and request", job->request.saga_id, "its token was refused: %s",
                  reply->error != NULL ? reply->error->message : "");
+    /* In a time that was taken back he got the task of an attempt that another one has now. */
+    if (sim_store_lost(world->store, job->request.sent_us))
+        sim_books_excuse(world->books, &job->request);
     if (!job->is_told) world->books->owed -= 1;
     job->is_told = true;
     if (job->is_again || !sim_chance(&world->faults, 200)) return;
@@ -66,6 +69,13 @@ static void tell(void *context)
     struct job *job = context;
     struct sim_world *world = job->request.node->world;
     if (job->is_told || job->tries++ > TELL_TRIES) return;
+    bool was_set_back = world->store->restores > 0; /* the attempt may not come again */
+    if (was_set_back && job->tries > SET_BACK_TRIES) {
+        sim_books_excuse(world->books, &job->request);
+        world->books->owed -= 1;
+        job->is_told = true;
+        return;
+    }
     struct sim_node *node = node_of(world, job->request.saga_id);
     sim_after(world, 3 * SIM_S, tell, job);
     if (node == NULL) return;
