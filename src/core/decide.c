@@ -243,6 +243,21 @@ static void consume_signals(struct sk_turn *turn)
     }
 }
 
+/* It is taken at once and need not be stored. */
+static bool is_waited_for(const struct sk_saga *saga, struct sk_str name)
+{
+    for (uint32_t s = 0; !saga->is_suspended && s < saga->plan->steps_count; s++) {
+        const struct sk_step *step = sk_step_of(saga, s);
+        bool is_of_name =
+            step->wait.kind == SK_WAIT_SIGNAL && sk_str_equal(step->wait.signal, name);
+        for (uint32_t i = 0; is_of_name && i < saga->steps[s].units_count; i++) {
+            const struct sk_unit *unit = &saga->steps[s].units[i];
+            if (sk_unit_is_busy(unit) && unit->action.what == SK_FOR_SIGNAL) return true;
+        }
+    }
+    return false;
+}
+
 static enum skald_status receive_signal(struct sk_turn *turn, const struct sk_command *command)
 {
     const struct sk_saga *saga = turn->saga;
@@ -255,7 +270,7 @@ static enum skald_status receive_signal(struct sk_turn *turn, const struct sk_co
                             "the saga is %s and takes no signals any more",
                             sk_saga_state_name(saga->state));
     uint32_t max = turn->rules->signals_max > 0 ? turn->rules->signals_max : SK_SIGNALS_MAX;
-    if (saga->signals_stored >= max)
+    if (saga->signals_stored >= max && !is_waited_for(saga, command->name))
         return sk_error_set(turn->error, SKALD_E_LIMIT,
                             "%u signals of this saga are waiting already", max);
     struct sk_event event = sk_turn_event(turn, SK_EVENT_SIGNAL_RECEIVED, SK_STEP_NONE, -1);
