@@ -17,6 +17,8 @@
 #include "reached.h"
 #include "workload.h"
 
+#include "base/json.h"
+
 #include <stdio.h>
 
 enum { LOOK_US = 700000, MOVE_TRIES = 60 };
@@ -246,8 +248,11 @@ static void on_exported(void *context, enum skald_status status, struct sk_str t
         return;
     }
     sim_reached(move->world, SIM_REACHED_EXPORTED);
-    const struct sim_row *row = sim_store_row(move->world->store, move->id);
-    move->seq = row == NULL ? 0 : row->head.seq;
+    int64_t seq = 0; /* what has happened since it was read is not in it */
+    struct sk_str head = sk_json_member(text, SK_STR("saga"));
+    if (!sk_json_to_i64(sk_json_member(head, SK_STR("seq")), &seq))
+        sim_fail(move->world, "simulator", move->id, "an export without its seq");
+    move->seq = (uint64_t)seq;
     move->text = sk_arena_copy(&move->world->arena, text);
     move->state = MOVE_REMOVE;
 }

@@ -409,7 +409,9 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
     struct sim_unit_book *unit = unit_of(books, request);
     request->unit = unit;
     const char *what = NULL;
-    if (sim_store_lost(books->world->store, request->sent_us))
+    bool is_of_lost_time = sim_store_lost(books->world->store, request->sent_us);
+    uint32_t applied = unit->applied_count;
+    if (is_of_lost_time)
         unit->is_restored = true;
     else if (request->operation == SK_OPERATION_ACTION && unit->is_restored)
         unit->is_heard_again = true;
@@ -421,6 +423,8 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
     case SK_OPERATION_HOOK:
     case SK_OPERATION_DECISION: break; /* above */
     }
+    /* Done now, and not asked for again since: a worker who got his task before. */
+    if (is_of_lost_time && unit->applied_count > applied) unit->is_heard_again = false;
     if (request->operation == SK_OPERATION_ACTION && unit->token.size == 0) {
         unit->token = request->token;
         unit->token_attempt = request->attempt;

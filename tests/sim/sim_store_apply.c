@@ -282,6 +282,7 @@ static void remove_rows(struct sim_store *store, struct sim_shard *shard,
         }
         sim_check_removed(store->world, row);
         row->is_removed = true;
+        row->removed_at_ms = sim_now_ms(store->world);
         for (uint32_t k = shard->keys_count; k > 0; k--) {
             if (sk_str_equal(shard->keys[k - 1].saga_id, row->head.id))
                 shard->keys[k - 1] = shard->keys[--shard->keys_count];

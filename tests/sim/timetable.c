@@ -326,12 +326,24 @@ void sim_timetable_saw(struct sim_world *world, const struct sim_row *row,
     if (entry->seen_count < SEEN_MAX) entry->seen[entry->seen_count++] = seen;
 }
 
-/* One that was taken out and brought in again has no key any more: if the schedule has to begin
- * that instant once more (its store was put back, or could not be written), it starts another. */
+/* It was removed by somebody before the other one was there. */
+static bool was_gone(const struct sim_world *world, const struct seen *seen,
+                     const struct seen *other)
+{
+    const struct sim_row *row = sim_map_get(&world->store->by_id, seen->id);
+    const struct sim_row *next = sim_map_get(&world->store->by_id, other->id);
+    return row != NULL && next != NULL && row->is_removed &&
+           row->removed_at_ms <= next->stored_at_ms;
+}
+
+/* One that was removed, or taken out and brought in again, has no key any more: if the schedule has
+ * to begin that instant once more (its store was put back, or could not be written), it starts
+ * another. */
 static bool has_lost_key(const struct sim_world *world, const struct seen *a, const struct seen *b)
 {
     const struct sim_map *imported = &world->load->beside.imported;
-    return sim_map_get(imported, a->id) != NULL || sim_map_get(imported, b->id) != NULL;
+    return sim_map_get(imported, a->id) != NULL || sim_map_get(imported, b->id) != NULL ||
+           was_gone(world, a, b) || was_gone(world, b, a);
 }
 
 static void judge_seen(struct sim_world *world, const struct sim_entry *entry, uint32_t index)
