@@ -23,7 +23,7 @@ struct sk_bulk {
     uint32_t tries;        /* of row `next` */
     bool has_page, is_telling, is_last, is_gone;
     bool is_known, is_end_known; /* durably: before, nobody is told of it (law 2) */
-    uint32_t calls;                 /* not come back yet */
+    uint32_t calls;              /* not come back yet */
 };
 
 /* What is stored: the request, then how far it is. */

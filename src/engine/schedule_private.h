@@ -19,8 +19,8 @@ struct sk_schedule {
     struct sk_cron cron; /* if request.cron */
     const struct sk_document *input;
     enum sk_schedule_state state, known_state; /* the second durably: that one is shown (law 2) */
-    bool is_gone;  /* deleted */
-    bool is_known; /* durably: before, nobody is told of it (law 2) */
+    bool is_gone;                              /* deleted */
+    bool is_known;                             /* durably: before, nobody is told of it (law 2) */
     int64_t created_at_ms, last_at_ms, queued_at_ms;
     uint64_t runs, skipped, failed;
     struct sk_buf last_saga;

@@ -41,7 +41,7 @@ struct sim_row {
     uint64_t judged_seq;  /* check_replay.c: compared at this event already */
     int64_t stored_at_ms; /* since when it is there */
     int64_t removed_at_ms;
-    int64_t ended_at_us;  /* by the world's time: when its last end became durable */
+    int64_t ended_at_us; /* by the world's time: when its last end became durable */
     int64_t damaged_until_us;
     uint32_t damage; /* enum sim_damage; 0 = none yet */
     uint32_t damaged_at;
