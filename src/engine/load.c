@@ -141,6 +141,34 @@ static enum skald_status fold_row(struct sk_machine *machine, const struct sk_ev
                                             : SKALD_E_CORRUPT;
 }
 
+static void on_head_again(struct sk_engine *engine, void *context, struct sk_rows *rows)
+{
+    (void)engine;
+    struct sk_load *load = context;
+    struct sk_machine *machine = load->machine;
+    if (machine == NULL) {
+        end_load(load);
+    } else if (rows->status != SKALD_OK) {
+        fail_load(load, rows->status, rows->error.message);
+    } else if (rows->heads_count == 0) {
+        sk_machine_unfold(machine);
+        finish_load(load, SK_MACHINE_ABSENT);
+    } else {
+        fail_load(load, SKALD_E_CORRUPT,
+                  load->after_seq == 0 ? "it has a head and no events"
+                                       : "its last events are missing");
+    }
+}
+
+/* D4, unless it was removed between the two reads: by whoever has taken the shard over. */
+static void look_again(struct sk_load *load)
+{
+    struct sk_read read = { .kind = SK_READ_HEAD,
+                            .shard = load->machine->shard->index,
+                            .id = load->machine->id };
+    sk_engine_store_read(load->engine, &read, on_head_again, load);
+}
+
 static void on_events(struct sk_engine *engine, void *context, struct sk_rows *rows)
 {
     (void)engine;
@@ -164,10 +192,8 @@ static void on_events(struct sk_engine *engine, void *context, struct sk_rows *r
     }
     if (rows->has_more && rows->events_count > 0) {
         read_events(load);
-    } else if (load->after_seq == 0) {
-        fail_load(load, SKALD_E_CORRUPT, "it has a head and no events");
-    } else if (load->after_seq < load->head_seq) {
-        fail_load(load, SKALD_E_CORRUPT, "its last events are missing"); /* D4 */
+    } else if (load->after_seq == 0 || load->after_seq < load->head_seq) {
+        look_again(load);
     } else {
         finish_load(load, SK_MACHINE_READY);
     }

@@ -105,12 +105,27 @@ static void history_without_its_end(void **state)
     assert_true(sk_saga_state_is_end(world_get(&world, "o-2").state)); /* its time-out has passed */
 }
 
+/* Whoever has taken over the shard removes it between two reads of ours: that is no damage. */
+static void removed_between_two_reads(void **state)
+{
+    (void)state;
+    (void)world_start(&world, "order", "o-4", "{}");
+    world_crash(&world);
+    world_open(&world);
+    world.store.vanishes = true;
+    struct answer answer = world_get(&world, "o-4");
+    assert_true(answer.is_there && world.store.has_vanished);
+    assert_int_equal(SKALD_E_NOT_FOUND, answer.status);
+    assert_int_equal(0, world_notices(&world, "saga.unreadable"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(broken_while_opening, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_while_opening, set_up, tear_down),
         cmocka_unit_test_setup_teardown(history_without_its_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(removed_between_two_reads, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

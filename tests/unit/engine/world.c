@@ -302,6 +302,14 @@ static void finish_damaged(void *context, struct sk_rows *rows)
     reading.done(reading.context, rows);
 }
 
+static void finish_vanished(void *context, struct sk_rows *rows)
+{
+    struct reading reading = *(struct reading *)context;
+    free(context);
+    rows->events_count = rows->heads_count = 0;
+    reading.done(reading.context, rows);
+}
+
 static void read_rows(struct sk_store *self, const struct sk_read *read, sk_read_done *done,
                       void *context)
 {
@@ -316,6 +324,14 @@ static void read_rows(struct sk_store *self, const struct sk_read *read, sk_read
         struct reading *reading = calloc(1, sizeof *reading);
         *reading = (struct reading){ store, done, context, is_damaged };
         done = finish_damaged;
+        context = reading;
+    }
+    bool is_of_one = read->kind == SK_READ_EVENTS || read->kind == SK_READ_HEAD;
+    if (store->vanishes && read->kind == SK_READ_EVENTS) store->has_vanished = true;
+    if (store->has_vanished && is_of_one) {
+        struct reading *reading = calloc(1, sizeof *reading);
+        *reading = (struct reading){ store, done, context, false };
+        done = finish_vanished;
         context = reading;
     }
     store->world->is_in_store = true;

@@ -72,6 +72,7 @@ struct world_store {
     bool is_breaking, is_broken;     /* … and so do all reads then, until it is reopened */
     bool is_damaged;                 /* all reads of breaking_read's kind end as damage */
     bool loses_last_event;           /* of every history that is read */
+    bool vanishes, has_vanished;     /* what is read next is removed behind its head */
     struct held *held;
     uint32_t batches_count, parts_count, reopens_count, reopens_failing;
     uint32_t parts_in_last;
