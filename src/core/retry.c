@@ -55,7 +55,7 @@ int64_t sk_retry_delay_max(const struct sk_retry_policy *policy, uint32_t attemp
     uint32_t last = attempts_max < 2u ? 2u : attempts_max;
     int64_t delay = policy->max_ms > 0 ? policy->max_ms : plain_delay(policy, last);
     if (delay == 0) delay = 1000;
-    return delay < retry_after_ms ? retry_after_ms : delay;
+    return retry_after_ms > delay ? retry_after_ms : delay;
 }
 
 /* The names under which people may list an outcome. */
