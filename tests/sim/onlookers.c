@@ -321,6 +321,13 @@ static void import_damaged(struct move *move, struct sk_engine *engine)
     sk_engine_import(engine, damaged, SK_STR("onlooker"), on_damaged, move);
 }
 
+/* By a clerk (clerks.c): its file would bring back an earlier state of it. */
+static bool may_be_deleted(const struct move *move)
+{
+    const struct sim_row *row = sim_store_row(move->world->store, move->id);
+    return row == NULL || sim_is_on_timetable(move->world, row->head.business_key);
+}
+
 static void go_on(void *context)
 {
     struct move *move = context;
@@ -342,6 +349,10 @@ static void go_on(void *context)
     switch (move->state) {
     case MOVE_EXPORT: sk_engine_export(node->engine, move->id, on_exported, move); break;
     case MOVE_REMOVE:
+        if (move->stays && may_be_deleted(move)) {
+            finish_move(move);
+            break;
+        }
         if (sim_chance(dice(world), 300)) import_damaged(move, node->engine);
         if (move->stays)
             sk_engine_import(node->engine, move->text, SK_STR("onlooker"), on_imported, move);

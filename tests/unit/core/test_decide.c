@@ -177,8 +177,14 @@ static void test_completions_with_no(void **state)
     other.code = SK_STR("other");
     skt_answer(play, 0, SK_OUTCOME_PENDING);
     struct sk_command command = outcome_of(SK_COMMAND_COMPLETE, 0, -1, SK_OPERATION_ACTION, &no);
-    command.attempt = 2; /* a token of an attempt that was never made */
-    assert_int_equal(skt_do(play, command), SKALD_OK);
+    uint64_t before = play->saga.seq;
+    command.attempt = 2; /* of an attempt that this history does not have: not lost, ask again */
+    assert_int_equal(skt_do(play, command), SKALD_E_AGAIN);
+    command.attempt = 1;
+    command.round = 1;
+    assert_int_equal(skt_do(play, command), SKALD_E_AGAIN);
+    command.round = 0;
+    assert_true(play->saga.seq == before);
     assert_int_equal(skt_unit(play, 0)->state, SK_STEP_WAITING);
     command.attempt = 1;
     assert_int_equal(skt_do(play, command), SKALD_OK);
