@@ -76,3 +76,15 @@ export function gist(data: Json): string {
   const payload = output ?? input;
   return payload === undefined || payload === null ? "" : brief(payload, 100);
 }
+
+const REASONS: Record<string, string> = {
+  step: "a step failed", cancel: "cancelled", timeout: "timed out", parent: "its parent asked", forced: "by force",
+  acquire_timeout: "no slot in time", lock_timeout: "no lock in time",
+};
+
+/** What stands beside a saga's state: why it is undone, or in what it was suspended; nothing that the state says. */
+export function noteOf(saga: { state: string; reason: string | null; suspended_in?: string }): string | null {
+  if (saga.state === "suspended") return saga.suspended_in ?? null;
+  if (saga.reason === null || ["cancelled", "timed_out"].includes(saga.state)) return null;
+  return REASONS[saga.reason] ?? words(saga.reason);
+}

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { path, query } from "../src/api";
-import { between, brief, duration, gist, relative, words } from "../src/format";
+import { between, brief, duration, gist, noteOf, relative, words } from "../src/format";
 import { readJson, writeJson } from "../src/json";
 import { link, parseRoute } from "../src/route";
 
@@ -69,4 +69,12 @@ test("payloads are cut, and the gist of an event is told", () => {
   assert.equal(gist({ output: { id: 7 } }), '{"id":7}');
   assert.equal(gist({}), "");
   assert.equal(gist(null), "");
+});
+
+test("beside a state stands what the state does not say", () => {
+  assert.equal(noteOf({ state: "compensating", reason: "step" }), "a step failed");
+  assert.equal(noteOf({ state: "cancelled", reason: "cancel" }), null);
+  assert.equal(noteOf({ state: "failed", reason: "some_thing" }), "some thing");
+  assert.equal(noteOf({ state: "suspended", reason: null, suspended_in: "running" }), "running");
+  assert.equal(noteOf({ state: "running", reason: null }), null);
 });

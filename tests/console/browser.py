@@ -41,6 +41,9 @@ class Browser:
             self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
                 "features": [{"name": "prefers-color-scheme", "value": "dark"}]})
 
+        self.open("about:blank")
+        self.requested()  # the browser's own first page does not count
+
     def close(self):
         self.driver.quit()
         self.folder.cleanup()
@@ -101,7 +104,7 @@ class Browser:
 
     def choose(self, css, value):
         self.one(css)
-        self.click(f"{css} option[value='{value}']") if False else self.driver.execute_script(
+        self.driver.execute_script(
             "const s = document.querySelector(arguments[0]); s.value = arguments[1];"
             "s.dispatchEvent(new Event('input', {bubbles: true}));"
             "s.dispatchEvent(new Event('change', {bubbles: true}))", css, value)

@@ -223,6 +223,13 @@ class TheDocument(Case):
         self.assertEqual(rows, {(o.method, o.path) for o in self.document.operations})
         self.assertEqual(len(rows), page.count("<tr>"))
 
+    def test_the_page_is_the_console_or_says_that_there_is_none(self):
+        reply = self.server.get("/")
+        self.assertEqual(reply.headers["Content-Type"], "text/html; charset=utf-8")
+        page = reply.body.decode()
+        self.assertNotEqual("/console/app." in page, "built without the console" in page, page)
+        self.assertIn('href="/openapi.json"', page)
+
     def test_is_the_same_everywhere(self):
         served = self.server.get("/openapi.json").body
         self.assertEqual(self.server.get("/api/v1/openapi.json").body, served)

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { BASE, get, path } from "../api";
 import { commandsOf } from "../commands";
 import { CommandDialog } from "../command";
-import { between, brief, count, gist, words } from "../format";
+import { between, brief, count, gist, noteOf, words } from "../format";
 import { Picture } from "../graph";
 import { useAnswer, useEvery, useStream } from "../live";
 import { Answer, Clock, Empty, Figures, Live, Payload, SagaLink, State, Time } from "../parts";
@@ -258,12 +258,6 @@ function Items({ saga, step }: { saga: Saga; step: Step }) {
       {items.length > 200 ? <li class="quiet">… {items.length - 200} more: skald show {saga.id} --json</li> : null}
     </ol>
   );
-}
-
-/** Beside the state: in what it was suspended, or why it is undone. */
-function noteOf(saga: Saga): string | null | undefined {
-  if (saga.state === "suspended") return saga.suspended_in;
-  return ["cancelled", "timed_out"].includes(saga.state) ? null : saga.reason;
 }
 
 function kindOf(type: string): string {

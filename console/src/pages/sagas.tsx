@@ -2,7 +2,7 @@
 // can be kept and passed on.
 import { useState } from "preact/hooks";
 import { get, query } from "../api";
-import { between, count, signOf, words } from "../format";
+import { between, count, noteOf, signOf, words } from "../format";
 import { useAnswer, useWake } from "../live";
 import { Answer, Empty, Field, Live, Pager, SagaLink, State, Time } from "../parts";
 import { link } from "../route";
@@ -168,7 +168,7 @@ function Rows({ rows }: { rows: SagaRow[] }) {
           <tr key={row.id}>
             <td data-label="Saga"><SagaLink id={row.id} /></td>
             <td data-label="State">
-              <State name={row.state} note={["cancelled", "timed_out"].includes(row.state) ? null : row.reason} />
+              <State name={row.state} note={noteOf(row)} />
               {row.has_residue ? <span class="badge warn" title="Something was left standing">residue</span> : null}
             </td>
             <td data-label="Definition">{row.definition ?? "?"} <span class="quiet">{row.version}</span></td>

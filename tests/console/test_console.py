@@ -1,0 +1,438 @@
+#!/usr/bin/env python3
+"""The console in a browser, against a real server with a participant: what operators do, as they do it."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
+import yaml  # noqa: E402
+from browser import Browser  # noqa: E402
+from skald_world import Participant, Server  # noqa: E402
+
+HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>"\'&{{7*7}}${7*7}\u202e'
+
+ORDER = """
+saga:
+  id: order
+  name: {name}
+  version: '1.0'
+  description: An order that somebody approves
+  input_schema:
+    type: object
+    required: [customer, amount]
+    properties:
+      customer: {{ type: string, title: Customer, description: Who orders }}
+      amount: {{ type: integer, minimum: 1, title: Amount }}
+      express: {{ type: boolean }}
+steps:
+  - id: reserve
+    name: {name}
+    type: http
+    timeout: 5s
+    retry_policy: {{ type: fixed_delay, max_attempts: 9, initial_delay: 1h }}
+    action: {{ service: {{ name: stock, endpoint: {url}, path: /reserve, body: {{ who: "{{{{ .input.customer }}}}" }} }} }}
+    compensation: {{ type: custom, action: {{ service: {{ name: stock, endpoint: {url}, path: /undo }} }} }}
+  - {{ id: approve, name: Approval, type: wait, wait: {{ signal: approved, timeout: 1h }}, dependencies: [reserve] }}
+  - id: pay
+    name: Pay
+    type: http
+    dependencies: [approve]
+    action: {{ service: {{ name: bank, endpoint: {url}, path: /pay }} }}
+    compensation: {{ type: skip }}
+"""
+
+# Past its pivot a clear no waits for a person, who may edit what is sent.
+FORWARD = """
+saga: {{ id: forward, name: Forward, version: '1' }}
+steps:
+  - {{ id: charge, name: Charge, type: http, pivot: true, action: {{ service: {{ name: bank, endpoint: {url}, path: /charge }} }} }}
+  - id: ship
+    name: Ship
+    type: http
+    dependencies: [charge]
+    action: {{ service: {{ name: post, endpoint: {url}, path: /ship, body: {{ to: "{{{{ .input.to }}}}" }} }} }}
+"""
+
+
+class Console(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.participant = Participant()
+        cls.server = Server(cls.folder.name, store="memory:")
+        cls.order = ORDER.format(url=cls.participant.url, name=json.dumps(HOSTILE))
+        for text in (cls.order, FORWARD.format(url=cls.participant.url)):
+            reply = cls.server.define(text)
+            assert reply.status == 201, reply.body
+        cls.browser = Browser()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.close()
+        cls.server.stop()
+        cls.server.__exit__(None, None, None)
+        cls.participant.close()
+        cls.folder.cleanup()
+
+    def setUp(self):
+        self.expected = []  # what the browser may say about refusals that a test asks for
+        self.name = self.id().split(".")[-1].replace("_", "-").removeprefix("test-")
+
+    def tearDown(self):
+        for message in self.browser.complaints():
+            self.assertTrue(any(one in message for one in self.expected), message)
+        for url in self.browser.requested():
+            self.assertTrue(url.startswith((self.server.url + "/", "about:")), url)
+        self.assertIsNone(self.browser.driver.execute_script("return window.hacked ?? null"))
+
+    # ---- helpers -----------------------------------------------------------------------------
+
+    def start(self, definition="order", suffix="", state="waiting", step="approve", **more):
+        name = self.name + suffix
+        body = {"definition": definition, "id": name, "input": {"customer": "Ada", "amount": 99}, **more}
+        reply = self.server.start(**body)
+        self.assertEqual(reply.status, 201, reply.body)
+        self.server.when(name, lambda saga: any(one["id"] == step and one["state"] == state
+                                                for one in saga["steps"]), f"{step} is {state}")
+        return name
+
+    def open(self, fragment):
+        self.browser.open("about:blank")
+        self.browser.open(f"{self.server.url}/#/{fragment}")
+
+    def command(self, submit, sure=True, reason="the customer called"):
+        """Through the dialog; what else it asks for is filled in before."""
+        self.browser.type("dialog input[name=by]", "ada")
+        self.browser.type("dialog input[name=reason]", reason)
+        if sure:
+            self.browser.click("dialog input[name=sure]")
+        self.browser.click("dialog button[type=submit]", submit)
+        self.browser.gone("dialog")
+
+    # ---- lists -------------------------------------------------------------------------------
+
+    def test_the_list_changes_by_itself(self):
+        self.open("sagas?tag=live")
+        self.browser.sees("No saga fits")
+        self.browser.sees("live", ".live")
+        name = self.start(tags=["live"], business_key="customer-7")
+        row = self.browser.one("table.rows tr", name)
+        self.assertIn("running", row.text)
+        self.assertIn("customer-7", row.text)
+        self.server.command(name, "cancel")
+        self.browser.until(lambda: "cancelled" in self.browser.one("table.rows tr", name).text, "it is cancelled")
+
+    def test_filters_and_pages(self):
+        for i in range(51):
+            reply = self.server.start(definition="order", id=f"{self.name}-{i}", tags=["paged"],
+                                      input={"customer": "Ada", "amount": 1})
+            self.assertEqual(reply.status, 201)
+        self.open("sagas?tag=paged")
+        self.browser.until(lambda: len(self.browser.all("table.rows tbody tr")) == 50, "a page")
+        self.browser.click(".pager button", "Next")
+        self.browser.until(lambda: len(self.browser.all("table.rows tbody tr")) == 1, "the second page")
+        self.browser.click(".pager button", "Back")
+        self.browser.until(lambda: len(self.browser.all("table.rows tbody tr")) == 50, "the first page")
+        self.browser.click(".counts button", "completed")
+        self.browser.until(lambda: "state=completed" in self.browser.driver.current_url, "the address says it")
+        self.browser.sees("No saga fits")
+        self.browser.click(".counts button", "completed")
+        self.browser.choose("select[name=definition]", "forward")
+        self.browser.until(lambda: "definition=forward" in self.browser.driver.current_url, "the address says it")
+        self.browser.sees("No saga fits")
+        self.browser.click("a", "Clear")
+        self.browser.until(lambda: self.browser.driver.current_url.endswith("#/sagas"), "no filter is left")
+        self.browser.one("table.rows")
+
+    # ---- a saga ------------------------------------------------------------------------------
+
+    def test_a_saga_is_followed_to_its_end(self):
+        name = self.start()
+        self.open(f"saga/{name}")
+        self.browser.sees("waits for the signal approved", ".explain")
+        self.assertEqual(len(self.browser.all(".graph .box")), 3)
+        self.browser.one(".graph .box.state-completed", "reserve")
+        self.browser.sees("step.completed", ".timeline")
+        self.browser.click(".commands button", "Signal")
+        self.browser.type("dialog input[name=name]", "approved")
+        self.browser.type("dialog textarea[name=data]", '{"limit": 12345678901234567890}')
+        self.browser.click("dialog button[type=submit]", "Send")
+        self.browser.sees("completed", "header .state")
+        self.browser.sees("saga.completed", ".timeline")
+        self.browser.one(".graph .box.state-completed", "pay")
+        events = self.server.get(f"/api/v1/sagas/{name}/events").body.decode()
+        self.assertRegex(events, r'"limit": ?12345678901234567890')
+        self.assertEqual([one.text for one in self.browser.all(".commands button")], ["Delete"])
+
+    def test_cancel_tells_first_what_is_undone(self):
+        name = self.start()
+        self.open(f"saga/{name}")
+        self.browser.click(".commands button", "Cancel")
+        self.browser.sees("reserve is undone", "dialog .preview")
+        self.browser.sees("cancelled", "dialog .preview")
+        submit = self.browser.one("dialog button[type=submit]")
+        self.assertFalse(submit.is_enabled(), "nobody has read it yet")
+        self.command("Cancel the saga")
+        self.browser.sees("cancelled", "header .state")
+        self.browser.one(".graph .box.state-compensated", "reserve")
+        self.browser.sees("ada: the customer called", ".timeline .operator")
+        self.assertEqual(self.server.saga(name)["state"], "cancelled")
+
+    def test_a_failed_undo_is_retried(self):
+        self.participant.on("/undo", [(422, {"error": {"code": "gone", "message": HOSTILE}}), (200, {})])
+        name = self.start()
+        self.server.command(name, "cancel")
+        self.open(f"saga/{name}")
+        self.browser.sees("failed", "header .state")
+        self.browser.click(".commands button", "Retry")
+        self.command("Retry", sure=False)
+        self.browser.sees("cancelled", "header .state")
+
+    def test_dead_letters_are_retried_and_discarded(self):
+        self.participant.on("/undo", [(422, {}), (422, {}), (200, {})])
+        names = [self.start(suffix=f"-{i}") for i in range(2)]
+        for name in names:
+            self.server.command(name, "cancel")
+            self.assertEqual(self.server.ended(name)["state"], "failed")
+        self.open("dead-letters")
+        for name, act in zip(names, ("Retry", "Discard")):
+            row = self.browser.one("table.rows tr", name)
+            self.browser.until(lambda: next((b for b in row.find_elements("css selector", "button")
+                                             if b.text == act), None), act).click()
+            self.command(act, sure=act == "Discard")
+            self.browser.until(lambda: name not in self.browser.text("main"), "the letter is gone")
+        self.assertEqual([self.server.ended(name)["state"] for name in names], ["cancelled", "failed"])
+
+    def test_a_step_that_waits_for_a_person_is_sent_another_input(self):
+        self.participant.on("/ship", [(422, {"error": {"code": "no_such_town"}}), (200, {"ok": True})])
+        name = self.start("forward", input={"to": "Atlantis"}, step="ship")
+        self.open(f"saga/{name}")
+        self.browser.sees("ship", ".explain")
+        self.assertFalse([one for one in self.browser.all(".commands button") if one.text == "Cancel"])
+        self.browser.click(".commands button", "Retry")
+        self.browser.choose("dialog select[name=step]", "ship")
+        self.browser.click("dialog input[name=edit]")
+        area = self.browser.one("dialog textarea[name=input]")
+        self.assertEqual(json.loads(area.get_attribute("value")), {"to": "Atlantis"})
+        self.browser.type("dialog textarea[name=input]", '{"to": "London"}')
+        self.command("Retry", sure=False)
+        self.browser.sees("completed", "header .state")
+        self.assertEqual(self.participant.wait_for("/ship", 2)[-1].json, {"to": "London"})
+
+    def test_suspend_and_resume_skip_and_force(self):
+        name = self.start()
+        self.open(f"saga/{name}")
+        self.browser.click(".commands button", "Suspend")
+        self.command("Suspend", sure=False)
+        self.browser.sees("suspended", "header .state")
+        self.browser.click(".commands button", "Resume")
+        self.command("Resume", sure=False)
+        self.browser.sees("running", "header .state")
+        self.browser.click(".commands button", "Skip a step")
+        self.browser.choose("dialog select[name=step]", "approve")
+        self.command("Skip a step")
+        self.browser.sees("completed", "header .state")
+        self.browser.one(".graph .box.state-skipped", "approve")
+        other = self.start(suffix="-2")
+        self.open(f"saga/{other}")
+        self.browser.click(".commands button", "Force complete")
+        self.command("Force complete")
+        self.browser.sees("Completed by force. Done: reserve")
+
+    def test_a_pending_answer_is_completed(self):
+        self.participant.on("/reserve", (202, {}, {"Skald-Pending": "true"}))
+        try:
+            name = self.start(step="reserve")
+        finally:
+            self.participant.on("/reserve", (200, {}))
+        token = [request.headers["Skald-Token"] for request in self.participant.wait_for("/reserve")
+                 if request.headers["Skald-Saga-Id"] == name][-1]
+        self.open(f"saga/{name}")
+        self.browser.click(".commands button", "Complete a step")
+        self.browser.type("dialog input[name=token]", token)
+        self.browser.type("dialog textarea[name=output]", '{"id": 7}')
+        self.browser.click("dialog button[type=submit]", "Complete")
+        self.browser.gone("dialog")
+        self.browser.sees("waits for the signal approved", ".explain")
+
+    def test_delete_leads_back_to_the_list(self):
+        name = self.start()
+        self.server.command(name, "cancel")
+        self.server.ended(name)
+        self.open(f"saga/{name}")
+        self.browser.click(".commands button", "Delete")
+        self.browser.click("dialog input[name=sure]")
+        self.browser.click("dialog button[type=submit]", "Delete")
+        self.browser.until(lambda: self.browser.driver.current_url.endswith("#/sagas"), "the list")
+        self.assertEqual(self.server.get(f"/api/v1/sagas/{name}").status, 404)
+
+    # ---- definitions -------------------------------------------------------------------------
+
+    def test_a_saga_is_started_by_a_form(self):
+        self.open("definitions")
+        self.browser.click("table.rows a", "order")
+        self.browser.sees("An order that somebody approves")
+        source = self.browser.one("pre.source").text
+        shown = source.replace("$${", "${")  # what the server keeps of it is escaped once more
+        self.assertEqual(yaml.safe_load(shown), yaml.safe_load(self.order))
+        self.browser.click("button", "Start a saga")
+        self.browser.type("dialog input[name='input.customer']", "Grace")
+        self.browser.type("dialog input[name='input.amount']", "0")
+        self.browser.click("dialog summary", "Id")
+        self.browser.type("dialog input[name=id]", self.name)
+        self.browser.type("dialog input[name=tags]", "web, by-form")
+        self.expected = ["422"]
+        self.browser.click("dialog button[type=submit]", "Start")
+        self.browser.sees("/amount", "dialog .problem")
+        self.browser.click("dialog .problem button", "What does this mean?")
+        self.browser.one("dialog .problem dl")
+        self.browser.type("dialog input[name='input.amount']", "42")
+        self.browser.choose("dialog select[name='input.express']", "true")
+        self.browser.click("dialog button[type=submit]", "Start")
+        self.browser.sees(self.name, "h1")
+        self.browser.sees("running", "header .state")
+        saga = self.server.saga(self.name)
+        self.assertEqual(saga["input"], {"customer": "Grace", "amount": 42, "express": True})
+        self.assertEqual(saga["tags"], ["web", "by-form"])
+
+    def test_a_definition_with_mistakes_is_told_all_of_them(self):
+        self.expected = ["422"]
+        self.open("definitions")
+        self.browser.click("button", "Define")
+        self.browser.type("dialog textarea[name=source]",
+                          "saga: {id: pasted, name: Pasted}\nsteps: [{id: w, name: W, type: wait, wait: {for: soon}}]\n")
+        self.browser.click("dialog button[type=submit]", "Define")
+        self.browser.sees("line 2", "dialog .problem")
+        self.browser.type("dialog textarea[name=source]",
+                          "saga: {id: pasted, name: Pasted}\nsteps: [{id: w, name: W, type: wait, wait: {for: 1ms}}]\n")
+        self.browser.click("dialog button[type=submit]", "Define")
+        self.browser.sees("pasted", "h1")
+
+    # ---- the rest ----------------------------------------------------------------------------
+
+    def test_hostile_text_stays_text(self):
+        name = self.start(input={"customer": HOSTILE, "amount": 1, HOSTILE: [HOSTILE]}, business_key="<b>bold</b>",
+                          tags=["<i>tag</i>"], attributes={"<u>a</u>": "<script>window.hacked=1</script>"})
+        self.server.command(name, "suspend", by="<b>eve</b>", reason=HOSTILE)
+        for fragment, css in ((f"saga/{name}", "header .state"), (f"saga/{name}?step=reserve", ".steps .body"),
+                              ("sagas", "table.rows"), ("definition/order", "pre.source"),
+                              ("definitions", "table.rows")):
+            self.open(fragment)
+            self.browser.one(css)
+            self.assertEqual(self.browser.all("main img, main script, main b > b, main i, main u"), [], fragment)
+        self.open(f"saga/{name}")
+        self.browser.sees('<img src=x onerror="window.hacked=1">', ".payload")
+        self.browser.sees("<b>eve</b>", ".timeline .operator")
+        self.open("sagas")
+        self.browser.sees("<b>bold</b>", "table.rows")
+        self.open("saga/" + "%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E")
+        self.expected = ["400"]
+        self.browser.one(".problem")
+
+    def test_every_page_opens(self):
+        self.start()
+        for page, text in (("sagas", "Sagas"), ("definitions", "order"), ("events", "Events"),
+                           ("events?type=observations", "Events"), ("dead-letters", "Dead letters"),
+                           ("schedules", "Nothing starts by the clock"), ("locks", "No key is held"),
+                           ("services", "stock"), ("server", "Recovery"), ("nowhere", "There is no such page")):
+            self.open(page)
+            self.browser.sees(text, "main")
+            self.assertEqual(self.browser.all(".problem"), [], page)
+
+    def test_events_come_as_they_happen(self):
+        self.open("events?type=saga.*")
+        self.browser.sees("live", ".live")
+        name = self.start()
+        self.browser.sees(name, ".timeline")
+        self.browser.sees("saga.started", ".timeline")
+
+    def test_schedules_are_paused_and_deleted(self):
+        body = {"id": "nightly", "cron": "30 4 * * *", "definition": "order", "input": {"customer": "x", "amount": 1}}
+        self.assertEqual(self.server.post("/api/v1/schedules", body).status, 201)
+        self.open("schedules")
+        self.browser.click("table.rows button", "Pause")
+        self.browser.click("dialog button[type=submit]", "Pause")
+        self.browser.gone("dialog")
+        self.browser.sees("paused", "table.rows")
+        self.browser.click("table.rows button", "Delete")
+        self.browser.click("dialog input[name=sure]")
+        self.browser.click("dialog button[type=submit]", "Delete")
+        self.browser.sees("Nothing starts by the clock")
+
+    def test_the_keyboard_reaches_it(self):
+        """From the top of the page by Tab alone into the dialog, and out of it by Escape to where one was."""
+        name = self.start()
+        self.open(f"saga/{name}")
+        self.browser.one(".commands button", "Cancel")
+        self.browser.driver.execute_script("document.activeElement.blur()")
+        active = self.browser.driver.switch_to
+        for _ in range(40):
+            active.active_element.send_keys("\ue004")  # Tab
+            if active.active_element.text == "Cancel":
+                break
+        self.assertEqual(active.active_element.text, "Cancel")
+        active.active_element.send_keys("\ue007")  # Enter
+        self.browser.one("dialog")
+        self.assertTrue(self.browser.driver.execute_script(
+            "return document.querySelector('dialog').contains(document.activeElement)"))
+        active.active_element.send_keys("\ue00c")  # Escape
+        self.browser.gone("dialog")
+        self.assertEqual(active.active_element.text, "Cancel")
+
+    def test_a_phone_needs_no_sideways_scrolling(self):
+        name = self.start()
+        self.browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True})
+        try:
+            for fragment, css in (("sagas", "table.rows"), (f"saga/{name}", ".graph"), ("definition/order", ".graph"),
+                                  ("services", "table.rows"), ("server", ".figures")):
+                self.open(fragment)
+                self.browser.one(css)
+                wide = self.browser.driver.execute_script("return document.documentElement.scrollWidth")
+                self.assertLessEqual(wide, 360, fragment)
+        finally:
+            self.browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    def test_a_program_that_embeds_the_engine_has_it_too(self):
+        program = pathlib.Path(os.environ["SKALD_BIN_DIR"]).parent / "tests/console-embedded"
+        with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            url = process.stdout.readline().strip()
+            self.assertRegex(url, r"^http://127\.0\.0\.1:\d+$")
+            self.browser.open(url)
+            self.browser.click("table.rows a", "embedded-1")
+            self.browser.sees("completed", "header .state")
+            self.browser.open("about:blank")
+            self.browser.until(lambda: not self.browser.all("main"), "the page is left")
+            requested = self.browser.requested()
+            self.assertTrue(all(one.startswith((url, "about:")) for one in requested), requested)
+            process.stdin.close()
+            self.assertEqual(process.wait(30), 0)
+
+    def test_a_server_that_went_away_is_told_and_found_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            first = Server(folder)
+            first.define(self.order)
+            first.start(definition="order", id="kept", input={"customer": "x", "amount": 1})
+            self.browser.open(f"{first.url}/#/sagas")
+            self.browser.one("table.rows tr", "kept")
+            port = first.port
+            first.stop()
+            first.__exit__(None, None, None)
+            self.browser.sees("connecting", ".live")
+            with Server(folder, "--listen", f"127.0.0.1:{port}") as second:
+                self.browser.sees("live", ".live")
+                second.command("kept", "cancel")
+                self.browser.until(lambda: "cancelled" in self.browser.one("table.rows tr", "kept").text, "cancelled")
+                self.browser.open("about:blank")
+        self.browser.requested()  # they went to another server than the usual one
+        self.expected = ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET",
+                         "ERR_EMPTY_RESPONSE"]
+
+
+if __name__ == "__main__":
+    unittest.main()
