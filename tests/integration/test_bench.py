@@ -5,6 +5,7 @@ Its figures are not looked at: that is what the benches are for, on a machine th
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,10 @@ import xml.dom.minidom
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from skald_world import ROOT, SKALD  # noqa: E402
+
+sys.path.insert(0, str(ROOT / "bench"))
+import frame  # noqa: E402
+import plot  # noqa: E402
 
 BUILD = pathlib.Path(SKALD).resolve().parent.parent
 GIVE_UP_S = 150
@@ -49,9 +54,31 @@ class Benches(unittest.TestCase):
         done = subprocess.run([ROOT / "bench/pages.py", "--check"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_plots(self):
+        """Gaps, zeros, one value, both scales."""
+        for numbers in ([1, 20, None, 3e6], [0, 0, 0, 0], [5, None, None, None]):
+            for log in (False, True):
+                series = {"a < b": numbers, "c": list(reversed(numbers))}
+                bars = {"kind": "bars", "title": "T & t", "unit": "s", "log": log, "series": series, "labels": list("abcd")}
+                lines = {"kind": "lines", "title": "T", "log": log, "log_x": log, "series": series, "x": [1, 64, 512, 4096]}
+                for drawing in (bars, lines):
+                    svg = xml.dom.minidom.parseString(plot.draw(drawing))
+                    self.assertNotIn("nan", svg.toxml())
+                    self.assertIn("c", [node.firstChild.data for node in svg.getElementsByTagName("text") if node.firstChild])
+
+    def test_medians_and_ratios(self):
+        samples = frame.Samples()
+        for engine, limit in ((10, 100), (40, 100), (30, 50)):
+            samples.add("engine", {"events": engine})
+            samples.add("limit", {"events": limit})
+        self.assertEqual(samples.median("engine", "events"), 30)
+        self.assertEqual(samples.ratio("engine", "limit", "events"), 0.4)  # of 0.1, 0.4, 0.6
+
     def test_each(self):
         benches = sorted((ROOT / "bench").glob("bench-*"))
         self.assertTrue(benches)
+        if re.search(r"^SKALD_SANITIZE:\w+=.+$", (BUILD / "CMakeCache.txt").read_text(), re.M):
+            benches = [ROOT / "bench/bench-engine"]  # the others are tried where they are not ten times slower
         for bench in benches:
             name = bench.name.removeprefix("bench-")
             with self.subTest(name), tempfile.TemporaryDirectory(prefix="skald-bench-test-") as folder:
