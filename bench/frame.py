@@ -38,6 +38,7 @@ import time
 import machine
 import pages
 import plot as plots
+from shown import percent, shown
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROUNDS, ROUNDS_QUICK = 5, 1
@@ -69,25 +70,6 @@ class Samples:
         """The median of the rounds' ratios: how many times `other` the case is."""
         pairs = zip(self.values[case][figure], self.values[other][other_figure or figure])
         return statistics.median(left / right if right else 0.0 for left, right in pairs)
-
-
-def shown(cell):
-    """A cell as text: numbers with as many digits as mean something."""
-    if cell is None:
-        return "–"
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    if isinstance(cell, float):
-        if abs(cell) >= 100:
-            return f"{cell:,.0f}"
-        return f"{cell:.1f}" if abs(cell) >= 10 else f"{cell:.2f}" if abs(cell) >= 0.1 or cell == 0 else f"{cell:.2g}"
-    return str(cell)
-
-
-def percent(share):
-    return f"{share * 100:.0f} %" if share >= 0.1 else f"{share * 100:.1f} %"
 
 
 class Bench:

@@ -2,13 +2,16 @@
 """pages: puts the newest records (docs/proof/bench-<name>-<date>.json) into README.md and docs/performance.md.
 
 A page holds blocks, `<!-- bench: NAME -->` … `<!-- end -->`; what stands between is written here and nowhere else:
-`targets` (all targets, what was measured, where) and `headlines` (a few figures each bench chose). With --check
+`targets` (all targets, what was measured, where), `headlines` (a few figures each bench chose), `transitions` (of
+bench-core), `parts` (of a saga, and the flame graphs; of bench-flame). With --check
 nothing is written, and a page that is not up to date is an error.
 """
 import json
 import pathlib
 import re
 import sys
+
+from shown import shown
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "docs/performance.md")
@@ -49,10 +52,37 @@ def headlines(records, folder):
     return rows
 
 
+def tables(records, bench, word, folder):
+    """The tables of a bench whose title holds the word, with where they are from."""
+    lines = []
+    for page, record in records:
+        for table in record["tables"] if record["bench"] == bench else []:
+            if word in table["title"]:
+                lines += [f"{table['title']} ({link(page, record, folder)}):", "",
+                          "| " + " | ".join(table["header"]) + " |",
+                          "| --- |" + " ---: |" * (len(table["header"]) - 1)]
+                lines += ["| " + " | ".join(shown(cell) for cell in row) + " |" for row in table["rows"]]
+                lines += ["", *([table["note"], ""] if table["note"] else [])]
+    return lines[:-1]
+
+
+def transitions(records, folder):
+    return tables(records, "core", "One transition", folder)
+
+
+def parts(records, folder):
+    lines = tables(records, "flame", "by part", folder)
+    for page, record in records:
+        if record["bench"] == "flame":
+            for name in sorted((ROOT / "docs/proof").glob(f"{page}-*.svg")):
+                lines += ["", f"![Flame graph, {name.stem.removeprefix(page + '-')}]({folder}{name.name})"]
+    return lines
+
+
 def filled(name, text, records):
     """A page's text with its blocks as the records say."""
     folder = "docs/proof/" if "/" not in name else "proof/"
-    kinds = {"targets": targets, "headlines": headlines}
+    kinds = {"targets": targets, "headlines": headlines, "transitions": transitions, "parts": parts}
     return BLOCK.sub(lambda block: block[1] + "\n".join(kinds[block[2]](records, folder)) + "\n" + block[3], text)
 
 
