@@ -243,6 +243,27 @@ static void give_named(struct sk_machine *machine, const struct sk_command *comm
     sk_jobs_run(machine);
 }
 
+static void address(struct sk_engine *engine, struct sk_str saga_id,
+                    const struct sk_command *command, struct sk_str step_name, bool needs_store,
+                    struct sk_waiter *waiter)
+{
+    if (sk_errand_is_due(engine, saga_id)) {
+        sk_errand_command(engine, saga_id, command, step_name, needs_store, waiter);
+        return;
+    }
+    struct sk_machine *machine = sk_command_addressee(engine, saga_id, needs_store, waiter);
+    if (machine != NULL) give_named(machine, command, step_name, waiter);
+}
+
+void sk_command_ask_for(struct sk_engine *engine, struct sk_str saga_id,
+                        const struct sk_command *command, struct sk_str step_name, bool needs_store,
+                        sk_engine_done *done, void *context)
+{
+    struct sk_waiter *waiter = sk_waiter_new(engine, done, context);
+    if (waiter != NULL) address(engine, saga_id, command, step_name, needs_store, waiter);
+    sk_engine_turn(engine);
+}
+
 void sk_engine_command(struct sk_engine *engine, struct sk_str saga_id,
                        const struct sk_command *command, struct sk_str step_name,
                        sk_engine_done *done, void *context)
@@ -257,8 +278,7 @@ void sk_engine_command(struct sk_engine *engine, struct sk_str saga_id,
         sk_waiter_fail(waiter, SKALD_E_TOO_LARGE, "the body is larger than limits.input_max");
     } else {
         bool is_signal = command->kind == SK_COMMAND_SIGNAL;
-        struct sk_machine *machine = sk_command_addressee(engine, saga_id, is_signal, waiter);
-        if (machine != NULL) give_named(machine, command, step_name, waiter);
+        address(engine, saga_id, command, step_name, is_signal, waiter);
     }
     sk_engine_turn(engine);
 }
@@ -290,8 +310,7 @@ void sk_engine_complete(struct sk_engine *engine, struct sk_str saga_id, struct 
                                       .attempt = effect.attempt,
                                       .round = effect.round,
                                       .outcome = &answered };
-        struct sk_machine *machine = sk_command_addressee(engine, saga_id, false, waiter);
-        if (machine != NULL) give_named(machine, &command, step_name, waiter);
+        address(engine, saga_id, &command, step_name, false, waiter);
     }
     sk_engine_turn(engine);
 }
@@ -304,8 +323,7 @@ void sk_command_ask(struct sk_engine *engine, struct sk_str saga_id,
     struct sk_waiter *waiter = sk_waiter_new(engine, done, context);
     if (waiter == NULL) return;
     bool begins = command->kind == SK_COMMAND_TAKE;
-    struct sk_machine *machine = sk_command_addressee(engine, saga_id, begins, waiter);
-    if (machine != NULL) give_named(machine, command, SK_STR(""), waiter);
+    address(engine, saga_id, command, SK_STR(""), begins, waiter);
     sk_engine_turn(engine);
 }
 

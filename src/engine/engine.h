@@ -86,8 +86,10 @@ struct sk_engine_options {
 /* The reply to most calls. */
 struct sk_reply {
     enum skald_status status;
-    const skald_error *error;   /* when status is not OK */
-    const struct sk_saga *saga; /* state as of its durable_seq; NULL when there is none */
+    const skald_error *error; /* when status is not OK */
+    /* State as of its durable_seq; NULL when there is none, or a sibling serves it (errand.c). */
+    const struct sk_saga *saga;
+    struct sk_str saga_id;      /* empty: none, or not known */
     const struct sk_lock *lock; /* of sk_engine_get_lock */
     struct sk_str violations;   /* of a start whose input does not fit: JSON, a list of
                                    {"pointer", "message"}; else empty */

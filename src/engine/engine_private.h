@@ -168,6 +168,10 @@ void sk_command_give(struct sk_machine *machine, const struct sk_command *comman
 /* The machine is READY. False: out of memory, it was reset (the waiter has been answered). */
 bool sk_command_decide(struct sk_machine *machine, const struct sk_command *command,
                        struct sk_waiter *waiter);
+/* To the saga, wherever it is served; the command is sound. needs_store: not while it is away. */
+void sk_command_ask_for(struct sk_engine *engine, struct sk_str saga_id,
+                        const struct sk_command *command, struct sk_str step_name, bool needs_store,
+                        sk_engine_done *done, void *context);
 /* The machine for a command from outside, or NULL (the waiter has been answered).
  * needs_store: not while the store is away. */
 struct sk_machine *sk_command_addressee(struct sk_engine *engine, struct sk_str saga_id,
@@ -285,6 +289,19 @@ void sk_sibling_consumed(struct sk_shard *shard, uint32_t from_shard, uint32_t m
                          struct sk_str id);
 void sk_sibling_lost(struct sk_shard *shard, uint32_t from_shard, uint32_t member,
                      struct sk_str id);
+
+/* ---- errand.c -------------------------------------------------------------------------------- */
+
+/* What concerns this id is a sibling's to do. */
+bool sk_errand_is_due(const struct sk_engine *engine, struct sk_str id);
+/* Only when it is; the waiter is answered when the sibling has done it, with no saga. `place`: the
+ * saga's id or the start key. */
+void sk_errand_start(struct sk_engine *engine, struct sk_str place,
+                     const struct sk_start_request *request, struct sk_waiter *waiter);
+void sk_errand_command(struct sk_engine *engine, struct sk_str saga_id,
+                       const struct sk_command *command, struct sk_str step_name, bool needs_store,
+                       struct sk_waiter *waiter);
+void sk_errand_remove(struct sk_engine *engine, struct sk_str saga_id, struct sk_waiter *waiter);
 
 /* ---- start.c --------------------------------------------------------------------------------- */
 

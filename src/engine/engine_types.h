@@ -88,6 +88,7 @@ struct sk_waiter {
     bool has_failed;
     skald_error error;        /* status OK = none */
     struct sk_buf violations; /* with SKALD_E_INVALID: JSON, why the input was refused */
+    struct sk_buf saga_id;    /* without a machine: errand.c */
     int64_t retry_after_ms;
     struct sk_alarm alarm; /* wait's time-out */
 };
@@ -392,6 +393,7 @@ struct sk_engine {
     uint32_t shards_count;
     struct sk_serving *servings; /* by shard; NULL: no siblings */
     bool has_asked_siblings;
+    bool is_on_errand; /* for a sibling: errand.c */
     struct sk_machine *machines;
     struct sk_flight *flights;
     struct sk_plan_entry *plans;

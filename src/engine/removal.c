@@ -315,6 +315,10 @@ void sk_engine_remove(struct sk_engine *engine, struct sk_str saga_id, sk_engine
 {
     struct sk_waiter *waiter = sk_waiter_new(engine, done, context);
     if (waiter == NULL) return;
+    if (sk_errand_is_due(engine, saga_id)) {
+        sk_errand_remove(engine, saga_id, waiter);
+        return;
+    }
     struct sk_machine *machine = sk_command_addressee(engine, saga_id, true, waiter);
     struct sk_job *job = NULL;
     if (machine != NULL) {

@@ -247,12 +247,12 @@ void sk_schedule_start(struct sk_schedule *schedule, int64_t at_ms, sk_schedule_
 
 void sk_schedule_note_start(struct sk_schedule *schedule, const struct sk_reply *reply)
 {
-    bool is_there = reply->status == SKALD_OK && reply->saga != NULL;
+    bool is_there = reply->status == SKALD_OK && reply->saga_id.size > 0;
     schedule->error_text[0] = 0;
     if (is_there) {
         schedule->runs += 1;
         sk_buf_clear(&schedule->last_saga);
-        sk_buf_append_str(&schedule->last_saga, reply->saga->start.id);
+        sk_buf_append_str(&schedule->last_saga, reply->saga_id);
         return;
     }
     schedule->failed += 1;

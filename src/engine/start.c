@@ -317,6 +317,18 @@ void sk_start_forget(struct sk_machine *machine)
 
 /* ---- asked from outside ---------------------------------------------------------------------- */
 
+/* What chooses the shard: the id, or else the key; empty: any shard that is served here. */
+static struct sk_str place_of(const struct sk_starting *starting)
+{
+    return starting->start.id.size > 0 ? starting->start.id : starting->key;
+}
+
+static bool is_elsewhere(const struct sk_starting *starting)
+{
+    struct sk_str place = place_of(starting);
+    return place.size > 0 && sk_errand_is_due(starting->engine, place);
+}
+
 void sk_engine_start(struct sk_engine *engine, const struct sk_start_request *request,
                      sk_engine_done *done, void *context)
 {
@@ -333,6 +345,9 @@ void sk_engine_start(struct sk_engine *engine, const struct sk_start_request *re
         sk_starting_fail(starting, SKALD_E_AGAIN, "the store has not been read yet");
     } else if ((status = sk_starting_fill(starting, request, &error)) != SKALD_OK) {
         sk_starting_fail(starting, status, error.message);
+    } else if (is_elsewhere(starting)) {
+        sk_errand_start(engine, place_of(starting), request, waiter);
+        sk_starting_free(starting);
     } else {
         sk_list_push(&engine->starting, &starting->node);
         sk_plans_by_name(engine, starting->definition, starting->version, on_definition, starting);

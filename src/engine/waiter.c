@@ -34,6 +34,7 @@ struct sk_waiter *sk_waiter_new(struct sk_engine *engine, sk_engine_done *done, 
     waiter->order = ++engine->next_order;
     waiter->asked_at_ms = sk_engine_now(engine);
     sk_buf_init(&waiter->violations, 0);
+    sk_buf_init(&waiter->saga_id, 0);
     return waiter;
 }
 
@@ -41,6 +42,7 @@ void sk_waiter_free(struct sk_waiter *waiter)
 {
     if (waiter == NULL) return;
     sk_buf_release(&waiter->violations);
+    sk_buf_release(&waiter->saga_id);
     sk_free(waiter);
 }
 
@@ -179,7 +181,9 @@ static void answer(struct sk_waiter *waiter)
     struct sk_reply reply = { .status = waiter->has_failed ? waiter->error.status : SKALD_OK,
                               .is_replayed = waiter->is_replayed,
                               .is_pending_direction = waiter->is_pending_direction,
-                              .retry_after_ms = waiter->retry_after_ms };
+                              .retry_after_ms = waiter->retry_after_ms,
+                              .saga_id =
+                                  machine == NULL ? sk_buf_view(&waiter->saga_id) : machine->id };
     if (waiter->has_failed) reply.error = &waiter->error;
     if (waiter->has_failed) reply.violations = sk_buf_view(&waiter->violations);
     if (machine != NULL && sk_machine_is_saga(machine)) reply.saga = &machine->as.saga;

@@ -84,7 +84,7 @@ static void draw_beside(struct sim_profile *p, uint64_t seed)
     struct sim_rng rng;
     sim_rng_init(&rng, seed, 7);
     p->batches_count = sim_chance(&rng, 300) ? 1 + sim_below(&rng, 4) : 0;
-    bool may_be_timed = !p->is_split && p->retention_ms == 0;
+    bool may_be_timed = (!p->is_split || p->is_grouped) && p->retention_ms == 0;
     p->schedules_count = sim_chance(&rng, 350) && may_be_timed ? 1 + sim_below(&rng, 3) : 0;
     p->has_onlookers = sim_chance(&rng, 300);
 }

@@ -209,6 +209,7 @@
     X(WORLD_SPLIT, "world", "shards of one store at several nodes") \
     X(WORLD_GROUPED, "world", "shards of one store at siblings") \
     X(MESSAGE_TO_SIBLING, "world", "message handed to a sibling") \
+    X(START_AT_SIBLING, "world", "start that a sibling carried out") \
     X(WORLD_REMOVAL, "world", "finished sagas removed by age") \
     X(WORLD_REMOVAL_BY_COUNT, "world", "finished sagas removed by count")
 /* clang-format on */

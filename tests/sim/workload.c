@@ -162,11 +162,13 @@ static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
 {
     struct sim_world *world = start->world;
     struct sim_load *load = world->load;
-    if (reply->saga == NULL)
+    struct sk_str id = reply->saga_id;
+    const struct sim_row *row = sim_store_row(world->store, id);
+    if (row == NULL || (reply->saga == NULL && world->group == NULL))
         sim_fail(world, "acknowledged starts", start->id, "acknowledged without a saga");
-    struct sk_str id = reply->saga->start.id;
     sim_check_started(world, id);
-    sim_check_seen(world, reply->saga);
+    if (reply->saga != NULL) sim_check_seen(world, reply->saga); /* else a sibling answered */
+    if (reply->saga == NULL) sim_reached(world, SIM_REACHED_START_AT_SIBLING);
     load->counts.replayed += reply->is_replayed ? 1 : 0;
     if (reply->is_replayed) sim_reached(world, SIM_REACHED_START_REPLAYED);
     if (start->id.size > 0 && !sk_str_equal(start->id, id)) {
@@ -179,7 +181,7 @@ static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
                  SK_STR_ARGS(start->saga_id));
     }
     start->is_acknowledged = true;
-    start->accepted_at_ms = reply->saga->created_at_ms;
+    start->accepted_at_ms = row->head.created_at_ms;
     start->saga_id = sk_arena_copy(&world->arena, id);
     load->counts.acknowledged += 1;
     sim_note(world, "acknowledged", start->index, start->tries, id);
