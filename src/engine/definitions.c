@@ -7,8 +7,11 @@
  *   Y1  The row is durable before anybody is told, and before any start that names it.
  *   Y2  What is refused here cannot fail at run time for a reason visible in the definition: kinds
  *       without an adapter, modes, a child whose pivot could not be undone.
+ *   Y3  Siblings know it before anybody is told: a start may name it on any loop.
  */
 #include "engine/engine_private.h"
+
+#include "engine/group.h"
 
 #include <stdio.h>
 
@@ -24,6 +27,7 @@ struct defining {
     enum skald_status status;
     uint32_t next_step;
     bool is_new;
+    uint32_t untold;   /* siblings that have not said that they know it */
     bool keeps_latest; /* a definition of this id that is there already stays the latest */
 };
 
@@ -69,6 +73,65 @@ static void do_compile(void *context)
 
 /* ---- storing --------------------------------------------------------------------------------- */
 
+static void answer(struct defining *defining, struct sk_plan_entry *entry)
+{
+    const struct sk_plan *plan = defining->plan;
+    if (entry->plan == NULL && !entry->is_loading) {
+        /* The reply's texts come from the entry's plan then: it lives as long as the engine. */
+        entry->plan = defining->plan;
+        struct sk_define_reply reply = { .status = SKALD_OK,
+                                         .diagnostics = &defining->diagnostics,
+                                         .id = plan->id,
+                                         .version = plan->version,
+                                         .digest = plan->digest,
+                                         .is_new = defining->is_new };
+        defining->plan = NULL;
+        defining->done(defining->context, &reply);
+        free_defining(defining);
+        return;
+    }
+    finish(defining, SKALD_OK, NULL);
+}
+
+/* Y3 */
+static void on_told(void *context, const struct sk_reply *reply)
+{
+    struct defining *defining = context;
+    struct sk_engine *engine = defining->shell->engine;
+    /* A sibling that is down reads all definitions when it comes up. */
+    bool is_known = reply->status == SKALD_OK || reply->status == SKALD_E_AGAIN;
+    if (!is_known) defining->status = reply->status;
+    defining->untold -= 1;
+    if (defining->untold > 0) return;
+    sk_disown(&defining->owned);
+    if (defining->status != SKALD_OK) {
+        skald_error error;
+        (void)sk_error_set(&error, defining->status, "not every loop knows it: send it again");
+        finish(defining, defining->status, &error);
+        return;
+    }
+    struct sk_plan_entry *entry = NULL;
+    HASH_FIND(hh, engine->plans, defining->plan->digest.bytes, SK_DIGEST_SIZE, entry);
+    answer(defining, entry);
+}
+
+static void tell_siblings(struct sk_engine *engine, struct defining *defining)
+{
+    uint32_t count = sk_group_count(engine->options.group);
+    sk_own(engine, &defining->owned, free_owned);
+    defining->untold = count; /* this one too: nothing ends from inside the loop */
+    for (uint32_t i = 0; i < count; i++) {
+        struct sk_waiter *waiter = sk_waiter_new(engine, on_told, defining);
+        if (waiter == NULL) continue; /* told already that there is no memory */
+        if (i == engine->options.group_member) {
+            sk_waiter_succeed(waiter);
+        } else {
+            sk_errand_learn(engine, i, defining->plan, !defining->keeps_latest, waiter);
+        }
+    }
+    sk_engine_turn(engine);
+}
+
 static void on_stored(void *context, enum skald_status status, const skald_error *error)
 {
     struct defining *defining = context;
@@ -90,21 +153,11 @@ static void on_stored(void *context, enum skald_status status, const skald_error
         finish(defining, SKALD_E_MEMORY, &no_memory);
         return;
     }
-    if (entry->plan == NULL && !entry->is_loading) {
-        /* The reply's texts come from the entry's plan then: it lives as long as the engine. */
-        entry->plan = defining->plan;
-        struct sk_define_reply reply = { .status = SKALD_OK,
-                                         .diagnostics = &defining->diagnostics,
-                                         .id = plan->id,
-                                         .version = plan->version,
-                                         .digest = plan->digest,
-                                         .is_new = defining->is_new };
-        defining->plan = NULL;
-        defining->done(defining->context, &reply);
-        free_defining(defining);
-        return;
+    if (engine->servings != NULL) {
+        tell_siblings(engine, defining);
+    } else {
+        answer(defining, entry);
     }
-    finish(defining, SKALD_OK, NULL);
 }
 
 static void store(struct sk_engine *engine, struct defining *defining)

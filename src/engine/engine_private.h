@@ -302,6 +302,9 @@ void sk_errand_command(struct sk_engine *engine, struct sk_str saga_id,
                        const struct sk_command *command, struct sk_str step_name, bool needs_store,
                        struct sk_waiter *waiter);
 void sk_errand_remove(struct sk_engine *engine, struct sk_str saga_id, struct sk_waiter *waiter);
+/* That member hears of a definition that is durable. */
+void sk_errand_learn(struct sk_engine *engine, uint32_t member, const struct sk_plan *plan,
+                     bool is_latest, struct sk_waiter *waiter);
 
 /* ---- start.c --------------------------------------------------------------------------------- */
 

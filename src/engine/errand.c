@@ -14,7 +14,7 @@
 
 #include "engine/group.h"
 
-enum errand_kind { ERRAND_START, ERRAND_COMMAND, ERRAND_REMOVE };
+enum errand_kind { ERRAND_START, ERRAND_COMMAND, ERRAND_REMOVE, ERRAND_LEARN };
 
 struct errand {
     struct sk_owned owned; /* at the sibling, while it waits for memory to go back with */
@@ -30,6 +30,8 @@ struct errand {
     struct sk_job *job; /* ERRAND_COMMAND: holds the command */
     bool needs_store;
     struct sk_start_request request;
+    struct sk_digest digest; /* ERRAND_LEARN: of saga_id, step_name, which are id and version */
+    bool is_latest;
     /* answered */
     enum skald_status status;
     skald_error error;
@@ -125,6 +127,15 @@ static void on_done(void *context, const struct sk_reply *reply)
 
 /* ---- there ----------------------------------------------------------------------------------- */
 
+static void learn(struct sk_engine *engine, struct errand *errand)
+{
+    bool is_new = false;
+    bool is_known = sk_plans_add(engine, &errand->digest, errand->saga_id, errand->step_name,
+                                 errand->is_latest, &is_new) != NULL;
+    if (!is_known) errand->status = sk_error_set(&errand->error, SKALD_E_MEMORY, "out of memory");
+    go_back(engine, errand);
+}
+
 static void arrive(struct sk_engine *engine, void *context)
 {
     struct errand *errand = context;
@@ -143,6 +154,7 @@ static void arrive(struct sk_engine *engine, void *context)
                            errand->needs_store, on_done, errand);
         break;
     case ERRAND_REMOVE: sk_engine_remove(engine, errand->saga_id, on_done, errand); break;
+    case ERRAND_LEARN: learn(engine, errand); break;
     }
     engine->is_on_errand = was_on_errand;
 }
@@ -171,20 +183,26 @@ static struct errand *errand_new(struct sk_engine *engine, enum errand_kind kind
     return errand;
 }
 
-/* `id` says where to. */
-static void leave(struct sk_engine *engine, struct errand *errand, struct sk_str id,
-                  struct sk_waiter *waiter)
+static void leave_for(struct sk_engine *engine, struct errand *errand, uint32_t member,
+                      struct sk_waiter *waiter)
 {
-    const struct sk_serving *serving = sk_sibling_serving(engine, sk_engine_shard_of(engine, id));
     bool is_sent = errand != NULL && !errand->arena.failed;
     if (is_sent) {
         errand->shell = sk_shell_ref(engine->shell);
-        is_sent = sk_group_post(errand->group, serving->member, arrive, errand) == SKALD_OK;
+        is_sent = sk_group_post(errand->group, member, arrive, errand) == SKALD_OK;
         if (!is_sent) sk_shell_unref(errand->shell);
     }
     if (is_sent) return;
     if (errand != NULL) errand_free(errand);
     sk_waiter_fail(waiter, SKALD_E_MEMORY, "out of memory");
+}
+
+/* `id` says where to. */
+static void leave(struct sk_engine *engine, struct errand *errand, struct sk_str id,
+                  struct sk_waiter *waiter)
+{
+    uint32_t shard = sk_engine_shard_of(engine, id);
+    leave_for(engine, errand, sk_sibling_serving(engine, shard)->member, waiter);
 }
 
 void sk_errand_command(struct sk_engine *engine, struct sk_str saga_id,
@@ -232,4 +250,17 @@ void sk_errand_start(struct sk_engine *engine, struct sk_str place,
     struct errand *errand = errand_new(engine, ERRAND_START, waiter);
     if (errand != NULL) copy_request(errand, request);
     leave(engine, errand, place, waiter);
+}
+
+void sk_errand_learn(struct sk_engine *engine, uint32_t member, const struct sk_plan *plan,
+                     bool is_latest, struct sk_waiter *waiter)
+{
+    struct errand *errand = errand_new(engine, ERRAND_LEARN, waiter);
+    if (errand != NULL) {
+        errand->saga_id = sk_arena_copy(&errand->arena, plan->id);
+        errand->step_name = sk_arena_copy(&errand->arena, plan->version);
+        errand->digest = plan->digest;
+        errand->is_latest = is_latest;
+    }
+    leave_for(engine, errand, member, waiter);
 }

@@ -19,15 +19,19 @@
 
 enum { SAGAS = 60, LOOPS_MAX = 3, WAIT_MS = 60000, GRACE_MS = 10000 };
 
+#define TRUNK(version, name)                                                           \
+    "saga: {id: trunk, name: " name ", version: '" version "', order: sequential,\n"   \
+    "       lock_keys: ['row-{{ .input.row }}', 'column-{{ .input.column }}']}\n"      \
+    "steps:\n"                                                                         \
+    "  - {id: branch, name: Branch, type: saga, action: {saga: {definition: leaf}}}\n" \
+    "  - {id: after, name: After, type: function, action: {function: {name: work}}}\n"
+
 static const char *const definitions[] = {
     "saga: {id: leaf, name: Leaf, version: '1'}\n"
     "steps:\n"
     "  - {id: only, name: Only, type: function, action: {function: {name: work}}}\n",
-    "saga: {id: trunk, name: Trunk, version: '1', order: sequential,\n"
-    "       lock_keys: ['row-{{ .input.row }}', 'column-{{ .input.column }}']}\n"
-    "steps:\n"
-    "  - {id: branch, name: Branch, type: saga, action: {saga: {definition: leaf}}}\n"
-    "  - {id: after, name: After, type: function, action: {function: {name: work}}}\n",
+    TRUNK("1", "Sapling"),
+    TRUNK("2", "Trunk"), /* what a start means that names no version, on every loop */
 };
 
 struct world;
@@ -116,6 +120,7 @@ static void on_accepted(void *context, const struct sk_reply *reply)
         fprintf(stderr, "%s: %s\n", job->id, reply->error->message);
         abort();
     }
+    assert_true(sk_str_is(reply->saga->plan->version, "2"));
     if (world->crashes) {
         struct hand *hand = job->hand;
         free(job);
