@@ -73,6 +73,7 @@ static enum group_end run_group(struct sk_sqlite_store *store, struct sk_list *g
     enum group_end end = GROUP_DONE;
     int code = sk_sqlite_run(writer->sql[SQL_BEGIN]);
     writer->family = 0; /* what it told may have been rolled back */
+    writer->is_alone = is_alone;
     struct sk_list *node = group->next;
     for (; code == SQLITE_OK && end == GROUP_DONE && node != group; node = node->next)
         end = write_one(store, request_of(node), is_alone, fault);

@@ -8,7 +8,7 @@
 #include "store/sqlite/parts.h"
 #include "store/sqlite/span.h"
 
-enum { NONE = 0 }; /* indices in `next` and `slots` are one more than they say */
+enum { SPAN_COLUMNS = 8, NONE = 0 }; /* indices in `next` and `slots` are one more than they say */
 
 /* The events of one saga in the part, in their order. */
 struct chain {
@@ -16,7 +16,14 @@ struct chain {
     uint32_t first, last;
 };
 
+/* Spans that are written together. */
+struct waiting {
+    struct sk_sqlite_span spans[SK_SQLITE_BULK];
+    int count;
+};
+
 struct chains {
+    struct waiting waiting;
     struct chain *chains;
     uint32_t count, mask;
     uint32_t *slots; /* by hash of no: chain + 1 */
@@ -64,29 +71,47 @@ static int expect_later(struct sk_sqlite_writer *writer, int64_t saga, uint64_t 
     return code == SQLITE_ROW ? SQLITE_CONSTRAINT_UNIQUE : SQLITE_OK;
 }
 
-static int put_span(struct sk_sqlite_writer *writer, struct sk_sqlite_span *span)
+static void bind_span(struct sk_sqlite_call *s, int row, const struct sk_sqlite_span *span)
+{
+    int at = row * SPAN_COLUMNS;
+    sk_sqlite_bind_int(s, at + 1, span->key);
+    sk_sqlite_bind_int(s, at + 2, span->saga);
+    sk_sqlite_bind_u64(s, at + 3, span->seq);
+    sk_sqlite_bind_int(s, at + 4, span->count);
+    sk_sqlite_bind_u64(s, at + 5, span->back);
+    sk_sqlite_bind_u64(s, at + 6, span->width);
+    sk_sqlite_bind_int(s, at + 7, sk_sqlite_span_sum(span));
+    sk_sqlite_bind_bytes(s, at + 8, span->data);
+}
+
+/* Those that wait, whose bytes stand one behind the other in `pack`. */
+static int put_spans(struct sk_sqlite_writer *writer, struct waiting *waiting)
 {
     if (writer->pack.failed) {
         writer->pack.failed = false;
         return SQLITE_NOMEM;
     }
-    span->data = sk_buf_view(&writer->pack);
-    struct sk_sqlite_call s = { .statement = writer->sql[SQL_SPAN] };
-    sk_sqlite_bind_int(&s, 1, span->key);
-    sk_sqlite_bind_int(&s, 2, span->saga);
-    sk_sqlite_bind_u64(&s, 3, span->seq);
-    sk_sqlite_bind_int(&s, 4, span->count);
-    sk_sqlite_bind_u64(&s, 5, span->back);
-    sk_sqlite_bind_u64(&s, 6, span->width);
-    sk_sqlite_bind_int(&s, 7, sk_sqlite_span_sum(span));
-    sk_sqlite_bind_bytes(&s, 8, span->data);
-    return sk_sqlite_call_run(&s);
+    bool is_bulk = waiting->count == SK_SQLITE_BULK && !writer->is_alone;
+    struct sk_sqlite_call s = { .statement = writer->sql[is_bulk ? SQL_SPANS : SQL_SPAN] };
+    const char *data = writer->pack.data;
+    int code = SQLITE_OK;
+    for (int i = 0; i < waiting->count && code == SQLITE_OK; i++) {
+        struct sk_sqlite_span *span = &waiting->spans[i];
+        span->data.data = data;
+        data += span->data.size;
+        bind_span(&s, is_bulk ? i : 0, span);
+        if (!is_bulk) code = sk_sqlite_call_run(&s);
+    }
+    if (is_bulk) code = sk_sqlite_call_run(&s);
+    waiting->count = 0;
+    sk_buf_clear(&writer->pack);
+    return code;
 }
 
-/* From event `*at` of the saga on, as many as one span may hold; *at is the one that follows, which
- * may begin at *out_seq. */
+/* From event `*at` of the saga on, as many as one span may hold, which waits then; *at is the one
+ * that follows, which may begin at *out_seq. */
 static int put_run(struct sk_sqlite_writer *writer, const struct sk_part *part,
-                   const struct chains *chains, uint32_t *at, uint64_t *out_seq)
+                   struct chains *chains, uint32_t *at, uint64_t *out_seq)
 {
     const struct sk_event_row *first = &part->events[*at - 1];
     struct sk_sqlite_span span = {
@@ -96,20 +121,24 @@ static int put_run(struct sk_sqlite_writer *writer, const struct sk_part *part,
         .back = *at - 1,
         .width = sk_part_width(part),
     };
-    struct sk_sqlite_pack pack = { 0 };
-    sk_buf_clear(&writer->pack);
-    for (; *at != NONE && writer->pack.size < SK_SQLITE_SPAN_BYTES; *at = chains->next[*at - 1]) {
+    struct sk_sqlite_pack pack = { .position = part->first_position + (*at - 1) };
+    size_t begin = writer->pack.size;
+    for (; *at != NONE && writer->pack.size - begin < SK_SQLITE_SPAN_BYTES;
+         *at = chains->next[*at - 1]) {
         const struct sk_event_row *row = &part->events[*at - 1];
         if (row->seq != first->seq + span.count) break;
         sk_sqlite_pack_event(&pack, &writer->pack, row, part->first_position + (*at - 1));
         span.count += 1;
     }
     *out_seq = span.seq + span.count;
-    return put_span(writer, &span);
+    span.data.size = writer->pack.size - begin;
+    chains->waiting.spans[chains->waiting.count++] = span;
+    return chains->waiting.count == SK_SQLITE_BULK ? put_spans(writer, &chains->waiting)
+                                                   : SQLITE_OK;
 }
 
 static int put_chain(struct sk_sqlite_writer *writer, const struct sk_part *part,
-                     const struct chains *chains, const struct chain *chain)
+                     struct chains *chains, const struct chain *chain)
 {
     int64_t saga = sk_sqlite_key(part->shard, chain->no);
     uint32_t at = chain->first + 1;
@@ -130,6 +159,7 @@ int sk_sqlite_put_events(struct sk_sqlite_writer *writer, const struct sk_part *
     struct chains chains = { .count = 0 };
     if (part->events_count == 0) return SQLITE_OK;
     sk_arena_clear(&writer->scratch);
+    sk_buf_clear(&writer->pack);
     if (!chains_init(&chains, &writer->scratch, part->events_count)) {
         sk_arena_release(&writer->scratch);
         sk_arena_init(&writer->scratch);
@@ -139,7 +169,7 @@ int sk_sqlite_put_events(struct sk_sqlite_writer *writer, const struct sk_part *
     int code = SQLITE_OK;
     for (uint32_t i = 0; i < chains.count && code == SQLITE_OK; i++)
         code = put_chain(writer, part, &chains, &chains.chains[i]);
-    return code;
+    return code == SQLITE_OK ? put_spans(writer, &chains.waiting) : code;
 }
 
 /* ---- trimming -------------------------------------------------------------------------------- */
@@ -161,9 +191,11 @@ static bool pack_rest(struct sk_sqlite_writer *writer, const struct sk_sqlite_sp
             out_rest->key = sk_sqlite_key(shard, row.position);
             out_rest->seq = row.seq;
             out_rest->back = span->back + (uint64_t)(out_rest->key - span->key);
+            pack.position = row.position;
         }
         sk_sqlite_pack_event(&pack, &writer->pack, &row, row.position);
     }
+    out_rest->data.size = writer->pack.size;
     return !unpack.reader.bad;
 }
 
@@ -191,7 +223,8 @@ bool sk_sqlite_span_is_sound(sqlite3_stmt *s, const struct sk_sqlite_span *span)
 static int cut_span(struct sk_sqlite_writer *writer, int64_t saga, uint64_t below_seq)
 {
     struct sk_sqlite_call s = { .statement = writer->sql[SQL_TRIM_CUT] };
-    struct sk_sqlite_span span, rest = { 0 };
+    struct sk_sqlite_span span;
+    struct waiting rest = { .count = 1 };
     sk_sqlite_bind_int(&s, 1, saga);
     sk_sqlite_bind_u64(&s, 2, below_seq);
     int code = sk_sqlite_call_step(&s);
@@ -199,7 +232,7 @@ static int cut_span(struct sk_sqlite_writer *writer, int64_t saga, uint64_t belo
     if (is_there) {
         sk_sqlite_span_of(s.statement, &span);
         is_sound = sk_sqlite_span_is_sound(s.statement, &span) &&
-                   pack_rest(writer, &span, below_seq, &rest);
+                   pack_rest(writer, &span, below_seq, &rest.spans[0]);
     }
     int end = sk_sqlite_call_end(&s, code);
     if (end != SQLITE_OK || !is_there) return end;
@@ -207,7 +240,7 @@ static int cut_span(struct sk_sqlite_writer *writer, int64_t saga, uint64_t belo
     s.statement = writer->sql[SQL_SPAN_GONE];
     sk_sqlite_bind_int(&s, 1, span.key);
     code = sk_sqlite_call_run(&s);
-    return code == SQLITE_OK ? put_span(writer, &rest) : code;
+    return code == SQLITE_OK ? put_spans(writer, &rest) : code;
 }
 
 int sk_sqlite_trim_events(struct sk_sqlite_writer *writer, int64_t saga, uint64_t below_seq)

@@ -6,11 +6,29 @@
  */
 #include "store/sqlite/parts.h"
 
+#include <assert.h>
 #include <stdio.h>
+
+enum { HEAD_COLUMNS = 20 };
 
 #define HEAD_CHANGES                                                                 \
     "state = ?2, reason = ?3, residue = ?4, open = ?5, priority = ?6, wake_at = ?7," \
     " deadline = ?8, seq = ?9, updated_at = ?10, ended_at = ?11"
+
+/* OR FAIL: a statement of several rows needs no journal of its own to take back the first ones; the
+ * group is rolled back, and written again row by row. */
+#define SPAN_INSERT \
+    "INSERT OR FAIL INTO span (key, saga, seq, count, back, width, sum, data) VALUES "
+#define HEAD_INSERT                                                                             \
+    "INSERT OR FAIL INTO saga (key, state, reason, residue, open, priority, wake_at, deadline," \
+    " seq, updated_at, ended_at, active, id, namespace, definition, is_lock, business_key,"     \
+    " parent, created_at, family) VALUES "
+#define HEAD_VALUES                                                                          \
+    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19," \
+    " ?20)"
+#define HEAD_VALUES_NEXT "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define EIGHT(row) row "," row "," row "," row "," row "," row "," row "," row
+static_assert(SK_SQLITE_BULK == 8, "as many rows as EIGHT");
 
 static const char *const sql_texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -27,18 +45,16 @@ static const char *const sql_texts[SQL_COUNT] = {
                        " WHERE shard = ?1",
     [SQL_SHARD_RENEW] = "UPDATE shard SET expires_at = ?2, owner = iif(?2 = 0, '', owner)"
                         " WHERE shard = ?1",
-    [SQL_SPAN] = "INSERT INTO span (key, saga, seq, count, back, width, sum, data)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_SPAN] = SPAN_INSERT "(?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_SPANS] = SPAN_INSERT EIGHT("(?, ?, ?, ?, ?, ?, ?, ?)"),
     [SQL_SPAN_LATER] = "SELECT 1 FROM span WHERE key = ?1 AND saga = ?1 AND seq + count > ?2"
                        " UNION ALL SELECT 1 FROM (SELECT seq + count AS next FROM span"
                        " INDEXED BY span_saga WHERE saga = ?1 AND saga <> key"
                        " ORDER BY seq DESC LIMIT 1) WHERE next > ?2",
     [SQL_SPAN_GONE] = "DELETE FROM span WHERE key = ?1",
-    [SQL_HEAD] = "INSERT INTO saga (key, state, reason, residue, open, priority, wake_at, deadline,"
-                 " seq, updated_at, ended_at, active, id, namespace, definition, is_lock,"
-                 " business_key, parent, created_at, family) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-                 " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
-                 " ON CONFLICT (key) DO UPDATE SET " HEAD_CHANGES ", active = ?12",
+    [SQL_HEAD] =
+        HEAD_INSERT HEAD_VALUES " ON CONFLICT (key) DO UPDATE SET " HEAD_CHANGES ", active = ?12",
+    [SQL_HEADS] = HEAD_INSERT EIGHT(HEAD_VALUES_NEXT),
     [SQL_HEAD_MOVE] = "UPDATE saga SET " HEAD_CHANGES " WHERE key = ?1 AND active = ?12",
     [SQL_KEY] = "INSERT INTO start_key (shard, key, saga, digest, expires_at)"
                 " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (shard, key) DO UPDATE"
@@ -107,20 +123,22 @@ void sk_sqlite_writer_release(struct sk_sqlite_writer *writer)
 
 /* ---- inserts: each returns SQLITE_OK or the code --------------------------------------------- */
 
-static void bind_changes(struct sk_sqlite_call *s, uint32_t shard, const struct sk_head *head)
+/* `at`: the parameter before the first. */
+static void bind_changes(struct sk_sqlite_call *s, int at, uint32_t shard,
+                         const struct sk_head *head)
 {
-    sk_sqlite_bind_int(s, 1, sk_sqlite_key(shard, head->no));
-    sk_sqlite_bind_int(s, 2, head->state);
-    sk_sqlite_bind_int(s, 3, head->reason);
-    sk_sqlite_bind_int(s, 4, head->has_residue);
-    sk_sqlite_bind_int(s, 5, head->open);
-    sk_sqlite_bind_int(s, 6, head->priority);
-    sk_sqlite_bind_int(s, 7, head->wake_at_ms);
-    sk_sqlite_bind_int(s, 8, head->deadline_ms);
-    sk_sqlite_bind_u64(s, 9, head->seq);
-    sk_sqlite_bind_int(s, 10, head->updated_at_ms);
-    sk_sqlite_bind_int(s, 11, head->ended_at_ms);
-    sk_sqlite_bind_int(s, 12, sk_head_is_active(head));
+    sk_sqlite_bind_int(s, at + 1, sk_sqlite_key(shard, head->no));
+    sk_sqlite_bind_int(s, at + 2, head->state);
+    sk_sqlite_bind_int(s, at + 3, head->reason);
+    sk_sqlite_bind_int(s, at + 4, head->has_residue);
+    sk_sqlite_bind_int(s, at + 5, head->open);
+    sk_sqlite_bind_int(s, at + 6, head->priority);
+    sk_sqlite_bind_int(s, at + 7, head->wake_at_ms);
+    sk_sqlite_bind_int(s, at + 8, head->deadline_ms);
+    sk_sqlite_bind_u64(s, at + 9, head->seq);
+    sk_sqlite_bind_int(s, at + 10, head->updated_at_ms);
+    sk_sqlite_bind_int(s, at + 11, head->ended_at_ms);
+    sk_sqlite_bind_int(s, at + 12, sk_head_is_active(head));
 }
 
 /* A head that is there and stays (or stays not) active: touches no index. */
@@ -128,7 +146,7 @@ static int move_head(struct sk_sqlite_writer *writer, uint32_t shard, const stru
                      bool *out_is_moved)
 {
     struct sk_sqlite_call s = { .statement = writer->sql[SQL_HEAD_MOVE] };
-    bind_changes(&s, shard, head);
+    bind_changes(&s, 0, shard, head);
     int code = sk_sqlite_call_run(&s);
     *out_is_moved = code == SQLITE_OK && sqlite3_changes(writer->db) == 1;
     return code;
@@ -152,33 +170,67 @@ static int find_family(struct sk_sqlite_writer *writer, const struct sk_digest *
     return sk_sqlite_call_end(&s, code);
 }
 
-static int put_head(struct sk_sqlite_writer *writer, uint32_t shard, const struct sk_head *head)
+static int bind_head(struct sk_sqlite_writer *writer, struct sk_sqlite_call *s, int at,
+                     uint32_t shard, const struct sk_head *head)
 {
     int64_t family = 0;
     int code = find_family(writer, &head->definition, &family);
-    if (code != SQLITE_OK) return code;
+    bind_changes(s, at, shard, head);
+    sk_sqlite_bind_text(s, at + 13, head->id);
+    sk_sqlite_bind_text(s, at + 14, head->space);
+    sk_sqlite_bind_digest(s, at + 15, &head->definition);
+    sk_sqlite_bind_int(s, at + 16, head->is_lock);
+    sk_sqlite_bind_text(s, at + 17, head->business_key);
+    sk_sqlite_bind_text(s, at + 18, head->parent);
+    sk_sqlite_bind_int(s, at + 19, head->created_at_ms);
+    sk_sqlite_bind_int(s, at + 20, family);
+    return code;
+}
+
+static int put_head(struct sk_sqlite_writer *writer, uint32_t shard, const struct sk_head *head)
+{
     struct sk_sqlite_call s = { .statement = writer->sql[SQL_HEAD] };
-    bind_changes(&s, shard, head);
-    sk_sqlite_bind_text(&s, 13, head->id);
-    sk_sqlite_bind_text(&s, 14, head->space);
-    sk_sqlite_bind_digest(&s, 15, &head->definition);
-    sk_sqlite_bind_int(&s, 16, head->is_lock);
-    sk_sqlite_bind_text(&s, 17, head->business_key);
-    sk_sqlite_bind_text(&s, 18, head->parent);
-    sk_sqlite_bind_int(&s, 19, head->created_at_ms);
-    sk_sqlite_bind_int(&s, 20, family);
-    return sk_sqlite_call_run(&s);
+    int code = bind_head(writer, &s, 0, shard, head);
+    return code == SQLITE_OK ? sk_sqlite_call_run(&s) : code;
+}
+
+static bool is_begun(const struct sk_part *part, const struct sk_head *head)
+{
+    return head->no >= part->first_position;
+}
+
+/* As many heads as one statement writes, all of sagas that begin in this part, from `at` on? */
+static bool are_many(const struct sk_sqlite_writer *writer, const struct sk_part *part, uint32_t at)
+{
+    if (writer->is_alone || part->heads_count - at < SK_SQLITE_BULK) return false;
+    for (uint32_t i = 0; i < SK_SQLITE_BULK; i++)
+        if (!is_begun(part, &part->heads[at + i])) return false;
+    return true;
+}
+
+static int put_many(struct sk_sqlite_writer *writer, const struct sk_part *part, uint32_t at)
+{
+    struct sk_sqlite_call s = { .statement = writer->sql[SQL_HEADS] };
+    int code = SQLITE_OK;
+    for (uint32_t i = 0; i < SK_SQLITE_BULK && code == SQLITE_OK; i++)
+        code = bind_head(writer, &s, (int)i * HEAD_COLUMNS, part->shard, &part->heads[at + i]);
+    return code == SQLITE_OK ? sk_sqlite_call_run(&s) : code;
 }
 
 static int put_heads(struct sk_sqlite_writer *writer, const struct sk_part *part)
 {
     int code = SQLITE_OK;
-    for (uint32_t i = 0; i < part->heads_count && code == SQLITE_OK; i++) {
+    for (uint32_t i = 0; i < part->heads_count && code == SQLITE_OK;) {
         const struct sk_head *head = &part->heads[i];
+        if (are_many(writer, part, i)) {
+            code = put_many(writer, part, i);
+            i += SK_SQLITE_BULK;
+            continue;
+        }
         bool is_moved = false;
-        bool is_old = head->no < part->first_position; /* not begun in this part */
-        if (is_old) code = move_head(writer, part->shard, head, &is_moved);
+        if (!is_begun(part, head)) code = move_head(writer, part->shard, head, &is_moved);
         if (code == SQLITE_OK && !is_moved) code = put_head(writer, part->shard, head);
+        i += 1;
     }
     return code;
 }

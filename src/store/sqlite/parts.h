@@ -80,9 +80,11 @@ enum sk_sqlite_sql {
     SQL_SHARD_TAKE,
     SQL_SHARD_RENEW,
     SQL_SPAN,
+    SQL_SPANS,
     SQL_SPAN_LATER,
     SQL_SPAN_GONE,
     SQL_HEAD,
+    SQL_HEADS,
     SQL_HEAD_MOVE,
     SQL_KEY,
     SQL_TAG,
@@ -113,8 +115,11 @@ enum sk_sqlite_sql {
     SQL_COUNT
 };
 
+enum { SK_SQLITE_BULK = 8 /* rows of a statement that writes several, and refuses all or none */ };
+
 struct sk_sqlite_writer {
     sqlite3 *db;
+    bool is_alone; /* each row by a statement of its own: after a group was refused */
     sqlite3_stmt *sql[SQL_COUNT];
     struct sk_buf pack;         /* of the span that is being written */
     struct sk_arena scratch;    /* of the part that is being written */

@@ -21,7 +21,6 @@ int64_t sk_sqlite_span_sum(const struct sk_sqlite_span *span)
 void sk_sqlite_pack_event(struct sk_sqlite_pack *pack, struct sk_buf *buf,
                           const struct sk_event_row *row, uint64_t position)
 {
-    if (buf->size == 0) *pack = (struct sk_sqlite_pack){ position, 0 };
     sk_put_u64(buf, position - pack->position);
     sk_put_i64(buf, row->at_ms - pack->at_ms);
     sk_put_u64(buf, row->type);

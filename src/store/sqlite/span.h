@@ -34,7 +34,7 @@ struct sk_sqlite_span {
 /* Fits the column: 0 … 2^32 - 1. */
 int64_t sk_sqlite_span_sum(const struct sk_sqlite_span *span);
 
-/* Writing: into a buffer that is empty at the first. */
+/* Writing; begins with the position of the first event. */
 struct sk_sqlite_pack {
     uint64_t position;
     int64_t at_ms;
