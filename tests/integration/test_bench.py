@@ -74,6 +74,26 @@ class Benches(unittest.TestCase):
         self.assertEqual(samples.median("engine", "events"), 30)
         self.assertEqual(samples.ratio("engine", "limit", "events"), 0.4)  # of 0.1, 0.4, 0.6
 
+    def test_scripts_of_the_peers(self):
+        """The peers are not here: what is run with them is at least a program, and what is installed is pinned."""
+        folder = ROOT / "bench/peers"
+        for script in sorted(folder.rglob("*.mjs")):
+            done = subprocess.run(["node", "--check", script], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for script in folder.rglob("*.py"):
+            compile(script.read_text(), str(script), "exec")
+        manifests = sorted(folder.rglob("package.json"))
+        self.assertGreaterEqual(len(manifests), 4)
+        for manifest in manifests:
+            wanted = json.loads(manifest.read_text())["dependencies"]
+            locked = json.loads((manifest.parent / "package-lock.json").read_text())["packages"]
+            for package, version in wanted.items():
+                self.assertEqual(locked[f"node_modules/{package}"]["version"], version)
+            self.assertFalse([name for name, row in locked.items() if "resolved" in row], manifest)
+        done = subprocess.run([SKALD, "validate", *sorted((folder / "skald").glob("*.yaml"))], capture_output=True,
+                              text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_each(self):
         benches = sorted((ROOT / "bench").glob("bench-*"))
         self.assertTrue(benches)
