@@ -92,7 +92,7 @@ static void refuse(struct sk_call *call, const char *code, int64_t retry_after_m
     call->place = SK_CALL_REFUSED;
     call->code = code;
     call->retry_after_ms = retry_after_ms;
-    call->service->refused += 1;
+    sk_gate_refused(call->service);
     if (sk_list_is_empty(&limiter->refused)) {
         ops_of(limiter)->timer_arm(limiter->refusals, now_ms(limiter));
     }
@@ -101,8 +101,9 @@ static void refuse(struct sk_call *call, const char *code, int64_t retry_after_m
 
 static int64_t until_half_open(const struct sk_served *service)
 {
-    int64_t ms = service->breaker.retry_at_ms - now_ms(service->limiter);
-    return service->breaker.state == SK_BREAKER_OPEN && ms > 0 ? ms : RETRY_SOON_MS;
+    struct sk_breaker breaker = sk_gate_breaker(service);
+    int64_t ms = breaker.retry_at_ms - now_ms(service->limiter);
+    return breaker.state == SK_BREAKER_OPEN && ms > 0 ? ms : RETRY_SOON_MS;
 }
 
 static void describe(const struct sk_call *call, char *out, size_t size)
@@ -118,7 +119,8 @@ static void describe(const struct sk_call *call, char *out, size_t size)
     } else if (strcmp(call->code, "queue_full") == 0) {
         why = "too many calls wait for it already";
     }
-    (void)snprintf(out, size, "not sent to %.*s: %s", (int)service->name_size, service->name, why);
+    (void)snprintf(out, size, "not sent to %.*s: %s", (int)service->state->name_size,
+                   service->state->name, why);
 }
 
 static void on_refusals(void *context)
@@ -151,11 +153,9 @@ static void on_refusals(void *context)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-/* A change of the breaker is told, and what it means for the line is done. */
-static void on_change(struct sk_served *service, struct sk_str by, struct sk_str reason)
+/* It is open: nobody waits for what will not come soon. */
+static void empty_lines(struct sk_served *service)
 {
-    sk_gate_notice(service, by, reason);
-    if (service->breaker.state != SK_BREAKER_OPEN) return;
     int64_t wait_ms = until_half_open(service);
     for (int lane = 0; lane < SK_LANES_COUNT; lane++) {
         for (struct sk_call *call; (call = sk_line_take(&service->lines[lane])) != NULL;) {
@@ -165,14 +165,17 @@ static void on_change(struct sk_served *service, struct sk_str by, struct sk_str
     }
 }
 
+/* A change of the breaker is told, and what it means for the line is done. */
+static void on_change(struct sk_served *service, struct sk_str by, struct sk_str reason)
+{
+    sk_gate_notice(service, by, reason);
+    if (sk_gate_breaker(service).state == SK_BREAKER_OPEN) empty_lines(service);
+}
+
 static void account(struct sk_call *call, enum sk_health health)
 {
     struct sk_served *service = call->service;
-    service->in_flight -= 1;
-    if (service->limits.breaker != SK_BREAKER_ON) return;
-    bool has_changed = sk_breaker_on_end(&service->breaker, &service->limits, call->lane,
-                                         call->generation, health, now_ms(service->limiter));
-    if (has_changed) on_change(service, SK_STR(""), SK_STR(""));
+    if (sk_gate_end(service, call, health)) on_change(service, SK_STR(""), SK_STR(""));
 }
 
 static void on_done(void *context, uint64_t ticket, const struct sk_outcome *outcome)
@@ -188,34 +191,40 @@ static void on_done(void *context, uint64_t ticket, const struct sk_outcome *out
     done(done_context, ticket, outcome);
 }
 
+/* The gate has let it pass. */
 static enum skald_status send(struct sk_call *call, const struct sk_invocation *invocation)
 {
     struct sk_invoker *inner = call->invoker->inner;
-    sk_gate_pass(call->service, call);
     enum skald_status status = inner->ops->start(inner, invocation, on_done, call);
     if (status != SKALD_OK) account(call, SK_HEALTH_NEUTRAL);
     return status;
 }
 
-static void send_waiting(struct sk_call *call)
+/* The gate is free for the first in line. False: a limiter of the share was quicker. */
+static bool send_first(struct sk_line *line)
 {
+    struct sk_call *call = sk_line_first(line);
     struct sk_invocation *invocation = &call->invocation;
     int64_t at_us = now_us(call->service->limiter);
+    int64_t left_ms = invocation->timeout_ms - (at_us - call->arrived_us) / 1000;
+    bool is_late =
+        left_ms <= 0 || (invocation->send_until_us != 0 && at_us >= invocation->send_until_us);
+    if (!is_late && sk_gate_try(call->service, call) != SK_GATE_FREE) return false;
+    (void)sk_line_take(line);
     stop_timer(call);
-    invocation->timeout_ms -= (at_us - call->arrived_us) / 1000;
-    bool is_late = invocation->timeout_ms <= 0 ||
-                   (invocation->send_until_us != 0 && at_us >= invocation->send_until_us);
+    invocation->timeout_ms = left_ms;
     if (is_late) {
         refuse(call, "queue_timeout", 0);
-        return;
+        return true;
     }
     enum skald_status status = send(call, invocation);
     if (status != SKALD_OK) {
         refuse(call, skald_status_name(status), 0);
-        return;
+        return true;
     }
     sk_arena_release(&call->arena);
     sk_arena_init(&call->arena);
+    return true;
 }
 
 /* L2. */
@@ -223,11 +232,11 @@ void sk_served_pump(struct sk_served *service)
 {
     for (int lane = SK_LANE_UNDO; lane < SK_LANES_COUNT; lane++) {
         while (service->lines[lane].count > 0 &&
-               sk_gate_of(service, (enum sk_lane)lane) == SK_GATE_FREE) {
-            send_waiting(sk_line_take(&service->lines[lane]));
-        }
+               sk_gate_of(service, (enum sk_lane)lane) == SK_GATE_FREE &&
+               send_first(&service->lines[lane])) {}
     }
-    if (service->breaker.state == SK_BREAKER_OPEN) (void)sk_gate_of(service, SK_LANE_DO);
+    if (sk_gate_breaker(service).state == SK_BREAKER_OPEN) (void)sk_gate_of(service, SK_LANE_DO);
+    if (sk_gate_breaker(service).state == SK_BREAKER_OPEN) empty_lines(service); /* L5 */
     sk_gate_schedule(service);
 }
 
@@ -283,7 +292,7 @@ static const char *reason_to_refuse(struct sk_call *call, enum sk_gate gate,
     struct sk_served *service = call->service;
     uint32_t waiting = service->lines[SK_LANE_UNDO].count;
     if (call->lane == SK_LANE_DO) waiting += service->lines[SK_LANE_DO].count;
-    if (gate == SK_GATE_BREAKER && service->breaker.state == SK_BREAKER_OPEN) {
+    if (gate == SK_GATE_BREAKER && sk_gate_breaker(service).state == SK_BREAKER_OPEN) {
         *out_after_ms = until_half_open(service);
         return "circuit_open";
     }
@@ -292,7 +301,7 @@ static const char *reason_to_refuse(struct sk_call *call, enum sk_gate gate,
         return "queue_full";
     }
     *out_after_ms = sk_gate_token_ms(service, waiting + 1);
-    bool is_hopeless = service->limits.rate_per_s > 0 && *out_after_ms > invocation->timeout_ms / 2;
+    bool is_hopeless = sk_gate_has_rate(service) && *out_after_ms > invocation->timeout_ms / 2;
     return is_hopeless ? "rate_limited" : NULL;
 }
 
@@ -308,8 +317,8 @@ static enum skald_status start(struct sk_invoker *port, const struct sk_invocati
     call->done = done;
     call->context = context;
     /* Whoever comes while others of its lane wait goes behind them. */
-    enum sk_gate gate = sk_gate_of(service, call->lane);
     bool has_line = service->lines[call->lane].count > 0;
+    enum sk_gate gate = has_line ? sk_gate_of(service, call->lane) : sk_gate_try(service, call);
     enum skald_status status = SKALD_OK;
     int64_t after_ms = 0;
     if (gate == SK_GATE_FREE && !has_line) {
@@ -386,8 +395,10 @@ enum skald_status sk_limiter_new(const struct sk_limiter_options *options, struc
     sk_list_init(&limiter->order);
     sk_list_init(&limiter->refused);
     sk_list_init(&limiter->spare);
+    sk_share_join(limiter);
     limiter->refusals = ops_of(limiter)->timer_new(options->runtime, on_refusals, limiter);
     if (limiter->refusals == NULL) {
+        sk_share_leave(limiter);
         sk_free(limiter);
         return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     }
@@ -399,6 +410,7 @@ void sk_limiter_free(struct sk_limiter *limiter)
 {
     if (limiter == NULL) return;
     SK_ASSERT(limiter->invokers_count == 0 && limiter->calls == NULL);
+    sk_share_leave(limiter);
     while (!sk_list_is_empty(&limiter->order)) {
         sk_served_free(sk_container_of(limiter->order.next, struct sk_served, node));
     }
@@ -411,23 +423,16 @@ void sk_limiter_free(struct sk_limiter *limiter)
     sk_free(limiter);
 }
 
-static struct sk_limiter_view view_of(const struct sk_served *service)
-{
-    return (struct sk_limiter_view){ .service = { service->name, service->name_size },
-                                     .breaker = service->breaker,
-                                     .limits = service->limits,
-                                     .in_flight = service->in_flight,
-                                     .waiting = { service->lines[SK_LANE_UNDO].count,
-                                                  service->lines[SK_LANE_DO].count },
-                                     .sent = service->sent,
-                                     .refused = service->refused };
-}
-
 void sk_limiter_each(const struct sk_limiter *limiter,
                      void (*each)(void *context, const struct sk_limiter_view *view), void *context)
 {
+    if (limiter->options.share != NULL) {
+        (void)sk_share_each(limiter->options.share, (struct sk_str){ 0 }, each, context);
+        return;
+    }
     for (struct sk_list *at = limiter->order.next; at != &limiter->order; at = at->next) {
-        struct sk_limiter_view view = view_of(sk_container_of(at, struct sk_served, node));
+        struct sk_limiter_view view =
+            sk_gate_view(sk_container_of(at, struct sk_served, node)->state);
         each(context, &view);
     }
 }
@@ -440,20 +445,30 @@ static struct sk_served *find(const struct sk_limiter *limiter, struct sk_str na
     return service;
 }
 
+static void keep_view(void *context, const struct sk_limiter_view *view)
+{
+    *(struct sk_limiter_view *)context = *view;
+}
+
 bool sk_limiter_find(const struct sk_limiter *limiter, struct sk_str name,
                      struct sk_limiter_view *out_view)
 {
+    if (limiter->options.share != NULL && name.size > 0)
+        return sk_share_each(limiter->options.share, name, keep_view, out_view);
     const struct sk_served *service = find(limiter, name);
-    if (service != NULL) *out_view = view_of(service);
+    if (service != NULL) *out_view = sk_gate_view(service->state);
     return service != NULL;
 }
 
 bool sk_limiter_reset(struct sk_limiter *limiter, struct sk_str name, struct sk_str by,
                       struct sk_str reason)
 {
+    struct sk_limiter_view view;
+    if (!sk_limiter_find(limiter, name, &view)) return false;
     struct sk_served *service = find(limiter, name);
+    if (service == NULL) service = sk_served_add(limiter, name); /* only others have called it */
     if (service == NULL) return false;
-    if (sk_breaker_reset(&service->breaker, now_ms(limiter))) on_change(service, by, reason);
+    if (sk_gate_reset(service)) on_change(service, by, reason);
     sk_served_pump(service);
     return true;
 }

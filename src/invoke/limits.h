@@ -13,6 +13,10 @@
  *       the rest of it the answer would likely be lost).
  *   L4  `done` is never called from inside `start`.
  *
+ *   L5  Limiters of several loops that have a share have one state a service between them: breaker,
+ *       requests at once and rate hold for all together. Each has a line of its own; what became
+ *       possible is told to those that have calls in it.
+ *
  * One limiter serves several invokers, so that a service has one state whatever kind of step calls
  * it. Where its limits come from, the first that says something: the server's configuration of the
  * service, the definition (that of the latest call, where several name the service), the defaults.
@@ -26,11 +30,13 @@
 #include "runtime/runtime.h"
 
 struct sk_limiter;
+struct sk_limits_share;
 
 enum {
     SK_LIMITS_QUEUE_MAX = 10000,
     SK_LIMITS_SERVICES_MAX = 4096, /* remembered; beyond it idle ones are forgotten */
-    SK_LIMITS_NAME_MAX = 200
+    SK_LIMITS_NAME_MAX = 200,
+    SK_LIMITS_MEMBERS_MAX = 64 /* of a share */
 };
 
 struct sk_limiter_options {
@@ -41,7 +47,21 @@ struct sk_limiter_options {
     /* "circuit.opened", "circuit.half_open", "circuit.closed"; may be NULL. */
     void (*on_notice)(void *context, struct sk_str what, struct sk_str json);
     void *notice_context;
+    struct sk_limits_share *share; /* NULL: it is alone; outlives the runtimes */
+    uint32_t member;               /* of the share: 0 … 63, each once */
 };
+
+/* Held for a look at the state or a change of it; context outlives the share. */
+struct sk_limits_lock {
+    void (*enter)(void *context);
+    void (*leave)(void *context);
+    void *context;
+};
+
+/* NULL: out of memory. */
+struct sk_limits_share *sk_limits_share_new(const struct sk_limits_lock *lock);
+/* After the limiters and their runtimes. NULL is fine. */
+void sk_limits_share_free(struct sk_limits_share *share);
 
 enum skald_status sk_limiter_new(const struct sk_limiter_options *options, struct sk_limiter **out,
                                  skald_error *error) SK_MUST_CHECK;
@@ -58,7 +78,8 @@ struct sk_limiter_view {
     uint32_t in_flight, waiting[SK_LANES_COUNT];
     uint64_t sent, refused; /* since the start of this process */
 };
-/* All services called so far, oldest first. Strings are borrowed for the call. */
+/* All services called so far, by whichever limiter of the share, oldest first. Strings are borrowed
+ * for the call, which may not call the limiter. */
 void sk_limiter_each(const struct sk_limiter *limiter,
                      void (*each)(void *context, const struct sk_limiter_view *view),
                      void *context);

@@ -35,6 +35,7 @@ bool sk_line_enter(struct sk_line *line, struct sk_call *call)
     call->turn = turn;
     sk_list_push(&turn->calls, &call->link);
     line->count += 1;
+    sk_gate_line(call->service, call->lane, 1);
     return true;
 }
 
@@ -51,6 +52,7 @@ void sk_line_leave(struct sk_call *call)
     struct sk_line *line = &call->service->lines[call->lane];
     sk_list_remove(&call->link);
     line->count -= 1;
+    sk_gate_line(call->service, call->lane, -1);
     drop_if_empty(line, call->turn);
     call->turn = NULL;
 }

@@ -263,7 +263,9 @@ static enum skald_status make_invokers(struct sk_loop *loop, skald_error *error)
                                           .defaults = node->options->limits,
                                           .queue_max = node->options->queue_max,
                                           .on_notice = on_circuit,
-                                          .notice_context = loop };
+                                          .notice_context = loop,
+                                          .share = node->limits,
+                                          .member = loop->index };
     enum skald_status status = sk_limiter_new(&options, &loop->limiter, error);
     for (size_t i = 0; i < INVOKERS_COUNT && status == SKALD_OK; i++) {
         status = make_invoker(loop, &invokers[i], error);
@@ -343,7 +345,9 @@ static enum skald_status share_store(struct sk_node *node, skald_error *error)
                                             node->loops_count - 1, &node->ferry, error);
     if (status != SKALD_OK) return status;
     node->group = sk_group_new(node->loops_count);
-    if (node->group == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    node->limits = sk_loops_share_limits(node);
+    if (node->group == NULL || node->limits == NULL)
+        return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     for (uint32_t i = 0; i < node->loops_count; i++) {
         if (i > 0) node->loops[i].store = sk_ferry_port(node->ferry, i - 1);
         sk_group_set_runtime(node->group, i, port_of(&node->loops[i]));
@@ -435,6 +439,8 @@ void sk_node_free(struct sk_node *node)
         sk_libevent_runtime_free(node->loops[i - 1].runtime);
     sk_loops_forget(node);
     sk_group_free(node->group);
+    sk_limits_share_free(node->limits);
+    if (node->limits != NULL) (void)pthread_mutex_destroy(&node->limits_lock);
     sk_free(node);
 }
 

@@ -132,6 +132,25 @@ static void ask_all(struct sk_node *node, int64_t grace_ms, sk_engine_opened *do
     ask_engine(&all->ones[0]);
 }
 
+/* ---- limits of participants ------------------------------------------------------------------ */
+
+static void enter(void *lock)
+{
+    (void)pthread_mutex_lock(lock);
+}
+
+static void leave(void *lock)
+{
+    (void)pthread_mutex_unlock(lock);
+}
+
+struct sk_limits_share *sk_loops_share_limits(struct sk_node *node)
+{
+    struct sk_limits_lock lock = { enter, leave, &node->limits_lock };
+    (void)pthread_mutex_init(&node->limits_lock, NULL);
+    return sk_limits_share_new(&lock);
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 static void *loop_main(void *context)

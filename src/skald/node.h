@@ -42,6 +42,8 @@ struct sk_node {
     struct sk_store *store;
     struct sk_ferry *ferry; /* NULL: one loop; else it owns the store */
     struct sk_group *group; /* NULL: one loop */
+    pthread_mutex_t limits_lock;
+    struct sk_limits_share *limits; /* NULL: one loop */
     struct sk_services *services;
     uint8_t token_key[SK_TOKEN_KEY_SIZE];
     const char *secrets_folder;
@@ -55,6 +57,8 @@ struct sk_node {
 
 /* To whoever made the node, on the first loop. */
 void sk_loop_notice(struct sk_loop *loop, struct sk_str what, struct sk_str json);
+/* With the lock of the node; NULL: out of memory. */
+struct sk_limits_share *sk_loops_share_limits(struct sk_node *node);
 /* Ends the threads; the first loop does not run. */
 void sk_loops_join(struct sk_node *node);
 /* Nothing is on its way between the loops any more. */

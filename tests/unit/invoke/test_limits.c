@@ -23,8 +23,15 @@ struct sk_runtime_timer {
     void *context;
 };
 
+enum { POSTS_MAX = 64 };
+
 struct clock {
     struct sk_runtime port;
+    struct {
+        sk_runtime_fn *fn;
+        void *context;
+    } posts[POSTS_MAX];
+    uint32_t posts_count;
     int64_t now_ms;
     struct sk_list timers;
 };
@@ -69,7 +76,23 @@ static void timer_free(struct sk_runtime_timer *timer)
     sk_free(timer);
 }
 
-static const struct sk_runtime_ops runtime_ops = { .now_ms = now_ms,
+static enum skald_status post(struct sk_runtime *runtime, sk_runtime_fn *fn, void *context)
+{
+    (void)runtime;
+    assert_true(world.posts_count < POSTS_MAX);
+    world.posts[world.posts_count].fn = fn;
+    world.posts[world.posts_count++].context = context;
+    return SKALD_OK;
+}
+
+static void run_posts(void)
+{
+    for (uint32_t i = 0; i < world.posts_count; i++) world.posts[i].fn(world.posts[i].context);
+    world.posts_count = 0;
+}
+
+static const struct sk_runtime_ops runtime_ops = { .post = post,
+                                                   .now_ms = now_ms,
                                                    .monotonic_us = monotonic_us,
                                                    .timer_new = timer_new,
                                                    .timer_arm = timer_arm,
@@ -186,8 +209,9 @@ static void expect_in(struct sk_buf *buf, const char *text, int line)
 
 /* ---- the limiter ----------------------------------------------------------------------------- */
 
-static struct sk_limiter *limiter;
-static struct sk_invoker *invoker;
+static struct sk_limiter *limiter, *other_limiter;
+static struct sk_invoker *invoker, *other_invoker; /* the other: of another loop */
+static struct sk_limits_share *share;
 static struct sk_services *services;
 static const struct sk_action action = { .kind = SK_KIND_HTTP, .service = { "shop", 4 } };
 
@@ -211,15 +235,52 @@ static void open_with(struct sk_limits defaults, uint32_t queue_max)
                                           .services = services,
                                           .defaults = defaults,
                                           .queue_max = queue_max,
-                                          .on_notice = on_notice };
+                                          .on_notice = on_notice,
+                                          .share = share };
     assert_int_equal(sk_limiter_new(&options, &limiter, &error), SKALD_OK);
     assert_int_equal(sk_limiter_wrap(limiter, &inner, &invoker), SKALD_OK);
+    if (share == NULL) return;
+    options.member = 1;
+    assert_int_equal(sk_limiter_new(&options, &other_limiter, &error), SKALD_OK);
+    assert_int_equal(sk_limiter_wrap(other_limiter, &inner, &other_invoker), SKALD_OK);
+}
+
+static bool is_inside;
+
+static void enter(void *context)
+{
+    bool *inside = context;
+    assert_false(*inside);
+    *inside = true;
+}
+
+static void leave(void *context)
+{
+    bool *inside = context;
+    assert_true(*inside);
+    *inside = false;
+}
+
+/* Two limiters, of two loops. */
+static void open_shared(struct sk_limits defaults)
+{
+    static const struct sk_limits_lock lock = { enter, leave, &is_inside };
+    share = sk_limits_share_new(&lock);
+    assert_non_null(share);
+    open_with(defaults, 0);
 }
 
 static void close_all(void)
 {
     invoker->ops->free(invoker);
     sk_limiter_free(limiter);
+    if (share != NULL) {
+        other_invoker->ops->free(other_invoker);
+        sk_limiter_free(other_limiter);
+    }
+    run_posts(); /* what comes too late finds nobody */
+    sk_limits_share_free(share);
+    share = NULL;
     sk_services_free(services);
     services = NULL;
     assert_true(sk_list_is_empty(&world.timers)); /* none is left behind */
@@ -245,6 +306,13 @@ static void ask(uint64_t ticket, const char *saga, enum sk_operation operation)
 static void act(uint64_t ticket, const char *saga)
 {
     ask(ticket, saga, SK_OPERATION_ACTION);
+}
+
+/* On the other loop. */
+static void act_there(uint64_t ticket, const char *saga)
+{
+    struct sk_invocation invocation = call_of(ticket, saga, SK_OPERATION_ACTION);
+    assert_int_equal(other_invoker->ops->start(other_invoker, &invocation, on_end, NULL), SKALD_OK);
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -633,6 +701,106 @@ static void test_bad_services(void **state)
     sk_services_free(made);
 }
 
+/* ---- several loops --------------------------------------------------------------------------- */
+
+static struct sk_limiter_view view_of(struct sk_limiter *of)
+{
+    struct sk_limiter_view view = { .in_flight = UINT32_MAX };
+    assert_true(sk_limiter_find(of, SK_STR("shop"), &view));
+    return view;
+}
+
+static void test_one_limit_for_two_loops(void **state)
+{
+    (void)state;
+    open_shared((struct sk_limits){ .in_flight_max = 2 });
+    act(1, "a");
+    act_there(2, "b");
+    act(3, "a");
+    act_there(4, "b");
+    act_there(5, "b");
+    EXPECT("1 2 ");
+    assert_int_equal(view_of(limiter).in_flight, 2);
+    assert_int_equal(view_of(other_limiter).waiting[SK_LANE_DO], 3);
+    answer(1, 200); /* its own line comes first, the other loop hears of it */
+    EXPECT("3 ");
+    run_posts();
+    EXPECT("");
+    answer(3, 200); /* nobody waits here any more: the other loop's turn */
+    EXPECT("");
+    run_posts();
+    EXPECT("4 ");
+    answer(2, 200);
+    EXPECT("5 ");
+    answer(4, 200);
+    answer(5, 200);
+    assert_int_equal(view_of(limiter).in_flight, 0);
+    assert_int_equal(view_of(limiter).sent, 5);
+    close_all();
+}
+
+static void test_one_rate_for_two_loops(void **state)
+{
+    (void)state;
+    open_shared((struct sk_limits){ .rate_per_s = 1, .burst = 1 });
+    act(1, "a");
+    act_there(2, "b");
+    act(3, "a");
+    EXPECT("1 ");
+    advance(1001);
+    advance(1001);
+    sk_buf_clear(&said);
+    assert_int_equal(view_of(limiter).sent, 3);
+    assert_int_equal(view_of(limiter).waiting[SK_LANE_DO], 0);
+    close_all();
+}
+
+static void test_one_breaker_for_two_loops(void **state)
+{
+    (void)state;
+    open_shared((struct sk_limits){
+        .in_flight_max = 2, .breaker_threshold = 2, .breaker_timeout_ms = 5000 });
+    act(1, "a");
+    act_there(2, "b");
+    act_there(3, "b"); /* in line */
+    answer(1, 500);
+    run_posts();
+    EXPECT("1 2 3 ");
+    act(4, "a");
+    act_there(5, "b");
+    EXPECT("");
+    answer(2, 500); /* the second in a row, whoever saw them */
+    advance(0);
+    EXPECT("5:circuit_open/5000 ");
+    run_posts();
+    advance(0);
+    EXPECT("4:circuit_open/5000 ");
+    act(6, "a");
+    advance(0);
+    EXPECT("6:circuit_open/5000 ");
+    assert_int_equal(view_of(limiter).breaker.state, SK_BREAKER_OPEN);
+    assert_true(sk_limiter_reset(limiter, SK_STR("shop"), SK_STR("ada"), SK_STR("it is well")));
+    act_there(7, "b");
+    EXPECT("7 ");
+    answer(3, 200);
+    answer(7, 200);
+    sk_buf_clear(&told);
+    close_all();
+}
+
+static void test_a_loop_that_has_called_nobody_can_reset(void **state)
+{
+    (void)state;
+    open_shared((struct sk_limits){ .breaker_threshold = 1 });
+    act_there(1, "b");
+    answer(1, 500);
+    assert_int_equal(view_of(limiter).breaker.state, SK_BREAKER_OPEN);
+    assert_false(sk_limiter_reset(limiter, SK_STR("none"), SK_STR("ada"), SK_STR("x")));
+    assert_true(sk_limiter_reset(limiter, SK_STR("shop"), SK_STR("ada"), SK_STR("x")));
+    assert_int_equal(view_of(other_limiter).breaker.state, SK_BREAKER_CLOSED);
+    close_all();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -652,6 +820,10 @@ int main(void)
         cmocka_unit_test(test_many_services),
         cmocka_unit_test(test_what_an_outcome_says),
         cmocka_unit_test(test_bad_services),
+        cmocka_unit_test(test_one_limit_for_two_loops),
+        cmocka_unit_test(test_one_rate_for_two_loops),
+        cmocka_unit_test(test_one_breaker_for_two_loops),
+        cmocka_unit_test(test_a_loop_that_has_called_nobody_can_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
