@@ -1,6 +1,6 @@
 // build.mjs: the console as one C file (console_files.c), or its tests as plain JavaScript (--tests).
 // Runs in a copy of this folder beside node_modules (scripts/console makes both) and writes nothing
-// elsewhere. The same sources and the same lock file give the same bytes.
+// elsewhere. The same sources, lock file and node give the same bytes.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants, gzipSync } from "node:zlib";

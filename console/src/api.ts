@@ -52,10 +52,10 @@ async function problemOf(reply: Response): Promise<Problem> {
   });
 }
 
-async function ask<T>(method: string, url: string, body?: string, type?: string): Promise<T> {
+async function ask<T>(method: string, url: string, body?: string, type?: string, key?: string): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (type) headers["Content-Type"] = type;
-  if (method === "POST") headers["Idempotency-Key"] = randomKey();
+  if (key) headers["Idempotency-Key"] = key;
   let reply: Response;
   try {
     reply = await fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
@@ -66,17 +66,25 @@ async function ask<T>(method: string, url: string, body?: string, type?: string)
   return (reply.status === 204 ? null : readJson(await reply.text())) as T;
 }
 
-/** crypto.randomUUID is there only on https and localhost. */
-function randomKey(): string {
+/**
+ * The Idempotency-Key of one intention: sent again after an answer that was lost, it changes nothing twice.
+ * (crypto.randomUUID is there only on https and localhost.)
+ */
+export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return "console-" + Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** The server has said no: what is sent next is another intention. */
+export function isRefusal(reason: unknown): boolean {
+  return reason instanceof Problem && reason.body.status >= 400 && reason.body.status < 500;
+}
+
 export const BASE = "/api/v1";
 export const get = <T>(url: string) => ask<T>("GET", BASE + url);
-export const post = <T>(url: string, body?: Json) =>
+export const post = <T>(url: string, body?: Json, key?: string) =>
   ask<T>("POST", BASE + url, body === undefined ? undefined : writeJson(body),
-    body === undefined ? undefined : "application/json");
+    body === undefined ? undefined : "application/json", key);
 export const remove = (url: string) => ask<null>("DELETE", BASE + url);
 export const define = <T>(text: string) => ask<T>("POST", `${BASE}/definitions?file=console`, text, "application/yaml");
 /** What the `type` of a problem leads to. */

@@ -1,7 +1,8 @@
 // ask.tsx: the dialog that every command goes through: who, why, what else it needs, and a second look at
 // the dangerous ones.
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
+import { isRefusal, newKey } from "./api";
 import { Dialog, Field, ProblemBox, who } from "./parts";
 
 interface Props {
@@ -12,7 +13,8 @@ interface Props {
   /** Without who and why: commands that keep neither. */
   isAnonymous?: boolean;
   isBlocked?: boolean;
-  send: (asked: { by: string; reason: string }) => Promise<unknown>;
+  /** `key`: the same for every try of one intention. */
+  send: (asked: { by: string; reason: string }, key: string) => Promise<unknown>;
   onClose: () => void;
   children?: ComponentChildren;
 }
@@ -23,15 +25,17 @@ export function Ask({ title, help, label, isDangerous, isAnonymous, isBlocked, s
   const [isSure, setSure] = useState(!isDangerous);
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Error | null>(null);
+  const key = useRef(newKey());
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
     setProblem(null);
     try {
       if (!isAnonymous) who.set(by);
-      await send({ by, reason });
+      await send({ by, reason }, key.current);
       onClose();
     } catch (caught) {
+      if (isRefusal(caught)) key.current = newKey();
       setProblem(caught instanceof Error ? caught : new Error(String(caught)));
     } finally {
       setBusy(false);

@@ -41,8 +41,8 @@ interface FrameProps extends Props {
 
 /** A command that is sent as {by, reason} and what `body` adds. */
 function Frame({ command, saga, onDone, onClose, body, isBlocked, children }: FrameProps) {
-  const send = async (asked: { by: string; reason: string }) => {
-    await post(`${path`/sagas/${saga.id}`}/${command.name}`, { ...asked, ...body?.() });
+  const send = async (asked: { by: string; reason: string }, key: string) => {
+    await post(`${path`/sagas/${saga.id}`}/${command.name}`, { ...asked, ...body?.() }, key);
     onDone();
   };
   return (
@@ -227,10 +227,10 @@ function Skip(props: Props) {
 function Signal({ command, saga, onDone, onClose }: Props) {
   const [name, setName] = useState("");
   const [data, setData] = useState("");
-  const send = async () => {
+  const send = async (_: unknown, key: string) => {
     const body: { name: string; data?: Json } = { name };
     if (data.trim()) body.data = parseJson(data, "The data");
-    await post(path`/sagas/${saga.id}/signals`, body as JsonObject);
+    await post(path`/sagas/${saga.id}/signals`, body as JsonObject, key);
     onDone();
   };
   return (
@@ -251,11 +251,11 @@ function Complete({ command, saga, onDone, onClose }: Props) {
   const [output, setOutput] = useState("");
   const [code, setCode] = useState("");
   const [message, setMessage] = useState("");
-  const send = async () => {
+  const send = async (_: unknown, key: string) => {
     const body: JsonObject = outcome === "succeeded"
       ? { token, outcome, ...(output.trim() ? { output: parseJson(output, "The output") } : {}) }
       : { token, outcome, error: { code, message } };
-    await post(path`/sagas/${saga.id}/steps/${step}/complete`, body);
+    await post(path`/sagas/${saga.id}/steps/${step}/complete`, body, key);
     onDone();
   };
   return (

@@ -96,12 +96,14 @@ export function useWake(url: string, onChange: () => void): Connection {
 /**
  * Every event of a stream, in order, each once; `mark` is the parameter that says after which one to go on. A
  * stream that the server has ended (the saga has) is asked for again now and then: an operator may re-open it.
+ * Without a url nothing is followed yet.
  */
-export function useStream<T>(url: string, mark: "after" | "cursor", onEvents: (events: T[]) => void): Connection {
+export function useStream<T>(url: string | null, mark: "after" | "cursor", onEvents: (events: T[]) => void): Connection {
   const [connection, setConnection] = useState<Connection>("connecting");
   const call = useRef(onEvents);
   call.current = onEvents;
   useEffect(() => {
+    if (url === null) return;
     let lastId = "";
     let hasEnded = false;
     let arrived: T[] = [];
@@ -115,8 +117,10 @@ export function useStream<T>(url: string, mark: "after" | "cursor", onEvents: (e
         call.current(events);
       };
       const open = () => {
-        const more = lastId ? `${url.includes("?") ? "&" : "?"}${new URLSearchParams({ [mark]: lastId })}` : "";
-        source = new EventSource(BASE + url + more);
+        const [path = "", search = ""] = url.split("?");
+        const asked = new URLSearchParams(search);
+        if (lastId) asked.set(mark, lastId);
+        source = new EventSource(`${BASE}${path}?${asked}`);
         source.onopen = () => {
           hasEnded = false;
           setConnection("live");
@@ -149,14 +153,28 @@ export function useStream<T>(url: string, mark: "after" | "cursor", onEvents: (e
   return connection;
 }
 
-/** Now, again every second while the page is seen. */
+const watchers = new Set<(now: number) => void>();
+let endClock: (() => void) | null = null;
+
+/** Now, again every second while the page is seen; one clock for all who look. */
 export function useNow(): number {
   const [now, setNow] = useState(Date.now());
-  useEffect(() => whileVisible(() => {
-    const timer = window.setInterval(() => setNow(Date.now()), 1000);
-    setNow(Date.now());
-    return () => clearInterval(timer);
-  }), []);
+  useEffect(() => {
+    watchers.add(setNow);
+    endClock ??= whileVisible(() => {
+      const tick = () => watchers.forEach((watcher) => watcher(Date.now()));
+      const timer = window.setInterval(tick, 1000);
+      tick();
+      return () => clearInterval(timer);
+    });
+    return () => {
+      watchers.delete(setNow);
+      if (watchers.size === 0) {
+        endClock?.();
+        endClock = null;
+      }
+    };
+  }, []);
   return now;
 }
 

@@ -58,6 +58,17 @@ steps:
     action: {{ service: {{ name: post, endpoint: {url}, path: /ship, body: {{ to: "{{{{ .input.to }}}}" }} }} }}
 """
 
+# Over 500 events.
+MANY = """
+saga: {{ id: many, name: Many, version: '1' }}
+steps:
+  - id: each
+    name: Each
+    type: http
+    foreach: {{ items: "{{{{ .input.list }}}}", var: one, parallel: 20,
+               action: {{ service: {{ name: stock, endpoint: {url}, path: /each }} }} }}
+"""
+
 
 class Console(unittest.TestCase):
     @classmethod
@@ -66,7 +77,7 @@ class Console(unittest.TestCase):
         cls.participant = Participant()
         cls.server = Server(cls.folder.name, store="memory:")
         cls.order = ORDER.format(url=cls.participant.url, name=json.dumps(HOSTILE))
-        for text in (cls.order, FORWARD.format(url=cls.participant.url)):
+        for text in (cls.order, FORWARD.format(url=cls.participant.url), MANY.format(url=cls.participant.url)):
             reply = cls.server.define(text)
             assert reply.status == 201, reply.body
         cls.browser = Browser()
@@ -259,6 +270,45 @@ class Console(unittest.TestCase):
         self.browser.click("dialog button[type=submit]", "Complete")
         self.browser.gone("dialog")
         self.browser.sees("waits for the signal approved", ".explain")
+
+    def test_a_long_history_is_read_from_its_end(self):
+        reply = self.server.start(definition="many", id=self.name, input={"list": list(range(270))})
+        self.assertEqual(reply.status, 201)
+        self.assertGreater(self.server.ended(self.name)["seq"], 520)
+        self.open(f"saga/{self.name}?step=each")
+        self.browser.sees("270/270 items")
+        self.browser.sees("… 70 more", ".steps .steps")
+        self.browser.sees("saga.completed", ".timeline")
+        self.assertEqual(len(self.browser.all(".timeline > li")), 100)
+        self.browser.click("button", "earlier")
+        self.browser.until(lambda: len(self.browser.all(".timeline > li")) >= 500, "the last 500 events")
+        self.assertNotIn("saga.accepted", self.browser.text(".timeline"))
+        self.browser.click("button", "From the beginning")
+        self.browser.sees("saga.accepted", ".timeline")
+
+    def test_what_was_not_answered_is_sent_again_under_the_same_key(self):
+        name = self.start()
+        self.open(f"saga/{name}")
+        self.browser.click(".commands button", "Signal")
+        self.browser.type("dialog input[name=name]", "other")
+        self.browser.driver.execute_script("""
+            window.keys = [];
+            const real = window.fetch;
+            window.fetch = async (url, options) => {
+              const key = options?.headers?.["Idempotency-Key"];
+              if (!key) return real(url, options);
+              window.keys.push(key);
+              const reply = await real(url, options);
+              if (window.keys.length === 1) throw new TypeError("the answer was lost");
+              return reply;
+            };""")
+        self.browser.click("dialog button[type=submit]", "Send")
+        self.browser.sees("does not answer", "dialog .problem")
+        self.browser.click("dialog button[type=submit]", "Send")
+        self.browser.gone("dialog")
+        keys = self.browser.driver.execute_script("return window.keys")
+        self.assertEqual((len(keys), len(set(keys))), (2, 1))
+        self.assertEqual(self.server.events(name).count("signal.received"), 1)
 
     def test_delete_leads_back_to_the_list(self):
         name = self.start()

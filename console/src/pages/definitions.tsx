@@ -1,6 +1,6 @@
 // definitions.tsx: what is defined; one definition with its picture, its YAML and a form to start it.
-import { useState } from "preact/hooks";
-import { Problem, define, get, path, post } from "../api";
+import { useRef, useState } from "preact/hooks";
+import { Problem, define, get, isRefusal, newKey, path, post } from "../api";
 import { count } from "../format";
 import { Picture } from "../graph";
 import { writeJson } from "../json";
@@ -179,6 +179,7 @@ function Start({ definition, schema, onClose }:
   const [more, setMore] = useState({ id: "", business_key: "", tags: "" });
   const [problem, setProblem] = useState<Error | null>(null);
   const [isBusy, setBusy] = useState(false);
+  const key = useRef(newKey());
 
   const toRaw = () => {
     try {
@@ -202,9 +203,10 @@ function Start({ definition, schema, onClose }:
         ...(more.business_key ? { business_key: more.business_key } : {}),
         ...(tags.length > 0 ? { tags } : {}),
       };
-      const saga = await post<Saga>("/sagas", body);
+      const saga = await post<Saga>("/sagas", body, key.current);
       location.hash = link("saga", [saga.id]);
     } catch (caught) {
+      if (isRefusal(caught)) key.current = newKey();
       setProblem(caught as Error);
     } finally {
       setBusy(false);

@@ -18,9 +18,9 @@ export function Letters() {
   const list = useAnswer(() => get<Page<Letter>>(`/dead-letters${query({ limit: 50, cursor })}`), [cursor]);
   const connection = useWake("/events?type=saga.*,operator.*", () => void list.again());
   const [asked, setAsked] = useState<{ letter: Letter; what: "retry" | "discard" } | null>(null);
-  const send = async ({ by, reason }: { by: string; reason: string }) => {
+  const send = async ({ by, reason }: { by: string; reason: string }, key: string) => {
     if (!asked) return;
-    if (asked.what === "retry") await post(`${pathOf(asked.letter)}/retry`, { by, reason });
+    if (asked.what === "retry") await post(`${pathOf(asked.letter)}/retry`, { by, reason }, key);
     else await remove(pathOf(asked.letter) + query({ by, reason }));
     await list.again();
   };

@@ -12,14 +12,15 @@ import { link } from "../route";
 import type { Command } from "../commands";
 import type { Definition, Explanation, Graph, Item, Page, Saga, SagaEvent, Step, Undo, Unit } from "../types";
 
-const EVENTS_MAX = 5000; // kept; a longer history is read on the command line
+const EVENTS_FIRST = 500; // of a long history, the last ones; the others when they are asked for
+const EVENTS_MAX = 20000; // kept in the page
 const EVENTS_SHOWN = 100;
 const EXPLAIN_MS = 5000;
 
 export function SagaPage({ id, step }: { id: string; step: string | null }) {
   const saga = useAnswer(() => get<Saga>(path`/sagas/${id}`), [id]);
   const explanation = useAnswer(() => get<Explanation>(path`/sagas/${id}/explain`), [id]);
-  const [events, setEvents] = useState<{ id: string; list: SagaEvent[] }>({ id, list: [] });
+  const [events, setEvents] = useState<SagaEvent[]>([]);
   const timer = useRef(0);
   const again = () => {
     void saga.again();
@@ -32,10 +33,20 @@ export function SagaPage({ id, step }: { id: string; step: string | null }) {
       again();
     }, 150);
   };
-  const connection = useStream<SagaEvent>(path`/sagas/${id}/events`, "after", (arrived) => {
-    setEvents((was) => ({ id, list: [...(was.id === id ? was.list : []), ...arrived].slice(-EVENTS_MAX) }));
+  const [from, setFrom] = useState<number | null>(null);
+  const last = saga.value?.seq;
+  useEffect(() => {
+    if (from === null && last !== undefined) setFrom(Math.max(0, last - EVENTS_FIRST));
+  }, [last]);
+  const url = from === null ? null : `${path`/sagas/${id}/events`}?after=${from}`;
+  const connection = useStream<SagaEvent>(url, "after", (arrived) => {
+    setEvents((was) => [...was, ...arrived].slice(-EVENTS_MAX));
     soon();
   });
+  const fromStart = () => {
+    setEvents([]);
+    setFrom(0);
+  };
   useEffect(() => () => clearTimeout(timer.current), []);
   useEvery(EXPLAIN_MS, () => {
     if (explanation.value?.until) void explanation.again(); // "in 12s" grows old
@@ -48,8 +59,8 @@ export function SagaPage({ id, step }: { id: string; step: string | null }) {
       <Answer value={saga.value} problem={saga.problem}>
         {(value) => (
           <Whole saga={value} graph={about.value?.graph ?? null} explanation={explanation.value}
-            events={events.id === id ? events.list : []} chosen={step} connection={<Live connection={connection} />}
-            again={again} />
+            events={events} fromStart={from ? fromStart : null} chosen={step}
+            connection={<Live connection={connection} />} again={again} />
         )}
       </Answer>
     </main>
@@ -61,12 +72,13 @@ interface WholeProps {
   graph: Graph | null;
   explanation: Explanation | null;
   events: SagaEvent[];
+  fromStart: (() => void) | null;
   chosen: string | null;
   connection: preact.JSX.Element;
   again: () => void;
 }
 
-function Whole({ saga, graph, explanation, events, chosen, connection, again }: WholeProps) {
+function Whole({ saga, graph, explanation, events, fromStart, chosen, connection, again }: WholeProps) {
   const [command, setCommand] = useState<Command | null>(null);
   return (
     <>
@@ -105,7 +117,7 @@ function Whole({ saga, graph, explanation, events, chosen, connection, again }: 
         <section aria-label="Steps">
           <h2>Steps</h2>
           <Steps saga={saga} chosen={chosen} />
-          <Timeline events={events} />
+          <Timeline events={events} fromStart={fromStart} />
         </section>
       </div>
     </>
@@ -267,7 +279,7 @@ function kindOf(type: string): string {
   return /completed/.test(type) ? "good" : "plain";
 }
 
-function Timeline({ events }: { events: SagaEvent[] }) {
+function Timeline({ events, fromStart }: { events: SagaEvent[]; fromStart: (() => void) | null }) {
   const [shown, setShown] = useState(EVENTS_SHOWN);
   const newest = [...events].reverse();
   return (
@@ -283,7 +295,8 @@ function Timeline({ events }: { events: SagaEvent[] }) {
         </ol>
       )}
       {newest.length > shown
-        ? <button type="button" onClick={() => setShown(shown + 5 * EVENTS_SHOWN)}>{newest.length - shown} earlier</button> : null}
+        ? <button type="button" onClick={() => setShown(shown + 5 * EVENTS_SHOWN)}>{newest.length - shown} earlier</button>
+        : fromStart ? <button type="button" onClick={fromStart}>From the beginning</button> : null}
     </>
   );
 }
