@@ -71,14 +71,16 @@ class Browser:
 
     def one(self, css, text=""):
         """The first element that is seen and holds the text."""
-        return self.until(lambda: next((e for e in self.all(css) if e.is_displayed() and text in e.text), None),
-                          f"{css} {text!r}")
+        return self.until(lambda: self.driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].find(e => e.checkVisibility()"
+            " && (e.innerText ?? e.textContent).includes(arguments[1])) ?? null", css, text), f"{css} {text!r}")
 
     def gone(self, css):
         self.until(lambda: not self.all(css), f"no {css}")
 
     def text(self, css="body"):
-        return "\n".join(element.text for element in self.all(css))
+        return self.driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].map(e => e.innerText ?? e.textContent).join('\\n')", css)
 
     def sees(self, text, css="body"):
         self.until(lambda: text in self.text(css), f"{text!r} in {css}")

@@ -256,19 +256,24 @@ function Items({ saga, step }: { saga: Saga; step: Step }) {
   const items: Item[] = steps.value?.items.find((one) => one.id === step.id)?.items ?? [];
   return (
     <ol start={0} class="steps">
-      {items.slice(0, 200).map((item) => (
-        <li key={item.item}>
-          <details>
-            <summary>
-              {item.item} <State name={item.state} /> {item.maybe ? <span class="badge warn">maybe</span> : null}
-              <code>{brief(item.value, 50)}</code>
-            </summary>
-            <div class="body"><Payload name="value" value={item.value} isOpen /><UnitBody unit={item} /></div>
-          </details>
-        </li>
-      ))}
+      {items.slice(0, 200).map((item) => <ItemRow key={item.item} item={item} />)}
       {items.length > 200 ? <li class="quiet">… {items.length - 200} more: skald show {saga.id} --json</li> : null}
     </ol>
+  );
+}
+
+function ItemRow({ item }: { item: Item }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <li>
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>
+          {item.item} <State name={item.state} /> {item.maybe ? <span class="badge warn">maybe</span> : null}
+          <code>{brief(item.value, 50)}</code>
+        </summary>
+        {isOpen ? <div class="body"><Payload name="value" value={item.value} isOpen /><UnitBody unit={item} /></div> : null}
+      </details>
+    </li>
   );
 }
 
