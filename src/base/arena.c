@@ -137,6 +137,7 @@ char *sk_arena_text(struct sk_arena *arena, struct sk_str s)
 
 struct sk_str sk_arena_copy(struct sk_arena *arena, struct sk_str s)
 {
+    if (s.size == 0 && !arena->failed) return (struct sk_str){ "", 0 };
     char *text = sk_arena_text(arena, s);
     return (struct sk_str){ text, text != NULL ? s.size : 0 };
 }

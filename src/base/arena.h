@@ -25,7 +25,8 @@ void sk_arena_clear(struct sk_arena *arena);
 void *sk_arena_alloc(struct sk_arena *arena, size_t size);
 /* count × size with the overflow checked. */
 void *sk_arena_array(struct sk_arena *arena, size_t count, size_t size);
-/* A copy that is also NUL-terminated (the NUL is not counted); {NULL,0} when out of memory. */
+/* A copy that is also NUL-terminated (the NUL is not counted); {NULL,0} when out of memory. An
+ * empty one takes no memory. */
 struct sk_str sk_arena_copy(struct sk_arena *arena, struct sk_str s);
 char *sk_arena_text(struct sk_arena *arena, struct sk_str s);
 

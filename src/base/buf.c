@@ -1,7 +1,8 @@
 /*
  * buf.c: the growable byte string.
  *
- *   B1  While data is not NULL, capacity > size: there is always room for the NUL of sk_buf_text.
+ *   B1  While data is not NULL, capacity > size: there is always room for the NUL of sk_buf_text;
+ *       and capacity - 1 is never above the ceiling, so what fits the capacity needs no other look.
  *   B2  Once `failed`, nothing changes any more but by clear and release.
  *
  * Not here: the binary codec (codec.c), JSON (json_write.c).
@@ -70,31 +71,13 @@ char *sk_buf_reserve(struct sk_buf *buf, size_t size)
     return buf->data + buf->size;
 }
 
-void sk_buf_append(struct sk_buf *buf, const void *bytes, size_t size)
+void sk_buf_append_slowly(struct sk_buf *buf, const void *bytes, size_t size)
 {
-    if (size == 0) {
-        return;
-    }
     char *room = sk_buf_reserve(buf, size);
     if (room != NULL) {
         memcpy(room, bytes, size);
         buf->size += size;
     }
-}
-
-void sk_buf_append_str(struct sk_buf *buf, struct sk_str s)
-{
-    sk_buf_append(buf, s.data, s.size);
-}
-
-void sk_buf_append_text(struct sk_buf *buf, const char *text)
-{
-    sk_buf_append(buf, text, strlen(text));
-}
-
-void sk_buf_append_char(struct sk_buf *buf, char c)
-{
-    sk_buf_append(buf, &c, 1);
 }
 
 void sk_buf_append_u64(struct sk_buf *buf, uint64_t value)

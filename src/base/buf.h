@@ -4,6 +4,7 @@
  *   - size <= capacity; data may be NULL only while capacity is 0.
  *   - The first append that cannot be done (memory, ceiling) sets `failed` and changes nothing;
  *     later appends do nothing. The owner checks `failed` once, at the end.
+ *   - While there is memory, capacity > size, and capacity <= size_max + 1 when there is a ceiling.
  *   - The caller owns the struct; release frees what it holds. Not thread safe.
  */
 #ifndef SK_BASE_BUF_H
@@ -23,10 +24,34 @@ struct sk_buf {
 void sk_buf_init(struct sk_buf *buf, size_t size_max);
 void sk_buf_release(struct sk_buf *buf);
 void sk_buf_clear(struct sk_buf *buf);
-void sk_buf_append(struct sk_buf *buf, const void *bytes, size_t size);
-void sk_buf_append_str(struct sk_buf *buf, struct sk_str s);
-void sk_buf_append_text(struct sk_buf *buf, const char *text);
-void sk_buf_append_char(struct sk_buf *buf, char c);
+/* Where there is no room yet. */
+void sk_buf_append_slowly(struct sk_buf *buf, const void *bytes, size_t size);
+static inline void sk_buf_append(struct sk_buf *buf, const void *bytes, size_t size)
+{
+    if (size == 0) return;
+    if (buf->failed || size >= buf->capacity - buf->size) {
+        sk_buf_append_slowly(buf, bytes, size);
+        return;
+    }
+    memcpy(buf->data + buf->size, bytes, size);
+    buf->size += size;
+}
+static inline void sk_buf_append_str(struct sk_buf *buf, struct sk_str s)
+{
+    sk_buf_append(buf, s.data, s.size);
+}
+static inline void sk_buf_append_text(struct sk_buf *buf, const char *text)
+{
+    sk_buf_append(buf, text, strlen(text));
+}
+static inline void sk_buf_append_char(struct sk_buf *buf, char c)
+{
+    if (buf->failed || buf->capacity - buf->size < 2) {
+        sk_buf_append_slowly(buf, &c, 1);
+        return;
+    }
+    buf->data[buf->size++] = c;
+}
 void sk_buf_append_u64(struct sk_buf *buf, uint64_t value); /* decimal */
 void sk_buf_append_i64(struct sk_buf *buf, int64_t value);
 /* For text and integers only: the decimal point of %f follows the locale. */

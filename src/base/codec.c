@@ -11,6 +11,10 @@ enum { LEB128_SIZE_MAX = 10 };
 
 void sk_put_u64(struct sk_buf *buf, uint64_t value)
 {
+    if (value < 0x80) { /* most are */
+        sk_buf_append_char(buf, (char)value);
+        return;
+    }
     unsigned char bytes[LEB128_SIZE_MAX];
     size_t size = 0;
     while (value >= 0x80) {

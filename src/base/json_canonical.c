@@ -17,22 +17,21 @@ static int compare_entries(const void *left, const void *right)
     return a->value.data < b->value.data ? -1 : 1; /* duplicates in the order of the text */
 }
 
-bool sk_json_index_init(struct sk_json_index *index, struct sk_str object)
+/* Insertion: most objects have few members. */
+static void sort_few(struct sk_json_entry *entries, size_t count)
 {
-    size_t count = sk_json_count(object);
-    *index = (struct sk_json_index){ 0 };
-    if (count == 0) {
-        return true;
+    for (size_t i = 1; i < count; i++) {
+        struct sk_json_entry entry = entries[i];
+        size_t at = i;
+        for (; at > 0 && compare_entries(&entry, &entries[at - 1]) < 0; at--) {
+            entries[at] = entries[at - 1];
+        }
+        entries[at] = entry;
     }
-    index->entries = sk_alloc(count * sizeof *index->entries);
-    if (index->entries == NULL) {
-        return false;
-    }
-    struct sk_json_iter it = sk_json_walk(object);
-    while (sk_json_next(&it)) {
-        index->entries[it.index] = (struct sk_json_entry){ it.name, it.value };
-    }
-    qsort(index->entries, count, sizeof *index->entries, compare_entries);
+}
+
+static void drop_duplicates(struct sk_json_index *index, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         struct sk_json_entry *entry = &index->entries[i];
         bool is_last = i + 1 == count || sk_json_raw_compare(entry->name, entry[1].name) != 0;
@@ -40,13 +39,41 @@ bool sk_json_index_init(struct sk_json_index *index, struct sk_str object)
             index->entries[index->count++] = *entry;
         }
     }
+}
+
+bool sk_json_index_init(struct sk_json_index *index, struct sk_str object)
+{
+    size_t count = 0;
+    index->entries = index->few;
+    index->count = 0;
+    struct sk_json_iter it = sk_json_walk(object);
+    while (count < SK_JSON_FEW && sk_json_next(&it)) {
+        index->few[count++] = (struct sk_json_entry){ it.name, it.value };
+    }
+    if (!sk_json_next(&it)) {
+        sort_few(index->entries, count);
+        drop_duplicates(index, count);
+        return true;
+    }
+    count = sk_json_count(object);
+    index->entries = sk_alloc(count * sizeof *index->entries);
+    if (index->entries == NULL) {
+        return false;
+    }
+    it = sk_json_walk(object);
+    while (sk_json_next(&it)) {
+        index->entries[it.index] = (struct sk_json_entry){ it.name, it.value };
+    }
+    qsort(index->entries, count, sizeof *index->entries, compare_entries);
+    drop_duplicates(index, count);
     return true;
 }
 
 void sk_json_index_release(struct sk_json_index *index)
 {
-    sk_free(index->entries);
-    *index = (struct sk_json_index){ 0 };
+    if (index->entries != index->few) sk_free(index->entries);
+    index->entries = NULL;
+    index->count = 0;
 }
 
 /* ---- equality -------------------------------------------------------------------------------- */
@@ -110,8 +137,8 @@ static bool is_object_within(struct sk_str a, struct sk_str b)
 
 static bool equal_objects(struct sk_str a, struct sk_str b)
 {
-    struct sk_json_index x = { 0 };
-    struct sk_json_index y = { 0 };
+    struct sk_json_index x, y;
+    x.entries = y.entries = NULL;
     bool is_equal = false;
     if (sk_json_index_init(&x, a) && sk_json_index_init(&y, b)) {
         is_equal = equal_indexes(&x, &y);

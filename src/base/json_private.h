@@ -26,10 +26,12 @@ struct sk_json_entry {
     struct sk_str name; /* raw */
     struct sk_str value;
 };
-/* Members sorted by name, the last of duplicates kept. */
+/* Members sorted by name, the last of duplicates kept. Few need no memory. */
+enum { SK_JSON_FEW = 16 };
 struct sk_json_index {
-    struct sk_json_entry *entries;
+    struct sk_json_entry *entries; /* few, or allocated */
     size_t count;
+    struct sk_json_entry few[SK_JSON_FEW];
 };
 /* False when out of memory. The caller releases it with sk_json_index_release. */
 bool sk_json_index_init(struct sk_json_index *index, struct sk_str object) SK_MUST_CHECK;

@@ -234,6 +234,10 @@ void sk_json_quote(struct sk_buf *out, struct sk_str text)
 
 void sk_json_requote(struct sk_buf *out, struct sk_str raw)
 {
+    if (sk_str_find(raw, '\\') == raw.size) { /* checked: it holds nothing that needs an escape */
+        sk_buf_append_str(out, raw);
+        return;
+    }
     while (raw.size > 0) {
         size_t plain = sk_str_find(raw, '\\');
         append_all(out, sk_str_sub(raw, 0, plain));

@@ -18,21 +18,6 @@ bool sk_str_starts(struct sk_str s, struct sk_str prefix)
     return s.size >= prefix.size && sk_str_equal(sk_str_sub(s, 0, prefix.size), prefix);
 }
 
-size_t sk_str_find(struct sk_str s, char c)
-{
-    const char *found = s.size > 0 ? memchr(s.data, c, s.size) : NULL;
-    return found != NULL ? (size_t)(found - s.data) : s.size;
-}
-
-struct sk_str sk_str_sub(struct sk_str s, size_t from, size_t size)
-{
-    if (from >= s.size) {
-        return (struct sk_str){ s.size > 0 ? s.data + s.size : s.data, 0 };
-    }
-    size_t room = s.size - from;
-    return (struct sk_str){ s.data + from, size < room ? size : room };
-}
-
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');

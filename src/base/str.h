@@ -35,8 +35,19 @@ static inline bool sk_str_is(struct sk_str a, const char *text)
 int sk_str_compare(struct sk_str a, struct sk_str b);
 bool sk_str_starts(struct sk_str s, struct sk_str prefix);
 /* Index of the first `c`, or s.size. */
-size_t sk_str_find(struct sk_str s, char c);
-struct sk_str sk_str_sub(struct sk_str s, size_t from, size_t size);
+static inline size_t sk_str_find(struct sk_str s, char c)
+{
+    const char *found = s.size > 0 ? (const char *)memchr(s.data, c, s.size) : NULL;
+    return found != NULL ? (size_t)(found - s.data) : s.size;
+}
+
+static inline struct sk_str sk_str_sub(struct sk_str s, size_t from, size_t size)
+{
+    if (from >= s.size) return (struct sk_str){ s.size > 0 ? s.data + s.size : s.data, 0 };
+    size_t room = s.size - from;
+    return (struct sk_str){ s.data + from, size < room ? size : room };
+}
+
 /* Without ASCII white space at both ends. */
 struct sk_str sk_str_trim(struct sk_str s);
 /* Strict decimal, whole text: false on anything else or overflow. */

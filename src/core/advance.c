@@ -239,7 +239,7 @@ static void open_foreach(struct sk_turn *turn, uint32_t step)
     struct sk_scope scope = sk_scope_of(&context);
     struct sk_buf items;
     sk_buf_init(&items, SK_PAYLOAD_SIZE_MAX);
-    sk_template_render_json(s->items, &scope, &turn->scratch, &items);
+    sk_template_render_json(s->items, &scope, &turn->scratch->arena, &items);
     struct sk_str list = sk_buf_view(&items);
     size_t count = sk_json_type(list) == SK_JSON_ARRAY ? sk_json_count(list) : SK_ITEMS_MAX + 1u;
     if (sk_json_type(list) == SK_JSON_NULL) {

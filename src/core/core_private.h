@@ -89,8 +89,7 @@ struct sk_turn {
     uint64_t entropy;
     uint64_t entropy_used;
     uint32_t attempt; /* `.attempt` of the limit being rendered, 0 = none */
-    struct sk_arena scratch;
-    struct sk_buf text;       /* reused */
+    struct sk_scratch *scratch;
     uint64_t seq_before;      /* the saga's when the command came */
     bool failed;              /* out of memory */
     bool is_too_large;        /* see sk_turn_is_too_large */

@@ -10,16 +10,15 @@
 static enum skald_status start(struct sk_turn *turn, const struct sk_start *start)
 {
     if (turn->saga->seq != 0) return SKALD_OK;
-    struct sk_buf record;
-    sk_buf_init(&record, SK_EVENT_SIZE_MAX / 2);
-    sk_start_encode(start, &record);
+    struct sk_buf *record = sk_scratch_take(turn->scratch, SK_EVENT_SIZE_MAX / 2);
+    sk_start_encode(start, record);
     struct sk_event event = { .type = SK_EVENT_SAGA_ACCEPTED, .step = SK_STEP_NONE, .item = -1 };
     event.body = start->input;
-    event.extra = sk_buf_view(&record);
+    event.extra = sk_buf_view(record);
     if (start->acquire_timeout_ms > 0) event.when_ms = turn->now_ms + start->acquire_timeout_ms;
-    if (record.failed) turn->failed = true;
+    if (record->failed) turn->failed = true;
     sk_turn_emit(turn, &event);
-    sk_buf_release(&record);
+    sk_scratch_give_back(turn->scratch, record);
     return SKALD_OK;
 }
 
@@ -337,7 +336,9 @@ enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *
                             .seq_before = saga->seq };
     if (saga->seq == 0 && command->kind != SK_COMMAND_START)
         return sk_error_set(error, SKALD_E_NOT_FOUND, "no such saga");
-    sk_arena_init(&turn.scratch);
+    struct sk_scratch own;
+    if (decision->scratch == NULL) sk_scratch_init(&own);
+    turn.scratch = decision->scratch != NULL ? decision->scratch : &own;
     enum skald_status status = run(&turn, command);
     if (status == SKALD_OK) {
         go_on_with_locks(&turn);
@@ -347,8 +348,10 @@ enum skald_status sk_saga_decide(struct sk_saga *saga, const struct sk_command *
         snapshot_when_due(&turn);
         sk_suspend_when_long(&turn);
     }
-    sk_arena_release(&turn.scratch);
-    if (!turn.failed && !turn.scratch.failed) return status;
+    turn.failed = turn.failed || turn.scratch->arena.failed;
+    if (decision->scratch == NULL) sk_scratch_release(&own);
+    if (decision->scratch != NULL) sk_scratch_clear(decision->scratch);
+    if (!turn.failed) return status;
     decision->failed = true;
     if (decision->is_corrupt)
         return sk_error_set(error, SKALD_E_CORRUPT, "its history is not one that can go on");

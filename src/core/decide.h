@@ -6,6 +6,7 @@
 #ifndef SK_CORE_DECIDE_H
 #define SK_CORE_DECIDE_H
 
+#include "base/scratch.h"
 #include "core/saga.h"
 
 enum sk_message_kind {
@@ -92,7 +93,8 @@ struct sk_decision {
     uint32_t messages_count, messages_capacity;
     struct sk_letter *letters;
     uint32_t letters_count, letters_capacity;
-    bool failed;     /* out of memory: drop the saga and fold again */
+    struct sk_scratch *scratch; /* borrowed, used within a decide call only; NULL: it has its own */
+    bool failed;                /* out of memory: drop the saga and fold again */
     bool is_corrupt; /* failed because the restored history is one that the rules cannot go on */
 };
 void sk_decision_init(struct sk_decision *decision);

@@ -27,7 +27,7 @@ static uint32_t held_keys(struct sk_turn *turn, const struct sk_str **out_keys)
 {
     const struct sk_saga *saga = turn->saga;
     uint32_t count = 0;
-    struct sk_str *keys = SK_ARENA_ARRAY(&turn->scratch, struct sk_str,
+    struct sk_str *keys = SK_ARENA_ARRAY(&turn->scratch->arena, struct sk_str,
                                          saga->locks_count + saga->start.inherited_keys_count + 1u);
     if (keys == NULL) {
         turn->failed = true;

@@ -71,11 +71,14 @@ static void append_base(const struct sk_saga *saga, uint32_t step, int32_t item,
 {
     const struct sk_step *s = sk_step_of(saga, step);
     if (s->idempotency_key != NULL) {
-        struct sk_turn turn = { .saga = (struct sk_saga *)(uintptr_t)saga, .now_ms = saga->at_ms };
-        sk_arena_init(&turn.scratch);
+        struct sk_scratch scratch;
+        struct sk_turn turn = { .saga = (struct sk_saga *)(uintptr_t)saga,
+                                .now_ms = saga->at_ms,
+                                .scratch = &scratch };
+        sk_scratch_init(&scratch);
         sk_buf_append_str(out, sk_render_text(&turn, s->idempotency_key, step, item));
         if (turn.failed) out->failed = true;
-        sk_arena_release(&turn.scratch);
+        sk_scratch_release(&scratch);
         if (!turn.is_too_large) return;
     }
     sk_buf_append_str(out, saga->start.id);

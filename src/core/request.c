@@ -12,15 +12,21 @@
 
 /* ---- the scope of templates ------------------------------------------------------------------ */
 
+static struct sk_buf *take_buf(struct sk_turn *turn, size_t size_max)
+{
+    return sk_scratch_take(turn->scratch, size_max);
+}
+
+/* What the buffer holds lives on in the turn's arena; the buffer goes back. */
 static struct sk_str in_scratch(struct sk_turn *turn, struct sk_buf *buf)
 {
     struct sk_str copy = { NULL, 0 };
     if (buf->is_full)
         turn->is_too_large = true;
     else
-        copy = sk_arena_copy(&turn->scratch, sk_buf_view(buf));
-    if ((buf->failed && !buf->is_full) || turn->scratch.failed) turn->failed = true;
-    sk_buf_release(buf);
+        copy = sk_arena_copy(&turn->scratch->arena, sk_buf_view(buf));
+    if ((buf->failed && !buf->is_full) || turn->scratch->arena.failed) turn->failed = true;
+    sk_scratch_give_back(turn->scratch, buf);
     return copy;
 }
 
@@ -35,18 +41,16 @@ static struct sk_str body_in_scratch(struct sk_turn *turn, struct sk_buf *buf)
 
 static struct sk_str quoted(struct sk_turn *turn, struct sk_str text)
 {
-    struct sk_buf buf;
-    sk_buf_init(&buf, 0);
-    sk_json_quote(&buf, text);
-    return in_scratch(turn, &buf);
+    struct sk_buf *buf = take_buf(turn, 0);
+    sk_json_quote(buf, text);
+    return in_scratch(turn, buf);
 }
 
 static struct sk_str number_of(struct sk_turn *turn, uint64_t value)
 {
-    struct sk_buf buf;
-    sk_buf_init(&buf, 0);
-    sk_buf_append_u64(&buf, value);
-    return in_scratch(turn, &buf);
+    struct sk_buf *buf = take_buf(turn, 0);
+    sk_buf_append_u64(buf, value);
+    return in_scratch(turn, buf);
 }
 
 static struct sk_str instant_of(struct sk_turn *turn, const struct sk_unit *unit)
@@ -61,9 +65,8 @@ static struct sk_str instant_of(struct sk_turn *turn, const struct sk_unit *unit
 struct sk_str sk_error_json(struct sk_turn *turn, uint32_t step, struct sk_str code,
                             struct sk_str message)
 {
-    struct sk_buf buf;
-    sk_buf_init(&buf, 0);
-    struct sk_json_writer w = sk_json_writer_of(&buf);
+    struct sk_buf *buf = take_buf(turn, 0);
+    struct sk_json_writer w = sk_json_writer_of(buf);
     sk_json_begin_object(&w);
     sk_json_key(&w, "step");
     sk_json_put_str(&w, sk_step_of(turn->saga, step)->id);
@@ -72,7 +75,7 @@ struct sk_str sk_error_json(struct sk_turn *turn, uint32_t step, struct sk_str c
     sk_json_key(&w, "message");
     sk_json_put_str(&w, message);
     sk_json_end_object(&w);
-    return in_scratch(turn, &buf);
+    return in_scratch(turn, buf);
 }
 
 static struct sk_str error_of(struct sk_turn *turn)
@@ -123,12 +126,12 @@ struct sk_scope sk_scope_of(const struct sk_scope_context *context)
 struct sk_str sk_render_text(struct sk_turn *turn, const struct sk_template *template,
                              uint32_t step, int32_t item)
 {
+    if (sk_template_is_constant(template)) return sk_template_constant(template);
     struct sk_scope_context context = { .turn = turn, .step = step, .item = item };
     struct sk_scope scope = sk_scope_of(&context);
-    struct sk_buf buf;
-    sk_buf_init(&buf, SK_PAYLOAD_SIZE_MAX);
-    sk_template_render_text(template, &scope, &turn->scratch, &buf);
-    return in_scratch(turn, &buf);
+    struct sk_buf *buf = take_buf(turn, SK_PAYLOAD_SIZE_MAX);
+    sk_template_render_text(template, &scope, &turn->scratch->arena, buf);
+    return in_scratch(turn, buf);
 }
 
 struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document *document,
@@ -136,22 +139,21 @@ struct sk_str sk_render_document(struct sk_turn *turn, const struct sk_document 
 {
     struct sk_scope_context context = { .turn = turn, .step = step, .item = item };
     struct sk_scope scope = sk_scope_of(&context);
-    struct sk_buf buf;
-    sk_buf_init(&buf, SK_PAYLOAD_SIZE_MAX);
-    sk_document_render(document, &scope, &turn->scratch, &buf);
-    return in_scratch(turn, &buf);
+    struct sk_buf *buf = take_buf(turn, SK_PAYLOAD_SIZE_MAX);
+    sk_document_render(document, &scope, &turn->scratch->arena, buf);
+    return in_scratch(turn, buf);
 }
 
 /* For a header or a target: values can neither end the line nor ask for a secret. */
 static struct sk_str render_line(struct sk_turn *turn, const struct sk_template *template,
                                  const struct sk_event *event)
 {
+    if (sk_template_is_constant(template)) return sk_template_constant(template);
     struct sk_scope_context context = { .turn = turn, .step = event->step, .item = event->item };
     struct sk_scope scope = sk_scope_of(&context);
-    struct sk_buf buf;
-    sk_buf_init(&buf, SK_PAYLOAD_SIZE_MAX);
-    sk_template_render_line(template, &scope, &turn->scratch, &buf);
-    return in_scratch(turn, &buf);
+    struct sk_buf *buf = take_buf(turn, SK_PAYLOAD_SIZE_MAX);
+    sk_template_render_line(template, &scope, &turn->scratch->arena, buf);
+    return in_scratch(turn, buf);
 }
 
 bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *condition, uint32_t step,
@@ -163,7 +165,7 @@ bool sk_condition_holds(struct sk_turn *turn, const struct sk_condition *conditi
     };
     if (variables != NULL) context.variables = sk_render_document(turn, variables, step, item);
     struct sk_scope scope = sk_scope_of(&context);
-    return sk_condition_eval(condition, &scope, &turn->scratch);
+    return sk_condition_eval(condition, &scope, &turn->scratch->arena);
 }
 
 /* ---- resolving ------------------------------------------------------------------------------- */
@@ -247,29 +249,28 @@ static bool takes_input(const struct sk_action *action)
 void sk_request_resolve(struct sk_turn *turn, const struct sk_action *action,
                         enum sk_operation operation, struct sk_event *event)
 {
-    struct sk_buf line, body;
     (void)sk_turn_is_too_large(turn);
-    sk_buf_init(&line, SK_LINE_SIZE_MAX);
-    sk_buf_init(&body, 2 * SK_PAYLOAD_SIZE_MAX + 64); /* automatic: input and output */
-    sk_buf_append_str(&line, action->method);
-    sk_buf_append_char(&line, ' ');
-    append_target(turn, action, event, &line);
-    sk_buf_append_char(&line, '\n');
+    struct sk_buf *line = take_buf(turn, SK_LINE_SIZE_MAX);
+    sk_buf_append_str(line, action->method);
+    sk_buf_append_char(line, ' ');
+    append_target(turn, action, event, line);
+    sk_buf_append_char(line, '\n');
     for (uint32_t i = 0; i < action->headers_count; i++) {
-        append_line_text(&line, action->headers[i].name);
-        sk_buf_append_text(&line, ": ");
-        append_line_text(&line, render_line(turn, action->headers[i].value, event));
-        sk_buf_append_char(&line, '\n');
+        append_line_text(line, action->headers[i].name);
+        sk_buf_append_text(line, ": ");
+        append_line_text(line, render_line(turn, action->headers[i].value, event));
+        sk_buf_append_char(line, '\n');
     }
+    event->extra = in_scratch(turn, line);
     if (operation == SK_OPERATION_COMPENSATION && action->is_automatic) {
-        append_automatic(sk_saga_unit(turn->saga, event->step, event->item), &body);
+        struct sk_buf *body = take_buf(turn, 2 * SK_PAYLOAD_SIZE_MAX + 64); /* input and output */
+        append_automatic(sk_saga_unit(turn->saga, event->step, event->item), body);
+        event->body = body_in_scratch(turn, body);
     } else if (action->body != NULL) {
-        sk_buf_append_str(&body, sk_render_document(turn, action->body, event->step, event->item));
+        event->body = sk_render_document(turn, action->body, event->step, event->item);
     } else if (takes_input(action)) {
-        sk_buf_append_str(&body, turn->saga->start.input);
+        event->body = turn->saga->start.input;
     }
-    event->extra = in_scratch(turn, &line);
-    event->body = body_in_scratch(turn, &body);
 }
 
 /* ---- notifications --------------------------------------------------------------------------- */
@@ -300,12 +301,11 @@ static void put_notification(struct sk_turn *turn, const struct sk_hook *hook,
     const struct sk_saga *saga = turn->saga;
     char at[SK_TIME_TEXT_SIZE];
     sk_time_format(turn->now_ms, at);
-    struct sk_buf message;
-    sk_buf_init(&message, 0);
+    struct sk_buf *message = take_buf(turn, 0);
     if (hook->message != NULL)
-        sk_buf_append_str(&message, sk_render_text(turn, hook->message, event->step, event->item));
+        sk_buf_append_str(message, sk_render_text(turn, hook->message, event->step, event->item));
     else
-        default_message(turn, event, &message);
+        default_message(turn, event, message);
     struct sk_json_writer w = sk_json_writer_of(out);
     sk_json_begin_object(&w);
     sk_json_key(&w, "type");
@@ -316,7 +316,7 @@ static void put_notification(struct sk_turn *turn, const struct sk_hook *hook,
     else
         sk_json_put_null(&w);
     sk_json_key(&w, "message");
-    sk_json_put_str(&w, sk_buf_view(&message));
+    sk_json_put_str(&w, sk_buf_view(message));
     sk_json_key(&w, "metadata");
     if (hook->metadata != NULL)
         sk_json_put_raw(&w, sk_render_document(turn, hook->metadata, event->step, event->item));
@@ -340,24 +340,23 @@ static void put_notification(struct sk_turn *turn, const struct sk_hook *hook,
     sk_json_key(&w, "at");
     sk_json_put_text(&w, at);
     sk_json_end_object(&w);
-    if (message.failed) out->failed = true;
-    sk_buf_release(&message);
+    if (message->failed) out->failed = true;
+    sk_scratch_give_back(turn->scratch, message);
 }
 
 void sk_request_notification(struct sk_turn *turn, const struct sk_hook *hook,
                              struct sk_event *event)
 {
-    struct sk_buf line, body;
     (void)sk_turn_is_too_large(turn);
-    sk_buf_init(&line, SK_LINE_SIZE_MAX);
-    sk_buf_init(&body, 2 * SK_PAYLOAD_SIZE_MAX);
-    sk_buf_append_str(&line, hook->type);
-    sk_buf_append_char(&line, ' ');
-    if (hook->target != NULL) append_line_text(&line, render_line(turn, hook->target, event));
-    sk_buf_append_char(&line, '\n');
-    put_notification(turn, hook, event, &body);
-    event->extra = in_scratch(turn, &line);
-    event->body = body_in_scratch(turn, &body);
+    struct sk_buf *line = take_buf(turn, SK_LINE_SIZE_MAX);
+    sk_buf_append_str(line, hook->type);
+    sk_buf_append_char(line, ' ');
+    if (hook->target != NULL) append_line_text(line, render_line(turn, hook->target, event));
+    sk_buf_append_char(line, '\n');
+    event->extra = in_scratch(turn, line);
+    struct sk_buf *body = take_buf(turn, 2 * SK_PAYLOAD_SIZE_MAX);
+    put_notification(turn, hook, event, body);
+    event->body = body_in_scratch(turn, body);
 }
 
 /* ---- time limits ----------------------------------------------------------------------------- */

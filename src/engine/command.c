@@ -29,6 +29,7 @@ static struct sk_decision *take_decision(struct sk_engine *engine)
     if (spare == NULL) return NULL;
     sk_list_init(&spare->node);
     sk_decision_init(&spare->decision);
+    spare->decision.scratch = &engine->scratch;
     return &spare->decision;
 }
 

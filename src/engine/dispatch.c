@@ -15,19 +15,29 @@
 
 #define SK_NO_CHANNEL "channel_not_configured"
 
+/* Mostly one; a wide saga's do not fit into `few`. */
+enum { FEW = 8 };
 struct due {
-    struct sk_effect *items;
+    struct sk_effect few[FEW];
+    struct sk_effect *items; /* few, or allocated */
     uint32_t count, capacity;
     bool failed;
 };
+
+static void free_due(struct due *due)
+{
+    if (due->items != due->few) sk_free(due->items);
+}
 
 static void collect(void *context, const struct sk_effect *effect)
 {
     struct due *due = context;
     if (due->count == due->capacity && !due->failed) {
-        uint32_t capacity = due->capacity == 0 ? 8 : due->capacity * 2;
-        struct sk_effect *items = sk_realloc(due->items, capacity * sizeof *items);
+        uint32_t capacity = due->capacity * 2;
+        bool was_few = due->items == due->few;
+        struct sk_effect *items = sk_realloc(was_few ? NULL : due->items, capacity * sizeof *items);
         if (items != NULL) {
+            if (was_few) memcpy(items, due->few, sizeof due->few);
             due->items = items;
             due->capacity = capacity;
         } else {
@@ -186,13 +196,12 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
         .body = request->body,
         .is_maybe = request->is_maybe
     };
-    struct sk_buf outputs;
-    sk_buf_init(&outputs, 0);
-    add_values(&invocation, saga, effect, &outputs);
-    enum skald_status status = outputs.failed
+    struct sk_buf *outputs = sk_scratch_take(&engine->scratch, 0);
+    add_values(&invocation, saga, effect, outputs);
+    enum skald_status status = outputs->failed
                                    ? SKALD_E_MEMORY
                                    : invoker->ops->start(invoker, &invocation, on_outcome, engine);
-    sk_buf_release(&outputs);
+    sk_scratch_give_back(&engine->scratch, outputs);
     if (status != SKALD_OK) {
         sk_flight_forget(engine, flight);
         return status;
@@ -208,25 +217,24 @@ static struct sk_str send(struct sk_machine *machine, const struct sk_effect *ef
     if (effect->deadline_ms > 0 && effect->deadline_ms <= sk_engine_now(engine)) {
         return SK_STR("deadline_passed");
     }
-    struct sk_buf key, token;
-    sk_buf_init(&key, 0);
-    sk_buf_init(&token, 0);
-    struct sk_request request = sk_saga_request(&machine->as.saga, effect, &key);
+    struct sk_buf *key = sk_scratch_take(&engine->scratch, 0);
+    struct sk_buf *token = sk_scratch_take(&engine->scratch, 0);
+    struct sk_request request = sk_saga_request(&machine->as.saga, effect, key);
     bool takes_token =
         effect->operation == SK_OPERATION_ACTION || effect->operation == SK_OPERATION_COMPENSATION;
-    if (takes_token) sk_token_make(engine->options.token_key, machine->id, effect, &token);
+    if (takes_token) sk_token_make(engine->options.token_key, machine->id, effect, token);
     struct sk_str code = SK_STR("");
     if (invoker_of(engine, &request) == NULL) {
         code = request.action == NULL ? SK_STR(SK_NO_CHANNEL) : SK_STR("unsupported");
-    } else if (key.failed || token.failed) {
+    } else if (key->failed || token->failed) {
         code = sk_str_of(skald_status_name(SKALD_E_MEMORY));
     } else {
         enum skald_status status =
-            invoke(machine, effect, &request, sk_buf_view(&key), sk_buf_view(&token));
+            invoke(machine, effect, &request, sk_buf_view(key), sk_buf_view(token));
         if (status != SKALD_OK) code = sk_str_of(skald_status_name(status));
     }
-    sk_buf_release(&key);
-    sk_buf_release(&token);
+    sk_scratch_give_back(&engine->scratch, token);
+    sk_scratch_give_back(&engine->scratch, key);
     return code;
 }
 
@@ -240,6 +248,39 @@ static void measure(struct sk_machine *machine)
     sk_histogram_add(engine, now_us - machine->decided_us - (busy_us - machine->decided_busy_us));
 }
 
+/* Only when all have been tried, for an outcome changes the state that the requests are read from.
+ * `codes` NULL: out of memory. */
+static void give_unsent(struct sk_machine *machine, const struct sk_effect *effects,
+                        const struct sk_str *codes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_hopeless = codes != NULL && sk_str_is(codes[i], SK_NO_CHANNEL);
+        struct sk_outcome outcome = { .class_ =
+                                          is_hopeless ? SK_OUTCOME_FAILED : SK_OUTCOME_RETRYABLE,
+                                      .code = codes != NULL ? codes[i] : SK_STR("not_sent"),
+                                      .message = SK_STR("not sent"),
+                                      .is_answered = true };
+        give_outcome(machine, &effects[i], &outcome);
+    }
+}
+
+static void send_all(struct sk_machine *machine, struct due *due)
+{
+    struct sk_str few[FEW];
+    struct sk_str *codes = due->count <= FEW ? few : sk_alloc(due->count * sizeof *codes);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < due->count; i++) {
+        struct sk_str code = send(machine, &due->items[i]);
+        if (code.size == 0) continue;
+        due->items[kept] = due->items[i];
+        if (codes != NULL) codes[kept] = code;
+        kept += 1;
+    }
+    if (due->count > kept) measure(machine);
+    give_unsent(machine, due->items, codes, kept);
+    if (codes != few) sk_free(codes);
+}
+
 void sk_dispatch(struct sk_machine *machine)
 {
     struct sk_engine *engine = machine->engine;
@@ -248,38 +289,22 @@ void sk_dispatch(struct sk_machine *machine)
         return;
     /* what was due before the stop still leaves; after the grace whoever opens next redrives it */
     if (engine->phase == SK_PHASE_STOPPING && sk_engine_now(engine) >= engine->stop_at_ms) return;
-    struct due due = { 0 };
+    struct due due;
+    due.items = due.few;
+    due.count = 0;
+    due.capacity = FEW;
+    due.failed = false;
     sk_saga_react(&machine->as.saga, machine->sent_seq, machine->durable_seq, collect, &due);
     if (due.failed || (due.count > 0 && !sk_shard_may_send(machine->shard))) {
         if (sk_list_is_empty(&machine->unsent))
             sk_list_push(&machine->shard->unsent, &machine->unsent);
-        sk_free(due.items);
+        free_due(&due);
         return;
     }
     machine->sent_seq = machine->durable_seq;
     sk_list_remove(&machine->unsent);
-    uint32_t kept = 0;
-    struct sk_str *codes = due.count > 0 ? sk_alloc(due.count * sizeof *codes) : NULL;
-    for (uint32_t i = 0; i < due.count; i++) {
-        struct sk_str code = send(machine, &due.items[i]);
-        if (code.size == 0) continue;
-        due.items[kept] = due.items[i];
-        if (codes != NULL) codes[kept] = code;
-        kept += 1;
-    }
-    if (due.count > kept) measure(machine);
-    /* Only now, for an outcome changes the state that the requests were read from. */
-    for (uint32_t i = 0; i < kept; i++) {
-        bool is_hopeless = codes != NULL && sk_str_is(codes[i], SK_NO_CHANNEL);
-        struct sk_outcome outcome = { .class_ =
-                                          is_hopeless ? SK_OUTCOME_FAILED : SK_OUTCOME_RETRYABLE,
-                                      .code = codes != NULL ? codes[i] : SK_STR("not_sent"),
-                                      .message = SK_STR("not sent"),
-                                      .is_answered = true };
-        give_outcome(machine, &due.items[i], &outcome);
-    }
-    sk_free(codes);
-    sk_free(due.items);
+    send_all(machine, &due);
+    free_due(&due);
 }
 
 void sk_flights_cancel(struct sk_machine *machine)

@@ -230,6 +230,7 @@ enum skald_status sk_engine_new(const struct sk_engine_options *options,
     engine->store = options->store;
     engine->shell = shell;
     init_lists(engine);
+    sk_scratch_init(&engine->scratch);
     if (sk_alarms_init(engine) != SKALD_OK) goto no_memory;
     if (options->group != NULL) sk_group_set_engine(options->group, options->group_member, engine);
     *out_engine = engine;
@@ -279,6 +280,7 @@ void sk_engine_free(struct sk_engine *engine)
         sk_work_free(work);
     }
     sk_decisions_release(engine);
+    sk_scratch_release(&engine->scratch);
     sk_plans_release(engine);
     sk_heap_release(&engine->admissions);
     sk_free(engine->shards);

@@ -25,6 +25,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/scratch.h"
 #include "engine/engine.h"
 #include "engine/table.h"
 
@@ -418,6 +419,7 @@ struct sk_engine {
     struct sk_list dirty_shards;
     struct sk_list works_spare;
     struct sk_list decisions_spare; /* struct sk_spare_decision */
+    struct sk_scratch scratch;      /* of one decision, of one effect that leaves */
     struct sk_list ready;           /* waiters to be answered */
     bool is_flushing;
 

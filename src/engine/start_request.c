@@ -81,42 +81,32 @@ static enum skald_status check(const struct sk_start_request *request, size_t si
     return check_tags(request->tags, size_max, error);
 }
 
-static void put_json(struct sk_json_writer *w, const char *name, struct sk_str json)
+static void put_json(struct sk_buf *out, struct sk_str json)
 {
-    struct sk_buf canonical;
-    sk_buf_init(&canonical, 0);
-    if (json.size > 0) sk_json_canonical(json, &canonical);
-    sk_json_key(w, name);
-    sk_json_put_raw(w, sk_buf_view(&canonical));
-    if (canonical.failed) w->out->failed = true;
-    sk_buf_release(&canonical);
+    sk_json_canonical(json, out);
+    sk_buf_append_char(out, '\n'); /* which no canonical JSON holds */
 }
 
-static bool digest_of(const struct sk_start_request *request, struct sk_digest *out_digest)
+static bool digest_of(struct sk_engine *engine, const struct sk_start_request *request,
+                      struct sk_digest *out_digest)
 {
-    struct sk_buf text;
-    sk_buf_init(&text, 0);
-    struct sk_json_writer w = sk_json_writer_of(&text);
-    sk_json_begin_array(&w);
-    sk_json_put_str(&w, request->definition);
-    sk_json_put_str(&w, request->version);
-    sk_json_put_str(&w, request->space);
-    sk_json_put_str(&w, request->business_key);
-    sk_json_put_i64(&w, request->timeout_ms);
-    sk_json_put_u64(&w, request->max_attempts);
-    sk_json_put_i64(&w, request->priority);
-    for (uint32_t i = 0; i < request->lock_keys_count; i++)
-        sk_json_put_str(&w, request->lock_keys[i]);
-    sk_json_begin_object(&w);
-    put_json(&w, "input", request->input);
-    put_json(&w, "context", request->context);
-    put_json(&w, "attributes", request->attributes);
-    put_json(&w, "tags", request->tags);
-    sk_json_end_object(&w);
-    sk_json_end_array(&w);
-    bool is_made = !text.failed;
-    if (is_made) *out_digest = sk_digest_of(sk_buf_view(&text));
-    sk_buf_release(&text);
+    struct sk_buf *text = sk_scratch_take(&engine->scratch, 0);
+    sk_put_str(text, request->definition);
+    sk_put_str(text, request->version);
+    sk_put_str(text, request->space);
+    sk_put_str(text, request->business_key);
+    sk_put_i64(text, request->timeout_ms);
+    sk_put_u64(text, request->max_attempts);
+    sk_put_i64(text, request->priority);
+    sk_put_u64(text, request->lock_keys_count);
+    for (uint32_t i = 0; i < request->lock_keys_count; i++) sk_put_str(text, request->lock_keys[i]);
+    put_json(text, request->input);
+    put_json(text, request->context);
+    put_json(text, request->attributes);
+    put_json(text, request->tags);
+    bool is_made = !text->failed;
+    if (is_made) *out_digest = sk_digest_fast_of(sk_buf_view(text));
+    sk_scratch_give_back(&engine->scratch, text);
     return is_made;
 }
 
@@ -190,7 +180,7 @@ enum skald_status sk_starting_fill(struct sk_starting *starting,
     }
     starting->lock_keys = keys;
     starting->lock_keys_count = request->lock_keys_count;
-    if (arena->failed || !digest_of(request, &starting->start.request_digest)) {
+    if (arena->failed || !digest_of(starting->engine, request, &starting->start.request_digest)) {
         return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     }
     return SKALD_OK;
@@ -208,7 +198,7 @@ enum skald_status sk_starting_fill_child(struct sk_starting *starting, struct sk
                    : sk_error_set(error, SKALD_E_CORRUPT, "the start record is damaged");
     }
     starting->start.input = input.size > 0 ? input : SK_STR("null");
-    starting->start.request_digest = sk_digest_of(record);
+    starting->start.request_digest = sk_digest_fast_of(record);
     return SKALD_OK;
 }
 

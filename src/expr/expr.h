@@ -88,6 +88,8 @@ enum skald_status sk_template_compile(struct sk_str text, const struct sk_names 
 const struct sk_refs *sk_template_refs(const struct sk_template *template);
 /* No {{ }} in it at all: the text is what it is. */
 bool sk_template_is_constant(const struct sk_template *template);
+/* The text of one that is; borrowed from it. */
+struct sk_str sk_template_constant(const struct sk_template *template);
 /* Appends text (strings unquoted, objects as JSON, null as nothing). `out` fails when memory is
  * short, in `scratch` too: one check is enough, here and below. */
 void sk_template_render_text(const struct sk_template *template, const struct sk_scope *scope,

@@ -83,6 +83,11 @@ bool sk_template_is_constant(const struct sk_template *template)
     return template->is_constant;
 }
 
+struct sk_str sk_template_constant(const struct sk_template *template)
+{
+    return template->parts->text;
+}
+
 /* ---- rendering ------------------------------------------------------------------------------- */
 
 /* Where text goes. In a line (a header, a target) values may not break it, nor ask for a secret:

@@ -210,6 +210,14 @@ static void test_compare_numbers(void **state)
     }
 }
 
+/* More members than are sorted without memory. */
+#define MANY                                                                                    \
+    "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1," \
+    "\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1"
+#define MANY_TURNED                                                                             \
+    "{\"q\":1,\"p\":1,\"o\":1,\"n\":1,\"m\":1,\"l\":1,\"k\":1,\"j\":1,\"i\":1,\"h\":1,\"g\":1," \
+    "\"f\":1,\"e\":1,\"d\":1,\"c\":1,\"b\":1,\"a\":1"
+
 static const struct {
     const char *a, *b;
     bool is_equal;
@@ -239,6 +247,8 @@ static const struct {
     { "{\"a\":1,\"b\":1}", "{\"a\":1}", false },
     { "{\"a\":1,\"a\":2}", "{\"a\":2}", true },
     { "{\"a\":1,\"a\":2}", "{\"a\":1}", false },
+    { MANY "}", MANY_TURNED "}", true },
+    { MANY ",\"b\":7}", MANY_TURNED "}", false },
     { "", "", true },
     { "", "null", false },
 };
@@ -274,6 +284,7 @@ static void test_canonical(void **state)
         { "{\"a\":1,\"ab\":2,\"\":3,\"\\u0061\":4}", "{\"\":3,\"a\":4,\"ab\":2}" },
         { "{\"\xc3\xa4\":1,\"z\":2}", "{\"z\":2,\"\xc3\xa4\":1}" },
         { "{\"\\u0000\":1,\"\":2}", "{\"\":2,\"\\u0000\":1}" },
+        { MANY_TURNED ", \"a\" : 1}", MANY "}" },
     };
     struct sk_buf out;
     struct sk_buf again;
@@ -297,7 +308,7 @@ static bool make_canonical(void *context)
     (void)context;
     struct sk_buf out;
     sk_buf_init(&out, 0);
-    sk_json_canonical(SK_STR("{\"b\":{\"c\":[1]},\"a\":2}"), &out);
+    sk_json_canonical(SK_STR(MANY_TURNED "}"), &out);
     bool is_whole = !out.failed;
     sk_buf_release(&out);
     return is_whole;
