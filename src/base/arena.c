@@ -3,8 +3,8 @@
  *
  *   A1  Allocation is served from the head block, from `used` upwards; other blocks are full or
  *       were made for one large request.
- *   A2  Bytes at and above `used` of the head block are zero: fresh blocks come zeroed, and clear
- *       zeroes what was used. So an allocation never has to.
+ *   A2  Blocks hold anything: what is handed out is zeroed then, unless it is written at once. So
+ *       nothing is zeroed or touched that is not used, and clearing costs nothing.
  *   A3  After the first failure nothing is handed out, so a partly built tree is never mistaken for
  *       a whole one.
  */
@@ -49,7 +49,6 @@ void sk_arena_clear(struct sk_arena *arena)
     if (kept != NULL) {
         free_blocks(kept->next);
         kept->next = NULL;
-        memset(kept->data, 0, arena->used);
         arena->bytes = sizeof *kept + kept->size;
     }
     arena->used = 0;
@@ -61,15 +60,22 @@ static struct sk_arena_block *add_block(struct sk_arena *arena, size_t size)
 {
     struct sk_arena_block *block = NULL;
     if (size <= SIZE_MAX - sizeof *block) {
-        block = sk_alloc(sizeof *block + size);
+        block = sk_realloc(NULL, sizeof *block + size);
     }
     if (block == NULL) {
         arena->failed = true;
         return NULL;
     }
+    block->next = NULL;
     block->size = size;
     arena->bytes += sizeof *block + size;
     return block;
+}
+
+void sk_arena_reserve(struct sk_arena *arena, size_t size)
+{
+    if (arena->head != NULL || arena->failed) return;
+    arena->head = add_block(arena, size);
 }
 
 /* Blocks double, so that a big arena has few of them and a small one costs little. */
@@ -98,7 +104,7 @@ static void *alloc_from_new_block(struct sk_arena *arena, size_t size)
     return block->data;
 }
 
-void *sk_arena_alloc(struct sk_arena *arena, size_t size)
+static void *alloc_raw(struct sk_arena *arena, size_t size)
 {
     if (arena->failed) {
         return NULL;
@@ -117,6 +123,13 @@ void *sk_arena_alloc(struct sk_arena *arena, size_t size)
     return memory;
 }
 
+void *sk_arena_alloc(struct sk_arena *arena, size_t size)
+{
+    void *memory = alloc_raw(arena, size);
+    if (memory != NULL && size > 0) memset(memory, 0, size);
+    return memory;
+}
+
 void *sk_arena_array(struct sk_arena *arena, size_t count, size_t size)
 {
     if (size > 0 && count > SIZE_MAX / size) {
@@ -128,9 +141,10 @@ void *sk_arena_array(struct sk_arena *arena, size_t count, size_t size)
 
 char *sk_arena_text(struct sk_arena *arena, struct sk_str s)
 {
-    char *text = s.size < SIZE_MAX ? sk_arena_alloc(arena, s.size + 1) : NULL;
-    if (text != NULL && s.size > 0) {
-        memcpy(text, s.data, s.size);
+    char *text = s.size < SIZE_MAX ? alloc_raw(arena, s.size + 1) : NULL;
+    if (text != NULL) {
+        if (s.size > 0) memcpy(text, s.data, s.size);
+        text[s.size] = '\0';
     }
     return text;
 }

@@ -21,6 +21,9 @@ void sk_arena_init(struct sk_arena *arena);
 void sk_arena_release(struct sk_arena *arena);
 /* Keeps one block. */
 void sk_arena_clear(struct sk_arena *arena);
+/* An empty arena takes its first block of this size at once; a failure shows with the first
+ * allocation. */
+void sk_arena_reserve(struct sk_arena *arena, size_t size);
 /* Zeroed, aligned for any type; NULL when out of memory (and `failed` is set). */
 void *sk_arena_alloc(struct sk_arena *arena, size_t size);
 /* count × size with the overflow checked. */

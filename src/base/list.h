@@ -38,5 +38,15 @@ static inline void sk_list_remove(struct sk_list *node)
     node->next->prev = node->prev;
     sk_list_init(node);
 }
+/* All of `from` behind what is in `to`; `from` is empty then. */
+static inline void sk_list_move(struct sk_list *to, struct sk_list *from)
+{
+    if (sk_list_is_empty(from)) return;
+    from->next->prev = to->prev;
+    to->prev->next = from->next;
+    from->prev->next = to;
+    to->prev = from->prev;
+    sk_list_init(from);
+}
 
 #endif

@@ -1,14 +1,29 @@
 /* saga.c: a saga's life as an object, and the questions every file of the core asks of it. */
 #include "core/core_private.h"
 
+/* For the texts of a small saga: with its steps it then lies in one piece. */
+enum { TEXTS_SIZE = 1536, KEPT_SIZE_MAX = 16 * 1024 };
+
 bool sk_saga_init(struct sk_saga *saga, const struct sk_plan *plan)
 {
+    struct sk_arena arena;
+    sk_arena_init(&arena);
+    return sk_saga_init_in(saga, plan, &arena);
+}
+
+bool sk_saga_init_in(struct sk_saga *saga, const struct sk_plan *plan, struct sk_arena *arena)
+{
     *saga = (struct sk_saga){ .plan = plan, .state = SK_SAGA_PENDING, .error_step = SK_STEP_NONE };
-    sk_arena_init(&saga->arena);
+    sk_arena_clear(arena);
+    saga->arena = *arena;
+    sk_arena_init(arena);
+    size_t a_step = sizeof(struct sk_step_run) + sizeof(struct sk_unit);
+    sk_arena_reserve(&saga->arena, plan->steps_count * a_step + TEXTS_SIZE);
     saga->steps = SK_ARENA_ARRAY(&saga->arena, struct sk_step_run, plan->steps_count);
-    for (uint32_t i = 0; saga->steps != NULL && i < plan->steps_count; i++) {
+    struct sk_unit *units = SK_ARENA_ARRAY(&saga->arena, struct sk_unit, plan->steps_count);
+    for (uint32_t i = 0; units != NULL && i < plan->steps_count; i++) {
         if (sk_step_is_foreach(&plan->steps[i])) continue;
-        saga->steps[i].units = SK_ARENA_NEW(&saga->arena, struct sk_unit);
+        saga->steps[i].units = &units[i];
         saga->steps[i].units_count = 1;
     }
     return !saga->arena.failed;
@@ -18,6 +33,15 @@ void sk_saga_release(struct sk_saga *saga)
 {
     sk_arena_release(&saga->arena);
     *saga = (struct sk_saga){ 0 };
+}
+
+void sk_saga_give_back(struct sk_saga *saga, struct sk_arena *arena)
+{
+    if (arena->head == NULL && saga->arena.bytes <= KEPT_SIZE_MAX) {
+        *arena = saga->arena;
+        sk_arena_init(&saga->arena);
+    }
+    sk_saga_release(saga);
 }
 
 enum sk_saga_state sk_saga_shown_state(const struct sk_saga *saga)

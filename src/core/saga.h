@@ -267,7 +267,11 @@ struct sk_saga {
 
 /* An empty saga (seq 0) of this plan, ready to be folded into; false: out of memory. */
 bool sk_saga_init(struct sk_saga *saga, const struct sk_plan *plan);
+/* The same in memory that another saga has used: takes the arena, which is cleared first. */
+bool sk_saga_init_in(struct sk_saga *saga, const struct sk_plan *plan, struct sk_arena *arena);
 void sk_saga_release(struct sk_saga *saga);
+/* Releases it and keeps its memory in `arena`, if that has none and it is not much. */
+void sk_saga_give_back(struct sk_saga *saga, struct sk_arena *arena);
 
 enum sk_saga_state sk_saga_shown_state(const struct sk_saga *saga);
 /* The signal with this id, consumed or not; NULL = none has come. */

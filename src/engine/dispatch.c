@@ -47,15 +47,62 @@ static void collect(void *context, const struct sk_effect *effect)
     if (!due->failed) due->items[due->count++] = *effect;
 }
 
+/* ---- flights --------------------------------------------------------------------------------- */
+
+struct sk_flight *sk_flight_find(const struct sk_engine *engine, uint64_t ticket)
+{
+    struct sk_ticket *found = sk_tickets_find(&engine->flights, ticket);
+    return found == NULL ? NULL : sk_container_of(found, struct sk_flight, ticket);
+}
+
+static struct sk_flight *take_flight(struct sk_engine *engine)
+{
+    if (sk_list_is_empty(&engine->flights_spare)) return sk_alloc(sizeof(struct sk_flight));
+    struct sk_flight *flight = sk_container_of(engine->flights_spare.next, struct sk_flight, node);
+    sk_list_remove(&flight->node);
+    return flight;
+}
+
+void sk_flights_release(struct sk_engine *engine)
+{
+    while (!sk_list_is_empty(&engine->flights_spare)) {
+        struct sk_list *node = engine->flights_spare.next;
+        sk_list_remove(node);
+        sk_free(sk_container_of(node, struct sk_flight, node));
+    }
+    sk_tickets_release(&engine->flights);
+}
+
 void sk_flight_forget(struct sk_engine *engine, struct sk_flight *flight)
 {
     sk_list_remove(&flight->node);
     flight->machine->flights_count -= 1;
-    SK_ASSERT(engine->flights != NULL);
-    HASH_DELETE(hh, engine->flights, flight);
+    sk_tickets_remove(&engine->flights, &flight->ticket);
     sk_asked_free(flight->machine, flight->asked);
-    sk_free(flight);
+    flight->asked = NULL;
+    sk_list_push_front(&engine->flights_spare, &flight->node);
 }
+
+struct sk_flight *sk_flight_add(struct sk_machine *machine, const struct sk_effect *effect,
+                                struct sk_invoker *invoker)
+{
+    struct sk_engine *engine = machine->engine;
+    struct sk_flight *flight = take_flight(engine);
+    if (flight == NULL) return NULL;
+    if (sk_tickets_put(&engine->flights, &flight->ticket, ++engine->next_ticket) != SKALD_OK) {
+        sk_free(flight);
+        return NULL;
+    }
+    flight->machine = machine;
+    flight->effect = *effect;
+    flight->invoker = invoker;
+    flight->asked = NULL;
+    sk_list_push(&machine->flights, &flight->node);
+    machine->flights_count += 1;
+    return flight;
+}
+
+/* ---- outcomes -------------------------------------------------------------------------------- */
 
 static void give_outcome(struct sk_machine *machine, const struct sk_effect *effect,
                          const struct sk_outcome *outcome)
@@ -96,8 +143,7 @@ void sk_flight_end(struct sk_engine *engine, struct sk_flight *flight,
 static void on_outcome(void *context, uint64_t ticket, const struct sk_outcome *outcome)
 {
     struct sk_engine *engine = context;
-    struct sk_flight *flight = NULL;
-    HASH_FIND(hh, engine->flights, &ticket, sizeof ticket, flight);
+    struct sk_flight *flight = sk_flight_find(engine, ticket);
     if (flight == NULL) return;
     bool is_too_large = outcome->output.size > engine->options.output_size_max;
     if (is_too_large) outcome = &unusable;
@@ -105,25 +151,7 @@ static void on_outcome(void *context, uint64_t ticket, const struct sk_outcome *
     sk_flight_end(engine, flight, outcome);
 }
 
-struct sk_flight *sk_flight_add(struct sk_machine *machine, const struct sk_effect *effect,
-                                struct sk_invoker *invoker)
-{
-    struct sk_engine *engine = machine->engine;
-    struct sk_flight *flight = sk_alloc(sizeof *flight);
-    if (flight == NULL) return NULL;
-    flight->machine = machine;
-    flight->effect = *effect;
-    flight->invoker = invoker;
-    flight->ticket = ++engine->next_ticket;
-    HASH_ADD(hh, engine->flights, ticket, sizeof flight->ticket, flight);
-    if (flight->hh.tbl == NULL) {
-        sk_free(flight);
-        return NULL;
-    }
-    sk_list_push(&machine->flights, &flight->node);
-    machine->flights_count += 1;
-    return flight;
-}
+/* ---- sending --------------------------------------------------------------------------------- */
 
 /* What a function of this process may read beside its parameters; bytes of `outputs`. */
 static void add_values(struct sk_invocation *invocation, const struct sk_saga *saga,
@@ -173,7 +201,7 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
     int64_t now_ms = sk_engine_now(engine);
     char traceparent[SK_TRACEPARENT_SIZE + 1];
     struct sk_invocation invocation = {
-        .ticket = flight->ticket,
+        .ticket = flight->ticket.number,
         .operation = effect->operation,
         .plan = saga->plan,
         .action = request->action,
@@ -312,7 +340,7 @@ void sk_flights_cancel(struct sk_machine *machine)
     struct sk_engine *engine = machine->engine;
     while (!sk_list_is_empty(&machine->flights)) {
         struct sk_flight *flight = sk_container_of(machine->flights.next, struct sk_flight, node);
-        flight->invoker->ops->cancel(flight->invoker, flight->ticket);
+        flight->invoker->ops->cancel(flight->invoker, flight->ticket.number);
         sk_flight_forget(engine, flight);
     }
 }

@@ -194,6 +194,9 @@ static void init_lists(struct sk_engine *engine)
     sk_list_init(&engine->dirty_shards);
     sk_list_init(&engine->works_spare);
     sk_list_init(&engine->decisions_spare);
+    sk_list_init(&engine->machines_spare);
+    sk_list_init(&engine->flights_spare);
+    sk_list_init(&engine->waiters_spare);
     sk_list_init(&engine->ready);
     sk_list_init(&engine->loads);
     sk_list_init(&engine->idle);
@@ -279,6 +282,9 @@ void sk_engine_free(struct sk_engine *engine)
         sk_list_remove(&work->node);
         sk_work_free(work);
     }
+    sk_machines_release_spare(engine);
+    sk_flights_release(engine);
+    sk_waiters_release_spare(engine);
     sk_decisions_release(engine);
     sk_scratch_release(&engine->scratch);
     sk_plans_release(engine);

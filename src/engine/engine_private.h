@@ -72,6 +72,7 @@ void sk_waiters_fail_all(struct sk_machine *machine, enum skald_status status, c
 void sk_waiters_lose_patience(struct sk_shard *shard);
 void sk_waiters_flush(struct sk_engine *engine);
 void sk_waiters_release(struct sk_engine *engine);
+void sk_waiters_release_spare(struct sk_engine *engine);
 /* The machine goes away: whoever is about to be answered of it is told so. */
 void sk_waiters_detach(struct sk_machine *machine);
 /* A get or a wait on a machine that is READY. */
@@ -87,10 +88,12 @@ struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *sha
                                   struct sk_str id);
 uint64_t sk_machine_seq(const struct sk_machine *machine);
 bool sk_machine_is_saga(const struct sk_machine *machine);
+/* Of a saga that is READY. */
+const struct sk_outlook *sk_machine_outlook(struct sk_machine *machine);
 /* After every change: its alarm, its slot, whether it may leave memory. */
 void sk_machine_settle(struct sk_machine *machine);
 bool sk_machine_is_clean(const struct sk_machine *machine); /* READY and everything durable */
-bool sk_machine_is_idle(const struct sk_machine *machine);  /* it may leave memory */
+bool sk_machine_is_idle(struct sk_machine *machine);        /* it may leave memory */
 /* Nothing of it is needed any more: out of memory if nobody points to it. */
 void sk_machine_discard(struct sk_machine *machine);
 /* Gives up what is not durable; read again if anything is stored. Waiters for what is lost fail. */
@@ -101,6 +104,7 @@ void sk_machine_break(struct sk_machine *machine, struct sk_waiter *waiter, cons
 /* Out of the engine; whoever waits fails. */
 void sk_machine_drop(struct sk_machine *machine, enum skald_status status, const char *why);
 void sk_machine_free_all(struct sk_engine *engine);
+void sk_machines_release_spare(struct sk_engine *engine);
 /* Forgets the state, not the machine. */
 void sk_machine_unfold(struct sk_machine *machine);
 void sk_machines_shrink(struct sk_engine *engine);
@@ -211,10 +215,12 @@ void sk_result_reopen(struct sk_engine *engine);
 /* Sends what became due and durable. */
 void sk_dispatch(struct sk_machine *machine);
 void sk_flights_cancel(struct sk_machine *machine);
+void sk_flights_release(struct sk_engine *engine); /* with the engine, after all machines */
 /* For verdict.c. Add: NULL without memory. End: the flight is gone, and the rules hear of its
  * outcome. */
 struct sk_flight *sk_flight_add(struct sk_machine *machine, const struct sk_effect *effect,
                                 struct sk_invoker *invoker);
+struct sk_flight *sk_flight_find(const struct sk_engine *engine, uint64_t ticket);
 void sk_flight_forget(struct sk_engine *engine, struct sk_flight *flight);
 void sk_flight_end(struct sk_engine *engine, struct sk_flight *flight,
                    const struct sk_outcome *outcome);

@@ -26,6 +26,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/scratch.h"
+#include "base/tickets.h"
 #include "engine/engine.h"
 #include "engine/table.h"
 
@@ -41,6 +42,8 @@ enum {
     SK_REOPEN_LOOK_MS = 1000,  /* meanwhile, how often somebody may lose patience */
     SK_STOP_EXTRA_MS = 10000,  /* after the grace: for what is decided to become durable */
     SK_RETRY_AFTER_MS = 1000,  /* told with SKALD_E_AGAIN */
+    SK_WAITERS_SPARE_MAX = 8192,
+    SK_MACHINES_SPARE_MAX = 4096,
     SK_HISTOGRAM_BUCKETS = 160
 };
 
@@ -87,11 +90,11 @@ struct sk_waiter {
     bool is_read, is_watch; /* get; wait */
     bool is_replayed, is_pending_direction;
     bool has_failed;
-    skald_error error;        /* status OK = none */
     struct sk_buf violations; /* with SKALD_E_INVALID: JSON, why the input was refused */
     struct sk_buf saga_id;    /* without a machine: errand.c */
     int64_t retry_after_ms;
     struct sk_alarm alarm; /* wait's time-out */
+    skald_error error;     /* status OK = none. Last: a waiter that is used again zeroes the rest */
 };
 
 /* ---- machines -------------------------------------------------------------------------------- */
@@ -101,6 +104,13 @@ enum sk_machine_state {
     SK_MACHINE_ABSENT,  /* not in the store, nothing decided */
     SK_MACHINE_READY,
     SK_MACHINE_STALE /* its memory was given up, or its load failed: to be read again */
+};
+
+/* What the rules say of a saga as it stands; asked anew when it has moved on. */
+struct sk_outlook {
+    uint64_t seq; /* 0 = never asked */
+    int64_t wake_at_ms;
+    bool is_over, is_flying, is_working;
 };
 
 struct sk_machine {
@@ -127,6 +137,8 @@ struct sk_machine {
         struct sk_saga saga;
         struct sk_lock lock;
     } as;
+    struct sk_arena memory;    /* of a saga before it, for the next fold */
+    struct sk_outlook outlook; /* only through sk_machine_outlook */
     struct sk_plan_entry *entry;
     struct sk_start_key *start_key; /* until its start is durable */
     uint64_t durable_seq, work_seq, sent_seq;
@@ -307,10 +319,9 @@ struct sk_incoming {
 /* ---- flights --------------------------------------------------------------------------------- */
 
 struct sk_flight {
-    UT_hash_handle hh;   /* engine->flights, by ticket */
-    struct sk_list node; /* machine->flights */
+    struct sk_ticket ticket; /* engine->flights */
+    struct sk_list node;     /* machine->flights, or engine->flights_spare */
     struct sk_machine *machine;
-    uint64_t ticket;
     struct sk_effect effect;
     struct sk_invoker *invoker;
     struct sk_asked *asked; /* verdict.c: the outcome that is being asked about; else NULL */
@@ -396,7 +407,10 @@ struct sk_engine {
     bool has_asked_siblings;
     bool is_on_errand; /* for a sibling: errand.c */
     struct sk_machine *machines;
-    struct sk_flight *flights;
+    struct sk_list machines_spare; /* by in_shard: freed, with the memory of their sagas */
+    uint32_t machines_spare_count;
+    struct sk_tickets flights;    /* struct sk_flight */
+    struct sk_list flights_spare; /* as many as there have been at once */
     struct sk_plan_entry *plans;
     struct sk_plan_name *plan_names;
     struct sk_start_key *start_keys; /* being started: start.c */
@@ -421,6 +435,8 @@ struct sk_engine {
     struct sk_list decisions_spare; /* struct sk_spare_decision */
     struct sk_scratch scratch;      /* of one decision, of one effect that leaves */
     struct sk_list ready;           /* waiters to be answered */
+    struct sk_list waiters_spare;
+    uint32_t waiters_spare_count;
     bool is_flushing;
 
     struct sk_list loads; /* machines waiting to be read */

@@ -221,7 +221,8 @@ static void on_plan(void *context, enum skald_status status, struct sk_plan_entr
         fail_load(load, status, error->message);
         return;
     }
-    if (!sk_saga_init(&machine->as.saga, entry->plan)) {
+    if (!sk_saga_init_in(&machine->as.saga, entry->plan, &machine->memory)) {
+        sk_saga_release(&machine->as.saga);
         fail_load(load, SKALD_E_MEMORY, "out of memory");
         return;
     }

@@ -74,12 +74,53 @@ static void on_wake(struct sk_engine *engine, struct sk_alarm *alarm)
     }
 }
 
+/* Ids of this size fit into any machine, so that it can be used again. */
+enum { ID_SIZE_USUAL = 63 };
+
+static struct sk_machine *take_machine(struct sk_engine *engine, size_t id_size)
+{
+    if (id_size > ID_SIZE_USUAL) return sk_alloc(sizeof(struct sk_machine) + id_size + 1);
+    if (sk_list_is_empty(&engine->machines_spare))
+        return sk_alloc(sizeof(struct sk_machine) + ID_SIZE_USUAL + 1);
+    struct sk_machine *machine =
+        sk_container_of(engine->machines_spare.next, struct sk_machine, in_shard);
+    sk_list_remove(&machine->in_shard);
+    engine->machines_spare_count -= 1;
+    struct sk_arena memory = machine->memory;
+    memset(machine, 0, sizeof *machine);
+    machine->memory = memory;
+    return machine;
+}
+
+static void give_back(struct sk_engine *engine, struct sk_machine *machine)
+{
+    if (machine->id.size > ID_SIZE_USUAL || engine->machines_spare_count == SK_MACHINES_SPARE_MAX) {
+        sk_arena_release(&machine->memory);
+        sk_free(machine);
+        return;
+    }
+    sk_list_push_front(&engine->machines_spare, &machine->in_shard);
+    engine->machines_spare_count += 1;
+}
+
+void sk_machines_release_spare(struct sk_engine *engine)
+{
+    while (!sk_list_is_empty(&engine->machines_spare)) {
+        struct sk_machine *machine =
+            sk_container_of(engine->machines_spare.next, struct sk_machine, in_shard);
+        sk_list_remove(&machine->in_shard);
+        sk_arena_release(&machine->memory);
+        sk_free(machine);
+    }
+}
+
 struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *shard,
                                   struct sk_str id)
 {
-    struct sk_machine *machine = sk_alloc(sizeof *machine + id.size + 1);
+    struct sk_machine *machine = take_machine(engine, id.size);
     if (machine == NULL) return NULL;
     memcpy(machine->id_text, id.data, id.size);
+    machine->id_text[id.size] = '\0';
     machine->id = (struct sk_str){ machine->id_text, id.size };
     machine->engine = engine;
     machine->shard = shard;
@@ -95,7 +136,7 @@ struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *sha
     bool is_added = false;
     SK_TABLE_ADD(engine->machines, machine, machine->id, is_added);
     if (!is_added) {
-        sk_free(machine);
+        give_back(engine, machine);
         return NULL;
     }
     sk_list_push(&shard->machines, &machine->in_shard);
@@ -111,6 +152,20 @@ struct sk_machine *sk_machine_get(struct sk_engine *engine, struct sk_str id)
     return machine;
 }
 
+/* The state is the fold of its events (C6 of saga.h), so it says the same until the next one. */
+const struct sk_outlook *sk_machine_outlook(struct sk_machine *machine)
+{
+    const struct sk_saga *saga = &machine->as.saga;
+    struct sk_outlook *outlook = &machine->outlook;
+    if (outlook->seq == saga->seq && saga->seq != 0) return outlook;
+    *outlook = (struct sk_outlook){ .seq = saga->seq,
+                                    .wake_at_ms = sk_saga_wake_at(saga),
+                                    .is_over = sk_saga_is_over(saga),
+                                    .is_working = sk_saga_is_working(saga) };
+    outlook->is_flying = outlook->is_working || sk_saga_is_flying(saga);
+    return outlook;
+}
+
 /* ---- leaving memory -------------------------------------------------------------------------- */
 
 static void leave_lru(struct sk_machine *machine)
@@ -120,7 +175,7 @@ static void leave_lru(struct sk_machine *machine)
     machine->engine->idle_count -= 1;
 }
 
-bool sk_machine_is_idle(const struct sk_machine *machine)
+bool sk_machine_is_idle(struct sk_machine *machine)
 {
     if (machine->state == SK_MACHINE_LOADING || machine->state == SK_MACHINE_STALE) return false;
     if (machine->state == SK_MACHINE_READY && !sk_machine_is_clean(machine)) return false;
@@ -133,13 +188,14 @@ bool sk_machine_is_idle(const struct sk_machine *machine)
     if (machine->is_removing || !sk_list_is_empty(&machine->removal)) return false;
     if (!sk_list_is_empty(&machine->arrivals) || machine->admission.place != 0) return false;
     if (machine->state == SK_MACHINE_ABSENT || machine->is_lock) return true;
-    return sk_saga_is_over(&machine->as.saga) || !sk_saga_is_flying(&machine->as.saga);
+    const struct sk_outlook *outlook = sk_machine_outlook(machine);
+    return outlook->is_over || !outlook->is_flying;
 }
 
 static void settle_wake(struct sk_machine *machine)
 {
     if (machine->state != SK_MACHINE_READY || machine->is_lock) return;
-    int64_t wake_at_ms = sk_saga_wake_at(&machine->as.saga);
+    int64_t wake_at_ms = sk_machine_outlook(machine)->wake_at_ms;
     if (machine->engine->options.rules.starts_nothing) wake_at_ms = INT64_MAX;
     if (wake_at_ms == INT64_MAX) {
         sk_alarm_clear(machine->engine, &machine->wake);
@@ -164,9 +220,11 @@ void sk_machine_settle(struct sk_machine *machine)
 void sk_machine_unfold(struct sk_machine *machine)
 {
     if (machine->is_folded && machine->is_lock) sk_lock_release(&machine->as.lock);
-    if (machine->is_folded && !machine->is_lock) sk_saga_release(&machine->as.saga);
+    if (machine->is_folded && !machine->is_lock)
+        sk_saga_give_back(&machine->as.saga, &machine->memory);
     machine->is_folded = false;
     memset(&machine->as, 0, sizeof machine->as);
+    machine->outlook = (struct sk_outlook){ 0 };
     if (machine->entry != NULL) machine->entry->plan->refs -= 1;
     machine->entry = NULL;
     machine->has_tally = false;
@@ -246,7 +304,7 @@ static void free_machine(struct sk_machine *machine)
     sk_alarm_clear(engine, &machine->wake);
     sk_list_remove(&machine->in_shard);
     SK_TABLE_REMOVE(engine->machines, machine);
-    sk_free(machine);
+    give_back(engine, machine);
 }
 
 void sk_machine_discard(struct sk_machine *machine)

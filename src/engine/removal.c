@@ -359,7 +359,7 @@ static void on_stub_head(struct sk_engine *engine, void *context, struct sk_rows
     ask_cursors(removal);
 }
 
-static bool may_begin(const struct sk_machine *machine, int64_t ended_before_ms)
+static bool may_begin(struct sk_machine *machine, int64_t ended_before_ms)
 {
     if (machine->state != SK_MACHINE_READY || machine->is_removing) return false;
     const struct sk_saga *saga = &machine->as.saga;

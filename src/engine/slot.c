@@ -8,11 +8,12 @@
  */
 #include "engine/engine_private.h"
 
-static bool uses_slot(const struct sk_machine *machine)
+static bool uses_slot(struct sk_machine *machine)
 {
     if (machine->state != SK_MACHINE_READY || machine->is_lock) return false;
     const struct sk_saga *saga = &machine->as.saga;
-    return saga->state == SK_SAGA_RUNNING && !saga->is_suspended && sk_saga_is_working(saga);
+    return saga->state == SK_SAGA_RUNNING && !saga->is_suspended &&
+           sk_machine_outlook(machine)->is_working;
 }
 
 static bool wants_slot(const struct sk_machine *machine)

@@ -215,7 +215,7 @@ const char *sk_start_refusal(const struct sk_engine *engine, const struct sk_sha
 
 bool sk_start_fold_nothing(struct sk_machine *machine, struct sk_plan_entry *entry)
 {
-    if (!sk_saga_init(&machine->as.saga, entry->plan)) {
+    if (!sk_saga_init_in(&machine->as.saga, entry->plan, &machine->memory)) {
         sk_saga_release(&machine->as.saga);
         return false;
     }

@@ -45,6 +45,13 @@ static bool draw_id(struct sk_engine *engine, int64_t wanted_shard, char out[SK_
 
 static void give_job(struct sk_machine *machine, struct sk_starting *starting)
 {
+    bool is_fresh = machine->state == SK_MACHINE_ABSENT && sk_list_is_empty(&machine->jobs) &&
+                    machine->resolving == NULL && sk_shard_is_held(machine->shard);
+    if (is_fresh) {
+        sk_starting_run(machine, starting);
+        sk_machine_settle(machine);
+        return;
+    }
     struct sk_job *job =
         sk_job_new(SK_JOB_START, &(struct sk_command){ 0 }, SK_STR(""), starting->waiter);
     if (job == NULL) {

@@ -80,7 +80,7 @@ void sk_stop_check(struct sk_engine *engine)
     int64_t now_ms = sk_engine_now(engine);
     if (!engine->is_giving_back) {
         bool is_grace_over = now_ms >= engine->stop_at_ms;
-        if (!is_grace_over && (HASH_COUNT(engine->flights) > 0 || has_undurable(engine))) return;
+        if (!is_grace_over && (engine->flights.count > 0 || has_undurable(engine))) return;
         cancel_flights(engine);
         bool is_late = now_ms >= engine->stop_at_ms + SK_STOP_EXTRA_MS;
         if (has_undurable(engine) && !is_late) return;

@@ -105,7 +105,7 @@ static enum skald_status send(struct sk_engine *engine, const struct sk_flight *
     write_question(effect, &asked->outcome, &body);
     sk_saga_upstream(saga, effect, &outputs);
     struct sk_invocation invocation = {
-        .ticket = flight->ticket,
+        .ticket = flight->ticket.number,
         .operation = SK_OPERATION_DECISION,
         .plan = saga->plan,
         .saga_id = flight->machine->id,
@@ -245,8 +245,7 @@ static void go_on(struct sk_flight *flight)
 static void on_verdict(void *context, uint64_t ticket, const struct sk_outcome *answer)
 {
     struct sk_engine *engine = context;
-    struct sk_flight *flight = NULL;
-    HASH_FIND(hh, engine->flights, &ticket, sizeof ticket, flight);
+    struct sk_flight *flight = sk_flight_find(engine, ticket);
     if (flight == NULL) return;
     struct sk_asked *asked = flight->asked;
     int64_t after_ms = 0;

@@ -17,9 +17,20 @@
  */
 #include "engine/engine_private.h"
 
+static struct sk_waiter *take_waiter(struct sk_engine *engine)
+{
+    if (sk_list_is_empty(&engine->waiters_spare)) return sk_alloc(sizeof(struct sk_waiter));
+    struct sk_waiter *waiter = sk_container_of(engine->waiters_spare.next, struct sk_waiter, node);
+    sk_list_remove(&waiter->node);
+    engine->waiters_spare_count -= 1;
+    memset(waiter, 0, offsetof(struct sk_waiter, error));
+    waiter->error.status = SKALD_OK;
+    return waiter;
+}
+
 struct sk_waiter *sk_waiter_new(struct sk_engine *engine, sk_engine_done *done, void *context)
 {
-    struct sk_waiter *waiter = sk_alloc(sizeof *waiter);
+    struct sk_waiter *waiter = take_waiter(engine);
     if (waiter == NULL) {
         /* The one answer that comes from inside a call: there is nothing to remember it with. */
         skald_error error;
@@ -44,6 +55,19 @@ void sk_waiter_free(struct sk_waiter *waiter)
     sk_buf_release(&waiter->violations);
     sk_buf_release(&waiter->saga_id);
     sk_free(waiter);
+}
+
+/* One that has been answered. */
+static void give_back(struct sk_waiter *waiter)
+{
+    struct sk_engine *engine = waiter->engine;
+    if (engine->waiters_spare_count >= SK_WAITERS_SPARE_MAX) {
+        sk_waiter_free(waiter);
+        return;
+    }
+    sk_buf_release(&waiter->violations);
+    sk_list_push_front(&engine->waiters_spare, &waiter->node);
+    engine->waiters_spare_count += 1;
 }
 
 static void make_ready(struct sk_waiter *waiter)
@@ -175,7 +199,7 @@ void sk_waiters_lose_patience(struct sk_shard *shard)
     sk_discards_lose_patience(shard, asked_before_ms);
 }
 
-static void answer(struct sk_waiter *waiter)
+static void answer(struct sk_waiter *waiter, const struct sk_shell *shell)
 {
     struct sk_machine *machine = waiter->machine;
     struct sk_reply reply = { .status = waiter->has_failed ? waiter->error.status : SKALD_OK,
@@ -189,7 +213,11 @@ static void answer(struct sk_waiter *waiter)
     if (machine != NULL && sk_machine_is_saga(machine)) reply.saga = &machine->as.saga;
     if (machine != NULL && machine->is_lock) reply.lock = &machine->as.lock;
     waiter->done(waiter->context, &reply);
-    sk_waiter_free(waiter);
+    if (shell->engine != NULL) {
+        give_back(waiter);
+    } else {
+        sk_waiter_free(waiter);
+    }
 }
 
 void sk_waiters_flush(struct sk_engine *engine)
@@ -202,7 +230,7 @@ void sk_waiters_flush(struct sk_engine *engine)
         sk_list_remove(&waiter->node);
         struct sk_machine *machine = waiter->machine;
         if (machine != NULL) machine->ready_count -= 1;
-        answer(waiter);
+        answer(waiter, shell);
         if (shell->engine == NULL || machine == NULL || machine->ready_count > 0) continue;
         sk_machine_settle(machine);
         sk_jobs_run(machine);
@@ -232,6 +260,15 @@ static void free_list(struct sk_list *list)
         sk_list_remove(&waiter->node);
         sk_alarm_clear(waiter->engine, &waiter->alarm);
         sk_waiter_free(waiter);
+    }
+}
+
+void sk_waiters_release_spare(struct sk_engine *engine)
+{
+    while (!sk_list_is_empty(&engine->waiters_spare)) {
+        struct sk_list *node = engine->waiters_spare.next;
+        sk_list_remove(node);
+        sk_waiter_free(sk_container_of(node, struct sk_waiter, node));
     }
 }
 

@@ -82,15 +82,6 @@ uint32_t sk_work_events(const struct sk_work *work)
 
 /* ---- filling --------------------------------------------------------------------------------- */
 
-static void move_list(struct sk_list *to, struct sk_list *from)
-{
-    while (!sk_list_is_empty(from)) {
-        struct sk_list *node = from->next;
-        sk_list_remove(node);
-        sk_list_push(to, node);
-    }
-}
-
 static bool add_item(struct sk_work *work, struct sk_machine *machine)
 {
     struct sk_item *item = &work->items[work->items_count];
@@ -101,7 +92,7 @@ static bool add_item(struct sk_work *work, struct sk_machine *machine)
     item->decided_us = machine->decided_us;
     item->decided_busy_us = machine->decided_busy_us;
     machine->decision = NULL;
-    move_list(&item->arrivals, &machine->arrivals);
+    sk_list_move(&item->arrivals, &machine->arrivals);
     sk_list_remove(&machine->dirty);
     machine->work = work;
     machine->work_seq = item->upto_seq;
@@ -164,11 +155,11 @@ bool sk_work_fill(struct sk_work *work, uint32_t events_max)
     while (!sk_list_is_empty(&shard->removals)) {
         add_removal(work, sk_container_of(shard->removals.next, struct sk_machine, removal));
     }
-    move_list(&work->gone, &shard->gone);
-    move_list(&work->forget, &shard->forget);
-    move_list(&work->consumed_only, &shard->consumed_only);
-    move_list(&work->discards, &shard->discards);
-    move_list(&work->records, &shard->records);
+    sk_list_move(&work->gone, &shard->gone);
+    sk_list_move(&work->forget, &shard->forget);
+    sk_list_move(&work->consumed_only, &shard->consumed_only);
+    sk_list_move(&work->discards, &shard->discards);
+    sk_list_move(&work->records, &shard->records);
     return work->items_count > 0 || !sk_list_is_empty(&work->gone) ||
            !sk_list_is_empty(&work->forget) || !sk_list_is_empty(&work->consumed_only) ||
            !sk_list_is_empty(&work->discards) || !sk_list_is_empty(&work->records);

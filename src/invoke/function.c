@@ -12,6 +12,9 @@
  *   F3  A call lives until both its `done` is settled and its function has returned; that may be
  *       after the invoker has been freed, so a call keeps nothing of the invoker but the
  *       pointer, which is NULL once the engine does not wait any more.
+ *   F4  Calls that do not block wait in a queue for the loop's next round and run there, those that
+ *       were there when it began: one piece of mail for all of them. The queue outlives the invoker
+ *       while its mail is on the way.
  */
 #include "invoke/function.h"
 
@@ -19,6 +22,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/tickets.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,31 +40,39 @@ struct entry {
     char name[];
 };
 
+struct round {
+    struct sk_list calls; /* struct sk_function_call, in order */
+    bool is_posted;
+    bool is_orphan; /* the invoker is gone: freed by the mail */
+};
+
 struct function_invoker {
     struct sk_invoker port; /* first */
     struct sk_runtime *runtime;
-    struct entry *entries;          /* by name */
-    struct sk_function_call *calls; /* by ticket: those whose `done` will come */
+    struct entry *entries;   /* by name */
+    struct sk_tickets calls; /* those whose `done` will come */
+    struct round *round;
 };
 
 struct sk_function_call {
-    UT_hash_handle hh;
+    struct sk_ticket ticket;
+    struct sk_list node;              /* round->calls */
     struct function_invoker *invoker; /* NULL: nobody waits any more */
-    uint64_t ticket;
+    uint64_t number;                  /* the ticket's, also once it is out of the table */
     sk_invoke_done *done;
     void *done_context;
     atomic_int place;
     sk_function *function; /* NULL: there is none; `message` says what is missing */
     void *context;
-    struct sk_runtime_timer *timer; /* blocking only */
-    struct sk_function_request request;
-    struct sk_arena arena; /* of the request */
+    struct sk_runtime_timer *timer;     /* blocking only */
+    struct sk_function_request request; /* its texts are `texts` */
 
     /* The answer. */
     enum sk_outcome_class class_;
     bool has_answer;
     int64_t retry_after_ms;
     struct sk_buf output, code, message;
+    char texts[];
 };
 
 static struct function_invoker *whole_of(struct sk_invoker *port)
@@ -179,7 +191,6 @@ static struct sk_outcome outcome_of(const struct sk_function_call *call)
 
 static void call_free(struct sk_function_call *call)
 {
-    sk_arena_release(&call->arena);
     sk_buf_release(&call->output);
     sk_buf_release(&call->code);
     sk_buf_release(&call->message);
@@ -190,7 +201,7 @@ static void call_free(struct sk_function_call *call)
 static void detach(struct sk_function_call *call)
 {
     struct function_invoker *invoker = call->invoker;
-    HASH_DEL(invoker->calls, call);
+    sk_tickets_remove(&invoker->calls, &call->ticket);
     invoker->runtime->ops->timer_free(call->timer);
     call->timer = NULL;
     call->invoker = NULL;
@@ -217,15 +228,39 @@ static void finish(void *context)
     if (call->invoker != NULL) {
         detach(call);
         struct sk_outcome outcome = outcome_of(call);
-        call->done(call->done_context, call->ticket, &outcome);
+        call->done(call->done_context, call->number, &outcome);
     }
     call_free(call);
 }
 
-static void work_and_finish(void *context)
+/* The invoker may go while they run. */
+static void run_round(void *context)
 {
-    work(context);
-    finish(context);
+    struct round *round = context;
+    struct sk_list calls;
+    sk_list_init(&calls);
+    sk_list_move(&calls, &round->calls);
+    round->is_posted = false;
+    if (round->is_orphan) sk_free(round);
+    while (!sk_list_is_empty(&calls)) {
+        struct sk_function_call *call = sk_container_of(calls.next, struct sk_function_call, node);
+        sk_list_remove(&call->node);
+        work(call);
+        finish(call);
+    }
+}
+
+static enum skald_status join_round(struct sk_function_call *call)
+{
+    struct round *round = call->invoker->round;
+    struct sk_runtime *runtime = call->invoker->runtime;
+    if (!round->is_posted) {
+        enum skald_status status = runtime->ops->post(runtime, run_round, round);
+        if (status != SKALD_OK) return status;
+        round->is_posted = true;
+    }
+    sk_list_push(&round->calls, &call->node);
+    return SKALD_OK;
 }
 
 static void on_time_out(void *context)
@@ -241,7 +276,7 @@ static void on_time_out(void *context)
         outcome.message = SK_STR("no helper thread was free in time");
     }
     detach(call);
-    call->done(call->done_context, call->ticket, &outcome);
+    call->done(call->done_context, call->number, &outcome);
 }
 
 /* ---- the port ----------------------------------------------------------------------------- */
@@ -297,20 +332,28 @@ static void choose_function(struct sk_function_call *call, const struct entry *e
                   what);
 }
 
+static struct sk_str put_text(char **at, struct sk_str text)
+{
+    struct sk_str copy = { *at, text.size };
+    if (text.size > 0) memcpy(*at, text.data, text.size);
+    *at += text.size + 1; /* the block came zeroed: each ends with a NUL */
+    return copy;
+}
+
 static void copy_request(struct sk_function_call *call, const struct sk_invocation *invocation)
 {
-    struct sk_arena *arena = &call->arena;
+    char *at = call->texts;
     call->request = (struct sk_function_request){
         .operation = invocation->operation,
-        .name = sk_arena_copy(arena, invocation->target),
-        .saga_id = sk_arena_copy(arena, invocation->saga_id),
-        .step_id = sk_arena_copy(arena, invocation->step_id),
-        .key = sk_arena_copy(arena, invocation->key),
-        .token = sk_arena_copy(arena, invocation->token),
-        .input = sk_arena_copy(arena, invocation->body),
-        .saga_input = sk_arena_copy(arena, invocation->input),
-        .outputs = sk_arena_copy(arena, invocation->outputs),
-        .value = sk_arena_copy(arena, invocation->value),
+        .name = put_text(&at, invocation->target),
+        .saga_id = put_text(&at, invocation->saga_id),
+        .step_id = put_text(&at, invocation->step_id),
+        .key = put_text(&at, invocation->key),
+        .token = put_text(&at, invocation->token),
+        .input = put_text(&at, invocation->body),
+        .saga_input = put_text(&at, invocation->input),
+        .outputs = put_text(&at, invocation->outputs),
+        .value = put_text(&at, invocation->value),
         .item = invocation->item,
         .attempt = invocation->attempt,
         .round = invocation->round,
@@ -319,32 +362,42 @@ static void copy_request(struct sk_function_call *call, const struct sk_invocati
     };
 }
 
+static size_t texts_size(const struct sk_invocation *invocation)
+{
+    const struct sk_str *texts[] = { &invocation->target,  &invocation->saga_id,
+                                     &invocation->step_id, &invocation->key,
+                                     &invocation->token,   &invocation->body,
+                                     &invocation->input,   &invocation->outputs,
+                                     &invocation->value };
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) size += texts[i]->size + 1;
+    return size;
+}
+
 static struct sk_function_call *call_new(struct function_invoker *invoker,
                                          const struct sk_invocation *invocation,
                                          sk_invoke_done *done, void *context)
 {
-    struct sk_function_call *call = sk_alloc(sizeof *call);
+    struct sk_function_call *call = sk_alloc(sizeof *call + texts_size(invocation));
     if (call == NULL) return NULL;
+    sk_list_init(&call->node);
     call->invoker = invoker;
-    call->ticket = invocation->ticket;
+    call->number = invocation->ticket;
     call->done = done;
     call->done_context = context;
     atomic_init(&call->place, QUEUED);
-    sk_arena_init(&call->arena);
     /* Room for more than fits, so that too much is told from too little memory. */
     sk_buf_init(&call->output, 2 * (size_t)SK_PAYLOAD_SIZE_MAX);
     sk_buf_init(&call->code, SK_PAYLOAD_SIZE_MAX);
     sk_buf_init(&call->message, SK_PAYLOAD_SIZE_MAX);
     copy_request(call, invocation);
-    if (!call->arena.failed) return call;
-    call_free(call);
-    return NULL;
+    return call;
 }
 
 static enum skald_status launch(struct sk_function_call *call, bool is_blocking, int64_t timeout_ms)
 {
     struct sk_runtime *runtime = call->invoker->runtime;
-    if (!is_blocking) return runtime->ops->post(runtime, work_and_finish, call);
+    if (!is_blocking) return join_round(call);
     call->timer = runtime->ops->timer_new(runtime, on_time_out, call);
     if (call->timer == NULL) return SKALD_E_MEMORY;
     enum skald_status status = runtime->ops->offload(runtime, work, finish, call);
@@ -363,8 +416,7 @@ static enum skald_status start(struct sk_invoker *port, const struct sk_invocati
     if (call == NULL) return SKALD_E_MEMORY;
     const struct entry *entry = find(invoker, invocation->target);
     choose_function(call, entry, invocation);
-    HASH_ADD(hh, invoker->calls, ticket, sizeof call->ticket, call);
-    if (call->hh.tbl == NULL) {
+    if (sk_tickets_put(&invoker->calls, &call->ticket, call->number) != SKALD_OK) {
         call_free(call);
         return SKALD_E_MEMORY;
     }
@@ -385,17 +437,20 @@ static void abandon(struct sk_function_call *call)
 static void cancel(struct sk_invoker *port, uint64_t ticket)
 {
     struct function_invoker *invoker = whole_of(port);
-    struct sk_function_call *call = NULL;
-    HASH_FIND(hh, invoker->calls, &ticket, sizeof ticket, call);
-    if (call != NULL) abandon(call);
+    struct sk_ticket *found = sk_tickets_find(&invoker->calls, ticket);
+    if (found != NULL) abandon(sk_container_of(found, struct sk_function_call, ticket));
 }
 
 static void invoker_free(struct sk_invoker *port)
 {
     if (port == NULL) return;
     struct function_invoker *invoker = whole_of(port);
-    struct sk_function_call *call, *next_call;
-    HASH_ITER(hh, invoker->calls, call, next_call) abandon(call);
+    size_t at = 0;
+    for (struct sk_ticket *call; (call = sk_tickets_from(&invoker->calls, &at)) != NULL;)
+        abandon(sk_container_of(call, struct sk_function_call, ticket));
+    sk_tickets_release(&invoker->calls);
+    if (invoker->round->is_posted) invoker->round->is_orphan = true;
+    if (!invoker->round->is_posted) sk_free(invoker->round);
     struct entry *entry, *next_entry;
     HASH_ITER(hh, invoker->entries, entry, next_entry)
     {
@@ -414,9 +469,14 @@ enum skald_status sk_function_invoker_new(struct sk_runtime *runtime, struct sk_
 {
     *out = NULL;
     struct function_invoker *invoker = sk_alloc(sizeof *invoker);
-    if (invoker == NULL) {
+    struct round *round = sk_alloc(sizeof *round);
+    if (invoker == NULL || round == NULL) {
+        sk_free(invoker);
+        sk_free(round);
         return sk_error_set(error, SKALD_E_MEMORY, "function invoker: out of memory");
     }
+    sk_list_init(&round->calls);
+    invoker->round = round;
     invoker->port.ops = &function_ops;
     invoker->runtime = runtime;
     *out = &invoker->port;
