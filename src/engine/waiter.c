@@ -65,6 +65,7 @@ static void give_back(struct sk_waiter *waiter)
         sk_waiter_free(waiter);
         return;
     }
+    sk_buf_release(&waiter->saga_id);
     sk_buf_release(&waiter->violations);
     sk_list_push_front(&engine->waiters_spare, &waiter->node);
     engine->waiters_spare_count += 1;
