@@ -27,19 +27,28 @@ struct sk_str sk_fold_keep(struct fold *f, struct sk_str s)
     return s.size == 0 ? (struct sk_str){ NULL, 0 } : sk_arena_copy(&f->saga->arena, s);
 }
 
-/* The only place that changes a unit's state; the step's state follows. */
+static uint32_t settled(const struct sk_unit *unit)
+{
+    return unit->state != SK_STEP_PENDING && !sk_unit_is_busy(unit);
+}
+
+/* The only place that changes a unit's state; the step's state, or its count of settled items,
+ * follows. */
 void sk_fold_move(struct fold *f, enum sk_step_state to)
 {
     if (f->unit == NULL || (unit_next[f->unit->state] >> to & 1u) == 0u) {
         f->bad = true;
         return;
     }
+    uint32_t before = settled(f->unit);
     f->unit->state = to;
     if (!sk_step_is_foreach(f->step)) {
         f->run->state = to;
-    } else if (to != SK_STEP_SKIPPED && f->run->units_next <= (uint32_t)f->event->item) {
-        f->run->units_next = (uint32_t)f->event->item + 1; /* items start in order */
+        return;
     }
+    f->run->units_done = f->run->units_done - before + settled(f->unit);
+    if (to != SK_STEP_SKIPPED && f->run->units_next <= (uint32_t)f->event->item)
+        f->run->units_next = (uint32_t)f->event->item + 1; /* items start in order */
 }
 
 void sk_fold_error(struct fold *f)

@@ -160,16 +160,6 @@ void sk_fold_unknown(struct fold *f)
     sk_fold_land(&f->unit->action);
 }
 
-static void count_item(struct fold *f, bool was_settled)
-{
-    if (sk_step_is_foreach(f->step) && !was_settled) f->run->units_done++;
-}
-
-static bool is_item_settled(const struct sk_unit *unit)
-{
-    return unit->state != SK_STEP_PENDING && !sk_unit_is_busy(unit);
-}
-
 /* A foreach step's output: the items' outputs in order, or {ok, output | error} with
  * continue_on_error. */
 static void compose_output(struct fold *f)
@@ -232,14 +222,12 @@ void sk_fold_completed(struct fold *f)
         if (f->step->is_pivot && f->saga->state == SK_SAGA_RUNNING) f->saga->is_past_pivot = true;
         return;
     }
-    bool was_settled = is_item_settled(f->unit);
     sk_fold_move(f, SK_STEP_COMPLETED);
     f->unit->maybe = f->unit->maybe_before = false;
     f->unit->output = sk_fold_keep(f, f->event->body);
     f->unit->error_code = f->unit->error_message = (struct sk_str){ NULL, 0 };
     sk_fold_land(&f->unit->action);
     sk_fold_land(&f->unit->verify);
-    count_item(f, was_settled);
     fold_signal_consumed(f);
     if (sk_step_is_foreach(f->step)) return;
     f->run->output = f->unit->output;
@@ -289,7 +277,6 @@ void sk_fold_failed(struct fold *f)
         sk_fold_want_hooks(f, SK_HOOK_ON_FAILURE);
         return;
     }
-    bool was_settled = is_item_settled(f->unit);
     sk_fold_move(f, SK_STEP_FAILED);
     if ((f->event->flags & SK_MARK_MAYBE_CLEARED) != 0u) clear_by_no(f->unit);
     if ((f->event->flags & SK_MARK_CHILD_FAILED) != 0u) f->unit->child_failed = true;
@@ -297,7 +284,6 @@ void sk_fold_failed(struct fold *f)
     sk_fold_error(f);
     sk_fold_land(&f->unit->action);
     sk_fold_land(&f->unit->verify);
-    count_item(f, was_settled);
     if (sk_step_is_foreach(f->step)) {
         if (!f->step->may_fail) f->run->is_failing = true;
         return;
@@ -316,13 +302,11 @@ void sk_fold_skipped(struct fold *f)
         f->run->is_settled = true;
         return;
     }
-    bool was_settled = is_item_settled(f->unit);
     sk_fold_move(f, SK_STEP_SKIPPED);
     f->unit->output = sk_fold_keep(f, f->event->body);
     f->unit->unanswered_until_ms = later(f->unit->unanswered_until_ms, f->event->when_ms);
     sk_fold_land(&f->unit->action);
     sk_fold_land(&f->unit->verify);
-    count_item(f, was_settled);
     if (sk_step_is_foreach(f->step)) return;
     f->run->output = f->unit->output;
     f->run->is_settled = true;
