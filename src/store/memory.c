@@ -120,12 +120,12 @@ static enum skald_status take_shard(struct memory_store *store, uint32_t index, 
     if (index >= store->data.shards_count)
         return sk_error_set(error, SKALD_E_ARGUMENT, "no shard %u", index);
     struct memory_shard *shard = &store->data.shards[index];
-    struct sk_str present = { shard->owner, shard->owner_size };
-    bool is_held = present.size > 0 && !sk_str_equal(present, owner) &&
-                   shard->expires_at_ms > store->runtime->ops->now_ms(store->runtime);
-    if (is_held)
-        return sk_error_set(error, SKALD_E_BUSY, "shard %u is held by %.*s", index,
-                            SK_STR_ARGS(present));
+    const struct sk_shard_row row = { .shard = index,
+                                      .owner = { shard->owner, shard->owner_size },
+                                      .expires_at_ms = shard->expires_at_ms };
+    int64_t now_ms = store->runtime->ops->now_ms(store->runtime);
+    enum skald_status status = sk_lease_may_take(&row, owner, now_ms, error);
+    if (status != SKALD_OK) return status;
     set_owner(shard, owner, expires_at_ms);
     shard->epoch += 1;
     return SKALD_OK;
@@ -148,9 +148,9 @@ static enum skald_status renew_shard(struct memory_store *store, uint32_t index,
     if (index >= store->data.shards_count)
         return sk_error_set(error, SKALD_E_ARGUMENT, "no shard %u", index);
     struct memory_shard *shard = &store->data.shards[index];
-    if (shard->epoch != epoch)
-        return sk_error_set(error, SKALD_E_FENCED, "shard %u is at epoch %llu", index,
-                            (unsigned long long)shard->epoch);
+    const struct sk_shard_row row = { .shard = index, .epoch = shard->epoch };
+    enum skald_status status = sk_lease_may_renew(&row, epoch, error);
+    if (status != SKALD_OK) return status;
     shard->expires_at_ms = expires_at_ms;
     if (expires_at_ms == 0) set_owner(shard, (struct sk_str){ 0 }, 0);
     return SKALD_OK;

@@ -111,16 +111,9 @@ static enum skald_status judge_lease(struct sk_journal *journal, struct journal_
         return sk_error_set(&request->error, SKALD_E_ARGUMENT, "no shard %u", request->shard);
     fill_row(journal, request->shard, &request->arena, &request->row);
     const struct sk_shard_row *row = &request->row;
-    if (request->kind == JOURNAL_RENEW) {
-        if (row->epoch == request->epoch) return SKALD_OK;
-        return sk_error_set(&request->error, SKALD_E_FENCED, "shard %u is at epoch %llu",
-                            row->shard, (unsigned long long)row->epoch);
-    }
-    bool is_held = row->owner.size > 0 && !sk_str_equal(row->owner, request->owner) &&
-                   row->expires_at_ms > request->now_ms;
-    if (!is_held) return SKALD_OK;
-    return sk_error_set(&request->error, SKALD_E_BUSY, "shard %u is held by %.*s", row->shard,
-                        SK_STR_ARGS(row->owner));
+    return request->kind == JOURNAL_RENEW
+               ? sk_lease_may_renew(row, request->epoch, &request->error)
+               : sk_lease_may_take(row, request->owner, request->now_ms, &request->error);
 }
 
 /* The row as it will be; the table learns owner and time when it is durable. */

@@ -126,6 +126,7 @@ struct sk_journal {
 
     /* the loop's */
     struct sk_list waiting;  /* struct journal_read */
+    struct sk_list asked;    /* requests that the index was asked about, and has not answered */
     struct sk_arena scratch; /* while it is opened */
 
     /* the commit thread's */

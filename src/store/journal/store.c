@@ -117,6 +117,7 @@ static void store_renew(struct sk_store *base, uint32_t shard, uint64_t epoch,
 static void on_index_defined(void *context, enum skald_status status, const skald_error *error)
 {
     struct journal_request *request = context;
+    sk_list_remove(&request->item.node);
     if (status == SKALD_OK) {
         enqueue(request->journal, request);
         return;
@@ -137,6 +138,7 @@ static void store_define(struct sk_store *base, const struct sk_definition_row *
         refuse(journal, request);
         return;
     }
+    sk_list_push(&journal->asked, &request->item.node);
     journal->index.store->ops->define(journal->index.store, &request->definition, keep_latest,
                                       on_index_defined, request);
 }
@@ -146,6 +148,7 @@ static void store_define(struct sk_store *base, const struct sk_definition_row *
 static void on_index_reopened(void *context, enum skald_status status, const skald_error *error)
 {
     struct journal_request *request = context;
+    sk_list_remove(&request->item.node);
     if (status == SKALD_OK) {
         enqueue(request->journal, request);
         return;
@@ -160,6 +163,7 @@ static void store_reopen(struct sk_store *base, sk_define_done *done, void *cont
     struct sk_journal *journal = journal_of(base);
     struct journal_request *request = request_new(journal, JOURNAL_REOPEN, context);
     request->done.define = done;
+    sk_list_push(&journal->asked, &request->item.node);
     journal->index.store->ops->reopen(journal->index.store, on_index_reopened, request);
 }
 
@@ -346,6 +350,12 @@ static void store_free(struct sk_store *base)
     struct sk_journal *journal = journal_of(base);
     stop_threads(journal);
     if (journal->index.store != NULL) journal->index.store->ops->free(journal->index.store);
+    while (!sk_list_is_empty(&journal->asked)) {
+        struct sk_delivery_item *item =
+            sk_container_of(journal->asked.next, struct sk_delivery_item, node);
+        sk_list_remove(&item->node);
+        item->drop(item);
+    }
     while (!sk_list_is_empty(&journal->waiting))
         free_read(sk_container_of(journal->waiting.next, struct journal_read, node));
     if (journal->delivery != NULL) sk_delivery_close(journal->delivery);
@@ -410,6 +420,7 @@ static struct sk_journal *journal_new(const struct sk_journal_options *options)
     sk_list_init(&journal->messenger.node);
     sk_list_init(&journal->writes);
     sk_list_init(&journal->waiting);
+    sk_list_init(&journal->asked);
     pthread_mutex_init(&journal->lock, NULL);
     init_cond(&journal->has_writes);
     init_cond(&journal->has_records);

@@ -485,22 +485,6 @@ int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_reques
     return code == SQLITE_DONE ? SQLITE_NOTFOUND : end;
 }
 
-/* OK: it may be taken (or renewed). */
-static enum skald_status judge_lease(struct sk_sqlite_request *request)
-{
-    const struct sk_shard_row *row = &request->row;
-    if (request->kind == REQUEST_RENEW) {
-        if (row->epoch == request->epoch) return SKALD_OK;
-        return sk_error_set(&request->error, SKALD_E_FENCED, "shard %u is at epoch %llu",
-                            row->shard, (unsigned long long)row->epoch);
-    }
-    bool is_held = row->owner.size > 0 && !sk_str_equal(row->owner, request->owner) &&
-                   row->expires_at_ms > request->now_ms;
-    if (!is_held) return SKALD_OK;
-    return sk_error_set(&request->error, SKALD_E_BUSY, "shard %u is held by %.*s", row->shard,
-                        SK_STR_ARGS(row->owner));
-}
-
 static int write_lease(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
 {
     int code = sk_sqlite_get_shard(writer, request);
@@ -510,10 +494,11 @@ static int write_lease(struct sk_sqlite_writer *writer, struct sk_sqlite_request
         return SQLITE_OK;
     }
     if (code != SQLITE_OK) return code;
-    request->status = judge_lease(request);
-    if (request->status != SKALD_OK) return SQLITE_OK;
-
     bool is_take = request->kind == REQUEST_TAKE;
+    request->status =
+        is_take ? sk_lease_may_take(&request->row, request->owner, request->now_ms, &request->error)
+                : sk_lease_may_renew(&request->row, request->epoch, &request->error);
+    if (request->status != SKALD_OK) return SQLITE_OK;
     struct sk_sqlite_call s = { .statement =
                                     writer->sql[is_take ? SQL_SHARD_TAKE : SQL_SHARD_RENEW] };
     sk_sqlite_bind_int(&s, 1, request->shard);
