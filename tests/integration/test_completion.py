@@ -77,7 +77,7 @@ class Zsh(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         self.assertTrue(done.stdout.startswith("#compdef skald\n"))
         self.assertIn("'*--log-level=[lines below it are left out]:LEVEL:(debug info warn error)'", done.stdout)
-        self.assertIn("'1:what:(backup restore check schema)'", done.stdout)
+        self.assertIn("'1:what:(backup restore copy check dump schema)'", done.stdout)
         read = subprocess.run(["zsh", "-n", "/dev/stdin"], input=done.stdout, capture_output=True, text=True,
                               check=False)
         self.assertEqual((read.returncode, read.stderr), (0, ""))
