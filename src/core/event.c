@@ -182,8 +182,10 @@ static uint32_t mask_of(const struct sk_event *event)
     if (event->kind != 0) mask |= 1u << SK_FIELD_KIND;
     if (event->flags != 0) mask |= 1u << SK_FIELD_FLAGS;
     if (event->number != 0) mask |= 1u << SK_FIELD_NUMBER;
-    for (uint32_t f = SK_FIELD_TEXT; f < SK_FIELDS_COUNT; f++)
-        if (span_of(event, (enum sk_field)f)->size > 0) mask |= 1u << f;
+    if (event->text.size > 0) mask |= 1u << SK_FIELD_TEXT;
+    if (event->note.size > 0) mask |= 1u << SK_FIELD_NOTE;
+    if (event->body.size > 0) mask |= 1u << SK_FIELD_BODY;
+    if (event->extra.size > 0) mask |= 1u << SK_FIELD_EXTRA;
     return mask;
 }
 
@@ -197,8 +199,10 @@ void sk_event_encode(const struct sk_event *event, struct sk_buf *out)
     if (event->kind != 0) sk_put_u64(out, event->kind);
     if (event->flags != 0) sk_put_u64(out, event->flags);
     if (event->number != 0) sk_put_u64(out, event->number);
-    for (uint32_t f = SK_FIELD_TEXT; f < SK_FIELDS_COUNT; f++)
-        if ((mask >> f & 1u) != 0u) sk_put_str(out, *span_of(event, (enum sk_field)f));
+    if (event->text.size > 0) sk_put_str(out, event->text);
+    if (event->note.size > 0) sk_put_str(out, event->note);
+    if (event->body.size > 0) sk_put_str(out, event->body);
+    if (event->extra.size > 0) sk_put_str(out, event->extra);
 }
 
 bool sk_event_decode(struct sk_str data, struct sk_event *event)
