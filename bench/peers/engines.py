@@ -47,7 +47,8 @@ class Engine:
         pass
 
     def run(self, name, command, env=None, counted=True):
-        process = processes.Process(name, command, self.folder, env, counted)
+        # What an engine puts aside (Restate: a folder a partition) goes with the rest of its run.
+        process = processes.Process(name, command, self.folder, dict(env or {}, TMPDIR=str(self.folder)), counted)
         self.processes.append(process)
         return process
 
