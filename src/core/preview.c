@@ -167,6 +167,7 @@ static bool settle_pending(struct previewing *p, uint32_t step, uint32_t index)
 {
     const struct sk_unit *unit = &p->r.saga.steps[step].units[index];
     int32_t item = sk_item_of(sk_step_of(&p->r.saga, step), index);
+    uint64_t seq = p->r.saga.seq;
     if (sk_call_is_offered(&unit->undo)) { /* a worker takes it, and does it */
         struct sk_command take = { .kind = SK_COMMAND_TAKE,
                                    .step = step,
@@ -178,7 +179,7 @@ static bool settle_pending(struct previewing *p, uint32_t step, uint32_t index)
     }
     bool is_action = sk_unit_is_busy(unit) && unit->action.state == SK_CALL_PENDING;
     bool is_undo = unit->undo.state == SK_CALL_PENDING;
-    if (!is_action && !is_undo) return false;
+    if (!is_action && !is_undo) return p->r.saga.seq != seq; /* what cannot be asked for fails */
     const struct sk_call *call = is_undo ? &unit->undo : &unit->action;
     if (call->what == SK_FOR_CHILD) {
         /* A child that is cancelled has nothing left; one that is undone, neither. */

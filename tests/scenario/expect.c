@@ -297,6 +297,7 @@ static bool expect_preview(struct script *script, const struct sk_script_line *l
     bool ok = sk_saga_preview(saga, SK_COMMAND_CANCEL, false, script->world.now_ms,
                               &script->world.rules, &preview) &&
               preview.status == SKALD_OK && preview.rows_count == count;
+    ok = ok && (preview.is_pending || preview.is_cut || preview.end != 0); /* it comes to an end */
     for (uint32_t i = 0; ok && i < preview.rows_count; i++) {
         struct call_name name;
         ok = script_call(script, line->words[i + 2], &name) && name.step == preview.rows[i].step &&
