@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { ATTEMPTS_MAX = 5, WANTED_MAX = 4096 };
+enum { ATTEMPTS_MAX = 5, WANTED_ROOM = 16 };
 
 struct wanted {
     uint64_t cause;
@@ -22,8 +22,9 @@ struct hooks_state {
     struct sim_world *world;
     const struct sim_row *row;
     const struct sk_plan *plan;
+    struct sk_arena arena;
     struct wanted *items;
-    uint32_t count;
+    uint32_t count, room;
 };
 
 static _Noreturn void fail(const struct hooks_state *state, const struct sk_event *event,
@@ -33,10 +34,20 @@ static _Noreturn void fail(const struct hooks_state *state, const struct sk_even
              (unsigned long long)event->seq, sk_event_type_name(event->type), what);
 }
 
+static void make_room(struct hooks_state *state)
+{
+    uint32_t room = state->room == 0 ? WANTED_ROOM : 2 * state->room;
+    struct wanted *items = SK_ARENA_ARRAY(&state->arena, struct wanted, room);
+    if (state->count > 0) memcpy(items, state->items, state->count * sizeof *items);
+    state->items = items;
+    state->room = room;
+}
+
 static void want(struct hooks_state *state, const struct sk_event *event, uint32_t on,
                  const struct sk_hooks *hooks)
 {
-    for (uint32_t i = 0; i < hooks->count && state->count < WANTED_MAX; i++) {
+    for (uint32_t i = 0; i < hooks->count; i++) {
+        if (state->count == state->room) make_room(state);
         state->items[state->count++] = (struct wanted){
             .cause = event->seq, .on = on, .index = i, .step = event->step, .item = event->item
         };
@@ -114,12 +125,8 @@ static void judge(struct hooks_state *state, const struct sk_event *event)
 
 void sim_check_hooks(struct sim_world *world, const struct sim_row *row, const struct sk_saga *saga)
 {
-    struct sk_arena arena;
-    sk_arena_init(&arena);
-    struct hooks_state state = { .world = world,
-                                 .row = row,
-                                 .plan = saga->plan,
-                                 .items = SK_ARENA_ARRAY(&arena, struct wanted, WANTED_MAX) };
+    struct hooks_state state = { .world = world, .row = row, .plan = saga->plan };
+    sk_arena_init(&state.arena);
     for (uint32_t i = 0; i < row->events_count; i++) {
         struct sk_event event = sim_event_of(&row->events[i]);
         judge(&state, &event);
@@ -129,5 +136,5 @@ void sim_check_hooks(struct sim_world *world, const struct sim_row *row, const s
         sim_fail(world, "hooks", row->head.id, "hook %u that event %llu called for never ended",
                  state.items[i].index, (unsigned long long)state.items[i].cause);
     }
-    sk_arena_release(&arena);
+    sk_arena_release(&state.arena);
 }
