@@ -58,6 +58,8 @@ struct sk_waiter *sk_waiter_new(struct sk_engine *engine, sk_engine_done *done, 
 void sk_waiter_free(struct sk_waiter *waiter); /* NULL is fine */
 /* Answers at the end of the turn with this error, whatever is durable. */
 void sk_waiter_fail(struct sk_waiter *waiter, enum skald_status status, const char *message);
+/* There is no such saga, as far as this node knows. */
+void sk_waiter_not_there(struct sk_waiter *waiter, const struct sk_shard *shard);
 void sk_waiter_fail_error(struct sk_waiter *waiter, enum skald_status status,
                           const skald_error *error);
 /* Answers at the end of the turn, with no saga. */

@@ -87,7 +87,8 @@ struct sk_waiter {
     uint64_t need_seq; /* answered when this is durable */
     uint64_t order;
     int64_t asked_at_ms;
-    bool is_read, is_watch; /* get; wait */
+    const struct sk_shard *trusted; /* W5: only its lease says that the answer is true; or NULL */
+    bool is_read, is_watch;         /* get; wait */
     bool is_replayed, is_pending_direction;
     bool has_failed;
     struct sk_buf violations; /* with SKALD_E_INVALID: JSON, why the input was refused */

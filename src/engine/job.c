@@ -117,7 +117,7 @@ static void fill_masked(struct sk_machine *machine, struct sk_command *command, 
 static bool run_command(struct sk_machine *machine, struct sk_job *job)
 {
     if (machine->state == SK_MACHINE_ABSENT) {
-        if (job->waiter != NULL) sk_waiter_fail(job->waiter, SKALD_E_NOT_FOUND, "no such saga");
+        if (job->waiter != NULL) sk_waiter_not_there(job->waiter, machine->shard);
         return true;
     }
     if (job->needs_step) {
@@ -155,7 +155,7 @@ static void run(struct sk_machine *machine, struct sk_job *job)
     case SK_JOB_REMOVE: sk_removal_run(machine, job->waiter); break;
     case SK_JOB_READ:
         if (machine->state == SK_MACHINE_ABSENT) {
-            sk_waiter_fail(job->waiter, SKALD_E_NOT_FOUND, "no such saga");
+            sk_waiter_not_there(job->waiter, machine->shard);
         } else {
             sk_read_machine(machine, job->waiter);
         }

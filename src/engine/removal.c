@@ -286,7 +286,7 @@ bool sk_removal_can_run(const struct sk_machine *machine)
 void sk_removal_run(struct sk_machine *machine, struct sk_waiter *waiter)
 {
     if (machine->state == SK_MACHINE_ABSENT) {
-        sk_waiter_fail(waiter, SKALD_E_NOT_FOUND, "no such saga");
+        sk_waiter_not_there(waiter, machine->shard);
         return;
     }
     const struct sk_saga *saga = &machine->as.saga;

@@ -9,6 +9,8 @@
  *   W3  A refusal ("not possible now") depends on events too, so it waits for them like a success.
  *   W4  While its shard is degraded nobody waits longer than SK_PATIENCE_MS: the answer is then
  *       that nothing is known yet. A watcher is not in a hurry.
+ *   W5  An answer that no commit of this node stands behind (a read, a repetition, a refusal)
+ *       leaves only within the lease, like an effect: after it somebody else may know better.
  *
  *       created --attach--> machine->waiters --durable and clean--> engine->ready --flush-->
  *       answered
@@ -103,6 +105,12 @@ void sk_waiter_fail(struct sk_waiter *waiter, enum skald_status status, const ch
     sk_waiter_fail_error(waiter, status, &error);
 }
 
+void sk_waiter_not_there(struct sk_waiter *waiter, const struct sk_shard *shard)
+{
+    sk_waiter_fail(waiter, SKALD_E_NOT_FOUND, "no such saga");
+    waiter->trusted = shard;
+}
+
 void sk_waiter_succeed(struct sk_waiter *waiter)
 {
     waiter->machine = NULL;
@@ -114,6 +122,7 @@ void sk_waiter_attach(struct sk_waiter *waiter, struct sk_machine *machine, uint
 {
     waiter->machine = machine;
     waiter->need_seq = need_seq;
+    waiter->trusted = need_seq <= machine->durable_seq ? machine->shard : NULL;
     sk_list_remove(&waiter->node);
     sk_list_push(&machine->waiters, &waiter->node);
     sk_waiters_check(machine);
@@ -130,6 +139,7 @@ static void check_watchers(struct sk_machine *machine)
         sk_alarm_clear(machine->engine, &waiter->alarm);
         sk_list_remove(&waiter->node);
         waiter->need_seq = saga->seq;
+        waiter->trusted = saga->seq <= machine->durable_seq ? machine->shard : NULL;
         sk_list_push(&machine->waiters, &waiter->node);
     }
 }
@@ -200,8 +210,24 @@ void sk_waiters_lose_patience(struct sk_shard *shard)
     sk_discards_lose_patience(shard, asked_before_ms);
 }
 
+/* W5 */
+static void check_lease(struct sk_waiter *waiter)
+{
+    if (waiter->trusted == NULL || sk_shard_may_send(waiter->trusted)) return;
+    bool has_passed =
+        waiter->has_failed && skald_status_class(waiter->error.status) == SKALD_CLASS_RETRY;
+    if (has_passed) return;
+    (void)sk_error_set(&waiter->error, SKALD_E_AGAIN,
+                       "this node's lease of the saga's shard is over: ask again");
+    waiter->has_failed = true;
+    waiter->is_replayed = waiter->is_pending_direction = false;
+    waiter->retry_after_ms = SK_RETRY_AFTER_MS;
+    waiter->machine = NULL;
+}
+
 static void answer(struct sk_waiter *waiter, const struct sk_shell *shell)
 {
+    check_lease(waiter);
     struct sk_machine *machine = waiter->machine;
     struct sk_reply reply = { .status = waiter->has_failed ? waiter->error.status : SKALD_OK,
                               .is_replayed = waiter->is_replayed,

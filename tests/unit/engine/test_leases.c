@@ -133,10 +133,33 @@ static void an_answer_of_an_earlier_term_says_nothing(void **state)
     assert_int_equal(SKALD_OK, world_get(&world, "l-1").status);
 }
 
+/* Nor does an answer behind which no commit stands: somebody else may know better by now. */
+static void nobody_is_answered_from_memory_after_the_lease(void **state)
+{
+    (void)state;
+    (void)world_start(&world, "single", "l-1", "{}");
+    world_advance(&world, LEASE_MS - MARGIN_MS - 1);
+    assert_int_equal(SKALD_OK, world_get(&world, "l-1").status);
+    assert_int_equal(SKALD_E_NOT_FOUND, world_get(&world, "l-9").status);
+    struct answer watcher = { 0 };
+    sk_engine_wait(world.engine, SK_STR("l-1"), 1000, world_on_answer, &watcher);
+    world_advance(&world, 2000);
+    assert_int_equal(SKALD_E_AGAIN, watcher.status);
+    assert_int_equal(SKALD_E_AGAIN, world_get(&world, "l-1").status);
+    assert_int_equal(SKALD_E_AGAIN, world_get(&world, "l-9").status);
+    assert_int_equal(SKALD_E_AGAIN, world_start(&world, "single", "l-1", "{}").status); /* again */
+    assert_int_equal(SKALD_OK, world_start(&world, "single", "l-2", "{}").status); /* committed */
+    let_through();
+    assert_int_equal(SKALD_OK, world_get(&world, "l-1").status);
+    assert_int_equal(SKALD_E_NOT_FOUND, world_get(&world, "l-9").status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_leaves_in_the_margin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_is_answered_from_memory_after_the_lease, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_lease_counts_from_the_question, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_answer_of_an_earlier_term_says_nothing, set_up,
                                         tear_down),
