@@ -46,8 +46,9 @@ static const uint32_t list_next[SK_STEP_STATES_COUNT] = {
                         TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     /* Skipped by force, with items that were done; then its saga's parent has all of it undone. */
     [SK_STEP_SKIPPED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
-    /* At once, where an item could not be settled. */
-    [SK_STEP_COMPLETED] = TO(COMPENSATING) | TO(COMPENSATION_FAILED),
+    /* At once, where an item could not be settled, or where one is a child that failed, which its
+     * list lets pass, and was repaired when the undoing began. */
+    [SK_STEP_COMPLETED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     [SK_STEP_FAILED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     [SK_STEP_COMPENSATING] = TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     /* An item's late success; nobody may know of it, either. */
@@ -66,7 +67,7 @@ static const uint32_t unit_rare[SK_STEP_STATES_COUNT] = {
 };
 static const uint32_t list_rare[SK_STEP_STATES_COUNT] = {
     [SK_STEP_RUNNING] = TO(COMPENSATED) | TO(COMPENSATION_FAILED),
-    [SK_STEP_COMPLETED] = TO(COMPENSATION_FAILED),
+    [SK_STEP_COMPLETED] = TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     [SK_STEP_FAILED] = TO(COMPENSATED),
     [SK_STEP_SKIPPED] = TO(COMPENSATING) | TO(COMPENSATED) | TO(COMPENSATION_FAILED),
     [SK_STEP_COMPENSATED] = TO(COMPENSATION_FAILED),
