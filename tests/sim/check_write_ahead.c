@@ -23,6 +23,14 @@ static bool makes_due(uint32_t type, enum sk_operation operation)
     return false;
 }
 
+/* A task that is given out with a lease which an earlier holder's heartbeat has moved by then. */
+static bool moves_lease(const struct sk_event_row *event)
+{
+    bool is_wait =
+        event->type == SK_EVENT_STEP_WAITING || event->type == SK_EVENT_COMPENSATION_WAITING;
+    return is_wait && sim_event_of(event).kind == SK_FOR_LEASE;
+}
+
 void sim_check_invocation(struct sim_world *world, const struct sk_invocation *invocation)
 {
     const struct sim_row *row = sim_store_row(world->store, invocation->saga_id);
@@ -30,7 +38,7 @@ void sim_check_invocation(struct sim_world *world, const struct sk_invocation *i
     world->checks->judged[SIM_CHECK_WRITE_AHEAD] += 1;
     for (uint32_t i = row == NULL ? 0 : row->events_count; i > 0; i--) {
         const struct sk_event_row *event = &row->events[i - 1];
-        if (!makes_due(event->type, invocation->operation)) continue;
+        if (!makes_due(event->type, invocation->operation) && !moves_lease(event)) continue;
         if (event->step != step || event->item != invocation->item ||
             event->attempt != invocation->attempt)
             continue;
@@ -70,7 +78,8 @@ void sim_check_seen(struct sim_world *world, const struct sk_saga *saga)
 void sim_check_observed(struct sim_world *world, const struct sk_saga *saga,
                         const struct sk_event *event)
 {
-    const struct sim_row *row = sim_store_row(world->store, saga->start.id);
+    /* Also one that another node has removed before this one heard of its own commit. */
+    const struct sim_row *row = sim_map_get(&world->store->by_id, saga->start.id);
     world->checks->judged[SIM_CHECK_WRITE_AHEAD] += 1;
     bool is_there = row != NULL && event->seq >= 1 && event->seq <= row->events_count &&
                     row->events[event->seq - 1].seq == event->seq &&

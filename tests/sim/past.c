@@ -171,7 +171,10 @@ static void add_of_action(struct sim_past *past, struct sim_unit_past *unit,
         unit->is_maybe = unit->is_failed = false;
         land(unit);
         return;
-    case SK_EVENT_STEP_FAILED: add_failed(unit, event); return;
+    case SK_EVENT_STEP_FAILED:
+        unit->verify_until_ms = 0; /* what is still to be asked then is asked anew */
+        add_failed(unit, event);
+        return;
     case SK_EVENT_STEP_SKIPPED:
         unit->is_skipped = true;
         if (event->when_ms != 0) unanswered(unit, event->when_ms);
