@@ -276,13 +276,15 @@ static bool is_under_way(const struct sk_saga *saga, uint32_t step, const struct
 }
 
 /* Sequential: a late success has added one that started later. What is under way is finished;
- * nothing more of this step begins before that one is settled. */
+ * nothing more of this step begins before that one is settled. Nor does it while another one is
+ * under way, which began when this one was settled for the order alone, and is taken up again. */
 static bool is_overtaken(const struct sk_saga *saga, uint32_t step)
 {
     if (saga->plan->strategy == SK_STRATEGY_PARALLEL) return false;
     for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
         bool is_later = saga->steps[s].first_start_seq > saga->steps[step].first_start_seq;
-        if (is_later && !sk_step_undo_is_settled(saga, s)) return true;
+        if (s == step || sk_step_undo_is_settled(saga, s)) continue;
+        if (is_later || is_being_undone(&saga->steps[s])) return true;
     }
     return false;
 }
