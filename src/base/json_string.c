@@ -5,6 +5,7 @@
  * is written is always valid.
  */
 #include "base/json_private.h"
+#include "base/word.h"
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
@@ -181,6 +182,23 @@ static bool is_plain(char c)
     return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
 }
 
+/* How much of it, from its start, can be written as it is. */
+static size_t plain_size(struct sk_str text)
+{
+    size_t size = 0;
+    for (; text.size - size >= sizeof(uint64_t); size += sizeof(uint64_t)) {
+        uint64_t word = sk_word_at(text.data + size);
+        if (sk_word_has_high(word) || sk_word_has_below(word, 0x20) || sk_word_has(word, '"') ||
+            sk_word_has(word, '\\')) {
+            break;
+        }
+    }
+    while (size < text.size && is_plain(text.data[size])) {
+        size += 1;
+    }
+    return size;
+}
+
 /* One character that is not plain: an ASCII byte that needs an escape. */
 static void append_escape(struct sk_buf *out, char c)
 {
@@ -198,10 +216,7 @@ static void append_escape(struct sk_buf *out, char c)
 /* As much of `text` as can be written at once. */
 static size_t append_some(struct sk_buf *out, struct sk_str text)
 {
-    size_t size = 0;
-    while (size < text.size && is_plain(text.data[size])) {
-        size += 1;
-    }
+    size_t size = plain_size(text);
     if (size > 0) {
         sk_buf_append(out, text.data, size);
         return size;
@@ -227,6 +242,17 @@ static void append_all(struct sk_buf *out, struct sk_str text)
 
 void sk_json_quote(struct sk_buf *out, struct sk_str text)
 {
+    if (!out->failed && out->capacity - out->size > text.size + 2 &&
+        plain_size(text) == text.size) {
+        char *to = out->data + out->size;
+        *to++ = '"';
+        if (text.size > 0) {
+            memcpy(to, text.data, text.size);
+        }
+        to[text.size] = '"';
+        out->size += text.size + 2;
+        return;
+    }
     sk_buf_append_char(out, '"');
     append_all(out, text);
     sk_buf_append_char(out, '"');

@@ -75,6 +75,7 @@ struct sk_http_transfer {
 
     struct sk_http_question question;
     struct sk_str url, method, body;
+    size_t authority_size; /* with the scheme, of the url */
     struct sk_buf
         head; /* the headers' lines, each with its CRLF, but for Host and those of framing */
     bool has_content_type, has_host;          /* among them */
@@ -125,8 +126,6 @@ void sk_http_take_header(struct sk_http_transfer *transfer, struct sk_str name,
 enum skald_status sk_http_request_build(struct sk_http_transfer *transfer,
                                         const struct sk_invocation *invocation,
                                         enum sk_http_failure *out_failure) SK_MUST_CHECK;
-/* The part of a URL that names the host; empty when it is no http(s) URL. */
-struct sk_str sk_http_authority(struct sk_str url);
 
 /* http_hosts.c: may this URL be called? `url` is NUL-terminated. Writes its host as it was
  * understood into `out_host` for a message. */

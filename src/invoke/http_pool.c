@@ -76,7 +76,7 @@ static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_
 static struct sk_str key_of(struct sk_http_transfer *transfer,
                             const struct sk_service_options *profile)
 {
-    struct sk_str authority = sk_http_authority(transfer->url);
+    struct sk_str authority = sk_str_sub(transfer->url, 0, transfer->authority_size);
     struct sk_str name = profile == NULL ? SK_STR("") : sk_str_of(profile->name);
     char *key = sk_arena_alloc(&transfer->arena, authority.size + 1 + name.size);
     if (key == NULL) return (struct sk_str){ 0 };

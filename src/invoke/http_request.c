@@ -10,6 +10,7 @@
 #include "invoke/http_parts.h"
 
 #include "base/time.h"
+#include "base/word.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -112,7 +113,13 @@ static bool is_token(struct sk_str name)
 
 static bool is_header_value(struct sk_str value)
 {
-    for (size_t i = 0; i < value.size; i++) {
+    size_t i = 0;
+    for (; value.size - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        uint64_t word = sk_word_at(value.data + i);
+        if (sk_word_has_high(word) || sk_word_has_below(word, 0x20) || sk_word_has(word, 0x7F))
+            break; /* or a tab, or a letter beyond ASCII: byte by byte */
+    }
+    for (; i < value.size; i++) {
         unsigned char c = (unsigned char)value.data[i];
         if ((c < 0x20 && c != '\t') || c == 0x7F) return false;
     }
@@ -246,14 +253,15 @@ static const char *operation_name(enum sk_operation operation)
 static void add_headers(struct build *b)
 {
     const struct sk_invocation *invocation = b->invocation;
-    char attempt[16], deadline[SK_TIME_TEXT_SIZE] = "";
-    int attempt_size = snprintf(attempt, sizeof attempt, "%u", invocation->attempt);
+    char deadline[SK_TIME_TEXT_SIZE] = "";
     if (invocation->deadline_ms > 0) sk_time_format(invocation->deadline_ms, deadline);
     add_own(b, SK_STR("Idempotency-Key"), invocation->key);
     add_own(b, SK_STR("Skald-Saga-Id"), invocation->saga_id);
     add_own(b, SK_STR("Skald-Step-Id"), invocation->step_id);
     add_own(b, SK_STR("Skald-Operation"), sk_str_of(operation_name(invocation->operation)));
-    add_own(b, SK_STR("Skald-Attempt"), (struct sk_str){ attempt, (size_t)attempt_size });
+    sk_buf_append_text(b->head, "Skald-Attempt: ");
+    sk_buf_append_u64(b->head, invocation->attempt);
+    sk_buf_append(b->head, "\r\n", 2);
     add_own(b, SK_STR("Skald-Deadline"), sk_str_of(deadline));
     add_own(b, SK_STR("Skald-Token"), invocation->token);
     add_own(b, SK_STR("traceparent"), invocation->traceparent);
@@ -270,19 +278,23 @@ static void add_headers(struct build *b)
 
 /* ---- the rest ----------------------------------------------------------------------------- */
 
-struct sk_str sk_http_authority(struct sk_str url)
+static size_t scheme_size(struct sk_str url)
 {
-    static const char *const schemes[] = { "http://", "https://" };
-    for (size_t i = 0; i < 2; i++) {
-        size_t size = strlen(schemes[i]);
-        if (url.size <= size || strncasecmp(url.data, schemes[i], size) != 0) continue;
-        size_t end = size;
-        while (end < url.size && url.data[end] != '\0' && strchr("/?#", url.data[end]) == NULL) {
-            end += 1;
-        }
-        return end > size ? sk_str_sub(url, 0, end) : (struct sk_str){ 0 };
+    if (url.size > 7 && strncasecmp(url.data, "http://", 7) == 0) return 7;
+    if (url.size > 8 && strncasecmp(url.data, "https://", 8) == 0) return 8;
+    return 0;
+}
+
+/* The part of a URL that names scheme and host; empty when it is no http(s) URL. */
+static struct sk_str authority_of(struct sk_str url)
+{
+    size_t start = scheme_size(url), end = start;
+    if (start == 0) return (struct sk_str){ 0 };
+    for (; end < url.size; end++) {
+        char c = url.data[end];
+        if (c == '/' || c == '?' || c == '#') break;
     }
-    return (struct sk_str){ 0 };
+    return end > start ? sk_str_sub(url, 0, end) : (struct sk_str){ 0 };
 }
 
 /* The target, with the configured endpoint before it where the action names none, or in place of
@@ -321,11 +333,13 @@ static void build_url(struct build *b)
         refuse(b, SK_HTTP_BAD_URL, "a space or control byte in the URL of service", service);
         return;
     }
-    if (sk_http_authority(url).size == 0) {
+    struct sk_str authority = authority_of(url);
+    if (authority.size == 0) {
         refuse(b, SK_HTTP_BAD_URL, "no http:// or https:// endpoint for service", service);
         return;
     }
     transfer->url = sk_arena_copy(&transfer->arena, url);
+    transfer->authority_size = authority.size;
     const struct sk_http_options *options = &transfer->invoker->options;
     if (options->hosts_allowed_count == 0 || transfer->url.data == NULL) return;
     if (sk_http_host_allowed(options, transfer->url.data, host, sizeof host)) return;

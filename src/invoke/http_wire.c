@@ -248,17 +248,15 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 /* ---- sending --------------------------------------------------------------------------------- */
 
 /* The part of the URL behind the authority, without what only the asking side sees. */
-static struct sk_str path_of(struct sk_str url)
+static struct sk_str path_of(const struct sk_http_transfer *transfer)
 {
-    struct sk_str authority = sk_http_authority(url);
-    struct sk_str path = sk_str_sub(url, authority.size, url.size - authority.size);
+    struct sk_str path = sk_str_sub(transfer->url, transfer->authority_size, transfer->url.size);
     return sk_str_sub(path, 0, sk_str_find(path, '#'));
 }
 
-static struct sk_str host_of(struct sk_str url)
+static struct sk_str host_of(const struct sk_http_transfer *transfer)
 {
-    struct sk_str authority = sk_http_authority(url);
-    struct sk_str host = sk_str_sub(authority, 7, authority.size - 7);
+    struct sk_str host = sk_str_sub(transfer->url, 7, transfer->authority_size - 7);
     bool is_usual = host.size > 3 && memcmp(host.data + host.size - 3, ":80", 3) == 0;
     return is_usual ? sk_str_sub(host, 0, host.size - 3) : host;
 }
@@ -278,7 +276,7 @@ static void append_length(struct sk_buf *out, const struct sk_http_transfer *tra
 static bool write_request(struct sk_http_wire *wire, const struct sk_http_transfer *transfer)
 {
     struct sk_buf *out = &wire->request;
-    struct sk_str path = path_of(transfer->url);
+    struct sk_str path = path_of(transfer);
     sk_buf_clear(out);
     sk_buf_append_str(out, transfer->method);
     sk_buf_append_char(out, ' ');
@@ -287,7 +285,7 @@ static bool write_request(struct sk_http_wire *wire, const struct sk_http_transf
     sk_buf_append_text(out, " HTTP/1.1\r\n");
     if (!transfer->has_host) {
         sk_buf_append_text(out, "Host: ");
-        sk_buf_append_str(out, host_of(transfer->url));
+        sk_buf_append_str(out, host_of(transfer));
         sk_buf_append(out, "\r\n", 2);
     }
     sk_buf_append_str(out, sk_buf_view(&transfer->head));

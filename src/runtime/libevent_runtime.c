@@ -164,7 +164,10 @@ static enum skald_status make_base(struct sk_libevent_runtime *runtime)
 {
     struct event_config *config = event_config_new();
     if (config == NULL) return SKALD_E_MEMORY;
-    int rc = event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    /* Of a reply's "wait until it can be written" and "no more", in one turn, nothing is left to
+     * tell the system. It must not be used with descriptors that are duplicates: there are none. */
+    int flags = EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST;
+    int rc = event_config_set_flag(config, flags);
     if (rc == 0) runtime->base = event_base_new_with_config(config);
     event_config_free(config);
     return runtime->base != NULL ? SKALD_OK : SKALD_E_AGAIN;
