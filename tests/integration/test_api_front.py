@@ -156,14 +156,14 @@ class Front(unittest.TestCase):
     def test_an_answer_of_two_writes_is_not_held_back(self):
         """On a connection that is kept: its end does not wait for the client's acknowledgement of its
         beginning, which comes 40 ms later."""
-        for number in range(50):
+        for number in range(60):
             self.server.start(definition="order", id=f"listed-{number}", input={"amount": 1})
         connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=GIVE_UP_S)
         self.addCleanup(connection.close)
         times = []
         for _ in range(12):
             start = time.monotonic()
-            connection.request("GET", "/api/v1/sagas?limit=50")
+            connection.request("GET", "/api/v1/sagas?limit=60")
             size = len(connection.getresponse().read())
             times.append(time.monotonic() - start)
             self.assertTrue(16384 < size < 65536, size)
