@@ -323,7 +323,7 @@ static void read_options(int argc, char **argv, struct limit_options *options)
     *options = (struct limit_options){ .client = "curl",
                                        .calls_count = 3,
                                        .connections_max = 64,
-                                       .record_size = 500,
+                                       .record_size = 400,
                                        .reply_size = 1562 };
     for (int i = 1; i + 1 < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
