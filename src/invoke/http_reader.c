@@ -39,6 +39,7 @@ void sk_http_reader_begin(struct sk_http_reader *reader, bool is_head_request, s
 {
     begin_head(reader);
     reader->head_size = 0;
+    reader->reason = "";
     reader->is_head_request = is_head_request;
     reader->body = body;
     sk_buf_clear(body);
@@ -52,18 +53,30 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool damaged(struct sk_http_reader *reader, const char *reason)
+{
+    reader->reason = reason;
+    return false;
+}
+
 /* "HTTP/1.1 200 OK" */
 static bool take_status(struct sk_http_reader *reader, struct sk_str line)
 {
+    static const char no_code[] = "an HTTP answer without a status code";
     const char *text = line.data;
-    if (line.size < 12 || memcmp(text, "HTTP/1.", 7) != 0 || !is_digit(text[7])) return false;
-    if (text[8] != ' ' || !is_digit(text[9]) || !is_digit(text[10]) || !is_digit(text[11]))
-        return false;
-    if (line.size > 12 && text[12] != ' ') return false;
+    if (line.size < 5 || memcmp(text, "HTTP/", 5) != 0)
+        return damaged(reader, "what came is no HTTP");
+    if (line.size < 8 || memcmp(text, "HTTP/1.", 7) != 0 || !is_digit(text[7]))
+        return damaged(reader, "an HTTP version that was not asked for");
+    if (line.size < 12 || text[8] != ' ' || !is_digit(text[9]) || !is_digit(text[10]) ||
+        !is_digit(text[11]) || (line.size > 12 && text[12] != ' '))
+        return damaged(reader, no_code);
     reader->is_old = text[7] == '0';
     reader->status = (uint16_t)((text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'));
     reader->part = SK_HTTP_PART_HEADERS;
-    return reader->status >= 100;
+    if (reader->status == 101)
+        return damaged(reader, "HTTP 101: another protocol, for which nobody has asked");
+    return reader->status >= 100 || damaged(reader, no_code);
 }
 
 static bool same(struct sk_str text, const char *other, size_t size)
@@ -92,7 +105,8 @@ static bool take_length(struct sk_http_reader *reader, struct sk_str value)
     for (size_t i = 0; i < value.size; i++) {
         if (!is_digit(value.data[i])) return false;
     }
-    if (!sk_str_to_u64(value, &length)) return false;
+    if (value.size == 0) return false;
+    if (!sk_str_to_u64(value, &length)) length = UINT64_MAX; /* beyond every limit */
     if (reader->has_length && length != reader->left) return false;
     reader->has_length = true;
     reader->left = length;
@@ -108,25 +122,25 @@ static bool take_header(struct sk_http_reader *reader, struct sk_str line)
     struct sk_str name = sk_str_sub(line, 0, colon);
     struct sk_str value = sk_str_trim(sk_str_sub(line, colon + 1, line.size - colon - 1));
     if (SAME(name, "content-length")) {
-        if (!take_length(reader, value)) return false;
+        if (!take_length(reader, value))
+            return damaged(reader, "a Content-Length that cannot be read, or two of them");
     } else if (SAME(name, "transfer-encoding")) {
-        if (!SAME(value, "chunked") || reader->is_chunked) return false;
+        if (!SAME(value, "chunked") || reader->is_chunked)
+            return damaged(reader, "a Transfer-Encoding that is not known");
         reader->is_chunked = true;
     } else if (SAME(name, "connection")) {
         take_connection(reader, value);
     }
-    if (reader->status >= 200 || reader->status == 101) {
-        reader->on_header(reader->context, name, value);
-    }
+    if (reader->status >= 200) reader->on_header(reader->context, name, value);
     return true;
 }
 
 static void end_head(struct sk_http_reader *reader)
 {
     uint16_t status = reader->status;
-    if (status < 200 && status != 101) {
+    if (status < 200) {
         begin_head(reader); /* an interim answer: the one that counts is to come */
-    } else if (reader->is_head_request || status == 101 || status == 204 || status == 304) {
+    } else if (reader->is_head_request || status == 204 || status == 304) {
         reader->part = SK_HTTP_PART_OVER;
     } else if (reader->is_chunked) {
         reader->part = SK_HTTP_PART_CHUNK;
@@ -158,8 +172,9 @@ static bool take_chunk_size(struct sk_http_reader *reader, struct sk_str line)
         reader->left = reader->left * 16 + (uint64_t)digit;
         size += 1;
     }
-    if (size == 0 || size > CHUNK_DIGITS_MAX) return false;
-    if (size < line.size && strchr("; \t", line.data[size]) == NULL) return false;
+    bool is_sound = size > 0 && size <= CHUNK_DIGITS_MAX &&
+                    (size == line.size || strchr("; \t", line.data[size]) != NULL);
+    if (!is_sound) return damaged(reader, "a chunk whose size cannot be read");
     reader->part = reader->left > 0 ? SK_HTTP_PART_CHUNK_BODY : SK_HTTP_PART_TRAILER;
     return true;
 }
@@ -170,7 +185,8 @@ static bool take_chunk_size(struct sk_http_reader *reader, struct sk_str line)
 static bool take_line(struct sk_http_reader *reader, struct sk_str line)
 {
     if (line.size > 0 && line.data[line.size - 1] == '\r') line.size -= 1;
-    if (line.size > 0 && memchr(line.data, '\0', line.size) != NULL) return false;
+    if (line.size > 0 && memchr(line.data, '\0', line.size) != NULL)
+        return damaged(reader, "a NUL in a line of the HTTP answer");
     switch (reader->part) {
     case SK_HTTP_PART_STATUS: return take_status(reader, line);
     case SK_HTTP_PART_HEADERS:
@@ -178,7 +194,9 @@ static bool take_line(struct sk_http_reader *reader, struct sk_str line)
         end_head(reader);
         return true;
     case SK_HTTP_PART_CHUNK: return take_chunk_size(reader, line);
-    case SK_HTTP_PART_CHUNK_END: reader->part = SK_HTTP_PART_CHUNK; return line.size == 0;
+    case SK_HTTP_PART_CHUNK_END:
+        reader->part = SK_HTTP_PART_CHUNK;
+        return line.size == 0 || damaged(reader, "a chunk that is longer than it said");
     case SK_HTTP_PART_TRAILER:
         if (line.size == 0) reader->part = SK_HTTP_PART_OVER;
         return true;
@@ -259,8 +277,7 @@ enum sk_http_reading sk_http_reader_end(const struct sk_http_reader *reader)
 
 bool sk_http_reader_keeps(const struct sk_http_reader *reader)
 {
-    if (reader->part != SK_HTTP_PART_OVER || reader->status == 101 || reader->says_close)
-        return false;
+    if (reader->part != SK_HTTP_PART_OVER || reader->says_close) return false;
     /* D2: whoever says both may have meant another end. */
     if (reader->is_chunked && reader->has_length) return false;
     return !reader->is_old || reader->says_keep;

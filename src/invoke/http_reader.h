@@ -39,6 +39,7 @@ struct sk_http_reader {
     /* Each header of the final answer. */
     void (*on_header)(void *context, struct sk_str name, struct sk_str value);
     void *context;
+    const char *reason;  /* why it is damaged, for people */
     struct sk_buf *body; /* the caller's; its ceiling is the limit of the body */
     struct sk_buf line;  /* the beginning of a line of which the end is to come */
     enum sk_http_part part;

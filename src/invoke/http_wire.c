@@ -187,17 +187,39 @@ static void on_header(void *context, struct sk_str name, struct sk_str value)
     sk_http_take_header(wire->transfer, name, value);
 }
 
+/* Where in the answer its connection ended. */
+static void describe_end(const struct sk_http_reader *reader, char *out, size_t size)
+{
+    static const char *const places[] = {
+        [SK_HTTP_PART_STATUS] = ": no HTTP answer, or one of HTTP/0.9",
+        [SK_HTTP_PART_HEADERS] = " inside the answer's headers",
+        [SK_HTTP_PART_REST] = " inside the answer's body",
+        [SK_HTTP_PART_CHUNK] = ", chunks of the answer remaining",
+        [SK_HTTP_PART_CHUNK_BODY] = " inside a chunk of the answer, more remaining",
+        [SK_HTTP_PART_CHUNK_END] = ", chunks of the answer remaining",
+        [SK_HTTP_PART_TRAILER] = " behind the last chunk of the answer, its end remaining",
+        [SK_HTTP_PART_OVER] = " behind the answer",
+    };
+    if (sk_http_reader_is_fresh(reader)) {
+        (void)snprintf(out, size, "Empty reply: the connection ended before an answer");
+    } else if (reader->part == SK_HTTP_PART_BODY) {
+        (void)snprintf(out, size, "the connection ended with %llu bytes of the body remaining",
+                       (unsigned long long)reader->left);
+    } else {
+        (void)snprintf(out, size, "the connection ended%s", places[reader->part]);
+    }
+}
+
 /* The connection is over. */
 static void on_lost(struct sk_http_wire *wire, int error)
 {
-    char text[160];
+    char place[120], text[200];
     if (error == 0 && sk_http_reader_end(&wire->reader) == SK_HTTP_READ_WHOLE) {
         end_whole(wire, false);
         return;
     }
-    bool is_fresh = sk_http_reader_is_fresh(&wire->reader);
-    (void)snprintf(text, sizeof text, "the connection ended %s%s%s",
-                   is_fresh ? "before an answer" : "inside the answer", error == 0 ? "" : ": ",
+    describe_end(&wire->reader, place, sizeof place);
+    (void)snprintf(text, sizeof text, "%s%s%s", place, error == 0 ? "" : ": ",
                    error == 0 ? "" : strerror(error));
     end_failed(wire, SK_HTTP_NETWORK, text);
 }
@@ -213,9 +235,7 @@ static bool take_bytes(struct sk_http_wire *wire, struct sk_str bytes)
         end_whole(wire, used == bytes.size && wire->sent_size == wire->size &&
                             sk_http_reader_keeps(&wire->reader));
         return false;
-    case SK_HTTP_READ_DAMAGED:
-        end_failed(wire, SK_HTTP_NETWORK, "the answer is no HTTP/1.1");
-        return false;
+    case SK_HTTP_READ_DAMAGED: end_failed(wire, SK_HTTP_NETWORK, wire->reader.reason); return false;
     case SK_HTTP_READ_LONG_HEAD:
         end_failed(wire, SK_HTTP_NETWORK, "the answer's headers are too long, or memory is short");
         return false;

@@ -39,7 +39,7 @@ static const struct {
       false },
     { OK "Content-Length: 9\r\n\r\n", WHOLE, WHOLE, 200, "", "", true, true },
     { OK "Content-Length: 999999999999\r\n\r\n", WHOLE, WHOLE, 200, "", "", true, true },
-    { "HTTP/1.1 101 Switching\r\n\r\nxyz", WHOLE, WHOLE, 101, "", "xyz", false, false },
+    { "HTTP/1.1 101 Switching\r\n\r\nxyz", DAMAGED, DAMAGED, 101, NULL, NULL, false, false },
     /* interim answers, lines that say nothing to us */
     { "HTTP/1.1 100 Continue\r\nA: b\r\n\r\n" OK "Content-Length: 1\r\n\r\n7", WHOLE, WHOLE, 200,
       "7", "", true, false },
