@@ -31,7 +31,8 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
                  "event %llu undoes in a saga that goes forward", (unsigned long long)event->seq);
     }
     bool is_pivot = saga->plan->pivot != SK_STEP_NONE && event->step == saga->plan->pivot;
-    if (is_pivot && event->type == SK_EVENT_STEP_COMPLETED && event->item < 0)
+    /* Not one of which a late success, or its verify, tells when the saga was undone already. */
+    if (is_pivot && event->type == SK_EVENT_STEP_COMPLETED && event->item < 0 && !d->is_undoing)
         d->is_past_pivot = true;
 }
 

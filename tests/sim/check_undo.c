@@ -88,11 +88,12 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
         !saga->is_forced && step->kind != SK_KIND_WAIT) {
         fail(world, book, saga, "it counts as completed and never happened");
     }
-    if (is_standing && saga->is_forced && !is_undone_saga && !is_told(saga, step, unit, book))
-        fail(world, book, saga, "it stands, and nobody who looks at the forced saga is told");
-    if (!is_undone_saga || !is_standing || is_exempt(saga, step, unit)) return;
     /* Removed before anybody took what its participant had to say. */
     bool is_unheard = book->owed > 0;
+    if (is_standing && saga->is_forced && !is_undone_saga && !is_unheard &&
+        !is_told(saga, step, unit, book))
+        fail(world, book, saga, "it stands, and nobody who looks at the forced saga is told");
+    if (!is_undone_saga || !is_standing || is_exempt(saga, step, unit)) return;
     if (book->is_excused || is_unheard) {
         world->checks->excused += 1;
         return;
