@@ -224,7 +224,7 @@ struct completion {
     struct sim_world *world;
     struct sim_request request;
     bool succeeds, is_over, is_again;
-    uint32_t tries;
+    uint32_t tries, calm_tries;
     int64_t told_us;         /* when it was acknowledged */
     struct completion *next; /* of all */
 };
@@ -354,8 +354,10 @@ static void try_completion(void *context)
     struct completion *completion = context;
     struct sim_world *world = completion->world;
     if (completion->is_over || completion->tries++ > COMPLETE_TRIES) return;
-    bool was_set_back = world->store->restores > 0; /* the attempt may not come again */
-    if (was_set_back && completion->tries > SET_BACK_TRIES) {
+    /* The attempt may not come again; before the calm it is the store, or the node, that is
+     * away. */
+    bool was_set_back = world->store->restores > 0 && world->is_calm;
+    if (was_set_back && ++completion->calm_tries > SET_BACK_TRIES) {
         sim_books_excuse(world->books, &completion->request);
         owe(completion, false);
         completion->is_over = true;

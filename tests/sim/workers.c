@@ -29,7 +29,7 @@ struct job {
     struct sk_outcome outcome;
     struct sim_node *node;
     bool is_told, is_again;
-    uint32_t tries;
+    uint32_t tries, calm_tries;
 };
 
 static struct sim_node *node_of(struct sim_world *world, struct sk_str saga_id)
@@ -69,8 +69,10 @@ static void tell(void *context)
     struct job *job = context;
     struct sim_world *world = job->request.node->world;
     if (job->is_told || job->tries++ > TELL_TRIES) return;
-    bool was_set_back = world->store->restores > 0; /* the attempt may not come again */
-    if (was_set_back && job->tries > SET_BACK_TRIES) {
+    /* The attempt may not come again; before the calm it is the store, or the node, that is
+     * away. */
+    bool was_set_back = world->store->restores > 0 && world->is_calm;
+    if (was_set_back && ++job->calm_tries > SET_BACK_TRIES) {
         sim_books_excuse(world->books, &job->request);
         world->books->owed -= 1;
         job->is_told = true;
