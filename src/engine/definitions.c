@@ -73,10 +73,11 @@ static void do_compile(void *context)
 
 /* ---- storing --------------------------------------------------------------------------------- */
 
+/* `entry` may be gone again since the siblings were told: then the plan goes with the reply. */
 static void answer(struct defining *defining, struct sk_plan_entry *entry)
 {
     const struct sk_plan *plan = defining->plan;
-    if (entry->plan == NULL && !entry->is_loading) {
+    if (entry != NULL && entry->plan == NULL && !entry->is_loading) {
         /* The reply's texts come from the entry's plan then: it lives as long as the engine. */
         entry->plan = defining->plan;
         struct sk_define_reply reply = { .status = SKALD_OK,
