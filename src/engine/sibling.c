@@ -16,6 +16,8 @@
  *       who serves is told again with each sweep, what was consumed is told again with each sweep.
  *   B3  "There is no such row any more" is said only while the lease of the sender's shard is known
  *       to run: who has lost the shard without knowing it does not know the rows of its successor.
+ *   B4  Who is told of a later epoch than its own has lost the shard, and need not wait for the
+ *       store to say so: until then it would ask its successor about sagas that it takes for its own.
  */
 #include "engine/engine_private.h"
 
@@ -98,11 +100,13 @@ static void on_serving(struct sk_engine *engine, void *context)
         const struct sk_serving *told = &note->serving;
         bool is_new =
             told->epoch > known->epoch || (told->epoch == known->epoch && told->link > known->link);
+        struct sk_shard *here = &engine->shards[note->to_shard];
         if (is_new) {
             *known = *told;
-            sk_messages_unhand(&engine->shards[note->to_shard]);
+            sk_messages_unhand(here);
         }
-        sk_messages_for(&engine->shards[note->to_shard]);
+        if (told->epoch > here->epoch) sk_shard_fence(here, "a sibling serves it"); /* B4 */
+        sk_messages_for(here);
         if (note->asks) tell_all_to(engine, note->from_member);
         sk_engine_turn(engine);
     }
