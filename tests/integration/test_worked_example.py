@@ -3,6 +3,7 @@
 
 `--write` renews the blocks. The decoder of event data here is written from the page, not from the code.
 """
+import json
 import os
 import pathlib
 import re
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-from skald_world import Participant, Server
+from skald_world import Participant, Server, store
 
 ROOT = pathlib.Path(os.environ.get("SKALD_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
 PAGE = ROOT / "docs" / "internals" / "worked-example.md"
@@ -19,7 +20,7 @@ BLOCK = re.compile(r"(<!-- block: (\w+) -->\n```\w*\n)(.*?)(```\n)", re.S)
 TYPES = {1: "saga.accepted", 2: "saga.started", 4: "saga.compensating", 5: "saga.compensated",
          20: "step.started", 21: "step.completed", 22: "step.failed", 50: "compensation.started",
          51: "compensation.completed"}
-STEPS = {0: "reserve", 1: "pay", 0x7fffffff: "-"}
+STEPS = {0: "reserve", 1: "pay", -1: "-"}
 STATES = {5: "compensated"}
 REASONS = {1: "step"}
 FIELDS = ["when", "when2", "kind", "flags", "number", "text", "note", "body", "extra"]
@@ -97,21 +98,25 @@ class WorkedExample(unittest.TestCase):
         server.ended("example-1")
         assert server.stop() == 0
         database = sqlite3.connect(pathlib.Path(folder) / "test.db")
-        yield "events", self.events(database, address)
+        yield "events", self.events(server.store, address)
         yield "requests", self.requests(participant, address)
         yield "head", self.head(database)
         database.close()
 
-    def events(self, database, address):
+    def events(self, url, address):
+        """The store has one saga."""
         lines = []
-        rows = database.execute(
-            "select shard, position, seq, at, type, step, attempt, data from event "
-            "where saga = (select key from saga where id = 'example-1') order by seq").fetchall()
-        for shard, position, seq, at, kind, step, attempt, data in rows:
-            lines.append(f"shard {shard} position {position} seq {seq}  {TYPES[kind]}  step {STEPS[step]} "
-                         f"attempt {attempt}")
-            lines += ["    " + show_field(kind, *field, at).replace(address, "<shop>").rstrip()
-                      for field in decode(data)]
+        dumped = store("dump", "--store", url)
+        assert dumped.returncode == 0, dumped.stderr
+        for row in map(json.loads, dumped.stdout.splitlines()):
+            if row["table"] != "event":
+                continue
+            kind = row["type"]
+            assert row["name"] == TYPES[kind], row
+            lines.append(f"shard {row['shard']} position {row['position']} seq {row['seq']}  {TYPES[kind]}  "
+                         f"step {STEPS[row['step']]} attempt {row['attempt']}")
+            lines += ["    " + show_field(kind, *field, row["at"]).replace(address, "<shop>").rstrip()
+                      for field in decode(bytes.fromhex(row["data"]))]
         return "\n".join(lines) + "\n"
 
     def requests(self, participant, address):
