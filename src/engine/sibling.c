@@ -16,8 +16,8 @@
  *       who serves is told again with each sweep, what was consumed is told again with each sweep.
  *   B3  "There is no such row any more" is said only while the lease of the sender's shard is known
  *       to run: who has lost the shard without knowing it does not know the rows of its successor.
- *   B4  Who is told of a later epoch than its own has lost the shard, and need not wait for the
- *       store to say so: until then it would ask its successor about sagas that it takes for its own.
+ *   B4  Who is told of a later epoch than its own has lost the shard, and does not wait until the
+ *       store says so: it would ask its successor about sagas that it takes for its own.
  */
 #include "engine/engine_private.h"
 
