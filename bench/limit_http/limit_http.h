@@ -75,6 +75,5 @@ static inline struct flow *line_take(struct line *line)
 
 struct client *limit_client_curl(struct limit *limit, struct event_base *base);
 struct client *limit_client_evhttp(struct limit *limit, struct event_base *base);
-struct client *limit_client_raw(struct limit *limit, struct event_base *base);
 
 #endif

@@ -11,7 +11,6 @@
  *
  *   --client curl     libcurl's multi socket, handles pooled
  *   --client evhttp   evhttp's client, connections pooled
- *   --client raw      a socket, one send and one recv a call, the answer searched for its end
  *
  * It prints "ready PORT", takes no other request than the one it is measured with, and ends by
  * SIGTERM.
@@ -313,7 +312,7 @@ static void on_stop(evutil_socket_t number, short what, void *context)
 static _Noreturn void usage(void)
 {
     (void)fprintf(stderr, "usage: limit-http --participant PORT --log FILE [--client "
-                          "curl|evhttp|raw] [--calls 3|5]\n"
+                          "curl|evhttp] [--calls 3|5]\n"
                           "         [--connections N] [--record BYTES] [--reply BYTES]\n");
     exit(2);
 }
@@ -356,7 +355,6 @@ static struct client *make_client(struct limit *limit)
     const char *name = limit->options.client;
     if (strcmp(name, "curl") == 0) return limit_client_curl(limit, limit->base);
     if (strcmp(name, "evhttp") == 0) return limit_client_evhttp(limit, limit->base);
-    if (strcmp(name, "raw") == 0) return limit_client_raw(limit, limit->base);
     usage();
 }
 

@@ -54,7 +54,6 @@ static struct sk_http_transfer *transfer_new(struct sk_http_invoker *invoker)
     transfer->host = NULL;
     transfer->easy = NULL;
     transfer->wire = NULL;
-    transfer->is_connecting = false;
     transfer->sendings = 0;
     transfer->has_head = false;
     transfer->answer = (struct sk_http_answer){ 0 };
@@ -209,12 +208,6 @@ void sk_http_on_wire(struct sk_http_transfer *transfer, enum sk_http_failure fai
 void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result)
 {
     SK_ASSERT(transfer->place == SK_HTTP_FLYING);
-    if (transfer->is_connecting && result == CURLE_OK) {
-        if (sk_http_wire_adopt(transfer)) return;
-        sk_http_on_wire(transfer, SK_HTTP_NETWORK, false, 0,
-                        "the connection was closed before the request, or memory is short");
-        return;
-    }
     struct sk_http_answer *answer = &transfer->answer;
     answer->is_sent = is_sent(transfer);
     answer->failure = failure_of(transfer, result);
@@ -222,6 +215,7 @@ void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result)
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     if (answer->failure == SK_HTTP_WHOLE) answer->status = (uint16_t)status;
     explain(transfer, result);
+    sk_http_learn_address(transfer, result == CURLE_OK);
     end(transfer);
 }
 
@@ -354,7 +348,6 @@ static void invoker_free(struct sk_invoker *port)
         sk_list_remove(&transfer->link);
         transfer_free(transfer);
     }
-    sk_free(invoker->scratch);
     sk_arena_release(&invoker->texts);
     if (invoker->has_global) curl_global_cleanup();
     sk_free(invoker);
@@ -398,8 +391,7 @@ static enum skald_status make_parts(struct sk_http_invoker *invoker)
     if (options->answer_size_max == 0 || options->answer_size_max > SK_PAYLOAD_SIZE_MAX) {
         options->answer_size_max = SK_PAYLOAD_SIZE_MAX;
     }
-    invoker->scratch = sk_alloc(SK_HTTP_SCRATCH_SIZE);
-    if (invoker->scratch == NULL || !keep_texts(invoker)) return SKALD_E_MEMORY;
+    if (!keep_texts(invoker)) return SKALD_E_MEMORY;
     invoker->has_global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     if (!invoker->has_global) return SKALD_E_UNSUPPORTED;
     return sk_http_multi_init(invoker);

@@ -1,7 +1,7 @@
 /*
  * http.h: the invoker for participants that speak HTTP (step types service and http): libcurl on
- * the runtime's loop, and connections of our own where HTTP is plain: no TLS, no proxy, no HTTP/2
- * (http_wire.c). HTTP/2 where TLS offers it, else HTTP/1.1, with kept-alive connections; TLS
+ * the runtime's loop, and libevent's client where HTTP is plain: no TLS, no proxy, no HTTP/2
+ * (http_evhttp.c). HTTP/2 where TLS offers it, else HTTP/1.1, with kept-alive connections; TLS
  * is always verified; redirects are not followed; the environment's proxies are not used.
  *
  * What is sent with every request: Idempotency-Key, Skald-Saga-Id, Skald-Step-Id,
@@ -42,7 +42,7 @@ enum {
 typedef bool sk_http_secret(void *context, struct sk_str name, struct sk_buf *out);
 
 /* Who speaks to hosts of plain HTTP/1.1. */
-enum sk_http_client { SK_HTTP_CLIENT_OWN, SK_HTTP_CLIENT_LIBCURL };
+enum sk_http_client { SK_HTTP_CLIENT_LIBEVENT, SK_HTTP_CLIENT_LIBCURL };
 
 struct sk_http_options {
     struct sk_runtime *runtime;    /* required; outlives the invoker */

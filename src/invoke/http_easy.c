@@ -17,7 +17,7 @@ static int on_sending(void *context, char *to_ip, char *from_ip, int to_port, in
     (void)to_port;
     (void)from_port;
     struct sk_http_transfer *transfer = context;
-    if (!transfer->is_connecting) transfer->sendings += 1;
+    transfer->sendings += 1;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -299,22 +299,15 @@ static struct curl_slist *list_of(struct sk_http_transfer *transfer)
     return arena->failed ? NULL : first;
 }
 
-bool sk_http_easy_load_connect(struct sk_http_transfer *transfer)
-{
-    CURL *easy = transfer->easy;
-    return SET(easy, CURLOPT_URL, transfer->url.data) && SET(easy, CURLOPT_CONNECT_ONLY, 1L) &&
-           SET(easy, CURLOPT_FRESH_CONNECT, 1L) && SET(easy, CURLOPT_PRIVATE, transfer) &&
-           SET(easy, CURLOPT_HEADERDATA, transfer) && SET(easy, CURLOPT_WRITEDATA, transfer) &&
-           SET(easy, CURLOPT_PREREQDATA, transfer) &&
-           SET(easy, CURLOPT_ERRORBUFFER, transfer->message);
-}
-
+/* To a host of wires libcurl is to find the way each time, and keeps no connections of its own. */
 bool sk_http_easy_load(struct sk_http_transfer *transfer)
 {
     CURL *easy = transfer->easy;
     struct curl_slist *headers = list_of(transfer);
+    long is_once = transfer->host->is_plain ? 1 : 0;
     if (headers == NULL) return false;
-    return SET(easy, CURLOPT_URL, transfer->url.data) && load_method(easy, transfer) &&
+    return SET(easy, CURLOPT_FRESH_CONNECT, is_once) && SET(easy, CURLOPT_FORBID_REUSE, is_once) &&
+           SET(easy, CURLOPT_URL, transfer->url.data) && load_method(easy, transfer) &&
            SET(easy, CURLOPT_HTTPHEADER, headers) && SET(easy, CURLOPT_PRIVATE, transfer) &&
            SET(easy, CURLOPT_HEADERDATA, transfer) && SET(easy, CURLOPT_WRITEDATA, transfer) &&
            SET(easy, CURLOPT_PREREQDATA, transfer) &&

@@ -25,7 +25,6 @@ struct sk_http_watch {
     short kinds;        /* registered with the loop; 0 = not registered */
     bool is_connection; /* W3 */
     bool is_wanted;     /* libcurl waits for it */
-    bool is_taken;      /* no longer libcurl's to close */
 };
 
 static void collect(struct sk_http_invoker *invoker)
@@ -150,17 +149,8 @@ curl_socket_t sk_http_open_socket(void *context, curlsocktype purpose,
 int sk_http_close_socket(void *context, curl_socket_t fd)
 {
     struct sk_http_watch *watch = find_watch(context, fd);
-    bool is_taken = watch != NULL && watch->is_taken;
     if (watch != NULL) drop_watch(watch);
-    return is_taken ? 0 : close(fd);
-}
-
-void sk_http_take_socket(struct sk_http_invoker *invoker, curl_socket_t fd)
-{
-    struct sk_http_watch *watch = find_watch(invoker, fd);
-    SK_ASSERT(watch != NULL && watch->is_connection);
-    unregister(watch);
-    watch->is_taken = true;
+    return close(fd);
 }
 
 static int on_timer_change(CURLM *multi, long delay_ms, void *context)

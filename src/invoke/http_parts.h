@@ -7,13 +7,14 @@
  *   http_pool.c     hosts, their easy handles, the line of those that wait for a connection
  *   http_easy.c     an exchange by libcurl
  *   http_multi.c    libcurl's sockets and timer on the loop
- *   http_wire.c     an exchange on a plain connection, without libcurl
- *   http_reader.c   reads an answer on it
+ *   http_evhttp.c   an exchange over plain HTTP/1.1 by libevent's client
+ *   http_evhttp_request.c   its request
+ *   http_address.c  which hosts it may call, and where they are
  *   http_outcome.c  answer → outcome
  *
  * The life of a transfer; it is in the table of tickets from start to end:
  *
- *   start ──► WAITING ──sk_http_pool_launch──► FLYING ──curl or time-out──► ended
+ *   start ──► WAITING ──sk_http_pool_launch──► FLYING ──its end or time-out─► ended
  *      │         └───────────────time-out──────────────────────────────────►  ▲
  *      └──► BARRED (cannot be sent) ───────────next turn────────────────────► ┘
  */
@@ -24,11 +25,12 @@
 #include "base/list.h"
 #include "invoke/http.h"
 #include "invoke/http_outcome.h"
-#include "invoke/http_reader.h"
 
 #include <curl/curl.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <event2/http.h>
+#include <netinet/in.h>
 /* Out of memory is an answer, not the end of the process: hh.tbl is then NULL after HASH_ADD. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -47,8 +49,13 @@ struct sk_http_host {
     struct sk_list wires;     /* idle ones, the last one used first */
     uint32_t flying_count;
     const struct sk_service_options *profile; /* NULL: the server's settings */
-    bool is_plain;                            /* its exchanges go over wires */
-    CURL **easies;                            /* not in use; the last one used is the first taken */
+    bool is_plain;                            /* its exchanges go over wires, where they can */
+    bool is_odd;                              /* plain, but evhttp cannot read its answers */
+    bool is_address;                          /* the URL itself names one */
+    char address[INET6_ADDRSTRLEN];           /* where wires are connected; "" = not known */
+    uint16_t port;
+    int64_t address_until_us; /* monotonic; then libcurl looks for it anew */
+    CURL **easies;            /* not in use; the last one used is the first taken */
     uint32_t easies_count;
     size_t key_size;
     char key[];
@@ -58,6 +65,7 @@ struct sk_http_pool {
     struct sk_http_host *hosts; /* uthash by key */
     struct sk_list idle_hosts;  /* least recently used first */
     struct sk_list idle_wires;  /* of all hosts, least recently used first */
+    struct sk_list over_wires;  /* closed while idle, to be freed */
     uint32_t idle_wires_count;
     uint32_t hosts_count;
 };
@@ -81,16 +89,15 @@ struct sk_http_transfer {
     bool has_content_type, has_host;          /* among them */
     const struct sk_service_options *service; /* as configured; NULL = not at all */
     struct sk_http_host *host;
-    /* FLYING has one of them: by libcurl, or on a wire; to a plain host libcurl only connects. */
+    /* FLYING has one of them: by libcurl, or on a wire. */
     CURL *easy;
     struct sk_http_wire *wire;
     int64_t launch_until_us; /* monotonic; in line until then at most */
 
     struct sk_buf received; /* the answer's body */
     struct sk_http_answer answer;
-    uint32_t sendings;  /* times the request was put on a connection */
-    bool has_head;      /* the answer's headers have come in whole */
-    bool is_connecting; /* `easy` makes a wire */
+    uint32_t sendings; /* times libcurl put the request on a connection */
+    bool has_head;     /* the answer's headers have come in whole */
     char message[CURL_ERROR_SIZE];
 };
 
@@ -107,10 +114,7 @@ struct sk_http_invoker {
     uint32_t transfers_count;
     struct sk_list spare; /* ended transfers, kept for their memory */
     uint32_t spare_count;
-    char *scratch; /* what a wire receives, for the moment of reading it */
 };
-
-enum { SK_HTTP_SCRATCH_SIZE = 64 * 1024 };
 
 /* http.c: the exchange of a flying transfer is over (curl's verdict). */
 void sk_http_on_curl(struct sk_http_transfer *transfer, CURLcode result);
@@ -140,6 +144,9 @@ enum skald_status sk_http_pool_enter(struct sk_http_invoker *invoker,
                                      struct sk_http_transfer *transfer) SK_MUST_CHECK;
 /* Sends what stands in line as far as connections are free. */
 void sk_http_pool_launch(struct sk_http_invoker *invoker, struct sk_http_host *host);
+/* Sends a transfer that is not in line by libcurl. False: no handle to be had, or libcurl refused
+ * it. */
+bool sk_http_pool_launch_easy(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer);
 /* Takes the transfer out of line or off its connection; its handle goes back to the pool. */
 void sk_http_pool_leave(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer);
 
@@ -152,31 +159,38 @@ const char *sk_http_proxy_of(const struct sk_http_options *options,
                              const struct sk_service_options *service);
 /* Loads the transfer's request into its handle. */
 bool sk_http_easy_load(struct sk_http_transfer *transfer);
-/* Or only what it takes to connect to its host. */
-bool sk_http_easy_load_connect(struct sk_http_transfer *transfer);
 
-/* http_wire.c: a connection that carries plain HTTP/1.1, one exchange at a time. May this host be
- * spoken to so? `authority` is lower case. */
+/* http_address.c. May wires be used for the host? `authority` is lower case. */
 bool sk_http_is_plain(const struct sk_http_invoker *invoker, struct sk_str authority,
                       const struct sk_service_options *profile);
-/* Sends the transfer on an idle wire of its host, or begins to connect a new one. False: no memory,
- * nothing has changed. */
+/* Where the host is, if its key says so without being looked up. */
+void sk_http_read_address(struct sk_http_host *host);
+/* An exchange by libcurl is over: what it tells about where the host is. */
+void sk_http_learn_address(struct sk_http_transfer *transfer, bool is_answered);
+/* False: libcurl is to look for it. While it does the others use what is known. */
+bool sk_http_is_address_known(const struct sk_http_invoker *invoker, struct sk_http_host *host);
+
+/* http_evhttp_request.c. False: a method that evhttp does not have. */
+bool sk_http_evhttp_command(struct sk_str method, enum evhttp_cmd_type *out);
+const char *sk_http_evhttp_path(struct sk_http_transfer *transfer); /* NULL: no memory */
+bool sk_http_evhttp_fill(struct evhttp_request *request, struct sk_http_transfer *transfer);
+
+/* http_evhttp.c: a wire is a connection for plain HTTP/1.1, one exchange at a time. */
+/* Sends the transfer on an idle wire of its host, or a new one. False: it is libcurl's to send;
+ * nothing of it has left. */
 bool sk_http_wire_launch(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer);
-/* libcurl has connected for the transfer: it is sent. False: that cannot be, it was not sent. */
-bool sk_http_wire_adopt(struct sk_http_transfer *transfer);
 /* A byte of the transfer's request has left. */
 bool sk_http_wire_is_sent(const struct sk_http_wire *wire);
 /* Takes the transfer, if it carries one, off it. */
 void sk_http_wire_close(struct sk_http_wire *wire);
 void sk_http_wires_close(struct sk_http_host *host); /* the idle ones */
+void sk_http_wires_reap(struct sk_http_pool *pool);  /* those that are over */
 
 /* http_multi.c. The two callbacks are for the handles: libcurl opens and closes its sockets by
  * them, with the invoker as context. */
 curl_socket_t sk_http_open_socket(void *context, curlsocktype purpose,
                                   struct curl_sockaddr *address);
 int sk_http_close_socket(void *context, curl_socket_t fd);
-/* The socket is the caller's from now on: libcurl will not close it. */
-void sk_http_take_socket(struct sk_http_invoker *invoker, curl_socket_t fd);
 enum skald_status sk_http_multi_init(struct sk_http_invoker *invoker) SK_MUST_CHECK;
 void sk_http_multi_release(struct sk_http_invoker *invoker);
 

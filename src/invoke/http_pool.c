@@ -16,6 +16,7 @@ void sk_http_pool_init(struct sk_http_pool *pool)
     *pool = (struct sk_http_pool){ 0 };
     sk_list_init(&pool->idle_hosts);
     sk_list_init(&pool->idle_wires);
+    sk_list_init(&pool->over_wires);
 }
 
 static void forget_host(struct sk_http_pool *pool, struct sk_http_host *host)
@@ -37,6 +38,7 @@ void sk_http_pool_release(struct sk_http_pool *pool)
     while (!sk_list_is_empty(&pool->idle_hosts)) {
         forget_host(pool, sk_container_of(pool->idle_hosts.next, struct sk_http_host, idle_link));
     }
+    sk_http_wires_reap(pool);
     SK_ASSERT(pool->hosts_count == 0);
 }
 
@@ -61,6 +63,7 @@ static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_
     host->is_plain = sk_http_is_plain(invoker, key, profile);
     host->key_size = key.size;
     memcpy(host->key, key.data, key.size);
+    if (host->is_plain) sk_http_read_address(host);
     HASH_ADD(hh, pool->hosts, key, key.size, host);
     if (host->hh.tbl == NULL) {
         sk_free(host->easies);
@@ -114,7 +117,22 @@ static void take_off(struct sk_http_host *host, struct sk_http_transfer *transfe
     host->flying_count += 1;
 }
 
-/* False: no handle to be had, or libcurl refused it; the transfer stays where it is. One that has
+bool sk_http_pool_launch_easy(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer)
+{
+    struct sk_http_host *host = transfer->host;
+    CURL *easy = host->easies_count > 0 ? host->easies[--host->easies_count]
+                                        : sk_http_easy_new(invoker, host->profile);
+    if (easy == NULL) return false;
+    transfer->easy = easy;
+    if (sk_http_easy_load(transfer) && curl_multi_add_handle(invoker->multi, easy) == CURLM_OK) {
+        return true;
+    }
+    transfer->easy = NULL;
+    curl_easy_cleanup(easy);
+    return false;
+}
+
+/* False: no way to send it; the transfer stays where it is. One that has
  * stood in line for half of its time is not sent any more: with the rest of it its answer would
  * likely be lost. Its time-out ends it as never sent, which is known not to have happened. */
 static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *host)
@@ -127,20 +145,8 @@ static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *hos
         sk_list_push(&host->late, &transfer->link);
         return true;
     }
-    if (host->is_plain) {
-        if (!sk_http_wire_launch(invoker, transfer)) return false;
-        take_off(host, transfer);
-        return true;
-    }
-    CURL *easy = host->easies_count > 0 ? host->easies[--host->easies_count]
-                                        : sk_http_easy_new(invoker, host->profile);
-    if (easy == NULL) return false;
-    transfer->easy = easy;
-    if (!sk_http_easy_load(transfer) || curl_multi_add_handle(invoker->multi, easy) != CURLM_OK) {
-        transfer->easy = NULL;
-        curl_easy_cleanup(easy);
-        return false;
-    }
+    bool is_sent = host->is_plain && sk_http_wire_launch(invoker, transfer);
+    if (!is_sent && !sk_http_pool_launch_easy(invoker, transfer)) return false;
     take_off(host, transfer);
     return true;
 }
@@ -163,9 +169,9 @@ static void land(struct sk_http_invoker *invoker, struct sk_http_transfer *trans
     if (transfer->easy == NULL) return;
     (void)curl_multi_remove_handle(invoker->multi, transfer->easy);
     (void)curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, NULL); /* the transfer's */
-    if (transfer->is_connecting) {
+    if (host->is_plain) {
+        /* Few are needed, now and then. */
         curl_easy_cleanup(transfer->easy);
-        transfer->is_connecting = false;
     } else {
         SK_ASSERT(host->easies_count < invoker->options.connections_per_host);
         host->easies[host->easies_count++] = transfer->easy;

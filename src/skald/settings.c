@@ -61,7 +61,7 @@ static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL
 
 /* ---- one service ----------------------------------------------------------------------------- */
 
-static const char *const client_words[] = { "own", "libcurl", NULL };
+static const char *const client_words[] = { "libevent", "libcurl", NULL };
 static const char *const http2_words[] = { "server", "auto", "off", "direct", NULL };
 static const char *const breaker_words[] = { "definition", "on", "off", NULL };
 
@@ -299,7 +299,7 @@ static const struct sk_setting rows[] = {
       .help = "largest body of a participant's answer" },
     { "http.http2", SK_SETTING_WORD, "auto", AT(node.http.http2), .words = http2_words,
       .help = "auto = where TLS offers it; direct = without asking, also without TLS" },
-    { "http.client", SK_SETTING_WORD, "own", AT(node.http.client), .words = client_words,
+    { "http.client", SK_SETTING_WORD, "libevent", AT(node.http.client), .words = client_words,
       .help = "who speaks plain HTTP/1.1 (no TLS, no proxy): libcurl takes more of the processor, "
               "and sends again what a kept connection lost" },
     { "http.ca_file", SK_SETTING_TEXT, NULL, AT(node.http.tls.ca_file),

@@ -466,9 +466,10 @@ static void test_a_host_with_a_name(void **state)
     char target[64];
     (void)snprintf(target, sizeof target, "HTTP://LocalHost:%u/json",
                    skt_polite_port(world.polite));
-    expect(&world, target, YES, "", "{\"ok\": true}");
-    expect(&world, target, YES, "", "{\"ok\": true}");
-    assert_int_equal(skt_polite_connections(world.polite), 1);
+    for (int i = 0; i < 3; i++) expect(&world, target, YES, "", "{\"ok\": true}");
+    /* libcurl finds the address, once; libevent keeps its own connection there. */
+    bool is_found_apart = client == SK_HTTP_CLIENT_LIBEVENT;
+    assert_int_equal(skt_polite_connections(world.polite), is_found_apart ? 2 : 1);
     close_world(&world);
 }
 
@@ -781,7 +782,7 @@ static void test_late_in_line(void **state)
 
 /* A kept connection that dies under a request of which bytes have left: libcurl sends it again
  * under the same key, and its answer is no proof that the first copy is not still being worked on.
- * Our own client leaves it at that. */
+ * libevent's client leaves it at that. */
 static void test_a_request_that_was_sent_twice(void **state)
 {
     (void)state;
@@ -954,8 +955,8 @@ int main(void)
         cmocka_unit_test(test_options_are_checked),
     };
     int failed = cmocka_run_group_tests_name("http outcomes", tables, NULL, NULL);
-    client = SK_HTTP_CLIENT_OWN;
-    failed += cmocka_run_group_tests_name("invoke http, own client", calls, NULL, NULL);
+    client = SK_HTTP_CLIENT_LIBEVENT;
+    failed += cmocka_run_group_tests_name("invoke http, libevent", calls, NULL, NULL);
     client = SK_HTTP_CLIENT_LIBCURL;
     failed += cmocka_run_group_tests_name("invoke http, libcurl", calls, NULL, NULL);
     return failed;
