@@ -356,6 +356,49 @@ static const char *endless_part(void)
         TEXT256 TEXT256 TEXT256 TEXT256 "\r\n";
 }
 
+/* What comes behind an answer is not known to the client: these are left open, unless their end is
+ * that of the connection. */
+static const struct {
+    const char *path, *answer;
+    bool is_closed;
+} odd_answers[] = {
+    { "/odd/old", "HTTP/1.0 200 OK\r\n\r\n{\"a\":1}", true },
+    { "/odd/kept", "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n{\"a\":1}", true },
+    { "/odd/closing", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
+      false },
+    { "/odd/100",
+      "HTTP/1.1 100 Continue\r\nSkald-Pending: true\r\n\r\n"
+      "HTTP/1.1 202 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
+      false },
+    { "/odd/103",
+      "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
+      false },
+    { "/odd/204", "HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\n", false },
+    { "/odd/chunks",
+      "HTTP/1.1 202 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n"
+      "Skald-Pending: true\r\n\r\n",
+      false },
+    { "/odd/extension",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7;x=y\r\n{\"a\":1}\r\n0\r\n\r\n",
+      false },
+    { "/odd/lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
+      false },
+    { "/odd/encoding",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: rot13, chunked\r\n\r\n7\r\n{\"a\":1}\r\n0\r\n\r\n",
+      true },
+    { "/odd/space", "HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\n{\"a\":1}", true },
+};
+
+/* Whether the connection goes on. */
+static bool be_odd(int fd, const char *head)
+{
+    for (size_t i = 0; i < sizeof odd_answers / sizeof odd_answers[0]; i++) {
+        if (!is_path(head, odd_answers[i].path)) continue;
+        return send_text(fd, odd_answers[i].answer) && !odd_answers[i].is_closed;
+    }
+    return false;
+}
+
 static void be_rude(int fd, const char *head)
 {
     static const char ok[] = "HTTP/1.1 200 OK\r\n";
@@ -385,6 +428,7 @@ static void *rude_connection_main(void *context)
     bool was_moody = false;
     while (read_head(connection.fd, head, sizeof head)) {
         atomic_fetch_add(&connection.server->requests, 1);
+        if (be_odd(connection.fd, head)) continue;
         bool is_no = is_path(head, "/moody/no");
         if (!is_no && !is_path(head, "/moody")) {
             be_rude(connection.fd, head);

@@ -9,6 +9,7 @@
  *   rude     /close /garbage /half /half-chunk /endless /never /reset /long-head
  *            /moody (answers once on a connection, then closes it on the next request)
  *            /moody/no (likewise, and its answer is 422)
+ *            /odd/<name> (answers that clients may read in several ways: see the table)
  */
 #ifndef SKT_PARTICIPANT_H
 #define SKT_PARTICIPANT_H

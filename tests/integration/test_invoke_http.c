@@ -496,6 +496,42 @@ static void test_participants_that_misbehave(void **state)
     close_world(&world);
 }
 
+/* Answers that a client may read in several ways: right, or unknown; never wrong. What libevent's
+ * client cannot read libcurl is asked for from then on. */
+static void test_odd_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *output;
+        enum { BOTH, LIBCURL_LATER, LIBEVENT_NEVER } who;
+    } cases[] = {
+        { "/odd/old", "{\"a\":1}", BOTH },
+        { "/odd/kept", "{\"a\":1}", BOTH },
+        { "/odd/closing", "{\"a\":1}", BOTH },
+        { "/odd/100", "{\"a\":1}", BOTH },
+        { "/odd/204", "", BOTH },
+        { "/odd/chunks", "{\"a\":1}", BOTH },
+        { "/odd/103", "{\"a\":1}", LIBCURL_LATER },
+        { "/odd/extension", "{\"a\":1}", LIBCURL_LATER },
+        { "/odd/lengths", "", LIBEVENT_NEVER },
+        { "/odd/encoding", "", LIBEVENT_NEVER },
+        { "/odd/space", "", LIBEVENT_NEVER },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool is_libevent = client == SK_HTTP_CLIENT_LIBEVENT;
+        if (cases[i].who == LIBEVENT_NEVER && !is_libevent) continue;
+        struct world world;
+        open_with(&world, (struct sk_http_options){ 0 });
+        const char *target = rude(&world, cases[i].path);
+        if (is_libevent && cases[i].who != BOTH) expect(&world, target, MAYBE, "network", "");
+        if (cases[i].who != LIBEVENT_NEVER) {
+            expect(&world, target, YES, "", cases[i].output);
+            expect(&world, target, YES, "", cases[i].output);
+        }
+        close_world(&world);
+    }
+}
+
 static void test_what_never_left(void **state)
 {
     (void)state;
@@ -937,6 +973,7 @@ int main(void)
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_a_host_with_a_name),
         cmocka_unit_test(test_participants_that_misbehave),
+        cmocka_unit_test(test_odd_answers),
         cmocka_unit_test(test_what_never_left),
         cmocka_unit_test(test_a_handshake_that_does_not_end),
         cmocka_unit_test(test_headers_of_a_request),
