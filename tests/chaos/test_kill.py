@@ -43,7 +43,7 @@ HANGING_MAX = 40
 ACTIVE = "pending,running,compensating,suspended"
 NETWORK = {"delay": 0.2, "reset": 0.1, "cut": 0.1, "half-up": 0.05, "replay": 0.1}
 LOST = ("network", "timeout", "connection_refused", "connection_timeout", "circuit_open", "queue_timeout",
-        "service_unavailable")  # the last: participants that were killed ask for one more try than they were told to
+        "service_unavailable", "internal")  # these two: killed participants forget whom they refused
 LOST_SHARE_MAX = 0.1
 # What a step may be asked to do, and whether the saga can still complete.
 SURVIVED = ["fail_once", "500_once", "lost_answer", "slow:30", "slow:250"]
