@@ -161,6 +161,14 @@ void sk_http_pool_launch(struct sk_http_invoker *invoker, struct sk_http_host *h
     }
 }
 
+/* Where libcurl keeps headers, before 8.1.1, a handle that is used again has the last header of its
+ * last answer still in mind, freed; an answer whose first header is folded is added to it. */
+static bool may_use_again(void)
+{
+    unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
+    return version < 0x075300 || version >= 0x080101;
+}
+
 /* A wire that is still the transfer's is in the middle of an exchange: nobody can use it again. */
 static void land(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer)
 {
@@ -169,8 +177,7 @@ static void land(struct sk_http_invoker *invoker, struct sk_http_transfer *trans
     if (transfer->easy == NULL) return;
     (void)curl_multi_remove_handle(invoker->multi, transfer->easy);
     (void)curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, NULL); /* the transfer's */
-    if (host->is_plain) {
-        /* Few are needed, now and then. */
+    if (host->is_plain || !may_use_again()) { /* few are needed by hosts of wires */
         curl_easy_cleanup(transfer->easy);
     } else {
         SK_ASSERT(host->easies_count < invoker->options.connections_per_host);

@@ -386,6 +386,7 @@ static const struct {
     { "/odd/encoding",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: rot13, chunked\r\n\r\n7\r\n{\"a\":1}\r\n0\r\n\r\n",
       true },
+    { "/odd/folded", "HTTP/1.1 200 OK\r\n folded\r\nContent-Length: 7\r\n\r\n{\"a\":1}", true },
     { "/odd/space", "HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\n{\"a\":1}", true },
 };
 

@@ -532,6 +532,18 @@ static void test_odd_answers(void **state)
     }
 }
 
+/* The first header of the second answer continues none: not one of the first answer either. */
+static void test_a_folded_header(void **state)
+{
+    (void)state;
+    struct world world;
+    open_with(&world, (struct sk_http_options){ 0 });
+    expect(&world, rude(&world, "/odd/204"), YES, "", "");
+    expect(&world, rude(&world, "/odd/folded"), MAYBE, "network", "");
+    expect(&world, rude(&world, "/odd/204"), YES, "", "");
+    close_world(&world);
+}
+
 static void test_what_never_left(void **state)
 {
     (void)state;
@@ -974,6 +986,7 @@ int main(void)
         cmocka_unit_test(test_a_host_with_a_name),
         cmocka_unit_test(test_participants_that_misbehave),
         cmocka_unit_test(test_odd_answers),
+        cmocka_unit_test(test_a_folded_header),
         cmocka_unit_test(test_what_never_left),
         cmocka_unit_test(test_a_handshake_that_does_not_end),
         cmocka_unit_test(test_headers_of_a_request),
