@@ -143,7 +143,8 @@ static void judge(struct program *program, const char *what)
     char text[TEXT_SIZE];
     read_file(program->err, text);
     if (WIFSIGNALED(program->status)) {
-        sweep_fail(run, "%s ends by signal %d: %.300s", what, WTERMSIG(program->status), text);
+        sweep_fail(run, "%s ends by signal %d: %.600s", what, WTERMSIG(program->status),
+                   last_line(text));
     } else if (WEXITSTATUS(program->status) != 0) {
         if (!program->is_faulty)
             sweep_fail(run, "%s without a fault ends with %d: %.300s", what,
@@ -203,11 +204,17 @@ static uint16_t await_port(struct program *program)
     return 0;
 }
 
-/* The status; 0: no answer. */
+/* libevent takes a header that it has no memory for as one that it cannot read. */
+static bool is_unread(const char *answer)
+{
+    return strstr(answer, "the request is no HTTP") != NULL;
+}
+
+/* The status; 0: no answer, or one to a request that was not read. */
 static int ask(uint16_t port, const char *method, const char *path, const char *type,
                const char *body)
 {
-    char request[2048], answer[256] = "";
+    char request[2048], answer[1024] = "";
     int size = snprintf(request, sizeof request,
                         "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: %s\r\n"
                         "Content-Length: %zu\r\n\r\n%s",
@@ -221,7 +228,8 @@ static int ask(uint16_t port, const char *method, const char *path, const char *
     int status = 0;
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
         send(fd, request, (size_t)size, MSG_NOSIGNAL) == size &&
-        recv(fd, answer, sizeof answer - 1, 0) > 12 && strncmp(answer, "HTTP/1.", 7) == 0)
+        recv(fd, answer, sizeof answer - 1, 0) > 12 && strncmp(answer, "HTTP/1.", 7) == 0 &&
+        !is_unread(answer))
         status = (int)strtol(answer + 9, NULL, 10);
     (void)close(fd);
     return status;
