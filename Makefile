@@ -44,7 +44,6 @@ sweep: ## the n-th allocation, file operation, call of SQLite fails: every SWEEP
 
 prove: ## the long proofs (hours, resumable), recorded in docs/proof/
 	@scripts/install-deps test
-	@scripts/build release
 	@scripts/prove
 
 bench: ## every benchmark, on the release build; results in build/bench/
