@@ -1,7 +1,8 @@
 /*
  * message.c: what sagas tell each other and the locks, and what a saga does when told. Every
  * message is durable with the event before it; receiving one twice is prevented by the engine, so
- * ids must differ: <saga>/<seq>/<kind>/<n>.
+ * ids must differ: <saga>/<seq>/<kind>/<n>, to which the engine adds what tells one life of an id
+ * from the next (O4 of outbox.c).
  */
 #include "core/core_private.h"
 

@@ -241,10 +241,10 @@ void sk_asked_free(struct sk_machine *machine, struct sk_asked *asked); /* NULL 
 
 /* ---- outbox.c, inbox.c ----------------------------------------------------------------------- */
 
-/* After a part is durable: one of its messages. */
+/* After a part is durable: one of its messages, under the id of its row. */
 void sk_outbox_add(struct sk_shard *shard, const struct sk_message *message, uint64_t order);
 void sk_outbox_deliver(struct sk_shard *shard);
-void sk_outbox_row(const struct sk_message *message, uint64_t order, uint32_t to_shard,
+void sk_outbox_row(const struct sk_message *message, uint64_t no, uint64_t order, uint32_t to_shard,
                    struct sk_arena *arena, struct sk_message_row *out_row);
 void sk_outbox_load(struct sk_shard *shard, const struct sk_rows *rows);
 /* Its row is deleted: the target may forget it. */

@@ -10,27 +10,42 @@
  *       only after the row's deletion is durable. So nothing is lost and nothing is taken twice.
  *   O3  WAITING messages are handed over in the order of their events (`order` is stored with the
  *       body, so the order survives a take-over): a child's start is never behind its cancel.
+ *   O4  An id ends with the number of its sender's row: a lock or a saga that was removed and has
+ *       begun anew counts its events from 1 again, while a message of its former life may still be
+ *       on its way, or be remembered by its target.
  */
 #include "engine/engine_private.h"
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
+/* O4. Zero: nothing is stored of the sender, and the id differs by itself. */
+static void put_id(const struct sk_message *message, uint64_t no, struct sk_buf *out)
+{
+    sk_buf_append_str(out, message->id);
+    if (no == 0) return;
+    sk_buf_append_char(out, '/');
+    sk_buf_append_u64(out, no);
+}
+
 /* The body is stored with what the row's columns lack: the order and the sender. */
-void sk_outbox_row(const struct sk_message *message, uint64_t order, uint32_t to_shard,
+void sk_outbox_row(const struct sk_message *message, uint64_t no, uint64_t order, uint32_t to_shard,
                    struct sk_arena *arena, struct sk_message_row *out_row)
 {
-    struct sk_buf body;
+    struct sk_buf id, body;
+    sk_buf_init(&id, 0);
+    put_id(message, no, &id);
     sk_buf_init(&body, 0);
     sk_put_u64(&body, order);
     sk_put_str(&body, message->from);
     sk_put_str(&body, message->body);
-    *out_row = (struct sk_message_row){ .id = message->id,
+    *out_row = (struct sk_message_row){ .id = sk_arena_copy(arena, sk_buf_view(&id)),
                                         .to_shard = to_shard,
                                         .kind = (uint8_t)message->kind,
                                         .target = message->to,
                                         .body = sk_arena_copy(arena, sk_buf_view(&body)) };
-    if (body.failed) arena->failed = true;
+    if (id.failed || body.failed) arena->failed = true;
     sk_buf_release(&body);
+    sk_buf_release(&id);
 }
 
 static struct sk_str append_text(char **at, struct sk_str text)

@@ -78,7 +78,19 @@ static void forget_removed(struct sk_machine *machine)
     sk_removal_done(machine);
 }
 
-static void finish_item(struct sk_work *work, struct sk_item *item)
+/* Its messages wait under the ids and in the order of their rows. */
+static void add_messages(struct sk_work *work, const struct sk_item *item, uint32_t *io_rows)
+{
+    const struct sk_part *part = &work->part;
+    for (uint32_t i = 0; item->decision != NULL && i < item->decision->messages_count; i++) {
+        struct sk_message message = item->decision->messages[i];
+        message.id = part->messages[*io_rows].id;
+        sk_outbox_add(work->shard, &message, part->first_position << 20 | *io_rows);
+        *io_rows += 1;
+    }
+}
+
+static void finish_item(struct sk_work *work, struct sk_item *item, uint32_t *io_rows)
 {
     struct sk_shard *shard = work->shard;
     struct sk_machine *machine = item->machine;
@@ -91,10 +103,7 @@ static void finish_item(struct sk_work *work, struct sk_item *item)
     }
     count_item(shard->engine, item);
     observe(shard->engine, item);
-    uint64_t order = work->part.first_position << 20;
-    for (uint32_t i = 0; item->decision != NULL && i < item->decision->messages_count; i++) {
-        sk_outbox_add(shard, &item->decision->messages[i], order | i);
-    }
+    add_messages(work, item, io_rows);
     while (!sk_list_is_empty(&item->arrivals)) {
         struct sk_incoming *incoming =
             sk_container_of(item->arrivals.next, struct sk_incoming, node);
@@ -161,7 +170,8 @@ static void finish_work(struct sk_work *work)
     shard->position += events_count > 0 ? events_count : 1;
     sk_list_remove(&work->node);
     recover_from_degraded(shard);
-    for (uint32_t i = 0; i < work->items_count; i++) finish_item(work, &work->items[i]);
+    uint32_t rows = 0; /* of messages */
+    for (uint32_t i = 0; i < work->items_count; i++) finish_item(work, &work->items[i], &rows);
     finish_own_rows(work);
     for (uint32_t i = 0; i < work->items_count; i++) let_out(&work->items[i]);
     sk_work_give_back(work);

@@ -218,6 +218,7 @@ void sk_shard_fence(struct sk_shard *shard, const char *why)
     for (struct sk_list *at = shard->machines.next; at != &shard->machines; at = at->next) {
         sk_flights_cancel(sk_container_of(at, struct sk_machine, in_shard));
     }
+    sk_tasks_forget(shard->engine, shard); /* not for its workers to ask for any more */
     if (!is_writing(shard)) sk_shard_drop(shard);
 }
 

@@ -246,8 +246,9 @@ static void put_events(struct sk_work *work, struct sk_item *item, struct rows *
     for (uint32_t i = 0; i < decision->messages_count; i++) {
         const struct sk_message *message = &decision->messages[i];
         uint64_t order = part->first_position << 20 | part->messages_count;
-        sk_outbox_row(message, order, sk_engine_shard_of(work->shard->engine, message->to),
-                      &work->rows, &rows->messages[part->messages_count]);
+        sk_outbox_row(message, item->no, order,
+                      sk_engine_shard_of(work->shard->engine, message->to), &work->rows,
+                      &rows->messages[part->messages_count]);
         part->messages_count += 1;
     }
 }

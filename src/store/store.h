@@ -78,7 +78,7 @@ struct sk_tally_row {
     int64_t n;
 }; /* in a part: the change */
 struct sk_message_row {
-    struct sk_str id; /* <saga>/<seq>/<kind> */
+    struct sk_str id; /* <saga>/<seq>/<kind>/<n>/<the saga's row> */
     uint32_t to_shard;
     uint8_t kind;         /* enum sk_message_kind */
     struct sk_str target; /* saga id or lock id */

@@ -214,8 +214,9 @@ struct move {
     struct sk_str id, text;
     enum move_state state;
     uint64_t seq;
-    uint32_t tries, restores; /* restores: of the store, when it began */
-    bool stays;               /* exported only */
+    const struct sim_row *was; /* when it was removed */
+    uint32_t tries, restores;  /* restores: of the store, when it began */
+    bool stays;                /* exported only */
 };
 
 static void go_on(void *context);
@@ -266,6 +267,7 @@ static void on_removed(void *context, const struct sk_reply *reply)
         sim_reached(move->world, SIM_REACHED_REMOVED_ON_DEMAND);
         /* What happened since the export is not in the file. */
         bool is_whole = row != NULL && row->is_removed && row->head.seq == move->seq;
+        move->was = row;
         if (is_whole)
             move->state = MOVE_IMPORT;
         else
@@ -274,6 +276,19 @@ static void on_removed(void *context, const struct sk_reply *reply)
         sim_reached(move->world, SIM_REACHED_REMOVAL_REFUSED);
         finish_move(move);
     }
+}
+
+/* With the import, or before its answer, more may have come: a late answer. */
+static bool is_what_it_was(const struct move *move, const struct sim_row *row)
+{
+    if (row == NULL || row->events_count < move->seq) return false;
+    for (uint64_t i = 0; move->was != NULL && i < move->seq; i++) {
+        const struct sk_event_row *is = &row->events[i], *was = &move->was->events[i];
+        if (is->seq != was->seq || is->at_ms != was->at_ms || is->type != was->type ||
+            !sk_str_equal(is->data, was->data))
+            return false;
+    }
+    return true;
 }
 
 static void on_imported(void *context, const struct sk_reply *reply)
@@ -286,7 +301,7 @@ static void on_imported(void *context, const struct sk_reply *reply)
     if (reply->status == SKALD_OK) {
         const struct sim_row *row = sim_store_row(world->store, move->id);
         sim_reached(world, SIM_REACHED_IMPORTED);
-        if (row == NULL || row->head.seq != move->seq) /* O2 */
+        if (!is_what_it_was(move, row)) /* O2 */
             sim_fail(world, "replay = live", move->id, "it was imported and is not what it was");
     } else if (reply->status == SKALD_E_CONFLICT) {
         sim_reached(world, SIM_REACHED_IMPORT_CONFLICT);

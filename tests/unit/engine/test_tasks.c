@@ -115,12 +115,49 @@ static void an_offer_survives_a_crash(void **state)
     assert_int_equal(1, worker.attempt);
 }
 
+/* The shard is given up while a part of it is with the store: its tasks are no longer on offer. */
+static void a_shard_that_is_given_up_offers_nothing(void **state)
+{
+    (void)state;
+    struct worker worker;
+    uint32_t shard = sk_engine_shard_of(world.engine, SK_STR("t-1"));
+    (void)world_start(&world, "packing", "t-1", "{}");
+    struct sk_command suspend = {
+        .kind = SK_COMMAND_SUSPEND, .id = SK_STR("s"), .who = SK_STR("me"), .why = SK_STR("so")
+    };
+    struct answer answer = { 0 };
+    char other[32] = "";
+    for (int i = 2; other[0] == '\0' || sk_engine_shard_of(world.engine, sk_str_of(other)) != shard;
+         i++)
+        snprintf(other, sizeof other, "t-%d", i);
+    (void)world_start(&world, "packing", other, "{}");
+    world.store.is_holding = true;
+    sk_engine_command(world.engine, sk_str_of(other), &suspend, SK_STR(""), world_on_answer,
+                      &answer);
+    world_run(&world);
+    sk_engine_own(world.engine, shard, false);
+    begin_poll(&worker, "ada", 1);
+    world_advance(&world, 100);
+    assert_int_equal(0, worker.told_count); /* it waits for what others may offer */
+    world_advance(&world, 2000);
+    assert_int_equal(1, worker.told_count);
+    assert_int_equal(0, worker.tasks_count);
+    world_unhold(&world, false);
+    sk_engine_own(world.engine, shard, true);
+    world_advance(&world, 2000);
+    begin_poll(&worker, "ada", 1);
+    world_advance(&world, 100);
+    assert_int_equal(1, worker.tasks_count);
+    assert_string_equal("t-1", worker.saga);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_task_goes_to_one_worker, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_no_worker_got_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_offer_survives_a_crash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_shard_that_is_given_up_offers_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
