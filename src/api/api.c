@@ -1,5 +1,6 @@
 /* api.c: takes requests in, finds their route, and ends what is left at the end. */
 #include "api/console.h"
+#include "api/forward.h"
 #include "api/local.h"
 #include "api/ring.h"
 #include "api/routes.h"
@@ -48,9 +49,16 @@ static bool refuse_if_too_large(struct sk_exchange *x)
     return true;
 }
 
+bool sk_api_is_ready(const struct sk_api *api)
+{
+    const struct sk_api_options *options = &api->options;
+    return sk_engine_is_ready(options->engine) &&
+           (options->is_open == NULL || options->is_open(options->open_context));
+}
+
 static bool refuse_until_ready(struct sk_exchange *x)
 {
-    if (x->route->before_ready || sk_engine_is_ready(sk_engine_of(x))) return false;
+    if (x->route->before_ready || sk_api_is_ready(x->api)) return false;
     struct sk_problem problem =
         sk_problem_http(503, SK_STR("sagas are not served yet, or not any more"),
                         SK_STR("send it again once GET /readyz answers 200"));
@@ -77,7 +85,7 @@ void sk_api_take(struct sk_api *api, struct sk_http_request *request)
     const struct sk_route *route = sk_route_find(x);
     if (route == NULL) return; /* answered: the exchange is gone */
     x->route = route;
-    if (refuse_until_ready(x)) return;
+    if (refuse_until_ready(x) || sk_forward(x)) return;
     route->handle(x);
 }
 
@@ -99,8 +107,9 @@ static void put_defaults(struct sk_api_options *o)
     if (o->observations_max == 0) o->observations_max = OBSERVATIONS_MAX;
 }
 
-static enum skald_status listen_on(struct sk_api *api, skald_error *error)
+enum skald_status sk_api_listen(struct sk_api *api, uint16_t port, skald_error *error)
 {
+    if (api->options.is_local) return SKALD_OK;
     struct sk_http_server_options server = {
         .base = api->options.base,
         .body_size_max = api->options.body_size_max * BODY_READ_TIMES,
@@ -110,10 +119,10 @@ static enum skald_status listen_on(struct sk_api *api, skald_error *error)
         .request_timeout_ms = api->options.request_timeout_ms,
         .on_request = on_request,
         .context = api,
+        .shares_port = api->options.peers != NULL,
+        .is_first = api->options.member == 0,
     };
-    enum skald_status status = sk_streams_new(api, &api->streams);
-    if (status != SKALD_OK) return status;
-    return sk_http_server_new(&server, api->options.host, api->options.port, &api->server, error);
+    return sk_http_server_new(&server, api->options.host, port, &api->server, error);
 }
 
 enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api **out_api,
@@ -125,11 +134,14 @@ enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api
     put_defaults(&api->options);
     sk_list_init(&api->exchanges);
     sk_list_init(&api->locals);
+    sk_list_init(&api->visitors);
+    sk_list_init(&api->unsent);
     enum skald_status status = sk_ring_new(api, &sk_ring_observations, &api->ring);
     if (status == SKALD_OK && api->options.compat_rte) {
         status = sk_ring_new(api, &sk_ring_rte, &api->rte_events);
     }
-    if (status == SKALD_OK && !api->options.is_local) status = listen_on(api, error);
+    if (status == SKALD_OK && !api->options.is_local) status = sk_streams_new(api, &api->streams);
+    if (status == SKALD_OK) status = sk_forwards_init(api);
     if (status != SKALD_OK) {
         if (status == SKALD_E_MEMORY) (void)sk_error_set(error, status, "out of memory");
         sk_api_free(api);
@@ -162,6 +174,7 @@ void sk_api_free(struct sk_api *api)
         sk_exchange_free(sk_container_of(api->exchanges.next, struct sk_exchange, node));
     }
     sk_locals_free(api);
+    sk_forwards_release(api);
     sk_streams_free(api->streams);
     sk_ring_free(api->ring);
     sk_ring_free(api->rte_events);

@@ -16,6 +16,7 @@
 struct event_base;
 struct sk_api;
 struct sk_json_writer;
+struct sk_peers;
 
 /* Zero means "default" throughout. */
 struct sk_api_options {
@@ -24,7 +25,6 @@ struct sk_api_options {
     struct sk_runtime *runtime;
     struct sk_limiter *limiter; /* the circuit breakers; NULL = there are none */
     const char *host;           /* 127.0.0.1 */
-    uint16_t port;              /* 0 = any free one */
     size_t body_size_max;       /* of a request: 4 MiB and a little */
     uint32_t connections_max;   /* 1024 */
     int64_t idle_timeout_ms;    /* of a connection without a request: 75 s */
@@ -38,12 +38,21 @@ struct sk_api_options {
     bool compat_rte;           /* the ten paths of the RTE engine's admin API: rte.c */
     uint32_t observations_max; /* kept in memory: 1024 */
     bool is_local;             /* no server at all: only local.h asks */
+    /* The APIs of the other loops (forward.h), of which it is this one; NULL: it is alone. */
+    struct sk_peers *peers;
+    uint32_t member;
+    /* Are all loops served? NULL: the engine alone says whether it is ready. */
+    bool (*is_open)(void *context);
+    void *open_context;
 };
 
-/* Listens at once, unless it is local; until the engine is ready everything but health and version
- * is 503. */
+/* Until the engine is ready everything but health and version is 503. */
 enum skald_status sk_api_new(const struct sk_api_options *options, struct sk_api **out_api,
                              skald_error *error) SK_MUST_CHECK;
+/* Unless it is local: listens on the host of the options. Once all its peers are made: it passes
+ * on to them. */
+enum skald_status sk_api_listen(struct sk_api *api, uint16_t port,
+                                skald_error *error) SK_MUST_CHECK;
 uint16_t sk_api_port(const struct sk_api *api);
 /* No new connections; what came in before is still answered. */
 void sk_api_stop(struct sk_api *api);

@@ -14,11 +14,14 @@ struct sk_api {
     struct sk_http_server *server; /* NULL: local */
     struct sk_list exchanges;      /* without a reply */
     struct sk_list locals;         /* local.c: those that came from this process */
-    struct sk_name_row *names;     /* names.c */
-    struct sk_buf openapi;         /* made when it is asked for first */
-    struct sk_streams *streams;    /* stream.c */
-    struct sk_ring *ring;          /* ring.c: what belongs to no saga */
-    struct sk_ring *rte_events;    /* rte_events.c; NULL unless compat_rte */
+    struct sk_list visitors;       /* forward.c: those that came from other loops */
+    struct sk_list unsent;         /* answers to them, which wait for memory */
+    struct sk_runtime_timer *unsent_timer;
+    struct sk_name_row *names;  /* names.c */
+    struct sk_buf openapi;      /* made when it is asked for first */
+    struct sk_streams *streams; /* stream.c */
+    struct sk_ring *ring;       /* ring.c: what belongs to no saga */
+    struct sk_ring *rte_events; /* rte_events.c; NULL unless compat_rte */
 };
 
 static inline struct sk_engine *sk_engine_of(struct sk_exchange *x)
@@ -47,7 +50,9 @@ void sk_name_learn_steps(struct sk_exchange *x, const struct sk_digest *digest,
                          void (*then)(struct sk_exchange *x));
 void sk_names_free(struct sk_api *api);
 
-/* api.c: a request is here; it is answered now or later. */
+/* api.c: sagas are served, on all loops. */
+bool sk_api_is_ready(const struct sk_api *api);
+/* A request is here; it is answered now or later. */
 void sk_api_take(struct sk_api *api, struct sk_http_request *request);
 
 /* exchange.c: the end of every exchange. */

@@ -1,5 +1,6 @@
 /* exchange.c: see exchange.h. */
 #include "api/api_private.h"
+#include "api/forward.h"
 #include "api/stream.h"
 
 #include "base/id.h"
@@ -7,12 +8,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { KEY_SIZE_MAX = 200 };
+enum { KEY_SIZE_MAX = 200, DRAWS_MAX = 10000 };
 
 void sk_exchange_free(struct sk_exchange *x)
 {
     sk_list_remove(&x->node);
     sk_stream_release(x);
+    sk_forward_forget(x);
     sk_buf_release(&x->out);
     sk_arena_release(&x->rows.arena);
     sk_arena_release(&x->arena);
@@ -159,8 +161,11 @@ bool sk_exchange_command_id(struct sk_exchange *x, struct sk_str *out_id)
     struct sk_runtime *runtime = x->api->options.runtime;
     uint8_t random[10];
     char text[SK_UUID_TEXT_SIZE];
-    runtime->ops->random(runtime, random, sizeof random);
-    sk_uuid7_format(runtime->ops->now_ms(runtime), random, text);
+    for (int i = 0; i < DRAWS_MAX; i++) { /* what gets this id is to be of this loop */
+        runtime->ops->random(runtime, random, sizeof random);
+        sk_uuid7_format(runtime->ops->now_ms(runtime), random, text);
+        if (sk_forward_member(x, sk_str_of(text)) == x->api->options.member) break;
+    }
     *out_id = sk_arena_copy(&x->arena, sk_str_of(text));
     return true;
 }

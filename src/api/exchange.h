@@ -16,6 +16,7 @@
 
 struct sk_api;
 struct sk_route;
+struct sk_forward;
 struct sk_stream;
 
 enum { SK_PARAMS_MAX = 3 };
@@ -33,6 +34,7 @@ struct sk_exchange {
     void *state;                         /* the handler's own, in the arena */
     void *learning;                      /* names.c */
     struct sk_stream *stream;            /* stream.c: the reply has begun and goes on */
+    struct sk_forward *forward;          /* forward.c: a sibling has been asked */
 };
 
 /* A JSON writer on `out`, emptied. */

@@ -17,6 +17,9 @@
 #include <stdio.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+enum { BACKLOG = 128 }; /* as evhttp */
 
 struct sk_http_server {
     struct sk_http_server_options options;
@@ -237,11 +240,56 @@ static uint16_t port_of(evutil_socket_t fd)
     return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
+/* A socket that listens, on a port that others of this process may share. The first is bound as if
+ * it were alone, so that a port of another program is refused, and lets the others in only then.
+ * -1: errno says why; 0 = there is no such address. */
+static int listen_shared(const struct sk_http_server *server, const char *host, uint16_t port)
+{
+    struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC,
+                                     .ai_socktype = SOCK_STREAM,
+                                     .ai_flags = EVUTIL_AI_PASSIVE | EVUTIL_AI_ADDRCONFIG };
+    struct evutil_addrinfo *found = NULL;
+    char service[8];
+    (void)snprintf(service, sizeof service, "%u", (unsigned)port);
+    if (evutil_getaddrinfo(host, service, &hints, &found) != 0) {
+        errno = 0;
+        return -1;
+    }
+    int on = 1, is_shared = !server->options.is_first;
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool is_bound = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
+                    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &is_shared, sizeof on) == 0 &&
+                    bind(fd, found->ai_addr, found->ai_addrlen) == 0 &&
+                    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+                    listen(fd, BACKLOG) == 0;
+    int reason = errno;
+    evutil_freeaddrinfo(found);
+    if (!is_bound && fd >= 0) (void)close(fd);
+    errno = reason;
+    return is_bound ? fd : -1;
+}
+
+static struct evhttp_bound_socket *bind_shared(struct sk_http_server *server, const char *host,
+                                               uint16_t port)
+{
+    int fd = listen_shared(server, host, port);
+    if (fd < 0) return NULL;
+    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(server->evhttp, fd);
+    if (bound == NULL) {
+        (void)close(fd);
+        errno = ENOMEM;
+    }
+    return bound;
+}
+
 static enum skald_status bind_to(struct sk_http_server *server, const char *host, uint16_t port,
                                  skald_error *error)
 {
     errno = 0;
-    server->bound = evhttp_bind_socket_with_handle(server->evhttp, host, port);
+    server->bound = server->options.shares_port
+                        ? bind_shared(server, host, port)
+                        : evhttp_bind_socket_with_handle(server->evhttp, host, port);
     if (server->bound != NULL) {
         int fd = evhttp_bound_socket_get_fd(server->bound), on = 1;
         server->port = port_of(fd);

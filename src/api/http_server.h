@@ -44,6 +44,9 @@ struct sk_http_server_options {
     size_t body_size_max;
     size_t headers_size_max;
     uint32_t connections_max; /* beyond it new ones wait in the system's queue */
+    /* One of several servers, each on a loop of its own, among which the system divides the
+     * connections to one address: the first finds out whether the port is free for them. */
+    bool shares_port, is_first;
     int64_t idle_timeout_ms, request_timeout_ms;
     void (*on_request)(void *context, struct sk_http_request *request);
     void *context;

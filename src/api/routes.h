@@ -31,8 +31,10 @@ struct sk_route {
                                "list:Event"; NULL = none */
     const char *reply_type; /* its media type; NULL = application/json */
     const char *stream;     /* with `Accept: text/event-stream`: the type of each event's data */
-    bool takes_key;         /* an Idempotency-Key */
-    bool before_ready;      /* is answered while the engine is still starting */
+    /* Whose shard it belongs to: place.c, forward.h; NULL = any loop answers. */
+    bool (*place)(struct sk_exchange *x, struct sk_str *out_id);
+    bool takes_key;    /* an Idempotency-Key */
+    bool before_ready; /* is answered while the engine is still starting */
 };
 extern const struct sk_route sk_routes[];
 extern const size_t sk_routes_count;
@@ -63,6 +65,13 @@ const struct sk_route *sk_route_find(struct sk_exchange *x);
 bool sk_path_next(struct sk_str *path, struct sk_str *out_segment);
 /* The row of "{saga}"; NULL = none. */
 const struct sk_path_param *sk_path_param_of(struct sk_str segment);
+
+/* place.c */
+bool sk_place_param(struct sk_exchange *x, struct sk_str *out_id);
+bool sk_place_start(struct sk_exchange *x, struct sk_str *out_id);
+bool sk_place_import(struct sk_exchange *x, struct sk_str *out_id);
+bool sk_place_schedule(struct sk_exchange *x, struct sk_str *out_id);
+bool sk_place_key(struct sk_exchange *x, struct sk_str *out_id);
 
 /* definitions.c */
 void sk_handle_define(struct sk_exchange *x);

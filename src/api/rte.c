@@ -334,7 +334,7 @@ static void handle_recovery(struct sk_exchange *x)
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
     sk_json_key(&w, "is_running");
-    sk_json_put_bool(&w, sk_engine_is_ready(sk_engine_of(x)));
+    sk_json_put_bool(&w, sk_api_is_ready(x->api));
     put_u64(&w, "scanned_count", stats.sweep_scanned);
     put_u64(&w, "processed_count", stats.sweep_processed);
     put_u64(&w, "failed_count", stats.sweep_failed);
@@ -404,12 +404,12 @@ static void handle_breaker_reset(struct sk_exchange *x)
 /* ---- the ten paths --------------------------------------------------------------------------- */
 
 #define TX "/api/transactions/{txID}"
-#define ORDER(command, id, text)                                                              \
-    {                                                                                         \
-        .method = SK_HTTP_POST, .path = TX "/" command, .handle = handle_order, .tag = "rte", \
-        .name = (id), .help = (text), .body = order_body,                                     \
-        .example = "{\"reason\": \"manual intervention\"}", .statuses = "200 404 409",        \
-        .reply = "RteDetail", .takes_key = true,                                              \
+#define ORDER(command, id, text)                                                                 \
+    {                                                                                            \
+        .method = SK_HTTP_POST, .path = TX "/" command, .handle = handle_order,                  \
+        .place = sk_place_param, .tag = "rte", .name = (id), .help = (text), .body = order_body, \
+        .example = "{\"reason\": \"manual intervention\"}", .statuses = "200 404 409",           \
+        .reply = "RteDetail", .takes_key = true,                                                 \
     }
 #define GET(uri, handler, id, text, inputs, codes, shape)                                      \
     {                                                                                          \
@@ -420,8 +420,15 @@ static void handle_breaker_reset(struct sk_exchange *x)
 const struct sk_route sk_rte_routes[] = {
     GET("/api/transactions", handle_transactions, "rteListTransactions",
         "Transactions, newest first, by status and type", page_query, "200", "RtePage"),
-    GET(TX, handle_transaction, "rteGetTransaction", "One transaction with its steps", NULL,
-        "200 404", "RteDetail"),
+    { .method = SK_HTTP_GET,
+      .path = TX,
+      .handle = handle_transaction,
+      .place = sk_place_param,
+      .tag = "rte",
+      .name = "rteGetTransaction",
+      .help = "One transaction with its steps",
+      .statuses = "200 404",
+      .reply = "RteDetail" },
     ORDER("force-complete", "rteForceComplete", "End it as completed, whatever is open"),
     ORDER("force-cancel", "rteForceCancel", "Undo it without awaiting what is in flight"),
     ORDER("retry", "rteRetry", "Try again at once what waits or has failed"),

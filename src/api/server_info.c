@@ -25,7 +25,7 @@ void sk_handle_healthz(struct sk_exchange *x)
 
 void sk_handle_readyz(struct sk_exchange *x)
 {
-    if (sk_engine_is_ready(sk_engine_of(x))) {
+    if (sk_api_is_ready(x->api)) {
         reply_state(x, 200, "ready");
         return;
     }

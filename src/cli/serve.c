@@ -9,9 +9,9 @@
  */
 #include "cli/cli.h"
 
-#include "api/api.h"
 #include "cli/settings_args.h"
 #include "skald/definition_file.h"
+#include "skald/doors.h"
 #include "skald/listen.h"
 #include "skald/plugins.h"
 
@@ -21,11 +21,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum {
-    DRAIN_EVERY_MS = 10,
-    DRAIN_TIMES = 100,
-    DESCRIPTORS_OWN = 40 /* store, log, loop, definitions */
-};
+enum { DESCRIPTORS_OWN = 40 /* store, log, loop, definitions */ };
 
 struct options {
     struct cli_settings_args settings;
@@ -56,9 +52,7 @@ struct server {
     size_t definitions_count, defined_count;
     struct sk_node *node;
     struct sk_functions functions; /* of plugins */
-    struct sk_api *api;
-    struct sk_runtime_timer *drain;
-    int drains_left;
+    struct sk_doors *doors;
     bool is_stopping;
     int code;
 };
@@ -82,22 +76,15 @@ static void append_url(const struct server *server, struct sk_buf *out)
 {
     bool is_v6 = strchr(server->listen.host, ':') != NULL;
     sk_buf_printf(out, is_v6 ? "http://[%s]:%u" : "http://%s:%u", server->listen.host,
-                  (unsigned)sk_api_port(server->api));
+                  (unsigned)sk_doors_port(server->doors));
 }
 
 /* ---- stopping -------------------------------------------------------------------------------- */
 
-/* Replies that the last commits let out are still being written. */
-static void on_drain(void *context)
+static void on_drained(void *context)
 {
     struct server *server = context;
-    struct sk_runtime *runtime = runtime_of(server);
-    server->drains_left -= 1;
-    if (sk_api_busy(server->api) == 0 || server->drains_left <= 0) {
-        sk_libevent_runtime_stop(sk_node_runtime(server->node));
-        return;
-    }
-    runtime->ops->timer_arm(server->drain, runtime->ops->now_ms(runtime) + DRAIN_EVERY_MS);
+    sk_libevent_runtime_stop(sk_node_runtime(server->node));
 }
 
 static void on_stopped(void *context, enum skald_status status, const skald_error *error)
@@ -107,7 +94,7 @@ static void on_stopped(void *context, enum skald_status status, const skald_erro
         say(server, SK_LOG_ERROR, "server.stopped", error == NULL ? "" : error->message);
         server->code = CLI_FAILED;
     }
-    on_drain(server);
+    sk_doors_drain(server->doors, on_drained, server);
 }
 
 static void stop(struct server *server, const char *why)
@@ -115,15 +102,15 @@ static void stop(struct server *server, const char *why)
     if (server->is_stopping) return;
     server->is_stopping = true;
     say(server, SK_LOG_INFO, "server.stopping", why);
-    sk_api_stop(server->api);
-    sk_engine_stop(sk_node_engine(server->node), server->settings.grace_ms, on_stopped, server);
+    sk_doors_stop(server->doors);
+    sk_node_stop(server->node, server->settings.grace_ms, on_stopped, server);
 }
 
 static void on_signal(void *context, int number)
 {
     struct server *server = context;
     (void)number;
-    if (server->node == NULL || server->api == NULL) { /* still starting: nothing to finish */
+    if (server->node == NULL || server->doors == NULL) { /* still starting: nothing to finish */
         _exit(CLI_FAILED);
     }
     if (!server->is_stopping) {
@@ -139,7 +126,7 @@ static void on_notice(void *context, struct sk_str what, struct sk_str json)
 {
     struct server *server = context;
     (void)json;
-    if (!sk_str_is(what, "store.broken") || server->node == NULL || server->api == NULL) return;
+    if (!sk_str_is(what, "store.broken") || server->node == NULL || server->doors == NULL) return;
     server->code = CLI_FAILED;
     stop(server, "the store is of no use any more");
 }
@@ -287,7 +274,7 @@ static int open_node(struct server *server)
     if (sk_node_new(&options, &server->node, &error) != SKALD_OK) {
         return fail_to_start(server, &error, NULL);
     }
-    sk_functions_init(&server->functions, sk_node_functions(server->node));
+    sk_functions_init(&server->functions, server->node);
     const struct sk_setting_list *plugins = &server->settings.plugins;
     for (size_t i = 0; i < plugins->count; i++) {
         if (sk_functions_load(&server->functions, plugins->items[i], &error) == SKALD_OK) continue;
@@ -309,14 +296,8 @@ static void put_channels(void *context, struct sk_json_writer *w)
 
 static int open_api(struct server *server)
 {
-    struct sk_libevent_runtime *runtime = sk_node_runtime(server->node);
     struct sk_api_options options = {
-        .base = sk_libevent_runtime_base(runtime),
-        .engine = sk_node_engine(server->node),
-        .runtime = sk_libevent_runtime_port(runtime),
-        .limiter = sk_node_limiter(server->node),
         .host = server->listen.host,
-        .port = server->listen.port,
         .body_size_max = (size_t)server->settings.body_size_max,
         .connections_max = (uint32_t)server->settings.connections_max,
         .idle_timeout_ms = server->settings.idle_timeout_ms,
@@ -330,7 +311,10 @@ static int open_api(struct server *server)
         .observations_max = (uint32_t)server->settings.observations_max,
     };
     skald_error error = { .message = "" };
-    enum skald_status status = sk_api_new(&options, &server->api, &error);
+    server->doors = sk_doors_new(server->node, &options);
+    if (server->doors == NULL)
+        return cli_fail(server->cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
+    enum skald_status status = sk_doors_open(server->doors, server->listen.port, &error);
     if (status != SKALD_OK) {
         char remedy[SK_HOST_SIZE_MAX + 128];
         (void)snprintf(remedy, sizeof remedy,
@@ -352,13 +336,8 @@ static int open_api(struct server *server)
 
 static int run(struct server *server)
 {
-    struct sk_runtime *runtime = runtime_of(server);
     skald_error error = { .message = "" };
-    server->drains_left = DRAIN_TIMES;
-    server->drain = runtime->ops->timer_new(runtime, on_drain, server);
-    if (server->drain == NULL)
-        return cli_fail(server->cli, CLI_FAILED, "out-of-memory", NULL, "out of memory");
-    sk_engine_open(sk_node_engine(server->node), on_opened, server);
+    sk_node_open(server->node, on_opened, server);
     if (sk_libevent_runtime_run(sk_node_runtime(server->node), &error) != SKALD_OK) {
         return cli_fail_error(server->cli, CLI_FAILED, NULL, &error);
     }
@@ -367,11 +346,8 @@ static int run(struct server *server)
 
 static void close_all(struct server *server)
 {
-    if (server->node != NULL) {
-        runtime_of(server)->ops->timer_free(server->drain);
-        sk_node_close(server->node);
-    }
-    sk_api_free(server->api);
+    if (server->node != NULL) sk_node_close(server->node);
+    sk_doors_free(server->doors);
     sk_node_free(server->node);
     sk_functions_release(&server->functions);
     for (size_t i = 0; i < server->definitions_count; i++) {

@@ -228,6 +228,8 @@ struct sk_meta sk_engine_meta(const struct sk_engine *engine);
 int64_t sk_engine_now(const struct sk_engine *engine);
 const struct sk_rules *sk_engine_rules(const struct sk_engine *engine);
 uint32_t sk_engine_shard_of(const struct sk_engine *engine, struct sk_str saga_id);
+/* What chooses the shard of a start that has a key and no id; empty: out of memory. */
+struct sk_str sk_start_key_text(struct sk_arena *arena, struct sk_str space, struct sk_str key);
 
 struct sk_engine_stats {
     uint64_t sagas_active, sagas_parked, sagas_pending, sagas_cached;

@@ -110,17 +110,22 @@ static bool digest_of(struct sk_engine *engine, const struct sk_start_request *r
     return is_made;
 }
 
+struct sk_str sk_start_key_text(struct sk_arena *arena, struct sk_str space, struct sk_str key)
+{
+    size_t size = space.size + 1 + key.size;
+    char *text = sk_arena_alloc(arena, size + 1);
+    if (text == NULL) return (struct sk_str){ 0 };
+    if (space.size > 0) memcpy(text, space.data, space.size);
+    text[space.size] = '/'; /* no namespace holds one */
+    memcpy(text + space.size + 1, key.data, key.size);
+    text[size] = 0;
+    return (struct sk_str){ text, size };
+}
+
 static void make_key(struct sk_starting *starting, const struct sk_start_request *request)
 {
     if (request->id.size > 0 || request->idempotency_key.size == 0) return;
-    struct sk_buf key;
-    sk_buf_init(&key, 0);
-    sk_buf_append_str(&key, request->space);
-    sk_buf_append_char(&key, '/'); /* no namespace holds one */
-    sk_buf_append_str(&key, request->idempotency_key);
-    if (key.failed) starting->arena.failed = true;
-    starting->key = sk_arena_copy(&starting->arena, sk_buf_view(&key));
-    sk_buf_release(&key);
+    starting->key = sk_start_key_text(&starting->arena, request->space, request->idempotency_key);
 }
 
 /* The context with the traceparent of the request in it. */

@@ -258,6 +258,11 @@ void sk_libevent_runtime_free(struct sk_libevent_runtime *runtime)
     sk_free(runtime);
 }
 
+size_t sk_libevent_runtime_deliver(struct sk_libevent_runtime *runtime)
+{
+    return sk_mailbox_deliver(&runtime->mailbox);
+}
+
 struct sk_runtime *sk_libevent_runtime_port(struct sk_libevent_runtime *runtime)
 {
     return &runtime->port;

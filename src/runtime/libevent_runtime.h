@@ -43,6 +43,9 @@ enum skald_status sk_libevent_runtime_new(const struct sk_libevent_options *opti
  * still to come, then writes out the log. All timers must have been freed. NULL is fine. */
 void sk_libevent_runtime_free(struct sk_libevent_runtime *runtime);
 
+/* While it does not run: calls what is posted now; how much that was. */
+size_t sk_libevent_runtime_deliver(struct sk_libevent_runtime *runtime);
+
 /* The port; valid as long as the runtime. */
 struct sk_runtime *sk_libevent_runtime_port(struct sk_libevent_runtime *runtime);
 /* For what needs the loop itself: the HTTP server, curl. Loop thread only. */

@@ -428,6 +428,7 @@ void sk_node_close(struct sk_node *node)
     }
     node->ferry = NULL;
     node->store = NULL;
+    sk_loops_settle(node);
 }
 
 void sk_node_free(struct sk_node *node)

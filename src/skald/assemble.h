@@ -19,6 +19,7 @@
 #include "invoke/services.h"
 #include "runtime/libevent_runtime.h"
 
+struct sk_function_handlers;
 struct sk_node;
 
 struct sk_node_options {
@@ -58,6 +59,16 @@ void sk_node_close(struct sk_node *node);
 void sk_node_free(struct sk_node *node);
 
 uint32_t sk_node_loops(const struct sk_node *node);
+/* Is this the thread of one of them, but the first? */
+bool sk_node_is_on_loop(const struct sk_node *node);
+/* Since `done` of sk_node_open and until sk_node_stop; from any loop. */
+bool sk_node_is_open(const struct sk_node *node);
+/* A function in C, known to all loops: SKALD_OK once the first one knows it, and before any saga
+ * can be defined that names it the others do. On the thread that runs the first loop, or before it
+ * runs; the context outlives the node's loops. */
+enum skald_status sk_node_register(struct sk_node *node, struct sk_str name,
+                                   const struct sk_function_handlers *handlers,
+                                   skald_error *error) SK_MUST_CHECK;
 /* Of the first loop, or of one of them: to be touched there, or before it runs. Valid until
  * sk_node_close. */
 struct sk_engine *sk_node_engine(struct sk_node *node);

@@ -28,6 +28,11 @@ bool sk_library_is_on_loop(skald_engine *engine)
     return pthread_equal(pthread_self(), engine->thread) != 0;
 }
 
+bool sk_library_is_on_any_loop(skald_engine *engine)
+{
+    return sk_library_is_on_loop(engine) || sk_node_is_on_loop(engine->node);
+}
+
 const char *skald_version(void)
 {
     return SKALD_BUILD_VERSION;
@@ -146,12 +151,16 @@ static void run_job(void *context)
  * told to stop, for mail keeps its order. So nobody waits for a loop that has ended. */
 enum skald_status sk_library_do(skald_engine *engine, sk_runtime_fn *fn, void *context)
 {
-    if (sk_library_is_on_loop(engine)) {
-        fn(context);
-        return SKALD_OK;
-    }
+    if (!sk_library_is_on_loop(engine)) return sk_library_do_at(engine, 0, fn, context);
+    fn(context);
+    return SKALD_OK;
+}
+
+enum skald_status sk_library_do_at(skald_engine *engine, uint32_t loop, sk_runtime_fn *fn,
+                                   void *context)
+{
     struct job job = { .engine = engine, .fn = fn, .context = context };
-    struct sk_runtime *runtime = sk_library_runtime(engine);
+    struct sk_runtime *runtime = sk_libevent_runtime_port(sk_node_runtime_at(engine->node, loop));
     enum skald_status status = SKALD_E_CLOSED;
     (void)pthread_mutex_lock(&engine->lock);
     if (engine->state < SK_LIBRARY_CLOSING) {
@@ -186,12 +195,14 @@ static enum skald_status make_node(skald_engine *engine, const skald_options *op
     engine->settings.node.runtime.log = log_options(options);
     status = sk_node_new(&engine->settings.node, &engine->node, error);
     if (status != SKALD_OK) return status;
-    sk_functions_init(&engine->functions, sk_node_functions(engine->node));
+    sk_functions_init(&engine->functions, engine->node);
     struct sk_api_options api = sk_library_api_options(engine);
     api.wait_ms_max = INT64_MAX / 4;
     api.is_local = true;
     api.body_size_max = BODY_SIZE_MAX;
-    return sk_api_new(&api, &engine->api, error);
+    engine->doors = sk_doors_new(engine->node, &api);
+    if (engine->doors == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
+    return sk_doors_open(engine->doors, 0, error);
 }
 
 enum skald_status skald_open(const skald_options *given, skald_engine **out_engine,
@@ -212,7 +223,7 @@ enum skald_status skald_open(const skald_options *given, skald_engine **out_engi
     if (status == SKALD_OK) status = start_loop(engine, error);
     if (status != SKALD_OK) {
         if (engine->node != NULL) sk_node_close(engine->node);
-        sk_api_free(engine->api);
+        sk_doors_free(engine->doors);
         free_engine(engine);
         return status;
     }
@@ -238,7 +249,7 @@ static void on_opened(void *context, enum skald_status status, const skald_error
 static void open_on_loop(void *context)
 {
     skald_engine *engine = context;
-    sk_engine_open(sk_node_engine(engine->node), on_opened, engine);
+    sk_node_open(engine->node, on_opened, engine);
 }
 
 void sk_library_leave(skald_engine *engine)
@@ -270,7 +281,7 @@ enum skald_status sk_library_enter(skald_engine *engine, skald_error *error)
 
 enum skald_status skald_run(skald_engine *engine, skald_error *error)
 {
-    if (sk_library_is_on_loop(engine)) {
+    if (sk_library_is_on_any_loop(engine)) {
         return sk_error_set(error, SKALD_E_STATE,
                             "skald_run waits for the engine, and this is the engine's own thread");
     }
@@ -295,7 +306,7 @@ static void stop_on_loop(void *context)
 {
     skald_engine *engine = context;
     sk_library_stop_serving(engine);
-    sk_engine_stop(sk_node_engine(engine->node), engine->grace_ms, on_stopped, engine);
+    sk_node_stop(engine->node, engine->grace_ms, on_stopped, engine);
 }
 
 static void await_users(skald_engine *engine)
@@ -308,7 +319,7 @@ static void await_users(skald_engine *engine)
 enum skald_status skald_close(skald_engine *engine)
 {
     if (engine == NULL) return SKALD_OK;
-    if (sk_library_is_on_loop(engine)) return SKALD_E_STATE;
+    if (sk_library_is_on_any_loop(engine)) return SKALD_E_STATE;
     struct sk_runtime *runtime = sk_library_runtime(engine);
     set_state(engine, SK_LIBRARY_CLOSING);
     if (runtime->ops->post(runtime, stop_on_loop, engine) != SKALD_OK) {
@@ -316,11 +327,10 @@ enum skald_status skald_close(skald_engine *engine)
         sk_libevent_runtime_stop(sk_node_runtime(engine->node));
     }
     (void)pthread_join(engine->thread, NULL);
-    runtime->ops->timer_free(engine->drain);
     sk_node_close(engine->node);
-    sk_api_free(engine->served);
-    sk_api_free(engine->api);
-    engine->api = engine->served = NULL;
+    sk_doors_free(engine->served);
+    sk_doors_free(engine->doors);
+    engine->doors = engine->served = NULL;
     set_state(engine, SK_LIBRARY_DOWN);
     sk_library_subscriptions_free(engine);
     await_users(engine);

@@ -20,6 +20,7 @@
 #include "api/local.h"
 #include "base/json.h"
 #include "base/list.h"
+#include "skald/doors.h"
 #include "skald/plugins.h"
 #include "skald/settings.h"
 
@@ -38,11 +39,9 @@ struct skald_engine {
     struct sk_settings settings; /* the node points into them */
     struct sk_node *node;
     struct sk_functions functions; /* loop's thread, or no loop runs */
-    struct sk_api *api;            /* the local door; loop's thread only */
-    struct sk_api *served;         /* library_serve.c; the same */
-    struct sk_runtime_timer *drain;
-    int drains_count;
-    pthread_t thread; /* the loop's */
+    struct sk_doors *doors;        /* the local ones; first loop's thread only */
+    struct sk_doors *served;       /* library_serve.c; the same */
+    pthread_t thread;              /* the first loop's */
     int64_t grace_ms;
     enum skald_status stop_status;
 
@@ -55,11 +54,16 @@ struct skald_engine {
 };
 
 struct sk_runtime *sk_library_runtime(skald_engine *engine);
+/* Of the first loop, or of any: where nobody may wait for the engine. */
 bool sk_library_is_on_loop(skald_engine *engine);
-/* Runs fn on the loop and waits until it has returned. SKALD_E_CLOSED, SKALD_E_MEMORY: it did not
- * run. On the loop itself it runs at once. */
+bool sk_library_is_on_any_loop(skald_engine *engine);
+/* Runs fn on the first loop and waits until it has returned. SKALD_E_CLOSED, SKALD_E_MEMORY: it did
+ * not run. On the loop itself it runs at once. */
 enum skald_status sk_library_do(skald_engine *engine, sk_runtime_fn *fn,
                                 void *context) SK_MUST_CHECK;
+/* The same on another loop, once the engine runs; not from a loop. */
+enum skald_status sk_library_do_at(skald_engine *engine, uint32_t loop, sk_runtime_fn *fn,
+                                   void *context) SK_MUST_CHECK;
 
 /* Both under the lock. Enter: takes up the sagas, if nobody has, and counts a call that is under
  * way; waits. Leave: it is over. On failure there is nothing to leave. */
@@ -108,10 +112,8 @@ struct sk_library_handler {
     struct sk_list node; /* among its owner's */
     skald_function_options options;
 };
-/* Makes it known to an invoker of functions. The handler must live as long as the invoker. */
-enum skald_status sk_library_handler_register(struct sk_library_handler *handler,
-                                              struct sk_invoker *invoker, const char *name,
-                                              skald_error *error) SK_MUST_CHECK;
+/* As invokers of functions call it. The handler must live as long as they do. */
+struct sk_function_handlers sk_library_handlers_of(struct sk_library_handler *handler);
 /* library_serve.c: no new connections; then, once the engine has stopped, the loop ends when what
  * is answered has been written. */
 void sk_library_stop_serving(skald_engine *engine);

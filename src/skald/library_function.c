@@ -47,19 +47,16 @@ static void run_verify(struct sk_function_call *inner, void *context)
 
 /* ---- registering ----------------------------------------------------------------------------- */
 
-enum skald_status sk_library_handler_register(struct sk_library_handler *handler,
-                                              struct sk_invoker *invoker, const char *name,
-                                              skald_error *error)
+struct sk_function_handlers sk_library_handlers_of(struct sk_library_handler *handler)
 {
     const skald_function_options *options = &handler->options;
-    struct sk_function_handlers handlers = {
+    return (struct sk_function_handlers){
         .action = options->action != NULL ? run_action : NULL,
         .compensation = options->compensation != NULL ? run_compensation : NULL,
         .verify = options->verify != NULL ? run_verify : NULL,
         .context = handler,
         .is_blocking = !options->is_non_blocking,
     };
-    return sk_function_register(invoker, sk_str_of(name), &handlers, error);
 }
 
 enum skald_status sk_functions_add(struct sk_functions *functions, const char *name,
@@ -68,8 +65,8 @@ enum skald_status sk_functions_add(struct sk_functions *functions, const char *n
     struct sk_library_handler *handler = sk_alloc(sizeof *handler);
     if (handler == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     handler->options = *options;
-    enum skald_status status =
-        sk_library_handler_register(handler, functions->invoker, name, error);
+    struct sk_function_handlers handlers = sk_library_handlers_of(handler);
+    enum skald_status status = sk_node_register(functions->node, sk_str_of(name), &handlers, error);
     if (status == SKALD_OK) {
         sk_list_push(&functions->handlers, &handler->node);
     } else {

@@ -134,7 +134,7 @@ static void ask_on_loop(void *context)
 {
     struct question *question = context;
     enum skald_status status =
-        sk_api_ask(question->engine->api, &question->local, on_answer, question);
+        sk_api_ask(sk_doors_first(question->engine->doors), &question->local, on_answer, question);
     if (status == SKALD_OK) return;
     question->status = status;
     settle(question);
@@ -172,7 +172,7 @@ static enum skald_status request(skald_engine *engine, const char *method, const
                                  skald_reply **out_reply, skald_error *error)
 {
     if (out_reply != NULL) *out_reply = NULL;
-    if (sk_library_is_on_loop(engine)) return refuse_on_loop(error);
+    if (sk_library_is_on_any_loop(engine)) return refuse_on_loop(error);
     struct question *question = question_new(engine, method, path, body, options);
     if (question == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     enum skald_status status = ask_and_wait(question, error);

@@ -2,6 +2,7 @@
 #include "skald/node.h"
 
 #include "base/assert.h"
+#include "invoke/function.h"
 #include "store/patience.h"
 
 #include <signal.h>
@@ -71,6 +72,7 @@ static void count_answer(void *context)
     for (uint32_t i = 0; i < all->node->loops_count; i++) {
         if (answer->status == SKALD_OK) answer = &all->ones[i];
     }
+    if (all->grace_ms < 0) all->node->is_open = answer->status == SKALD_OK;
     all->done(all->context, answer->status, answer->status == SKALD_OK ? NULL : &answer->error);
 }
 
@@ -158,6 +160,7 @@ static void *loop_main(void *context)
     struct sk_loop *loop = context;
     char name[16];
     skald_error error = { .message = "" };
+    loop->self = pthread_self();
     (void)snprintf(name, sizeof name, "skald-loop-%u", loop->index);
     (void)pthread_setname_np(pthread_self(), name);
     if (sk_libevent_runtime_run(loop->runtime, &error) != SKALD_OK)
@@ -193,6 +196,18 @@ void sk_loops_join(struct sk_node *node)
     }
 }
 
+void sk_loops_settle(struct sk_node *node)
+{
+    bool is_still = node->loops_count == 1; /* its own mail is let go with it */
+    while (!is_still) {
+        is_still = true;
+        for (uint32_t i = 0; i < node->loops_count; i++) {
+            struct sk_libevent_runtime *runtime = node->loops[i].runtime;
+            if (runtime != NULL && sk_libevent_runtime_deliver(runtime) > 0) is_still = false;
+        }
+    }
+}
+
 void sk_loops_forget(struct sk_node *node)
 {
     while (node->asked != NULL) {
@@ -200,6 +215,56 @@ void sk_loops_forget(struct sk_node *node)
         node->asked = all->next;
         sk_free(all);
     }
+}
+
+/* ---- functions in C -------------------------------------------------------------------------- */
+
+struct registration {
+    struct sk_loop *loop;
+    struct sk_function_handlers handlers;
+    size_t name_size;
+    char name[];
+};
+
+/* The first loop has found nothing wrong with it, so memory is all that can be missing. */
+static void register_here(void *context)
+{
+    struct registration *r = context;
+    struct sk_invoker *invoker = r->loop->invokers[SK_KIND_FUNCTION];
+    struct sk_str name = { r->name, r->name_size };
+    skald_error error;
+    int tries = 0;
+    while (invoker != NULL && sk_function_register(invoker, name, &r->handlers, &error) != SKALD_OK)
+        sk_be_patient(tries++, "out of memory: for a function on all loops");
+    sk_free(r);
+}
+
+enum skald_status sk_node_register(struct sk_node *node, struct sk_str name,
+                                   const struct sk_function_handlers *handlers, skald_error *error)
+{
+    enum skald_status status =
+        sk_function_register(node->loops[0].invokers[SK_KIND_FUNCTION], name, handlers, error);
+    for (uint32_t i = 1; i < node->loops_count && status == SKALD_OK; i++) {
+        struct registration *r =
+            sk_alloc_patiently(sizeof *r + name.size, "out of memory: for a function");
+        *r = (struct registration){ &node->loops[i], *handlers, name.size };
+        memcpy(r->name, name.data, name.size);
+        post_patiently(sk_libevent_runtime_port(node->loops[i].runtime), register_here, r);
+    }
+    return status;
+}
+
+bool sk_node_is_on_loop(const struct sk_node *node)
+{
+    for (uint32_t i = 1; i < node->loops_count; i++) {
+        if (pthread_equal(pthread_self(), node->loops[i].self) != 0) return true;
+    }
+    return false;
+}
+
+bool sk_node_is_open(const struct sk_node *node)
+{
+    return node->is_open;
 }
 
 /* ---- the node's life ------------------------------------------------------------------------- */
@@ -217,5 +282,6 @@ void sk_node_open(struct sk_node *node, sk_engine_opened *done, void *context)
 
 void sk_node_stop(struct sk_node *node, int64_t grace_ms, sk_engine_opened *done, void *context)
 {
+    node->is_open = false;
     ask_all(node, grace_ms < 0 ? 0 : grace_ms, done, context);
 }

@@ -16,6 +16,7 @@
 #include "skald/token_key.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct sk_ferry;
 struct sk_group;
@@ -34,6 +35,7 @@ struct sk_loop {
     struct sk_engine *engine;
     pthread_t thread;
     bool has_thread;
+    _Atomic pthread_t self; /* 0: it has not begun; looked at by any thread */
 };
 
 struct sk_node {
@@ -51,6 +53,7 @@ struct sk_node {
     void *notice_context;
     struct sk_asked_all *asked; /* loops.c: opening and stopping; the first loop's */
     bool is_closed;             /* what comes to the first loop now comes too late */
+    atomic_bool is_open;        /* all engines serve; looked at by any loop */
     uint32_t loops_count;
     struct sk_loop loops[];
 };
@@ -61,6 +64,9 @@ void sk_loop_notice(struct sk_loop *loop, struct sk_str what, struct sk_str json
 struct sk_limits_share *sk_loops_share_limits(struct sk_node *node);
 /* Ends the threads; the first loop does not run. */
 void sk_loops_join(struct sk_node *node);
+/* The engines and the store are freed and no loop runs: what the loops still have for each other
+ * arrives now, while there are still APIs that can tell their clients. */
+void sk_loops_settle(struct sk_node *node);
 /* Nothing is on its way between the loops any more. */
 void sk_loops_forget(struct sk_node *node);
 

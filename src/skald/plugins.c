@@ -27,9 +27,9 @@ struct skald_plugin_host {
     struct sk_functions *functions;
 };
 
-void sk_functions_init(struct sk_functions *functions, struct sk_invoker *invoker)
+void sk_functions_init(struct sk_functions *functions, struct sk_node *node)
 {
-    functions->invoker = invoker;
+    functions->node = node;
     sk_list_init(&functions->handlers);
     sk_list_init(&functions->plugins);
 }

@@ -1,6 +1,6 @@
 /*
  * plugins.h: shared objects with functions (include/skald/plugin.h), and all functions in C that
- * are registered with an invoker, wherever they come from.
+ * are registered with a node, wherever they come from.
  *
  * On the thread that runs the loop, or before it runs. Freed when no function can be called any
  * more: after the runtime.
@@ -10,16 +10,18 @@
 
 #include <skald/plugin.h>
 
+#include "base/error.h"
 #include "base/list.h"
-#include "invoke/invoke.h"
+
+struct sk_node;
 
 struct sk_functions {
-    struct sk_invoker *invoker; /* of in-process functions */
-    struct sk_list handlers;    /* library_function.c */
+    struct sk_node *node;    /* they are known to all its loops */
+    struct sk_list handlers; /* library_function.c */
     struct sk_list plugins;
 };
 
-void sk_functions_init(struct sk_functions *functions, struct sk_invoker *invoker);
+void sk_functions_init(struct sk_functions *functions, struct sk_node *node);
 void sk_functions_release(struct sk_functions *functions);
 
 /* library_function.c: one more. `options` have been taken (sk_options_take). */

@@ -39,6 +39,7 @@
 #include "skald/settings.h"
 
 #include "base/limits.h"
+#include "engine/group.h"
 #include "skald/channels.h"
 
 #include <limits.h>
@@ -165,6 +166,9 @@ static const struct sk_setting rows[] = {
       .flag = "log-format", .value = "FORMAT", .help = "auto is text on a terminal, else json" },
     { "log.level", SK_SETTING_WORD, "info", AT(node.runtime.log.level), .words = log_levels,
       .flag = "log-level", .value = "LEVEL", .help = "lines below it are left out" },
+    { "server.loops", SK_SETTING_INT, "1", 1, SK_GROUP_MAX, AT(node.loops), .flag = "loops",
+      .value = "N",
+      .help = "engines, each on a loop and a core of its own with a share of the shards" },
     { "server.body_max", SK_SETTING_SIZE, "4160KiB", 1024, 1 << 30, AT(body_size_max),
       .flag = "body-max", .value = "BYTES", .help = "largest body of a request; 413 beyond" },
     { "server.connections_max", SK_SETTING_INT, "1024", 1, 1000000, AT(connections_max),

@@ -129,8 +129,9 @@ enum skald_status skald_test_register_with(skald_test *test, const char *name,
     struct sk_library_handler *handler = sk_alloc(sizeof *handler);
     if (handler == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     handler->options = options;
-    status = sk_library_handler_register(handler, sk_testkit_functions(test->scenario->kit), name,
-                                         error);
+    struct sk_function_handlers handlers = sk_library_handlers_of(handler);
+    status = sk_function_register(sk_testkit_functions(test->scenario->kit), sk_str_of(name),
+                                  &handlers, error);
     if (status != SKALD_OK) {
         sk_free(handler);
         return status;

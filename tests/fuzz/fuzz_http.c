@@ -42,6 +42,7 @@ static void open_link(struct link *link)
                                       .engine = link->kit->engine,
                                       .runtime = sk_virtual_runtime_port(link->kit->runtime) };
     FUZZ_CHECK(sk_api_new(&options, &link->api, &error) == SKALD_OK, "%s", error.message);
+    FUZZ_CHECK(sk_api_listen(link->api, 0, &error) == SKALD_OK, "%s", error.message);
     struct sockaddr_in address = { .sin_family = AF_INET,
                                    .sin_port = htons(sk_api_port(link->api)),
                                    .sin_addr = { htonl(INADDR_LOOPBACK) } };
