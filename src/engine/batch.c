@@ -177,7 +177,6 @@ static void on_batch(void *context, struct sk_batch *batch)
     struct sk_shell *shell = sk_shell_ref(engine->shell);
     free_flush(flush);
     sk_batch_cut(engine);
-    sk_machines_shrink(engine);
     sk_waiters_flush(engine);
     if (shell->engine != NULL) sk_engine_turn(engine);
     sk_shell_unref(shell);

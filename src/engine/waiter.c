@@ -262,7 +262,10 @@ void sk_waiters_flush(struct sk_engine *engine)
         sk_machine_settle(machine);
         sk_jobs_run(machine);
     }
-    if (shell->engine != NULL) engine->is_flushing = false;
+    if (shell->engine != NULL) {
+        engine->is_flushing = false;
+        sk_machines_shrink(engine); /* who has been answered may leave memory */
+    }
     sk_shell_unref(shell);
 }
 

@@ -111,6 +111,7 @@ bool may_work(const struct model *model, const struct step *step)
 bool is_to_undo(const struct model *model, const struct step *step, const struct unit *unit)
 {
     if (model->state != COMPENSATING || unit->undone != UNDO_OPEN) return false;
+    if (unit->child_failed) return true; /* it is named as not undone when its turn comes */
     return (unit->result == DONE || unit->maybe) && step->definition->undo.how != UNDO_NOTHING;
 }
 

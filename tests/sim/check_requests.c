@@ -19,6 +19,16 @@ struct request_seen {
     struct sk_str who; /* "saga/step/item/operation/round" */
 };
 
+/* A verify has no rounds of its own: it asks about the action's, which stands in its key. */
+static struct sk_str round_of(const struct sk_invocation *invocation)
+{
+    struct sk_str key = invocation->key;
+    size_t at = key.size;
+    while (invocation->operation == SK_OPERATION_VERIFY && at > 0 && key.data[at - 1] != '/') at--;
+    struct sk_str last = sk_str_sub(key, at, key.size - at);
+    return sk_str_starts(last, SK_STR("r")) ? last : (struct sk_str){ NULL, 0 };
+}
+
 static uint64_t hash_of(const struct sk_invocation *invocation)
 {
     uint64_t hash = sim_hash(1, invocation->method.data, invocation->method.size);
@@ -51,9 +61,10 @@ void sim_check_request(struct sim_world *world, const struct sk_invocation *invo
     char text[1024], name[1024];
     int size = snprintf(text, sizeof text, "%d %.*s", (int)invocation->operation,
                         SK_STR_ARGS(invocation->key));
-    int name_size = snprintf(name, sizeof name, "%.*s|%.*s|%d|%d|%u",
-                             SK_STR_ARGS(invocation->saga_id), SK_STR_ARGS(invocation->step_id),
-                             invocation->item, (int)invocation->operation, invocation->round);
+    int name_size =
+        snprintf(name, sizeof name, "%.*s|%.*s|%d|%d|%u%.*s", SK_STR_ARGS(invocation->saga_id),
+                 SK_STR_ARGS(invocation->step_id), invocation->item, (int)invocation->operation,
+                 invocation->round, SK_STR_ARGS(round_of(invocation)));
     struct sk_str key = { text, (size_t)size }, who = { name, (size_t)name_size };
     /* a step may have many hooks: their key is their name, and tells them from all others */
     bool is_hook = invocation->operation == SK_OPERATION_HOOK;

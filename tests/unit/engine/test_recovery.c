@@ -143,6 +143,15 @@ static void what_is_read_leaves_memory(void **state)
     struct sk_engine_stats stats;
     sk_engine_stats(world.engine, &stats);
     assert_true(stats.sagas_cached <= 8);
+    struct answer answers[50] = { 0 };
+    for (int i = 0; i < 50; i++) { /* all at once */
+        snprintf(id, sizeof id, "r-%d", i);
+        sk_engine_get(world.engine, sk_str_of(id), world_on_answer, &answers[i]);
+    }
+    world_run(&world);
+    for (int i = 0; i < 50; i++) assert_int_equal(SKALD_OK, answers[i].status);
+    sk_engine_stats(world.engine, &stats);
+    assert_true(stats.sagas_cached <= 8);
 }
 
 static void on_stopped(void *context, enum skald_status status, const skald_error *error)
