@@ -2,6 +2,7 @@
 #include "base/scratch.h"
 
 #include "base/assert.h"
+#include "base/poison.h"
 
 void sk_scratch_init(struct sk_scratch *scratch)
 {
@@ -29,6 +30,7 @@ struct sk_buf *sk_scratch_take(struct sk_scratch *scratch, size_t size_max)
 {
     SK_ASSERT(scratch->taken < SK_SCRATCH_BUFS);
     struct sk_buf *buf = &scratch->bufs[scratch->taken++];
+    sk_unpoison(buf->data, buf->capacity);
     if (size_max > 0 && buf->capacity > size_max) sk_buf_release(buf); /* B1 of buf.c */
     buf->size_max = size_max;
     return buf;
@@ -40,4 +42,5 @@ void sk_scratch_give_back(struct sk_scratch *scratch, struct sk_buf *buf)
     scratch->taken -= 1;
     sk_buf_clear(buf);
     if (buf->capacity > SK_SCRATCH_KEPT_MAX) sk_buf_release(buf);
+    sk_poison(buf->data, buf->capacity);
 }

@@ -10,6 +10,8 @@
  */
 #include "engine/engine_private.h"
 
+#include "base/spare.h"
+
 struct spare {
     struct sk_list node;
     struct sk_decision decision;
@@ -19,12 +21,8 @@ struct spare {
 
 static struct sk_decision *take_decision(struct sk_engine *engine)
 {
-    struct spare *spare = NULL;
-    if (!sk_list_is_empty(&engine->decisions_spare)) {
-        spare = sk_container_of(engine->decisions_spare.next, struct spare, node);
-        sk_list_remove(&spare->node);
-        return &spare->decision;
-    }
+    struct spare *spare = SK_SPARE_TAKE(&engine->decisions_spare, struct spare, node);
+    if (spare != NULL) return &spare->decision;
     spare = sk_alloc(sizeof *spare);
     if (spare == NULL) return NULL;
     sk_list_init(&spare->node);
@@ -42,14 +40,13 @@ void sk_decision_give_back(struct sk_engine *engine, struct sk_decision *decisio
         return;
     }
     sk_decision_clear(decision);
-    sk_list_push_front(&engine->decisions_spare, &spare->node);
+    SK_SPARE_PUT(&engine->decisions_spare, spare, node);
 }
 
 void sk_decisions_release(struct sk_engine *engine)
 {
-    while (!sk_list_is_empty(&engine->decisions_spare)) {
-        struct spare *spare = sk_container_of(engine->decisions_spare.next, struct spare, node);
-        sk_list_remove(&spare->node);
+    struct spare *spare;
+    while ((spare = SK_SPARE_TAKE(&engine->decisions_spare, struct spare, node)) != NULL) {
         sk_decision_release(&spare->decision);
         sk_free(spare);
     }

@@ -11,6 +11,8 @@
  */
 #include "engine/engine_private.h"
 
+#include "base/spare.h"
+
 #include "base/trace.h"
 
 #define SK_NO_CHANNEL "channel_not_configured"
@@ -57,19 +59,15 @@ struct sk_flight *sk_flight_find(const struct sk_engine *engine, uint64_t ticket
 
 static struct sk_flight *take_flight(struct sk_engine *engine)
 {
-    if (sk_list_is_empty(&engine->flights_spare)) return sk_alloc(sizeof(struct sk_flight));
-    struct sk_flight *flight = sk_container_of(engine->flights_spare.next, struct sk_flight, node);
-    sk_list_remove(&flight->node);
-    return flight;
+    struct sk_flight *flight = SK_SPARE_TAKE(&engine->flights_spare, struct sk_flight, node);
+    return flight != NULL ? flight : sk_alloc(sizeof *flight);
 }
 
 void sk_flights_release(struct sk_engine *engine)
 {
-    while (!sk_list_is_empty(&engine->flights_spare)) {
-        struct sk_list *node = engine->flights_spare.next;
-        sk_list_remove(node);
-        sk_free(sk_container_of(node, struct sk_flight, node));
-    }
+    struct sk_flight *flight;
+    while ((flight = SK_SPARE_TAKE(&engine->flights_spare, struct sk_flight, node)) != NULL)
+        sk_free(flight);
     sk_tickets_release(&engine->flights);
 }
 
@@ -80,7 +78,7 @@ void sk_flight_forget(struct sk_engine *engine, struct sk_flight *flight)
     sk_tickets_remove(&engine->flights, &flight->ticket);
     sk_asked_free(flight->machine, flight->asked);
     flight->asked = NULL;
-    sk_list_push_front(&engine->flights_spare, &flight->node);
+    SK_SPARE_PUT(&engine->flights_spare, flight, node);
 }
 
 struct sk_flight *sk_flight_add(struct sk_machine *machine, const struct sk_effect *effect,

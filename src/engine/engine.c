@@ -277,11 +277,7 @@ void sk_engine_free(struct sk_engine *engine)
         sk_list_remove(&owned->node);
         owned->free(owned);
     }
-    while (!sk_list_is_empty(&engine->works_spare)) {
-        struct sk_work *work = sk_container_of(engine->works_spare.next, struct sk_work, node);
-        sk_list_remove(&work->node);
-        sk_work_free(work);
-    }
+    sk_works_release_spare(engine);
     sk_machines_release_spare(engine);
     sk_flights_release(engine);
     sk_waiters_release_spare(engine);

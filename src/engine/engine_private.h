@@ -196,6 +196,7 @@ bool sk_work_fill(struct sk_work *work, uint32_t events_max);
 struct sk_work *sk_work_new(struct sk_shard *shard);
 void sk_work_free(struct sk_work *work);
 void sk_work_give_back(struct sk_work *work);
+void sk_works_release_spare(struct sk_engine *engine);
 uint32_t sk_work_events(const struct sk_work *work);
 /* Makes the part's rows for the shard's present position. */
 bool sk_work_make_part(struct sk_work *work) SK_MUST_CHECK;

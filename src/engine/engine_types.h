@@ -78,6 +78,11 @@ struct sk_alarm {
 
 /* ---- waiters --------------------------------------------------------------------------------- */
 
+struct sk_waiter_owned {      /* waiter.c says how they come and go */
+    struct sk_buf violations; /* with SKALD_E_INVALID: JSON, why the input was refused */
+    struct sk_buf saga_id;    /* without a machine: errand.c */
+};
+
 struct sk_waiter {
     struct sk_list node; /* in machine->waiters, machine->watchers, engine->ready or nowhere */
     struct sk_engine *engine;
@@ -91,8 +96,7 @@ struct sk_waiter {
     bool is_read, is_watch;         /* get; wait */
     bool is_replayed, is_pending_direction;
     bool has_failed;
-    struct sk_buf violations; /* with SKALD_E_INVALID: JSON, why the input was refused */
-    struct sk_buf saga_id;    /* without a machine: errand.c */
+    struct sk_waiter_owned owned;
     int64_t retry_after_ms;
     struct sk_alarm alarm; /* wait's time-out */
     skald_error error;     /* status OK = none. Last: a waiter that is used again zeroes the rest */

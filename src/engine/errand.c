@@ -58,8 +58,8 @@ static void tell(struct errand *errand)
     waiter->is_replayed = errand->is_replayed;
     waiter->is_pending_direction = errand->is_pending_direction;
     waiter->retry_after_ms = errand->retry_after_ms;
-    sk_buf_append_str(&waiter->saga_id, sk_buf_view(&errand->answered_id));
-    sk_buf_append_str(&waiter->violations, sk_buf_view(&errand->violations));
+    sk_buf_append_str(&waiter->owned.saga_id, sk_buf_view(&errand->answered_id));
+    sk_buf_append_str(&waiter->owned.violations, sk_buf_view(&errand->violations));
     if (errand->status == SKALD_OK) {
         sk_waiter_succeed(waiter);
     } else {

@@ -17,6 +17,8 @@
  */
 #include "engine/engine_private.h"
 
+#include "base/spare.h"
+
 static bool is_lock_id(struct sk_str id)
 {
     return sk_str_starts(id, SK_STR("@lock/"));
@@ -75,17 +77,21 @@ static void on_wake(struct sk_engine *engine, struct sk_alarm *alarm)
 }
 
 /* Ids of this size fit into any machine, so that it can be used again. */
-enum { ID_SIZE_USUAL = 63 };
+enum { ID_SIZE_USUAL = 63, MACHINE_SIZE_USUAL = sizeof(struct sk_machine) + ID_SIZE_USUAL + 1 };
+
+static struct sk_machine *take_spare(struct sk_engine *engine)
+{
+    struct sk_machine *machine = sk_spare_take(&engine->machines_spare, MACHINE_SIZE_USUAL,
+                                               offsetof(struct sk_machine, in_shard));
+    if (machine != NULL) engine->machines_spare_count -= 1;
+    return machine;
+}
 
 static struct sk_machine *take_machine(struct sk_engine *engine, size_t id_size)
 {
     if (id_size > ID_SIZE_USUAL) return sk_alloc(sizeof(struct sk_machine) + id_size + 1);
-    if (sk_list_is_empty(&engine->machines_spare))
-        return sk_alloc(sizeof(struct sk_machine) + ID_SIZE_USUAL + 1);
-    struct sk_machine *machine =
-        sk_container_of(engine->machines_spare.next, struct sk_machine, in_shard);
-    sk_list_remove(&machine->in_shard);
-    engine->machines_spare_count -= 1;
+    struct sk_machine *machine = take_spare(engine);
+    if (machine == NULL) return sk_alloc(MACHINE_SIZE_USUAL);
     struct sk_arena memory = machine->memory;
     memset(machine, 0, sizeof *machine);
     machine->memory = memory;
@@ -99,16 +105,14 @@ static void give_back(struct sk_engine *engine, struct sk_machine *machine)
         sk_free(machine);
         return;
     }
-    sk_list_push_front(&engine->machines_spare, &machine->in_shard);
+    sk_spare_put(&engine->machines_spare, machine, MACHINE_SIZE_USUAL, &machine->in_shard);
     engine->machines_spare_count += 1;
 }
 
 void sk_machines_release_spare(struct sk_engine *engine)
 {
-    while (!sk_list_is_empty(&engine->machines_spare)) {
-        struct sk_machine *machine =
-            sk_container_of(engine->machines_spare.next, struct sk_machine, in_shard);
-        sk_list_remove(&machine->in_shard);
+    struct sk_machine *machine;
+    while ((machine = take_spare(engine)) != NULL) {
         sk_arena_release(&machine->memory);
         sk_free(machine);
     }

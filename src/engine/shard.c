@@ -246,13 +246,13 @@ void sk_shard_drop(struct sk_shard *shard)
 {
     if (is_writing(shard)) return; /* H2: its result comes here again */
     struct sk_engine *engine = shard->engine;
-    while (!sk_list_is_empty(&shard->works)) {
-        sk_work_give_back(sk_container_of(shard->works.next, struct sk_work, node));
-    }
-    while (!sk_list_is_empty(&shard->machines)) {
+    while (!sk_list_is_empty(&shard->machines)) { /* before the works they stand in */
         struct sk_machine *machine =
             sk_container_of(shard->machines.next, struct sk_machine, in_shard);
         sk_machine_drop(machine, SKALD_E_FENCED, "another owner has taken the saga's shard");
+    }
+    while (!sk_list_is_empty(&shard->works)) {
+        sk_work_give_back(sk_container_of(shard->works.next, struct sk_work, node));
     }
     sk_discards_end(&shard->discards, SKALD_E_AGAIN);
     sk_records_forget(shard);

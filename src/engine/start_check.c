@@ -58,8 +58,8 @@ static void finish(struct checking *checking, struct sk_starting *starting)
     case SKALD_OK: checking->then(starting); return;
     case SKALD_E_INVALID:
         if (waiter != NULL) {
-            sk_buf_release(&waiter->violations);
-            waiter->violations = checking->violations;
+            sk_buf_release(&waiter->owned.violations);
+            waiter->owned.violations = checking->violations;
             sk_buf_init(&checking->violations, 0);
         }
         sk_starting_fail(starting, SKALD_E_INVALID, checking->first.message);

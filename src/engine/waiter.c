@@ -19,11 +19,29 @@
  */
 #include "engine/engine_private.h"
 
+#include "base/spare.h"
+
+/* What a waiter owns beside itself comes and goes here alone, whether it is freed or kept for the
+ * next: a new field of struct sk_waiter_owned does not build until it is looked after. */
+static_assert(sizeof(struct sk_waiter_owned) == 2 * sizeof(struct sk_buf),
+              "init_owned and release_owned know all fields");
+
+static void init_owned(struct sk_waiter_owned *owned)
+{
+    sk_buf_init(&owned->violations, 0);
+    sk_buf_init(&owned->saga_id, 0);
+}
+
+static void release_owned(struct sk_waiter_owned *owned)
+{
+    sk_buf_release(&owned->violations);
+    sk_buf_release(&owned->saga_id);
+}
+
 static struct sk_waiter *take_waiter(struct sk_engine *engine)
 {
-    if (sk_list_is_empty(&engine->waiters_spare)) return sk_alloc(sizeof(struct sk_waiter));
-    struct sk_waiter *waiter = sk_container_of(engine->waiters_spare.next, struct sk_waiter, node);
-    sk_list_remove(&waiter->node);
+    struct sk_waiter *waiter = SK_SPARE_TAKE(&engine->waiters_spare, struct sk_waiter, node);
+    if (waiter == NULL) return sk_alloc(sizeof *waiter);
     engine->waiters_spare_count -= 1;
     memset(waiter, 0, offsetof(struct sk_waiter, error));
     waiter->error.status = SKALD_OK;
@@ -46,16 +64,14 @@ struct sk_waiter *sk_waiter_new(struct sk_engine *engine, sk_engine_done *done, 
     waiter->context = context;
     waiter->order = ++engine->next_order;
     waiter->asked_at_ms = sk_engine_now(engine);
-    sk_buf_init(&waiter->violations, 0);
-    sk_buf_init(&waiter->saga_id, 0);
+    init_owned(&waiter->owned);
     return waiter;
 }
 
 void sk_waiter_free(struct sk_waiter *waiter)
 {
     if (waiter == NULL) return;
-    sk_buf_release(&waiter->violations);
-    sk_buf_release(&waiter->saga_id);
+    release_owned(&waiter->owned);
     sk_free(waiter);
 }
 
@@ -67,9 +83,8 @@ static void give_back(struct sk_waiter *waiter)
         sk_waiter_free(waiter);
         return;
     }
-    sk_buf_release(&waiter->saga_id);
-    sk_buf_release(&waiter->violations);
-    sk_list_push_front(&engine->waiters_spare, &waiter->node);
+    release_owned(&waiter->owned);
+    SK_SPARE_PUT(&engine->waiters_spare, waiter, node);
     engine->waiters_spare_count += 1;
 }
 
@@ -233,10 +248,10 @@ static void answer(struct sk_waiter *waiter, const struct sk_shell *shell)
                               .is_replayed = waiter->is_replayed,
                               .is_pending_direction = waiter->is_pending_direction,
                               .retry_after_ms = waiter->retry_after_ms,
-                              .saga_id =
-                                  machine == NULL ? sk_buf_view(&waiter->saga_id) : machine->id };
+                              .saga_id = machine == NULL ? sk_buf_view(&waiter->owned.saga_id)
+                                                         : machine->id };
     if (waiter->has_failed) reply.error = &waiter->error;
-    if (waiter->has_failed) reply.violations = sk_buf_view(&waiter->violations);
+    if (waiter->has_failed) reply.violations = sk_buf_view(&waiter->owned.violations);
     if (machine != NULL && sk_machine_is_saga(machine)) reply.saga = &machine->as.saga;
     if (machine != NULL && machine->is_lock) reply.lock = &machine->as.lock;
     waiter->done(waiter->context, &reply);
@@ -295,11 +310,9 @@ static void free_list(struct sk_list *list)
 
 void sk_waiters_release_spare(struct sk_engine *engine)
 {
-    while (!sk_list_is_empty(&engine->waiters_spare)) {
-        struct sk_list *node = engine->waiters_spare.next;
-        sk_list_remove(node);
-        sk_waiter_free(sk_container_of(node, struct sk_waiter, node));
-    }
+    struct sk_waiter *waiter;
+    while ((waiter = SK_SPARE_TAKE(&engine->waiters_spare, struct sk_waiter, node)) != NULL)
+        sk_free(waiter); /* it owns nothing any more */
 }
 
 void sk_waiters_release(struct sk_engine *engine)

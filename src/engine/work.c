@@ -9,14 +9,13 @@
  */
 #include "engine/engine_private.h"
 
+#include "base/spare.h"
+
 struct sk_work *sk_work_new(struct sk_shard *shard)
 {
     struct sk_engine *engine = shard->engine;
-    struct sk_work *work = NULL;
-    if (!sk_list_is_empty(&engine->works_spare)) {
-        work = sk_container_of(engine->works_spare.next, struct sk_work, node);
-        sk_list_remove(&work->node);
-    } else {
+    struct sk_work *work = SK_SPARE_TAKE(&engine->works_spare, struct sk_work, node);
+    if (work == NULL) {
         work = sk_alloc(sizeof *work);
         if (work == NULL) return NULL;
         sk_arena_init(&work->arena);
@@ -68,7 +67,14 @@ void sk_work_give_back(struct sk_work *work)
     sk_list_init(&work->forget);
     sk_list_init(&work->consumed_only);
     sk_list_remove(&work->node);
-    sk_list_push(&engine->works_spare, &work->node);
+    SK_SPARE_PUT(&engine->works_spare, work, node);
+}
+
+void sk_works_release_spare(struct sk_engine *engine)
+{
+    struct sk_work *work;
+    while ((work = SK_SPARE_TAKE(&engine->works_spare, struct sk_work, node)) != NULL)
+        sk_work_free(work);
 }
 
 uint32_t sk_work_events(const struct sk_work *work)

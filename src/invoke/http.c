@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/spare.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -37,10 +38,9 @@ static void transfer_free(struct sk_http_transfer *transfer)
 
 static struct sk_http_transfer *transfer_new(struct sk_http_invoker *invoker)
 {
-    struct sk_http_transfer *transfer;
-    if (!sk_list_is_empty(&invoker->spare)) {
-        transfer = sk_container_of(invoker->spare.next, struct sk_http_transfer, link);
-        sk_list_remove(&transfer->link);
+    struct sk_http_transfer *transfer =
+        SK_SPARE_TAKE(&invoker->spare, struct sk_http_transfer, link);
+    if (transfer != NULL) {
         invoker->spare_count -= 1;
     } else {
         transfer = sk_alloc(sizeof *transfer);
@@ -74,7 +74,7 @@ static void transfer_recycle(struct sk_http_transfer *transfer)
     transfer->arena.failed = false;
     sk_buf_clear(&transfer->received);
     transfer->received.failed = false;
-    sk_list_push_front(&invoker->spare, &transfer->link);
+    SK_SPARE_PUT(&invoker->spare, transfer, link);
     invoker->spare_count += 1;
 }
 
@@ -343,11 +343,8 @@ static void invoker_free(struct sk_invoker *port)
         cancel(port, transfer->ticket);
     }
     release_curl(invoker);
-    while (!sk_list_is_empty(&invoker->spare)) {
-        transfer = sk_container_of(invoker->spare.next, struct sk_http_transfer, link);
-        sk_list_remove(&transfer->link);
+    while ((transfer = SK_SPARE_TAKE(&invoker->spare, struct sk_http_transfer, link)) != NULL)
         transfer_free(transfer);
-    }
     sk_arena_release(&invoker->texts);
     if (invoker->has_global) curl_global_cleanup();
     sk_free(invoker);

@@ -9,6 +9,8 @@
  */
 #include "invoke/limits_parts.h"
 
+#include "base/spare.h"
+
 #include <stdio.h>
 
 enum { SPARE_MAX = 256, RETRY_SOON_MS = 1000 };
@@ -34,10 +36,8 @@ static struct sk_call *call_new(struct sk_limited *invoker, struct sk_served *se
                                 const struct sk_invocation *invocation)
 {
     struct sk_limiter *limiter = invoker->limiter;
-    struct sk_call *call;
-    if (!sk_list_is_empty(&limiter->spare)) {
-        call = sk_container_of(limiter->spare.next, struct sk_call, link);
-        sk_list_remove(&call->link);
+    struct sk_call *call = SK_SPARE_TAKE(&limiter->spare, struct sk_call, link);
+    if (call != NULL) {
         limiter->spare_count -= 1;
     } else {
         call = sk_alloc(sizeof *call);
@@ -79,7 +79,7 @@ static void call_recycle(struct sk_call *call)
         sk_free(call);
         return;
     }
-    sk_list_push_front(&limiter->spare, &call->link);
+    SK_SPARE_PUT(&limiter->spare, call, link);
     limiter->spare_count += 1;
 }
 
@@ -414,11 +414,8 @@ void sk_limiter_free(struct sk_limiter *limiter)
     while (!sk_list_is_empty(&limiter->order)) {
         sk_served_free(sk_container_of(limiter->order.next, struct sk_served, node));
     }
-    while (!sk_list_is_empty(&limiter->spare)) {
-        struct sk_call *call = sk_container_of(limiter->spare.next, struct sk_call, link);
-        sk_list_remove(&call->link);
-        sk_free(call);
-    }
+    struct sk_call *call;
+    while ((call = SK_SPARE_TAKE(&limiter->spare, struct sk_call, link)) != NULL) sk_free(call);
     ops_of(limiter)->timer_free(limiter->refusals);
     sk_free(limiter);
 }
