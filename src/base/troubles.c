@@ -380,8 +380,9 @@ static const struct sk_trouble troubles[] = {
       "a saga's history can be read, but no saga can have gone this way: it is left alone",
       "`skald store check`", "restore a backup; where it was imported, export it again" },
     { SK_TROUBLE_NOTICE, "saga.refused",
-      "a part of a saga's history can never be stored; it was suspended", "the message",
-      "cancel it, or report it" },
+      "a part of a saga's history can never be stored; it was suspended (or, where not even that "
+      "can be stored, is tried with each sweep)",
+      "the message", "cancel it, or report it" },
     { SK_TROUBLE_NOTICE, "saga.stalled",
       "an active saga with nothing to do: the engine repaired it", "`skald explain ID`",
       "report it: that is a bug of Skald" },

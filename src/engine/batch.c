@@ -6,7 +6,8 @@
  *
  *   B1  One batch is submitted at a time; the next is cut when it returns, never delayed to grow.
  *   B2  A shard whose work has not been done gives no new one: its pieces go in order.
- *   B3  The batch holds all the store reads until `done`, whatever becomes of the engine.
+ *   B3  A work with which the handle broke again and again goes alone, so that one sees who it is.
+ *   B4  The batch holds all the store reads until `done`, whatever becomes of the engine.
  */
 #include "engine/engine_private.h"
 
@@ -129,9 +130,15 @@ void sk_batch_cut(struct sk_engine *engine)
         if (no_memory) break;
         sk_list_remove(&shard->in_dirty);
         if (work == NULL) continue;
+        bool goes_alone = work->breaks >= SK_BREAKS_SHARED; /* B3 */
+        if (goes_alone && flush->batch.parts_count > 0) {
+            sk_list_push_front(&engine->dirty_shards, &shard->in_dirty); /* the next batch */
+            break;
+        }
         if (sk_shard_has_more(shard)) sk_list_push(&engine->dirty_shards, &shard->in_dirty);
         flush->works[flush->batch.parts_count++] = work;
         events += sk_work_events(work);
+        if (goes_alone) break;
     }
     if (no_memory) {
         engine->cut_alarm.fn = on_cut_alarm;

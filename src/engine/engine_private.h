@@ -100,8 +100,9 @@ bool sk_machine_is_idle(struct sk_machine *machine);        /* it may leave memo
 void sk_machine_discard(struct sk_machine *machine);
 /* Gives up what is not durable; read again if anything is stored. Waiters for what is lost fail. */
 void sk_machine_reset(struct sk_machine *machine, enum skald_status status, const char *why);
-/* A decision did not fit its restored history: told, and tried anew with each sweep only. `waiter`
- * may be NULL. */
+/* Reset, and tried anew with each sweep only; whoever asks meanwhile is told this status. */
+void sk_machine_set_aside(struct sk_machine *machine, enum skald_status status, const char *why);
+/* A decision did not fit its restored history: told, and set aside. `waiter` may be NULL. */
 void sk_machine_break(struct sk_machine *machine, struct sk_waiter *waiter, const char *why);
 /* Out of the engine; whoever waits fails. */
 void sk_machine_drop(struct sk_machine *machine, enum skald_status status, const char *why);

@@ -11,7 +11,8 @@
  *
  *   N1  durable_seq <= work_seq (while in a work) <= the machine's seq.
  *   N2  At most one batch is submitted; a shard has at most one work (or the pieces of one that was
- *       refused) of which the store has not said DONE, and one list of machines that decided since.
+ *       refused, or a probe before it) of which the store has not said DONE, and one list of
+ *       machines that decided since.
  *   N3  Only a work that is DONE moves durable_seq, and only then does anything leave (law 2).
  *   N4  A machine lives while its shard is held and anything points to it (sk_machine_is_idle).
  *   N5  Callbacks of users run from one place, sk_waiters_flush, with no list half walked.
@@ -39,6 +40,9 @@ enum {
     SK_PAUSE_MS_MAX = 5000,    /* … doubled up to this */
     SK_PATIENCE_MS = 10000,    /* who asked something of a degraded shard is told after so long */
     SK_REOPENS_MAX = 5,        /* then the engine stops serving */
+    SK_BREAKS_SHARED = 2,      /* so often another part of the batch may have been the cause */
+    SK_PROOFS_MAX = 3,         /* then the part can never be written */
+    SK_REFUSALS_MAX = 3,       /* of a saga's suspension; then it is tried with each sweep only */
     SK_REOPEN_LOOK_MS = 1000,  /* meanwhile, how often somebody may lose patience */
     SK_STOP_EXTRA_MS = 10000,  /* after the grace: for what is decided to become durable */
     SK_RETRY_AFTER_MS = 1000,  /* told with SKALD_E_AGAIN */
@@ -133,6 +137,7 @@ struct sk_machine {
     bool is_culprit;               /* to be suspended once read again */
     bool is_imported;              /* its start key stays with the store it came from */
     bool needs_recover;            /* attempts without outcome */
+    uint32_t refusals;             /* of its rows, one after the other */
     enum skald_status unreadable;  /* STALE, and will stay so: who asks is told at once */
     bool is_recovering;            /* counted in shard->loading_count */
     bool is_admitted, in_slot;
@@ -282,6 +287,10 @@ struct sk_work {
     struct sk_list records;                     /* struct sk_record_write */
     struct sk_list discards;                    /* struct sk_discard */
     struct sk_part part;
+    uint32_t breaks; /* how often the handle broke with it … */
+    uint32_t proofs; /* … alone, and right after a probe was written: result.c, V3 */
+    bool has_broken; /* not judged yet */
+    bool has_probe;  /* written right before it, or about to be */
 };
 
 struct sk_flush { /* a batch on its way */

@@ -72,7 +72,7 @@ static void refuse(struct sk_job *job, enum skald_status status, const char *mes
 void sk_job_push(struct sk_machine *machine, struct sk_job *job)
 {
     if (job->waiter != NULL && machine->unreadable != SKALD_OK) {
-        refuse(job, machine->unreadable, "its history cannot be read; the log says why");
+        refuse(job, machine->unreadable, "it cannot be read, or not be written; the log says why");
         return;
     }
     if (job->waiter != NULL && machine->jobs_count >= room_for(machine, job)) {

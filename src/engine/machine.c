@@ -269,16 +269,21 @@ void sk_machine_reset(struct sk_machine *machine, enum skald_status status, cons
     sk_alarm_set(engine, &machine->wake, sk_engine_now(engine) + SK_PAUSE_MS);
 }
 
-void sk_machine_break(struct sk_machine *machine, struct sk_waiter *waiter, const char *why)
+void sk_machine_set_aside(struct sk_machine *machine, enum skald_status status, const char *why)
 {
     struct sk_engine *engine = machine->engine;
-    sk_engine_notice(engine, SK_LOG_ERROR, "saga.broken", machine->id, why, SK_STR(""));
-    if (waiter != NULL) sk_waiter_fail(waiter, SKALD_E_CORRUPT, why);
-    sk_machine_reset(machine, SKALD_E_CORRUPT, why);
-    sk_jobs_fail_waiters(machine, SKALD_E_CORRUPT, why);
+    sk_machine_reset(machine, status, why);
+    sk_jobs_fail_waiters(machine, status, why);
     if (machine->state != SK_MACHINE_STALE) return; /* an import: nothing of it is stored */
-    machine->unreadable = SKALD_E_CORRUPT;
+    machine->unreadable = status;
     sk_alarm_set(engine, &machine->wake, sk_engine_now(engine) + engine->options.sweep_interval_ms);
+}
+
+void sk_machine_break(struct sk_machine *machine, struct sk_waiter *waiter, const char *why)
+{
+    sk_engine_notice(machine->engine, SK_LOG_ERROR, "saga.broken", machine->id, why, SK_STR(""));
+    if (waiter != NULL) sk_waiter_fail(waiter, SKALD_E_CORRUPT, why);
+    sk_machine_set_aside(machine, SKALD_E_CORRUPT, why);
 }
 
 void sk_machine_after_work(struct sk_machine *machine)

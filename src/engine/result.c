@@ -6,11 +6,16 @@
  *   NOT_KNOWN  the shard row tells: ours = done, our predecessor = again, else fenced
  *   FENCED     the shard's memory is dropped; taken again if it is wanted here
  *   REFUSED    halved by machine until one is left: that one is read again and suspended
- *   BROKEN     the store is reopened, then every shard row is compared as for NOT_KNOWN
+ *   BROKEN     the store is reopened, then every shard row is compared as for NOT_KNOWN; a part
+ *              that breaks it again and again (V3) is as good as REFUSED
  *
  *   V1  A part is retried only if the shard row proves that it was not committed, or the store said
  *       so.
  *   V2  A work is in shard->works until it is DONE, dropped, or proved impossible.
+ *   V3  A work that came back BROKEN twice goes alone, behind a probe: a part of nothing, which
+ *       moves the shard's row. Where the probe is written and the work then breaks the handle,
+ *       SK_PROOFS_MAX times, its rows cannot be written, and the others must not wait for it. A
+ *       probe that is not written says that the store is broken for all: nobody is to blame.
  */
 #include "engine/engine_private.h"
 
@@ -97,6 +102,7 @@ static void finish_item(struct sk_work *work, struct sk_item *item, uint32_t *io
     if (machine != NULL) {
         machine->work = NULL;
         if (!item->is_removal) machine->durable_seq = item->upto_seq;
+        machine->refusals = 0;
         if (item->is_removal) forget_removed(machine);
         if (item->is_first) machine->no = item->no;
         if (item->is_first) sk_start_key_end(machine);
@@ -198,6 +204,8 @@ static void degrade(struct sk_shard *shard, const char *why)
 
 /* ---- not known ------------------------------------------------------------------------------- */
 
+static void judge_break(struct sk_work *work);
+
 static void judge_by_row(struct sk_shard *shard, const struct sk_shard_row *row)
 {
     struct sk_work *work = NULL;
@@ -209,9 +217,10 @@ static void judge_by_row(struct sk_shard *shard, const struct sk_shard_row *row)
         return;
     }
     if (row->position == shard->position) {
-        if (work == NULL) recover_from_degraded(shard); /* nothing was out: the store is back */
-        sk_shard_mark_dirty(
-            shard); /* our predecessor: the same part again, or what came meanwhile */
+        if (work != NULL) judge_break(work);            /* it was not committed */
+        bool is_back = sk_list_is_empty(&shard->works); /* nothing is out */
+        if (is_back) recover_from_degraded(shard);
+        sk_shard_mark_dirty(shard); /* the same part again, or what came meanwhile */
         return;
     }
     uint64_t size = work == NULL || work->part.events_count == 0 ? 1 : work->part.events_count;
@@ -301,6 +310,7 @@ static void drop_own_rows(struct sk_work *work)
 
 static void suspend_culprit(struct sk_work *work)
 {
+    static const char refused[] = "the store refused what was to be written";
     struct sk_item *item = &work->items[0];
     struct sk_machine *machine = item->machine;
     sk_engine_notice(work->shard->engine, SK_LOG_ERROR, "saga.refused", item->id,
@@ -314,8 +324,18 @@ static void suspend_culprit(struct sk_work *work)
     if (machine == NULL) return;
     machine->work = NULL;
     machine->is_culprit = true;
-    sk_machine_reset(machine, SKALD_E_INTERNAL, "the store refused what was to be written");
+    uint32_t refusals = machine->refusals;
+    if (refusals >= SK_REFUSALS_MAX && machine->durable_seq > 0) {
+        sk_machine_set_aside(machine, SKALD_E_INTERNAL, refused);
+        return;
+    }
+    machine->refusals += 1;
+    sk_machine_reset(machine, SKALD_E_INTERNAL, refused);
     sk_machine_after_work(machine);
+    if (refusals == 0 || machine->state != SK_MACHINE_STALE) return;
+    /* Its suspension was refused, too. */
+    struct sk_engine *engine = machine->engine;
+    sk_alarm_set(engine, &machine->wake, sk_engine_now(engine) + (SK_PAUSE_MS << refusals));
 }
 
 static void refuse(struct sk_work *work)
@@ -329,6 +349,8 @@ static void refuse(struct sk_work *work)
             return;
         }
         rest_moves(work, rest, count / 2);
+        rest->breaks = work->breaks;
+        rest->proofs = work->proofs;
         rest->node.prev = rest->node.next = &rest->node;
         sk_list_push_front(&work->node, &rest->node); /* right behind it */
         shard->engine->runtime->ops->random(shard->engine->runtime, work->part.batch_id,
@@ -342,6 +364,34 @@ static void refuse(struct sk_work *work)
 }
 
 /* ---- broken ---------------------------------------------------------------------------------- */
+
+static void put_probe_before(struct sk_work *work)
+{
+    struct sk_work *probe = sk_work_new(work->shard);
+    if (probe == NULL) return; /* then this time proves nothing */
+    sk_list_push_front(&work->shard->works, &probe->node);
+    work->has_probe = true;
+    /* It will stand at another position, so it is another part. */
+    struct sk_runtime *runtime = work->shard->engine->runtime;
+    runtime->ops->random(runtime, work->part.batch_id, SK_BATCH_ID_SIZE);
+}
+
+/* V3: of the shard's first work, which is not in the store. */
+static void judge_break(struct sk_work *work)
+{
+    bool is_probe = work->items_count == 0 && !has_own_rows(work);
+    if (!work->has_broken || is_probe) return;
+    work->has_broken = false;
+    work->breaks += 1;
+    work->proofs += work->has_probe ? 1 : 0;
+    work->has_probe = false;
+    if (work->proofs >= SK_PROOFS_MAX) {
+        work->proofs = SK_PROOFS_MAX - 1; /* of its halves once more is enough */
+        refuse(work);
+    } else if (work->breaks >= SK_BREAKS_SHARED) {
+        put_probe_before(work);
+    }
+}
 
 static void on_reopened(void *context, enum skald_status status, const skald_error *error);
 
@@ -473,6 +523,7 @@ void sk_result_apply(struct sk_work *work)
     case SK_PART_FENCED: sk_shard_fence(shard, work->part.message); break;
     case SK_PART_REFUSED: refuse(work); break;
     case SK_PART_BROKEN:
+        work->has_broken = true;
         degrade(shard, work->part.message);
         sk_result_reopen(shard->engine);
         break;

@@ -31,6 +31,8 @@ struct sk_work *sk_work_new(struct sk_shard *shard)
     work->state = SK_WORK_WAITING;
     work->items = NULL;
     work->items_count = work->items_capacity = 0;
+    work->breaks = work->proofs = 0;
+    work->has_broken = work->has_probe = false;
     work->part = (struct sk_part){ .shard = shard->index };
     engine->runtime->ops->random(engine->runtime, work->part.batch_id, sizeof work->part.batch_id);
     return work;

@@ -281,6 +281,81 @@ static void broken_for_good_stops_serving(void **state)
     assert_false(sk_engine_is_ready(world.engine));
 }
 
+/* A part with which the handle breaks each time: it is found, and only its saga is held. */
+static void broken_each_time_suspends_the_culprit_alone(void **state)
+{
+    (void)state;
+    world.invoker.is_manual = true;
+    static char ids[24][16];
+    for (int i = 0; i < 24; i++) {
+        snprintf(ids[i], sizeof ids[i], "c-%d", i);
+        assert_int_equal(SKALD_OK, world_start(&world, "order", ids[i], "{}").status);
+    }
+    world.store.fate = FATE_BROKEN;
+    world.store.fates_count = 1000;
+    world.store.fate_saga = "c-5";
+    for (uint32_t i = 0; i < 24; i++) world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
+    for (int turn = 0; turn < 1000 && world_notices(&world, "saga.refused") == 0; turn++)
+        world_advance(&world, 10);
+    assert_int_equal(1, world_notices(&world, "saga.refused"));
+    assert_in_range(world.store.reopens_count, 5, 15);
+    world.store.fates_count = 0; /* its suspension can be written */
+    world.invoker.is_manual = false;
+    for (uint32_t i = 24; i < world.invoker.calls_count; i++) {
+        if (!world.invoker.calls[i].is_answered)
+            world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
+    }
+    world_advance(&world, 5000);
+    for (int i = 0; i < 24; i++) {
+        struct answer answer = world_get(&world, ids[i]);
+        assert_int_equal(i == 5 ? SK_SAGA_SUSPENDED : SK_SAGA_COMPLETED, answer.shown);
+    }
+    assert_int_equal(0, shards_degraded());
+}
+
+/* Nor can the suspension be written: the others go on all the same, in its shard, too. */
+static void broken_each_time_for_good(void **state)
+{
+    (void)state;
+    world.invoker.is_manual = true;
+    (void)world_start(&world, "order", "e-1", "{}");
+    uint32_t shard = sk_engine_shard_of(world.engine, SK_STR("e-1"));
+    world.store.fate = FATE_BROKEN;
+    world.store.fates_count = UINT32_MAX;
+    world.store.fate_saga = "e-1";
+    world_answer(&world, 0, SK_OUTCOME_SUCCEEDED, "{}");
+    world_advance(&world, 20000);
+    world.invoker.is_manual = false;
+    uint32_t reopens = world.store.reopens_count;
+    assert_int_equal(0, shards_degraded());
+    char id[16] = "e-2";
+    for (int i = 2; sk_engine_shard_of(world.engine, sk_str_of(id)) != shard; i++)
+        snprintf(id, sizeof id, "e-%d", i);
+    assert_int_equal(SKALD_OK, world_start(&world, "order", id, "{}").status);
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, id).state);
+    assert_int_equal(SKALD_E_INTERNAL, world_get(&world, "e-1").status);
+    world_advance(&world, 60000);
+    assert_true(world.store.reopens_count - reopens <= 15); /* with each sweep only */
+    world.store.fates_count = 0;
+    world_advance(&world, 60000);
+    assert_int_equal(SK_SAGA_SUSPENDED, world_get(&world, "e-1").shown);
+}
+
+/* Nothing can be written for a while: that is nobody's fault. */
+static void broken_for_all_suspends_nobody(void **state)
+{
+    (void)state;
+    world.store.fate = FATE_BROKEN;
+    world.store.fates_count = 40;
+    struct answer answer = { 0 };
+    start("a-1", &answer);
+    for (int turn = 0; turn < 1000 && world.store.fates_count > 0; turn++)
+        world_advance(&world, 1000);
+    world_advance(&world, 10000);
+    assert_int_equal(0, world_notices(&world, "saga.refused"));
+    assert_int_equal(SK_SAGA_COMPLETED, world_get(&world, "a-1").state);
+}
+
 /* Commands that come while a batch is with the store go into the next one, in one piece. */
 static void one_batch_out_one_filling(void **state)
 {
@@ -339,6 +414,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(broken_reopens_and_verifies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(broken_tries_nobodys_patience, set_up, tear_down),
         cmocka_unit_test_setup_teardown(broken_for_good_stops_serving, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(broken_each_time_suspends_the_culprit_alone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(broken_each_time_for_good, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(broken_for_all_suspends_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_batch_out_one_filling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reads_are_of_the_durable_state, set_up, tear_down),
     };
