@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "engine/group.h"
 #include "store/memory.h"
 
 /* ---- runtime ------------------------------------------------------------------------------- */
@@ -587,6 +588,23 @@ void world_open(struct world *world)
     assert_int_equal(SKALD_OK, world->opened_status);
 }
 
+void world_open_pair(struct world *world)
+{
+    skald_error error;
+    world->group = sk_group_new(2);
+    world->options.group = world->group;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct sk_engine **engine = i == 0 ? &world->engine : &world->sibling;
+        sk_group_set_runtime(world->group, i, &world->runtime.base);
+        world->options.group_member = i;
+        assert_int_equal(SKALD_OK, sk_engine_new(&world->options, engine, &error));
+        sk_engine_open(*engine, on_opened, world);
+    }
+    world_run(world);
+    assert_int_equal(2, world->opened_count);
+    assert_int_equal(SKALD_OK, world->opened_status);
+}
+
 void world_crash(struct world *world)
 {
     sk_engine_free(world->engine);
@@ -597,8 +615,10 @@ void world_crash(struct world *world)
 void world_release(struct world *world)
 {
     world_unhold(world, false);
-    if (world->engine != NULL) sk_engine_free(world->engine);
+    sk_engine_free(world->engine);
+    sk_engine_free(world->sibling);
     world_run(world);
+    sk_group_free(world->group);
     world->store.base.ops->free(&world->store.base);
     world_run(world);
     assert_null(world->runtime.timers);

@@ -106,6 +106,8 @@ struct world {
     struct world_store store;
     struct world_invoker invoker;
     struct sk_engine *engine;
+    struct sk_engine *sibling; /* world_open_pair; else NULL */
+    struct sk_group *group;
     struct sk_engine_options options;
     uint32_t opened_count, stopped_count;
     enum skald_status opened_status, stopped_status;
@@ -130,7 +132,9 @@ struct answer {
 };
 
 void world_init(struct world *world, uint32_t shards_count);
-void world_open(struct world *world);        /* engine new and open, waits */
+void world_open(struct world *world); /* engine new and open, waits */
+/* Two engines of a group on the one runtime: `engine` owns the even shards, `sibling` the odd. */
+void world_open_pair(struct world *world);
 void world_open_engine(struct world *world); /* opens world->engine; does not wait */
 void world_crash(struct world *world); /* engine free; pending answers of the store come late */
 void world_release(struct world *world);
