@@ -2,6 +2,7 @@
 #include "api/routes.h"
 #include "api/saga_filter.h"
 
+#include "api/gathered.h"
 #include "api/shapes.h"
 #include "base/id.h"
 #include "engine/bulk.h"
@@ -193,7 +194,6 @@ void sk_handle_batch(struct sk_exchange *x)
 
 struct list {
     int64_t limit;
-    struct sk_json_writer w;
 };
 
 const struct sk_input sk_batches_query[] = {
@@ -202,28 +202,56 @@ const struct sk_input sk_batches_query[] = {
     { 0 },
 };
 
-static bool put_one(void *context, const struct sk_bulk_view *view)
+static bool take_one(void *context, const struct sk_bulk_view *view)
 {
-    struct list *list = context;
-    if (list->limit-- <= 0) return false;
-    put_batch(&list->w, view, NULL);
-    return true;
+    struct sk_gathered *rows = context;
+    struct sk_gather_part *part = rows->part;
+    struct sk_buf json = { 0 };
+    struct sk_json_writer w = sk_gathered_writer(rows, &json);
+    put_batch(&w, view, NULL);
+    sk_gathered_add(rows, -view->created_at_ms, view->id, &json); /* the newest first */
+    return rows->count < part->question.number && !part->arena.failed;
+}
+
+static void look(struct sk_gather_part *part)
+{
+    struct sk_gathered *rows = sk_gathered_new(part);
+    if (rows != NULL) sk_engine_bulk_each(part->engine, take_one, rows);
+    sk_gather_tell(part);
+}
+
+static void on_batches(void *context, enum skald_status status, const skald_error *error,
+                       struct sk_gather_part *const *parts, uint32_t count)
+{
+    struct sk_exchange *x = context;
+    const struct list *list = x->state;
+    struct sk_gathered_list all;
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
+        return;
+    }
+    if (!sk_gathered_list(x, parts, count, &all)) return;
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_json_begin_object(&w);
+    (void)sk_gathered_put(&w, "items", &all, (uint64_t)list->limit);
+    sk_json_key(&w, "next");
+    sk_json_put_null(&w);
+    sk_json_end_object(&w);
+    sk_exchange_reply(x, 200);
 }
 
 void sk_handle_batches(struct sk_exchange *x)
 {
-    struct list list = { .limit = LIMIT_DEFAULT };
-    if (!sk_inputs_read_query(x, sk_batches_query, &list)) return;
-    list.w = sk_exchange_writer(x);
-    sk_json_begin_object(&list.w);
-    sk_json_key(&list.w, "items");
-    sk_json_begin_array(&list.w);
-    sk_engine_bulk_each(sk_engine_of(x), put_one, &list);
-    sk_json_end_array(&list.w);
-    sk_json_key(&list.w, "next");
-    sk_json_put_null(&list.w);
-    sk_json_end_object(&list.w);
-    sk_exchange_reply(x, 200);
+    struct list *list = SK_ARENA_NEW(&x->arena, struct list);
+    if (list == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return;
+    }
+    list->limit = LIMIT_DEFAULT;
+    x->state = list;
+    if (!sk_inputs_read_query(x, sk_batches_query, list)) return;
+    struct sk_gather_question question = { .number = list->limit };
+    sk_engine_gather(sk_engine_of(x), look, &question, on_batches, x);
 }
 
 static void fail_unknown(struct sk_exchange *x)

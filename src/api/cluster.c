@@ -1,6 +1,7 @@
 /* cluster.c: this node and the shards: who owns which; what the sweep has found and repaired. */
 #include "api/routes.h"
 
+#include "api/gathered.h"
 #include "api/shapes.h"
 
 static void put_u64(struct sk_json_writer *w, const char *name, uint64_t value)
@@ -13,49 +14,114 @@ static void put_u64(struct sk_json_writer *w, const char *name, uint64_t value)
 
 enum { STUCK_SHOWN_MAX = 1000 };
 
-struct stuck {
-    struct sk_json_writer *w;
-    uint32_t count;
+struct recovery {
+    bool is_run_first;
+    struct sk_engine_stats stats;
 };
 
-static void put_stuck(void *context, const struct sk_saga *saga)
+static void take_stuck(void *context, const struct sk_saga *saga)
 {
-    struct stuck *stuck = context;
-    stuck->count += 1;
-    if (stuck->count > STUCK_SHOWN_MAX) return;
-    sk_json_begin_object(stuck->w);
-    sk_shape_text(stuck->w, "saga", saga->start.id);
-    sk_shape_text(stuck->w, "definition", saga->plan->id);
-    sk_shape_text(stuck->w, "state", sk_str_of(sk_saga_state_name(sk_saga_shown_state(saga))));
-    sk_shape_time(stuck->w, "updated_at", saga->at_ms);
-    sk_json_end_object(stuck->w);
+    struct sk_gathered *rows = context;
+    rows->total += 1;
+    if (rows->count >= STUCK_SHOWN_MAX) return;
+    struct sk_buf json = { 0 };
+    struct sk_json_writer w = sk_gathered_writer(rows, &json);
+    sk_json_begin_object(&w);
+    sk_shape_text(&w, "saga", saga->start.id);
+    sk_shape_text(&w, "definition", saga->plan->id);
+    sk_shape_text(&w, "state", sk_str_of(sk_saga_state_name(sk_saga_shown_state(saga))));
+    sk_shape_time(&w, "updated_at", saga->at_ms);
+    sk_json_end_object(&w);
+    sk_gathered_add(rows, saga->at_ms, saga->start.id, &json);
 }
 
-void sk_handle_recovery(struct sk_exchange *x)
+/* The question's number: the sweep goes first. */
+static void look(struct sk_gather_part *part)
 {
-    struct sk_engine_stats stats;
-    sk_engine_stats(sk_engine_of(x), &stats);
+    struct sk_gathered *rows = sk_gathered_new(part);
+    if (part->question.number != 0) sk_engine_sweep(part->engine);
+    if (rows != NULL) sk_engine_each_stuck(part->engine, take_stuck, rows);
+    sk_gather_tell(part);
+}
+
+static void reply_recovery(struct sk_exchange *x, const struct sk_gathered_list *stuck)
+{
+    const struct recovery *recovery = x->state;
+    const struct sk_engine_stats *stats = &recovery->stats;
     struct sk_json_writer w = sk_exchange_writer(x);
-    struct stuck stuck = { .w = &w };
     sk_json_begin_object(&w);
-    put_u64(&w, "scanned", stats.sweep_scanned);
-    put_u64(&w, "processed", stats.sweep_processed);
-    put_u64(&w, "failed", stats.sweep_failed);
-    put_u64(&w, "redriven", stats.redriven);
-    sk_shape_time(&w, "last_run_at", stats.sweep_at_ms);
-    sk_json_key(&w, "stuck");
-    sk_json_begin_array(&w);
-    sk_engine_each_stuck(sk_engine_of(x), put_stuck, &stuck);
-    sk_json_end_array(&w);
-    put_u64(&w, "stuck_total", stuck.count);
+    put_u64(&w, "scanned", stats->sweep_scanned);
+    put_u64(&w, "processed", stats->sweep_processed);
+    put_u64(&w, "failed", stats->sweep_failed);
+    put_u64(&w, "redriven", stats->redriven);
+    sk_shape_time(&w, "last_run_at", stats->sweep_at_ms);
+    (void)sk_gathered_put(&w, "stuck", stuck, STUCK_SHOWN_MAX);
+    put_u64(&w, "stuck_total", stuck->total);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }
 
+static void on_figures(void *context, enum skald_status status, const skald_error *error,
+                       const struct sk_engine_stats *stats);
+
+static void on_stuck(void *context, enum skald_status status, const skald_error *error,
+                     struct sk_gather_part *const *parts, uint32_t count)
+{
+    struct sk_exchange *x = context;
+    struct recovery *recovery = x->state;
+    struct sk_gathered_list stuck;
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
+        return;
+    }
+    if (recovery->is_run_first) { /* what it has done is in the figures now */
+        recovery->is_run_first = false;
+        sk_engine_stats_all(sk_engine_of(x), on_figures, x);
+        return;
+    }
+    if (sk_gathered_list(x, parts, count, &stuck)) reply_recovery(x, &stuck);
+}
+
+static void ask_stuck(struct sk_exchange *x)
+{
+    const struct recovery *recovery = x->state;
+    struct sk_gather_question question = { .number = recovery->is_run_first };
+    sk_engine_gather(sk_engine_of(x), look, &question, on_stuck, x);
+}
+
+static void on_figures(void *context, enum skald_status status, const skald_error *error,
+                       const struct sk_engine_stats *stats)
+{
+    struct sk_exchange *x = context;
+    struct recovery *recovery = x->state;
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
+        return;
+    }
+    recovery->stats = *stats;
+    ask_stuck(x);
+}
+
+static bool begin_recovery(struct sk_exchange *x, bool is_run_first)
+{
+    struct recovery *recovery = SK_ARENA_NEW(&x->arena, struct recovery);
+    if (recovery == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return false;
+    }
+    recovery->is_run_first = is_run_first;
+    x->state = recovery;
+    return true;
+}
+
+void sk_handle_recovery(struct sk_exchange *x)
+{
+    if (begin_recovery(x, false)) sk_engine_stats_all(sk_engine_of(x), on_figures, x);
+}
+
 void sk_handle_recovery_run(struct sk_exchange *x)
 {
-    sk_engine_sweep(sk_engine_of(x));
-    sk_handle_recovery(x);
+    if (begin_recovery(x, true)) ask_stuck(x);
 }
 
 /* ---- shards ---------------------------------------------------------------------------------- */

@@ -1,9 +1,11 @@
 /*
  * locks.c: who holds which key, and who waits for it, in order: the machines of locks that are not
- * idle, one by one as the engine has them. A cursor is "<created_at ms>_<id>" of the last one seen.
+ * idle, one by one as the engine that has them shows them. A cursor is "<created_at ms>_<id>" of
+ * the last one seen.
  */
 #include "api/routes.h"
 
+#include "api/gathered.h"
 #include "api/shapes.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, WAITERS_SHOWN_MAX = 1000 };
@@ -11,8 +13,6 @@ enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, WAITERS_SHOWN_MAX = 1000 };
 struct locks {
     int64_t limit;
     struct sk_str cursor, key; /* as asked */
-    uint32_t shown_count;      /* of the page's rows */
-    struct sk_json_writer w;
 };
 
 const struct sk_input sk_locks_query[] = {
@@ -47,82 +47,132 @@ static void shape(struct sk_json_writer *w, const struct sk_lock *lock)
     sk_json_end_object(w);
 }
 
-static void reply(struct sk_exchange *x)
-{
-    struct locks *locks = x->state;
-    const struct sk_rows *rows = &x->rows;
-    sk_json_end_array(&locks->w);
-    sk_json_key(&locks->w, "next");
-    if (rows->has_more && rows->heads_count > 0) {
-        const struct sk_head *last = &rows->heads[rows->heads_count - 1];
-        struct sk_buf cursor = { 0 };
-        sk_buf_append_i64(&cursor, last->created_at_ms);
-        sk_buf_append_char(&cursor, '_');
-        sk_buf_append_str(&cursor, last->id);
-        sk_json_put_str(&locks->w, sk_buf_view(&cursor));
-        sk_buf_release(&cursor);
-    } else {
-        sk_json_put_null(&locks->w);
-    }
-    sk_json_end_object(&locks->w);
-    sk_exchange_reply(x, 200);
-}
+/* ---- on the loop that has them --------------------------------------------------------------- */
 
-static void on_lock(void *context, const struct sk_reply *answer);
+struct looking { /* in the part's arena */
+    struct sk_gathered *rows;
+    struct sk_reader ids; /* of the question: one after the other */
+    int64_t place;        /* of the last one */
+};
 
-static void next(struct sk_exchange *x)
-{
-    struct locks *locks = x->state;
-    if (locks->shown_count >= x->rows.heads_count) {
-        reply(x);
-        return;
-    }
-    sk_engine_get_lock(sk_engine_of(x), x->rows.heads[locks->shown_count++].id, on_lock, x);
-}
+static void look_on(struct looking *looking);
 
 static void on_lock(void *context, const struct sk_reply *answer)
 {
-    struct sk_exchange *x = context;
-    struct locks *locks = x->state;
+    struct looking *looking = context;
     bool is_gone = answer->status == SKALD_E_NOT_FOUND;
+    bool is_held = answer->lock != NULL && !sk_lock_is_idle(answer->lock);
     if (answer->status != SKALD_OK && !is_gone) {
-        sk_exchange_fail(x, answer->status, answer->error);
+        sk_gathered_fail(looking->rows, answer->status, answer->error);
+        sk_gather_tell(looking->rows->part);
         return;
     }
-    bool is_held = answer->lock != NULL && !sk_lock_is_idle(answer->lock);
-    if (is_held) shape(&locks->w, answer->lock);
-    next(x);
+    if (is_held) {
+        struct sk_buf json = { 0 };
+        struct sk_json_writer w = sk_gathered_writer(looking->rows, &json);
+        shape(&w, answer->lock);
+        sk_gathered_add(looking->rows, looking->place, answer->lock->id, &json);
+    }
+    look_on(looking);
 }
 
-static void begin(struct sk_exchange *x)
+static void look_on(struct looking *looking)
 {
-    struct locks *locks = x->state;
-    locks->w = sk_exchange_writer(x);
-    sk_json_begin_object(&locks->w);
-    sk_json_key(&locks->w, "items");
-    sk_json_begin_array(&locks->w);
+    struct sk_gather_part *part = looking->rows->part;
+    while (looking->ids.at < looking->ids.end && !looking->ids.bad && !part->arena.failed) {
+        struct sk_str id = sk_get_str(&looking->ids);
+        looking->place += 1;
+        if (!sk_gather_has(part, id)) continue;
+        sk_engine_get_lock(part->engine, id, on_lock, looking);
+        return;
+    }
+    sk_gather_tell(part);
+}
+
+static void look(struct sk_gather_part *part)
+{
+    struct looking *looking = SK_ARENA_NEW(&part->arena, struct looking);
+    struct sk_gathered *rows = sk_gathered_new(part);
+    if (looking == NULL || rows == NULL) {
+        sk_gather_tell(part);
+        return;
+    }
+    looking->rows = rows;
+    looking->ids = sk_reader_of(part->question.text);
+    look_on(looking);
+}
+
+/* ---- the page -------------------------------------------------------------------------------- */
+
+static void put_next(struct sk_exchange *x, struct sk_json_writer *w)
+{
+    const struct sk_rows *rows = &x->rows;
+    sk_json_key(w, "next");
+    if (!rows->has_more || rows->heads_count == 0) {
+        sk_json_put_null(w);
+        return;
+    }
+    const struct sk_head *last = &rows->heads[rows->heads_count - 1];
+    struct sk_buf cursor = { 0 };
+    sk_buf_append_i64(&cursor, last->created_at_ms);
+    sk_buf_append_char(&cursor, '_');
+    sk_buf_append_str(&cursor, last->id);
+    sk_json_put_str(w, sk_buf_view(&cursor));
+    sk_buf_release(&cursor);
+}
+
+static void on_locks(void *context, enum skald_status status, const skald_error *error,
+                     struct sk_gather_part *const *parts, uint32_t count)
+{
+    struct sk_exchange *x = context;
+    struct sk_gathered_list all;
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
+        return;
+    }
+    if (!sk_gathered_list(x, parts, count, &all)) return;
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_json_begin_object(&w);
+    (void)sk_gathered_put(&w, "items", &all, UINT64_MAX);
+    put_next(x, &w);
+    sk_json_end_object(&w);
+    sk_exchange_reply(x, 200);
+}
+
+/* Takes the ids. */
+static void ask(struct sk_exchange *x, struct sk_buf *ids)
+{
+    struct sk_gather_question question = { .text = sk_buf_view(ids) };
+    if (ids->failed) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+    } else {
+        sk_engine_gather(sk_engine_of(x), look, &question, on_locks, x);
+    }
+    sk_buf_release(ids);
 }
 
 static void on_heads(void *context, struct sk_rows *rows)
 {
     struct sk_exchange *x = context;
+    struct sk_buf ids = { 0 };
     if (rows->status != SKALD_OK) {
         sk_exchange_fail(x, rows->status, &rows->error);
         return;
     }
     sk_exchange_keep_rows(x, rows);
-    begin(x);
-    next(x);
+    for (uint32_t i = 0; i < x->rows.heads_count; i++) sk_put_str(&ids, x->rows.heads[i].id);
+    ask(x, &ids);
 }
 
 static void read_one(struct sk_exchange *x, struct sk_str key)
 {
-    struct sk_buf id = { 0 };
+    struct sk_buf id = { 0 }, ids = { 0 };
     sk_buf_append_text(&id, "@lock/");
     sk_buf_append_str(&id, key);
-    begin(x);
-    sk_engine_get_lock(sk_engine_of(x), sk_arena_copy(&x->arena, sk_buf_view(&id)), on_lock, x);
+    sk_put_str(&ids, sk_buf_view(&id));
+    if (id.failed) ids.failed = true;
     sk_buf_release(&id);
+    ask(x, &ids);
 }
 
 void sk_handle_locks(struct sk_exchange *x)

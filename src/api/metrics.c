@@ -1,7 +1,7 @@
 /*
- * metrics.c: GET /metrics: the figures of this node in the text format of Prometheus, made when
- * they are asked for. Counters begin at the start of the process; skald_sagas is exact and of the
- * store.
+ * metrics.c: GET /metrics: the figures of this node (of all its loops together) in the text format
+ * of Prometheus, made when they are asked for. Counters begin at the start of the process;
+ * skald_sagas is exact and of the store.
  *
  * Not here: figures by saga, and how long things took; the history has those.
  */
@@ -156,18 +156,17 @@ static void put_services(struct sk_exchange *x)
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
-static void on_tallies(void *context, struct sk_rows *rows)
+static void on_figures(void *context, enum skald_status status, const skald_error *error,
+                       const struct sk_engine_stats *stats)
 {
     struct sk_exchange *x = context;
-    if (rows->status != SKALD_OK) {
-        sk_exchange_fail(x, rows->status, &rows->error);
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
         return;
     }
-    struct sk_engine_stats stats;
-    sk_engine_stats(sk_engine_of(x), &stats);
     sk_buf_clear(&x->out);
-    put_sagas(&x->out, rows);
-    put_engine(&x->out, &stats);
+    put_sagas(&x->out, &x->rows);
+    put_engine(&x->out, stats);
     put_services(x);
     put_head(&x->out, "skald_streams", "Streams of events that are open.", true);
     sk_buf_printf(&x->out, "skald_streams %llu\n",
@@ -175,6 +174,16 @@ static void on_tallies(void *context, struct sk_rows *rows)
     sk_exchange_reply_as(x, 200, "text/plain; version=0.0.4; charset=utf-8");
 }
 
+static void on_tallies(void *context, struct sk_rows *rows)
+{
+    struct sk_exchange *x = context;
+    if (rows->status != SKALD_OK) {
+        sk_exchange_fail(x, rows->status, &rows->error);
+        return;
+    }
+    sk_exchange_keep_rows(x, rows);
+    sk_engine_stats_all(sk_engine_of(x), on_figures, x);
+}
 void sk_handle_metrics(struct sk_exchange *x)
 {
     struct sk_read read = { .kind = SK_READ_TALLIES };

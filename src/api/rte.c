@@ -327,20 +327,29 @@ static void handle_stats(struct sk_exchange *x)
     sk_engine_read(sk_engine_of(x), &read, on_tallies, x);
 }
 
-static void handle_recovery(struct sk_exchange *x)
+static void on_figures(void *context, enum skald_status status, const skald_error *error,
+                       const struct sk_engine_stats *stats)
 {
-    struct sk_engine_stats stats;
-    sk_engine_stats(sk_engine_of(x), &stats);
+    struct sk_exchange *x = context;
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
+        return;
+    }
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
     sk_json_key(&w, "is_running");
     sk_json_put_bool(&w, sk_api_is_ready(x->api));
-    put_u64(&w, "scanned_count", stats.sweep_scanned);
-    put_u64(&w, "processed_count", stats.sweep_processed);
-    put_u64(&w, "failed_count", stats.sweep_failed);
-    sk_shape_time(&w, "last_scan_at", stats.sweep_at_ms);
+    put_u64(&w, "scanned_count", stats->sweep_scanned);
+    put_u64(&w, "processed_count", stats->sweep_processed);
+    put_u64(&w, "failed_count", stats->sweep_failed);
+    sk_shape_time(&w, "last_scan_at", stats->sweep_at_ms);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
+}
+
+static void handle_recovery(struct sk_exchange *x)
+{
+    sk_engine_stats_all(sk_engine_of(x), on_figures, x);
 }
 
 /* ---- circuit breakers ------------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 /* schedules.c: definitions that start by the clock. */
 #include "api/routes.h"
 
+#include "api/gathered.h"
 #include "api/shapes.h"
 #include "base/id.h"
 #include "base/time.h"
@@ -51,12 +52,12 @@ static void put_payload(struct sk_json_writer *w, const char *name, struct sk_st
     sk_json_put_raw(w, json);
 }
 
-static void put_next(struct sk_exchange *x, struct sk_json_writer *w,
+static void put_next(const struct sk_engine *engine, struct sk_json_writer *w,
                      const struct sk_schedule_view *view)
 {
     int64_t next[NEXT_MAX];
     bool is_active = view->state == SK_SCHEDULE_ACTIVE;
-    uint32_t count = is_active ? sk_schedule_next(sk_engine_of(x), view, next, NEXT_MAX) : 0;
+    uint32_t count = is_active ? sk_schedule_next(engine, view, next, NEXT_MAX) : 0;
     sk_json_key(w, "next");
     sk_json_begin_array(w);
     for (uint32_t i = 0; i < count; i++) {
@@ -67,7 +68,7 @@ static void put_next(struct sk_exchange *x, struct sk_json_writer *w,
     sk_json_end_array(w);
 }
 
-static void put_schedule(struct sk_exchange *x, struct sk_json_writer *w,
+static void put_schedule(const struct sk_engine *engine, struct sk_json_writer *w,
                          const struct sk_schedule_view *view)
 {
     const struct sk_schedule_request *r = view->request;
@@ -92,7 +93,7 @@ static void put_schedule(struct sk_exchange *x, struct sk_json_writer *w,
     sk_shape_text(w, "catch_up", sk_str_of(r->catch_up_ms > 0 ? catch_up : NULL));
     sk_shape_text(w, "by", r->by);
     sk_shape_time(w, "created_at", view->created_at_ms);
-    put_next(x, w, view);
+    put_next(engine, w, view);
     sk_shape_time(w, "last_at", view->last_at_ms);
     sk_shape_text(w, "last_saga", view->last_saga);
     sk_shape_time(w, "queued_at", view->queued_at_ms);
@@ -109,7 +110,7 @@ static void put_schedule(struct sk_exchange *x, struct sk_json_writer *w,
 static void reply_schedule(struct sk_exchange *x, int status, const struct sk_schedule_view *view)
 {
     struct sk_json_writer w = sk_exchange_writer(x);
-    put_schedule(x, &w, view);
+    put_schedule(sk_engine_of(x), &w, view);
     sk_exchange_reply(x, status);
 }
 
@@ -174,10 +175,6 @@ void sk_handle_schedule(struct sk_exchange *x)
 struct list {
     struct sk_str cursor;
     int64_t limit;
-    struct sk_exchange *x;
-    struct sk_json_writer w;
-    struct sk_str last;
-    bool has_more;
 };
 
 const struct sk_input sk_schedules_query[] = {
@@ -188,30 +185,56 @@ const struct sk_input sk_schedules_query[] = {
     { 0 },
 };
 
-static bool put_one(void *context, const struct sk_schedule_view *view)
+static bool take_one(void *context, const struct sk_schedule_view *view)
 {
-    struct list *list = context;
-    list->has_more = list->limit == 0;
-    if (list->has_more) return false;
-    list->limit -= 1;
-    list->last = view->request->id;
-    put_schedule(list->x, &list->w, view);
-    return true;
+    struct sk_gathered *rows = context;
+    struct sk_gather_part *part = rows->part;
+    struct sk_buf json = { 0 };
+    struct sk_json_writer w = sk_gathered_writer(rows, &json);
+    put_schedule(part->engine, &w, view);
+    sk_gathered_add(rows, 0, view->request->id, &json);
+    return rows->count < part->question.number && !part->arena.failed;
+}
+
+static void look(struct sk_gather_part *part)
+{
+    struct sk_gathered *rows = sk_gathered_new(part);
+    if (rows != NULL) sk_engine_schedule_each(part->engine, part->question.text, take_one, rows);
+    sk_gather_tell(part);
+}
+
+static void on_schedules(void *context, enum skald_status status, const skald_error *error,
+                         struct sk_gather_part *const *parts, uint32_t count)
+{
+    struct sk_exchange *x = context;
+    const struct list *list = x->state;
+    struct sk_gathered_list all;
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
+        return;
+    }
+    if (!sk_gathered_list(x, parts, count, &all)) return;
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_json_begin_object(&w);
+    const struct sk_gathered_row *last = sk_gathered_put(&w, "items", &all, (uint64_t)list->limit);
+    bool has_more = last != NULL && all.count > list->limit;
+    sk_shape_text(&w, "next", has_more ? last->id : (struct sk_str){ 0 });
+    sk_json_end_object(&w);
+    sk_exchange_reply(x, 200);
 }
 
 void sk_handle_schedules(struct sk_exchange *x)
 {
-    struct list list = { .limit = LIMIT_DEFAULT, .x = x };
-    if (!sk_inputs_read_query(x, sk_schedules_query, &list)) return;
-    list.w = sk_exchange_writer(x);
-    sk_json_begin_object(&list.w);
-    sk_json_key(&list.w, "items");
-    sk_json_begin_array(&list.w);
-    sk_engine_schedule_each(sk_engine_of(x), list.cursor, put_one, &list);
-    sk_json_end_array(&list.w);
-    sk_shape_text(&list.w, "next", list.has_more ? list.last : (struct sk_str){ 0 });
-    sk_json_end_object(&list.w);
-    sk_exchange_reply(x, 200);
+    struct list *list = SK_ARENA_NEW(&x->arena, struct list);
+    if (list == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return;
+    }
+    list->limit = LIMIT_DEFAULT;
+    x->state = list;
+    if (!sk_inputs_read_query(x, sk_schedules_query, list)) return;
+    struct sk_gather_question question = { list->limit + 1, list->cursor };
+    sk_engine_gather(sk_engine_of(x), look, &question, on_schedules, x);
 }
 
 static void fail_unknown(struct sk_exchange *x)

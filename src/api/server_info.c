@@ -179,17 +179,14 @@ static void put_definitions(struct sk_json_writer *w, struct sk_exchange *x)
     sk_json_end_array(w);
 }
 
-static void name_next(struct sk_exchange *x)
+static void on_figures(void *context, enum skald_status status, const skald_error *error,
+                       const struct sk_engine_stats *stats)
 {
-    uint32_t *named_count = x->state;
-    for (; *named_count < x->rows.tallies_count; *named_count += 1) {
-        const struct sk_digest *digest = &x->rows.tallies[*named_count].definition;
-        if (sk_name_find(x->api, digest) != NULL) continue;
-        sk_name_learn(x, digest, name_next);
+    struct sk_exchange *x = context;
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
         return;
     }
-    struct sk_engine_stats stats;
-    sk_engine_stats(sk_engine_of(x), &stats);
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
     sk_json_key(&w, "by_state");
@@ -199,7 +196,7 @@ static void name_next(struct sk_exchange *x)
     sk_json_key(&w, "definitions");
     put_definitions(&w, x);
     sk_json_key(&w, "engine");
-    sk_shape_stats(&w, &stats);
+    sk_shape_stats(&w, stats);
     sk_json_key(&w, "channels");
     if (x->api->options.put_channels != NULL)
         x->api->options.put_channels(x->api->options.channels_context, &w);
@@ -209,6 +206,18 @@ static void name_next(struct sk_exchange *x)
     sk_json_put_u64(&w, x->api->streams == NULL ? 0 : sk_streams_count(x->api));
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
+}
+
+static void name_next(struct sk_exchange *x)
+{
+    uint32_t *named_count = x->state;
+    for (; *named_count < x->rows.tallies_count; *named_count += 1) {
+        const struct sk_digest *digest = &x->rows.tallies[*named_count].definition;
+        if (sk_name_find(x->api, digest) != NULL) continue;
+        sk_name_learn(x, digest, name_next);
+        return;
+    }
+    sk_engine_stats_all(sk_engine_of(x), on_figures, x);
 }
 
 static void on_tallies(void *context, struct sk_rows *rows)

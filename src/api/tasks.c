@@ -11,6 +11,9 @@
 #include "api/shapes.h"
 
 #include "base/time.h"
+#include "engine/gather.h"
+
+#include <stdlib.h>
 
 /* ---- poll ------------------------------------------------------------------------------------ */
 
@@ -319,9 +322,36 @@ void sk_handle_tasks_fail(struct sk_exchange *x)
 
 /* ---- queues ---------------------------------------------------------------------------------- */
 
-static void put_queue(void *context, const struct sk_queue_view *queue)
+struct queue {
+    struct queue *next;
+    struct sk_queue_view view;
+};
+
+static void take_queue(void *context, const struct sk_queue_view *view)
 {
-    struct sk_json_writer *w = context;
+    struct sk_gather_part *part = context;
+    struct queue *queue = SK_ARENA_NEW(&part->arena, struct queue);
+    if (queue == NULL) return;
+    queue->view = *view;
+    queue->view.name = sk_arena_copy(&part->arena, view->name);
+    queue->next = part->told;
+    part->told = queue;
+}
+
+static void look(struct sk_gather_part *part)
+{
+    sk_engine_queues(part->engine, take_queue, part);
+    sk_gather_tell(part);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct sk_queue_view *one = a, *other = b;
+    return sk_str_compare(one->name, other->name);
+}
+
+static void put_queue(struct sk_json_writer *w, const struct sk_queue_view *queue)
+{
     sk_json_begin_object(w);
     sk_shape_text(w, "queue", queue->name);
     sk_json_key(w, "waiting");
@@ -334,16 +364,59 @@ static void put_queue(void *context, const struct sk_queue_view *queue)
     sk_json_end_object(w);
 }
 
-void sk_handle_queues(struct sk_exchange *x)
+/* The same queue of another loop. */
+static void add_queue(struct sk_queue_view *sum, const struct sk_queue_view *more)
 {
+    sum->waiting += more->waiting;
+    sum->leased += more->leased;
+    sum->polls += more->polls;
+    bool is_older = more->oldest_ms != 0 && more->oldest_ms < sum->oldest_ms;
+    if (is_older || sum->oldest_ms == 0) sum->oldest_ms = more->oldest_ms;
+}
+
+static void reply_queues(struct sk_exchange *x, struct sk_queue_view *views, size_t count)
+{
+    qsort(views, count, sizeof *views, by_name);
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
     sk_json_key(&w, "items");
     sk_json_begin_array(&w);
-    sk_engine_queues(sk_engine_of(x), put_queue, &w);
+    for (size_t i = 0; i < count;) {
+        struct sk_queue_view sum = views[i];
+        while (++i < count && sk_str_equal(views[i].name, sum.name)) add_queue(&sum, &views[i]);
+        put_queue(&w, &sum);
+    }
     sk_json_end_array(&w);
     sk_json_key(&w, "next");
     sk_json_put_null(&w);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
+}
+
+static void on_queues(void *context, enum skald_status status, const skald_error *error,
+                      struct sk_gather_part *const *parts, uint32_t parts_count)
+{
+    struct sk_exchange *x = context;
+    size_t count = 0, at = 0;
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
+        return;
+    }
+    for (uint32_t i = 0; i < parts_count; i++) {
+        for (const struct queue *q = parts[i]->told; q != NULL; q = q->next) count += 1;
+    }
+    struct sk_queue_view *views = SK_ARENA_ARRAY(&x->arena, struct sk_queue_view, count + 1);
+    if (views == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return;
+    }
+    for (uint32_t i = 0; i < parts_count; i++) {
+        for (const struct queue *q = parts[i]->told; q != NULL; q = q->next) views[at++] = q->view;
+    }
+    reply_queues(x, views, count);
+}
+
+void sk_handle_queues(struct sk_exchange *x)
+{
+    sk_engine_gather(sk_engine_of(x), look, NULL, on_queues, x);
 }

@@ -271,7 +271,8 @@ static void measure(struct sk_machine *machine)
     int64_t now_us = sk_engine_now_us(engine);
     int64_t busy_us = engine->busy_us;
     if (engine->flush != NULL) busy_us += now_us - engine->busy_since_us;
-    sk_histogram_add(engine, now_us - machine->decided_us - (busy_us - machine->decided_busy_us));
+    sk_histogram_add(&engine->histogram,
+                     now_us - machine->decided_us - (busy_us - machine->decided_busy_us));
 }
 
 /* Only when all have been tried, for an outcome changes the state that the requests are read from.

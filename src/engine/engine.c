@@ -348,9 +348,7 @@ void sk_engine_stats(const struct sk_engine *engine, struct sk_engine_stats *out
         if (sk_shard_is_held(shard)) out_stats->shards_owned += 1;
         if (shard->state == SK_SHARD_DEGRADED) out_stats->shards_degraded += 1;
     }
-    out_stats->own_us_p50 = sk_histogram_at(engine, 0.5);
-    out_stats->own_us_p99 = sk_histogram_at(engine, 0.99);
-    out_stats->own_us_max = engine->histogram_max;
+    sk_histogram_tell(&engine->histogram, out_stats);
 }
 
 /* ---- reads that go straight to the store ----------------------------------------------------- */

@@ -246,6 +246,12 @@ struct sk_engine_stats {
     uint64_t own_us_p50, own_us_p99, own_us_max;
 };
 void sk_engine_stats(const struct sk_engine *engine, struct sk_engine_stats *out_stats);
+/* Those of all engines of the process as one: sums; of instants the latest; the shares of all steps
+ * together. `done` as sk_engine_gather's (gather.h): from inside the call where there are no
+ * siblings. `stats` is NULL unless status is OK. figures.c */
+typedef void sk_figures_done(void *context, enum skald_status status, const skald_error *error,
+                             const struct sk_engine_stats *stats);
+void sk_engine_stats_all(struct sk_engine *engine, sk_figures_done *done, void *context);
 
 /* Ownership, for the simulator and for clusters (options.no_take): take or leave one shard. */
 void sk_engine_own(struct sk_engine *engine, uint32_t shard, bool own);

@@ -452,7 +452,10 @@ void sk_open_check(struct sk_engine *engine);
 /* What is to be served cannot be read, and never will: the opening fails with this. False: nobody
  * waits for it, or not any more. */
 bool sk_open_damaged(struct sk_engine *engine, const skald_error *error);
-void sk_histogram_add(struct sk_engine *engine, int64_t us);
-uint64_t sk_histogram_at(const struct sk_engine *engine, double share);
+void sk_histogram_add(struct sk_histogram *histogram, int64_t us);
+void sk_histogram_merge(struct sk_histogram *into, const struct sk_histogram *from);
+uint64_t sk_histogram_at(const struct sk_histogram *histogram, double share);
+/* The share's figures are those of this histogram. */
+void sk_histogram_tell(const struct sk_histogram *histogram, struct sk_engine_stats *out_stats);
 
 #endif

@@ -51,6 +51,11 @@ enum {
     SK_HISTOGRAM_BUCKETS = 160
 };
 
+struct sk_histogram {
+    uint64_t buckets[SK_HISTOGRAM_BUCKETS];
+    uint64_t count, max;
+};
+
 struct sk_machine;
 struct sk_work;
 struct sk_plan_entry;
@@ -479,8 +484,7 @@ struct sk_engine {
     uint64_t recovered;
 
     int64_t busy_us, busy_since_us; /* the store's share: time with a batch submitted */
-    uint64_t histogram[SK_HISTOGRAM_BUCKETS];
-    uint64_t histogram_count, histogram_max;
+    struct sk_histogram histogram;  /* of the own share of a step, µs */
     struct sk_engine_stats stats;
     char *node_text;
 };

@@ -153,6 +153,14 @@ void sk_gather_tell(struct sk_gather_part *view)
     sk_alarm_set(engine, &part->again, sk_engine_now(engine) + SK_RETRY_AFTER_MS);
 }
 
+bool sk_gather_has(const struct sk_gather_part *part, struct sk_str id)
+{
+    const struct sk_engine *engine = part->engine;
+    const struct sk_group *group = engine->options.group;
+    return group == NULL ||
+           sk_group_member_of(group, sk_engine_shard_of(engine, id)) == part->member;
+}
+
 static void drop_own(struct sk_owned *owned)
 {
     struct part *part = sk_container_of(owned, struct part, owned);

@@ -42,7 +42,10 @@ struct sk_gather_part {
 /* Ends with sk_gather_tell, now or later on the same loop. */
 typedef void sk_gather_look(struct sk_gather_part *part);
 /* The part is not the look's any more. */
-void sk_gather_tell(struct sk_gather_part *part);
+void sk_gather_tell(struct sk_gather_part *view);
+
+/* The shard of this id is one of the member's: each id is of one of them. */
+bool sk_gather_has(const struct sk_gather_part *part, struct sk_str id);
 
 /* `parts`: of all members in their order, borrowed for the call; NULL unless status is OK.
  * SKALD_E_AGAIN: not all have told; SKALD_E_MEMORY. */

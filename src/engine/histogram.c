@@ -23,25 +23,39 @@ static uint64_t upper_bound(uint32_t bucket)
     return ((uint64_t)(bucket % STEPS_PER_OCTAVE) + STEPS_PER_OCTAVE + 1) << octave;
 }
 
-void sk_histogram_add(struct sk_engine *engine, int64_t us)
+void sk_histogram_add(struct sk_histogram *histogram, int64_t us)
 {
     uint64_t value = us > 0 ? (uint64_t)us : 0;
-    engine->histogram[bucket_of(value)] += 1;
-    engine->histogram_count += 1;
-    if (value > engine->histogram_max) engine->histogram_max = value;
+    histogram->buckets[bucket_of(value)] += 1;
+    histogram->count += 1;
+    if (value > histogram->max) histogram->max = value;
 }
 
-uint64_t sk_histogram_at(const struct sk_engine *engine, double share)
+void sk_histogram_merge(struct sk_histogram *into, const struct sk_histogram *from)
 {
-    if (engine->histogram_count == 0) return 0;
-    uint64_t wanted = (uint64_t)(share * (double)engine->histogram_count);
+    for (uint32_t i = 0; i < SK_HISTOGRAM_BUCKETS; i++) into->buckets[i] += from->buckets[i];
+    into->count += from->count;
+    if (from->max > into->max) into->max = from->max;
+}
+
+uint64_t sk_histogram_at(const struct sk_histogram *histogram, double share)
+{
+    if (histogram->count == 0) return 0;
+    uint64_t wanted = (uint64_t)(share * (double)histogram->count);
     uint64_t seen = 0;
     for (uint32_t i = 0; i < SK_HISTOGRAM_BUCKETS; i++) {
-        seen += engine->histogram[i];
+        seen += histogram->buckets[i];
         if (seen > wanted) {
             uint64_t bound = upper_bound(i);
-            return bound < engine->histogram_max ? bound : engine->histogram_max;
+            return bound < histogram->max ? bound : histogram->max;
         }
     }
-    return engine->histogram_max;
+    return histogram->max;
+}
+
+void sk_histogram_tell(const struct sk_histogram *histogram, struct sk_engine_stats *out_stats)
+{
+    out_stats->own_us_p50 = sk_histogram_at(histogram, 0.5);
+    out_stats->own_us_p99 = sk_histogram_at(histogram, 0.99);
+    out_stats->own_us_max = histogram->max;
 }

@@ -1,6 +1,7 @@
 /* One question to all engines of a process: all tell, or nobody waits for ever. */
 #include "world.h"
 
+#include "definitions.h"
 #include "engine/gather.h"
 #include "support/alloc_fail.h"
 
@@ -23,7 +24,7 @@ static void on_done(void *context, enum skald_status status, const skald_error *
     gathered->parts_count = count;
     assert_true((status == SKALD_OK) == (error == NULL));
     assert_true((status == SKALD_OK) == (parts != NULL));
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; parts != NULL && i < count; i++) {
         assert_int_equal(i, parts[i]->member);
         gathered->owned[i] = *(uint32_t *)parts[i]->told;
         snprintf(gathered->texts[i], sizeof gathered->texts[i], "%.*s",
@@ -193,6 +194,36 @@ static void without_memory(void **state)
     assert_true(failures >= 4);
 }
 
+static void on_figures(void *context, enum skald_status status, const skald_error *error,
+                       const struct sk_engine_stats *stats)
+{
+    assert_int_equal(SKALD_OK, status);
+    assert_null(error);
+    *(struct sk_engine_stats *)context = *stats;
+}
+
+static void figures_are_those_of_all(void **state)
+{
+    (void)state;
+    struct sk_engine_stats all = { 0 }, one, other;
+    world_open_pair(&world);
+    world_define(&world, single_yaml);
+    char id[8];
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "f-%d", i);
+        (void)world_start(&world, "single", id, "{}"); /* some of them on an errand */
+    }
+    sk_engine_stats_all(world.engine, on_figures, &all);
+    world_run(&world);
+    sk_engine_stats(world.engine, &one);
+    sk_engine_stats(world.sibling, &other);
+    assert_int_equal(20, all.started);
+    assert_true(one.started > 0 && other.started > 0);
+    assert_int_equal(one.events + other.events, all.events);
+    assert_int_equal(7, all.shards_owned);
+    assert_true(all.own_us_max >= one.own_us_max && all.own_us_max >= other.own_us_max);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_asker_that_is_gone_hears_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_asker_goes_while_its_own_part_is_out, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(figures_are_those_of_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
