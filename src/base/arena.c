@@ -141,13 +141,21 @@ void *sk_arena_alloc(struct sk_arena *arena, size_t size)
     return memory;
 }
 
+static bool is_countable(struct sk_arena *arena, size_t count, size_t size)
+{
+    if (size == 0 || count <= SIZE_MAX / size) return true;
+    arena->failed = true;
+    return false;
+}
+
 void *sk_arena_array(struct sk_arena *arena, size_t count, size_t size)
 {
-    if (size > 0 && count > SIZE_MAX / size) {
-        arena->failed = true;
-        return NULL;
-    }
-    return sk_arena_alloc(arena, count * size);
+    return is_countable(arena, count, size) ? sk_arena_alloc(arena, count * size) : NULL;
+}
+
+void *sk_arena_room(struct sk_arena *arena, size_t count, size_t size)
+{
+    return is_countable(arena, count, size) ? alloc_raw(arena, count * size) : NULL;
 }
 
 char *sk_arena_text(struct sk_arena *arena, struct sk_str s)
@@ -160,9 +168,8 @@ char *sk_arena_text(struct sk_arena *arena, struct sk_str s)
     return text;
 }
 
-struct sk_str sk_arena_copy(struct sk_arena *arena, struct sk_str s)
+struct sk_str sk_arena_copy_some(struct sk_arena *arena, struct sk_str s)
 {
-    if (s.size == 0 && !arena->failed) return (struct sk_str){ "", 0 };
     char *text = sk_arena_text(arena, s);
     return (struct sk_str){ text, text != NULL ? s.size : 0 };
 }

@@ -28,13 +28,21 @@ void sk_arena_reserve(struct sk_arena *arena, size_t size);
 void *sk_arena_alloc(struct sk_arena *arena, size_t size);
 /* count × size with the overflow checked. */
 void *sk_arena_array(struct sk_arena *arena, size_t count, size_t size);
+/* The same, not zeroed: for rows that are each written whole before they are read. */
+void *sk_arena_room(struct sk_arena *arena, size_t count, size_t size);
+char *sk_arena_text(struct sk_arena *arena, struct sk_str s);
+struct sk_str sk_arena_copy_some(struct sk_arena *arena, struct sk_str s);
 /* A copy that is also NUL-terminated (the NUL is not counted); {NULL,0} when out of memory. An
  * empty one takes no memory. */
-struct sk_str sk_arena_copy(struct sk_arena *arena, struct sk_str s);
-char *sk_arena_text(struct sk_arena *arena, struct sk_str s);
+static inline struct sk_str sk_arena_copy(struct sk_arena *arena, struct sk_str s)
+{
+    if (s.size == 0 && !arena->failed) return (struct sk_str){ "", 0 };
+    return sk_arena_copy_some(arena, s);
+}
 
 #define SK_ARENA_NEW(arena, type) ((type *)sk_arena_alloc((arena), sizeof(type)))
 #define SK_ARENA_ARRAY(arena, type, count) ((type *)sk_arena_array((arena), (count), sizeof(type)))
+#define SK_ARENA_ROOM(arena, type, count) ((type *)sk_arena_room((arena), (count), sizeof(type)))
 
 /* The allocator below everything pure: malloc, realloc and free, zeroing. Tests make the n-th fail
  * by wrapping these at link time. */

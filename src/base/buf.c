@@ -24,7 +24,7 @@ void sk_buf_init(struct sk_buf *buf, size_t size_max)
 
 void sk_buf_release(struct sk_buf *buf)
 {
-    sk_free(buf->data);
+    if (buf->data != NULL) sk_free(buf->data);
     *buf = (struct sk_buf){ .size_max = buf->size_max };
 }
 

@@ -34,9 +34,9 @@ struct sk_str sk_json_trim(struct sk_str span);
 struct sk_str sk_json_member(struct sk_str object, struct sk_str name);
 struct sk_str sk_json_element(struct sk_str array, size_t index);
 size_t sk_json_count(struct sk_str container); /* elements or members; 0 for a scalar */
-/* Containers in containers; 0 for a scalar. What is composed of checked pieces may be deeper than
- * SK_JSON_DEPTH_MAX: then nobody reads it back. */
-size_t sk_json_depth(struct sk_str span);
+size_t sk_json_depth(struct sk_str span);      /* containers in containers; 0 for a scalar */
+/* What is composed of checked pieces may be deeper than SK_JSON_DEPTH_MAX: nobody reads it back. */
+bool sk_json_is_too_deep(struct sk_str span);
 
 /* Walks an array or an object: `while (sk_json_next(&it)) … it.name, it.value`. */
 struct sk_json_iter {

@@ -4,6 +4,7 @@
  * On text that was not checked the answers are meaningless but never outside the text.
  */
 #include "base/json_private.h"
+#include "base/limits.h"
 
 static bool is_blank(char c)
 {
@@ -197,4 +198,10 @@ size_t sk_json_depth(struct sk_str span)
         at += 1;
     }
     return most;
+}
+
+bool sk_json_is_too_deep(struct sk_str span)
+{
+    /* Each level opens and closes. */
+    return span.size > 2 * (size_t)SK_JSON_DEPTH_MAX && sk_json_depth(span) > SK_JSON_DEPTH_MAX;
 }

@@ -133,12 +133,24 @@ static void tick_unit(struct sk_turn *turn, uint32_t step, int32_t item)
         tick_undo(turn, step, item, unit);
 }
 
+static bool has_timer(const struct sk_call *call)
+{
+    return call->state != SK_CALL_IDLE && call->state != SK_CALL_FLYING;
+}
+
+/* Most units at most times: nothing of it pauses or waits, and there is nothing to verify. */
+static bool is_timeless(const struct sk_unit *unit)
+{
+    return !unit->maybe && !has_timer(&unit->action) && !has_timer(&unit->undo);
+}
+
 void sk_tick(struct sk_turn *turn)
 {
     const struct sk_saga *saga = turn->saga;
     for (uint32_t s = 0; s < saga->plan->steps_count; s++)
         for (uint32_t i = 0; !turn->failed && i < saga->steps[s].units_count; i++)
-            tick_unit(turn, s, sk_item_of(sk_step_of(saga, s), i));
+            if (!is_timeless(&saga->steps[s].units[i]))
+                tick_unit(turn, s, sk_item_of(sk_step_of(saga, s), i));
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -149,6 +161,7 @@ static int64_t least(int64_t a, int64_t b)
 int64_t sk_unit_wake_at(const struct sk_saga *saga, uint32_t step, const struct sk_unit *unit)
 {
     int64_t at = INT64_MAX;
+    if (is_timeless(unit)) return at;
     const struct sk_call *action = &unit->action;
     if (sk_unit_is_busy(unit) &&
         (action->state == SK_CALL_PAUSED || action->state == SK_CALL_PENDING)) {
@@ -413,30 +426,29 @@ void sk_saga_finish(struct sk_turn *turn, enum sk_event_type type, enum sk_reaso
     struct sk_event event = sk_turn_event(turn, type, SK_STEP_NONE, -1);
     bool is_left_undone = type == SK_EVENT_SAGA_COMPLETED && saga->state == SK_SAGA_COMPENSATING &&
                           saga->reason == SK_REASON_PARENT;
-    struct sk_buf output;
-    sk_buf_init(&output, 2 * SK_PAYLOAD_SIZE_MAX);
+    struct sk_buf *output = sk_scratch_take(turn->scratch, 2 * SK_PAYLOAD_SIZE_MAX);
     event.kind = (uint32_t)reason;
     event.extra = left;
     if (type == SK_EVENT_SAGA_COMPLETED && saga->plan->output != NULL) {
         (void)sk_turn_is_too_large(turn);
         event.body = sk_render_document(turn, saga->plan->output, SK_STEP_NONE, -1);
     } else if (type == SK_EVENT_SAGA_COMPLETED) {
-        map_of_outputs(saga, &output);
-        event.body = sk_buf_view(&output);
+        map_of_outputs(saga, output);
+        event.body = sk_buf_view(output);
     }
     if (type == SK_EVENT_SAGA_FAILED) {
         event.text = saga->error_code;
         event.note = saga->error_message;
     }
-    if (output.failed && !output.is_full) turn->failed = true;
-    bool is_too_deep = !output.failed && sk_json_depth(sk_buf_view(&output)) > SK_JSON_DEPTH_MAX;
-    if (output.is_full || is_too_deep || sk_turn_is_too_large(turn)) {
+    if (output->failed && !output->is_full) turn->failed = true;
+    bool is_too_deep = !output->failed && sk_json_is_too_deep(sk_buf_view(output));
+    if (output->is_full || is_too_deep || sk_turn_is_too_large(turn)) {
         event.body = (struct sk_str){ NULL, 0 };
         sk_turn_alert(turn, SK_STEP_NONE, -1, SK_ALERT_WARNING, 0, "output_too_large",
                       SK_STR("the saga's output is larger than its limit and left out"));
     }
     sk_turn_emit(turn, &event);
-    sk_buf_release(&output);
+    sk_scratch_give_back(turn->scratch, output);
     if (turn->failed) return;
     sk_locks_give_back(turn);
     sk_parent_tell(turn, is_left_undone);

@@ -52,13 +52,25 @@ static inline bool sk_undoes_child(const struct sk_step *step)
 }
 /* The unit of (step, item); NULL when there is none. item -1 is the only unit of a step without
  * foreach. */
-struct sk_unit *sk_saga_unit(const struct sk_saga *saga, uint32_t step, int32_t item);
+static inline struct sk_unit *sk_saga_unit(const struct sk_saga *saga, uint32_t step, int32_t item)
+{
+    if (step >= saga->plan->steps_count) return NULL;
+    const struct sk_step_run *run = &saga->steps[step];
+    if (!sk_step_is_foreach(&saga->plan->steps[step])) return item == -1 ? &run->units[0] : NULL;
+    return item >= 0 && (uint32_t)item < run->units_count ? &run->units[item] : NULL;
+}
 /* An attempt is due or on the wire, an answer is pending, or a verify runs: its outcome is still
  * open. */
-bool sk_unit_is_busy(const struct sk_unit *unit);
+static inline bool sk_unit_is_busy(const struct sk_unit *unit)
+{
+    return unit->state == SK_STEP_RUNNING || unit->state == SK_STEP_WAITING;
+}
 /* Done or maybe: the undoing covers it. */
 bool sk_unit_may_have_happened(const struct sk_unit *unit);
-bool sk_call_is_busy(const struct sk_call *call);
+static inline bool sk_call_is_busy(const struct sk_call *call)
+{
+    return call->state != SK_CALL_IDLE;
+}
 /* A stored request line can be taken apart: "METHOD target\n…". */
 bool sk_line_is_whole(struct sk_str line);
 struct sk_call *sk_unit_call(struct sk_unit *unit, enum sk_operation operation);

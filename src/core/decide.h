@@ -72,7 +72,7 @@ struct sk_command {
 
 /* An event as decided: its stored bytes lie in decision->data. */
 struct sk_decided {
-    struct sk_event event; /* columns; its spans are not valid any more */
+    struct sk_event event; /* its spans are not valid any more: sk_event_point */
     size_t data_offset, data_size;
 };
 

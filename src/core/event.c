@@ -227,6 +227,24 @@ bool sk_event_decode(struct sk_str data, struct sk_event *event)
     return !reader.bad && reader.at == reader.end;
 }
 
+static size_t size_of_number(uint64_t value)
+{
+    size_t size = 1;
+    for (; value >= 0x80; value >>= 7u) size += 1;
+    return size;
+}
+
+void sk_event_point(struct sk_event *event, struct sk_str data)
+{
+    struct sk_str *const last_first[] = { &event->extra, &event->body, &event->note, &event->text };
+    const char *end = data.data + data.size;
+    for (size_t i = 0; i < sizeof last_first / sizeof last_first[0]; i++) {
+        struct sk_str *span = last_first[i];
+        span->data = span->size > 0 ? end - span->size : NULL;
+        if (span->size > 0) end = span->data - size_of_number(span->size);
+    }
+}
+
 /* ---- readable form --------------------------------------------------------------------------- */
 
 static void put_time(struct sk_json_writer *w, const char *name, int64_t at_ms)

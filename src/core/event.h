@@ -103,6 +103,8 @@ struct sk_event {
 void sk_event_encode(const struct sk_event *event, struct sk_buf *out);
 /* Fills the optional fields from `data` (spans are borrowed from it). false: damaged. */
 bool sk_event_decode(struct sk_str data, struct sk_event *event) SK_MUST_CHECK;
+/* `data` is what sk_event_encode made of this event: its spans point into it again. */
+void sk_event_point(struct sk_event *event, struct sk_str data);
 /* The same for an event from a store or a file, whose columns are in `event`: also false for a type
  * that is not known, a body that is no JSON, an instant that cannot be reckoned with. */
 bool sk_event_read(struct sk_str data, struct sk_event *event) SK_MUST_CHECK;

@@ -33,7 +33,7 @@ static struct sk_str in_scratch(struct sk_turn *turn, struct sk_buf *buf)
 /* Of a body that was composed of several: each may be as deep as can be read. */
 static struct sk_str body_in_scratch(struct sk_turn *turn, struct sk_buf *buf)
 {
-    bool is_too_deep = !buf->failed && sk_json_depth(sk_buf_view(buf)) > SK_JSON_DEPTH_MAX;
+    bool is_too_deep = !buf->failed && sk_json_is_too_deep(sk_buf_view(buf));
     struct sk_str body = in_scratch(turn, buf);
     if (is_too_deep) turn->is_too_large = true;
     return is_too_deep ? (struct sk_str){ NULL, 0 } : body;

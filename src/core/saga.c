@@ -49,28 +49,10 @@ enum sk_saga_state sk_saga_shown_state(const struct sk_saga *saga)
     return saga->is_suspended ? SK_SAGA_SUSPENDED : saga->state;
 }
 
-struct sk_unit *sk_saga_unit(const struct sk_saga *saga, uint32_t step, int32_t item)
-{
-    if (step >= saga->plan->steps_count) return NULL;
-    const struct sk_step_run *run = &saga->steps[step];
-    if (!sk_step_is_foreach(&saga->plan->steps[step])) return item == -1 ? &run->units[0] : NULL;
-    return item >= 0 && (uint32_t)item < run->units_count ? &run->units[item] : NULL;
-}
-
-bool sk_call_is_busy(const struct sk_call *call)
-{
-    return call->state != SK_CALL_IDLE;
-}
-
 bool sk_line_is_whole(struct sk_str line)
 {
     size_t end = sk_str_find(line, '\n');
     return sk_str_find(line, ' ') < end && end < line.size;
-}
-
-bool sk_unit_is_busy(const struct sk_unit *unit)
-{
-    return unit->state == SK_STEP_RUNNING || unit->state == SK_STEP_WAITING;
 }
 
 bool sk_unit_may_have_happened(const struct sk_unit *unit)

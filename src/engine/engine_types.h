@@ -154,6 +154,7 @@ struct sk_machine {
     } as;
     struct sk_arena memory;    /* of a saga before it, for the next fold */
     struct sk_outlook outlook; /* only through sk_machine_outlook */
+    uint64_t settled_seq;      /* sk_machine_settle has nothing to do until it moves on; 0 = has */
     struct sk_plan_entry *entry;
     struct sk_start_key *start_key; /* until its start is durable */
     uint64_t durable_seq, work_seq, sent_seq;

@@ -209,11 +209,31 @@ static void settle_wake(struct sk_machine *machine)
     sk_alarm_set(machine->engine, &machine->wake, wake_at_ms);
 }
 
-void sk_machine_settle(struct sk_machine *machine)
+/* What its state asks for has been done since it moved last: its alarm, its slot, its tasks. */
+static bool is_settled(const struct sk_machine *machine)
+{
+    const struct sk_saga *saga = &machine->as.saga;
+    return machine->state == SK_MACHINE_READY && !machine->is_lock && machine->is_admitted &&
+           machine->settled_seq != 0 && machine->settled_seq == saga->seq &&
+           !machine->engine->options.rules.starts_nothing &&
+           (machine->outlook.wake_at_ms == INT64_MAX || sk_alarm_is_set(&machine->wake));
+}
+
+static void settle_state(struct sk_machine *machine)
 {
     settle_wake(machine);
     sk_slot_settle(machine);
     sk_tasks_settle(machine);
+    machine->settled_seq = 0;
+    if (machine->state != SK_MACHINE_READY || machine->is_lock || machine->wake_floor_ms != 0)
+        return;
+    bool has_tasks = (machine->as.saga.plan->kinds >> SK_KIND_TASK & 1u) != 0u;
+    if (!has_tasks) machine->settled_seq = machine->as.saga.seq;
+}
+
+void sk_machine_settle(struct sk_machine *machine)
+{
+    if (!is_settled(machine)) settle_state(machine);
     leave_lru(machine);
     if (sk_machine_is_idle(machine)) {
         sk_list_push(&machine->engine->idle, &machine->lru);
@@ -229,6 +249,7 @@ void sk_machine_unfold(struct sk_machine *machine)
     machine->is_folded = false;
     memset(&machine->as, 0, sizeof machine->as);
     machine->outlook = (struct sk_outlook){ 0 };
+    machine->settled_seq = 0;
     if (machine->entry != NULL) machine->entry->plan->refs -= 1;
     machine->entry = NULL;
     machine->has_tally = false;

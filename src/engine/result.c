@@ -29,18 +29,11 @@ static void observe(struct sk_engine *engine, const struct sk_item *item)
         return;
     }
     for (uint32_t i = 0; item->decision != NULL && i < item->decision->events_count; i++) {
-        const struct sk_decided *decided = &item->decision->events[i];
-        struct sk_event event = { .seq = decided->event.seq,
-                                  .at_ms = decided->event.at_ms,
-                                  .type = decided->event.type,
-                                  .step = decided->event.step,
-                                  .item = decided->event.item,
-                                  .attempt = decided->event.attempt,
-                                  .round = decided->event.round };
-        struct sk_str data = { item->decision->data.data + decided->data_offset,
-                               decided->data_size };
-        if (!sk_event_decode(data, &event)) continue;
-        sk_observers_event(engine, &item->machine->as.saga, &event);
+        struct sk_decided *decided = &item->decision->events[i];
+        sk_event_point(&decided->event,
+                       (struct sk_str){ item->decision->data.data + decided->data_offset,
+                                        decided->data_size });
+        sk_observers_event(engine, &item->machine->as.saga, &decided->event);
     }
 }
 

@@ -152,7 +152,7 @@ bool sk_work_fill(struct sk_work *work, uint32_t events_max)
         count += 1;
     }
     uint32_t removals = length(&shard->removals);
-    work->items = SK_ARENA_ARRAY(&work->arena, struct sk_item, count + removals + 1);
+    work->items = SK_ARENA_ROOM(&work->arena, struct sk_item, count + removals + 1);
     if (work->items == NULL) return false;
     work->items_capacity = count + removals;
     for (uint32_t i = 0; i < count; i++) {
@@ -359,20 +359,20 @@ bool sk_work_make_part(struct sk_work *work)
     struct sk_arena *arena = &work->rows;
     sk_arena_clear(arena);
     struct totals n = count_rows(work);
-    struct rows rows = { .events = SK_ARENA_ARRAY(arena, struct sk_event_row, n.events),
-                         .heads = SK_ARENA_ARRAY(arena, struct sk_head, n.heads),
-                         .keys = SK_ARENA_ARRAY(arena, struct sk_start_key_row, n.keys),
-                         .tags = SK_ARENA_ARRAY(arena, struct sk_tag_row, n.tags),
-                         .tallies = SK_ARENA_ARRAY(arena, struct sk_tally_row,
-                                                   2 * ((size_t)n.heads + n.removed)),
-                         .messages = SK_ARENA_ARRAY(arena, struct sk_message_row, n.messages),
-                         .letters = SK_ARENA_ARRAY(arena, struct sk_dead_letter_row, n.letters),
-                         .consumed = SK_ARENA_ARRAY(arena, struct sk_consumed_row, n.consumed),
-                         .gone = SK_ARENA_ARRAY(arena, struct sk_str, n.gone),
-                         .forget = SK_ARENA_ARRAY(arena, struct sk_str, n.forget),
-                         .letters_gone = SK_ARENA_ARRAY(arena, struct sk_str, n.discards),
-                         .removed = SK_ARENA_ARRAY(arena, uint64_t, n.removed),
-                         .records = SK_ARENA_ARRAY(arena, struct sk_record_row, n.records) };
+    struct rows rows = { .events = SK_ARENA_ROOM(arena, struct sk_event_row, n.events),
+                         .heads = SK_ARENA_ROOM(arena, struct sk_head, n.heads),
+                         .keys = SK_ARENA_ROOM(arena, struct sk_start_key_row, n.keys),
+                         .tags = SK_ARENA_ROOM(arena, struct sk_tag_row, n.tags),
+                         .tallies = SK_ARENA_ROOM(arena, struct sk_tally_row,
+                                                  2 * ((size_t)n.heads + n.removed)),
+                         .messages = SK_ARENA_ROOM(arena, struct sk_message_row, n.messages),
+                         .letters = SK_ARENA_ROOM(arena, struct sk_dead_letter_row, n.letters),
+                         .consumed = SK_ARENA_ROOM(arena, struct sk_consumed_row, n.consumed),
+                         .gone = SK_ARENA_ROOM(arena, struct sk_str, n.gone),
+                         .forget = SK_ARENA_ROOM(arena, struct sk_str, n.forget),
+                         .letters_gone = SK_ARENA_ROOM(arena, struct sk_str, n.discards),
+                         .removed = SK_ARENA_ROOM(arena, uint64_t, n.removed),
+                         .records = SK_ARENA_ROOM(arena, struct sk_record_row, n.records) };
     if (arena->failed) return false;
     struct sk_part *part = &work->part;
     struct sk_part fresh = { .shard = part->shard,

@@ -83,6 +83,10 @@ static void test_overflow_fails(void **state)
     assert_true(arena.failed);
     assert_null(sk_arena_alloc(&arena, 1));
     sk_arena_clear(&arena);
+    assert_null(sk_arena_room(&arena, SIZE_MAX / 2, 3));
+    assert_true(arena.failed);
+    sk_arena_clear(&arena);
+    assert_non_null(SK_ARENA_ROOM(&arena, uint32_t, 10));
     assert_null(sk_arena_alloc(&arena, SIZE_MAX));
     sk_arena_clear(&arena);
     assert_null(sk_arena_alloc(&arena, SIZE_MAX - 16));

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "support/alloc_fail.h"
 
 #include <setjmp.h>
@@ -163,6 +164,21 @@ static void test_unchecked_text_is_never_left(void **state)
     sk_arena_release(&arena);
 }
 
+static void test_depth(void **state)
+{
+    (void)state;
+    char nested[600];
+    for (size_t depth = 100; depth < 200; depth++) {
+        memset(nested, '[', depth);
+        memset(nested + depth, ']', depth);
+        struct sk_str span = { nested, 2 * depth };
+        assert_int_equal(sk_json_depth(span), depth);
+        assert_int_equal(sk_json_is_too_deep(span), depth > SK_JSON_DEPTH_MAX);
+    }
+    memset(nested, '1', sizeof nested);
+    assert_false(sk_json_is_too_deep((struct sk_str){ nested, sizeof nested }));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_members_and_elements),
         cmocka_unit_test(test_walk_gives_names_and_places),
         cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_depth),
         cmocka_unit_test(test_unchecked_text_is_never_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

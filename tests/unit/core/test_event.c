@@ -154,6 +154,10 @@ static void test_round_trips(void **state)
         assert_true(decode_exactly(bytes.data, bytes.size, &back, &copy));
         assert_same(&event, &back);
         free(copy);
+        struct sk_event moved = event;
+        moved.text.data = moved.note.data = moved.body.data = moved.extra.data = NULL;
+        sk_event_point(&moved, sk_buf_view(&bytes));
+        assert_same(&event, &moved);
     }
     assert_false(bytes.failed);
     sk_buf_release(&bytes);
