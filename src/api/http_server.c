@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { BACKLOG = 128 }; /* as evhttp */
@@ -28,8 +29,12 @@ struct sk_http_server {
     struct sk_http_watches *watches;
     struct sk_list requests; /* without a reply */
     struct remote *inside;   /* its handler has not returned to evhttp yet */
+    time_t date_at;          /* of `date` */
+    char date[40];           /* as replies tell it */
     uint16_t port;
 };
+
+enum { LENGTH_ROOM = 24, LINES_SIZE = 400 };
 
 /* A request that came over a socket. */
 struct remote {
@@ -37,6 +42,10 @@ struct remote {
     struct sk_list node;
     struct evhttp_request *evhttp;
     struct sk_http_server *server;
+    /* Behind LENGTH_ROOM the reply's headers, "Name: value\r\n" each, as far as there is room and
+     * evhttp need not know them; the others are in its own list. */
+    size_t lines_size;
+    char lines[LINES_SIZE];
 };
 
 static const struct {
@@ -111,9 +120,44 @@ static struct sk_str header_of(struct sk_http_request *request, const char *name
         evhttp_find_header(evhttp_request_get_input_headers(evhttp_of(request)), name));
 }
 
+static bool is_evhttps(const char *name)
+{
+    return evutil_ascii_strcasecmp(name, "Connection") == 0 ||
+           evutil_ascii_strcasecmp(name, "Content-Length") == 0 ||
+           evutil_ascii_strcasecmp(name, "Transfer-Encoding") == 0 ||
+           evutil_ascii_strcasecmp(name, "Date") == 0;
+}
+
 static void add_header(struct sk_http_request *request, const char *name, const char *value)
 {
-    (void)evhttp_add_header(evhttp_request_get_output_headers(evhttp_of(request)), name, value);
+    struct remote *remote = sk_container_of(request, struct remote, request);
+    size_t name_size = strlen(name), value_size = strlen(value);
+    size_t room = sizeof remote->lines - LENGTH_ROOM - remote->lines_size;
+    if (name_size + value_size + 5 > room || is_evhttps(name) || strpbrk(value, "\r\n") != NULL) {
+        (void)evhttp_add_header(evhttp_request_get_output_headers(remote->evhttp), name, value);
+        return;
+    }
+    char *at = remote->lines + LENGTH_ROOM + remote->lines_size;
+    at = mempcpy(at, name, name_size);
+    at = mempcpy(at, ": ", 2);
+    at = mempcpy(at, value, value_size);
+    memcpy(at, "\r\n", 3);
+    remote->lines_size += name_size + value_size + 4;
+}
+
+/* The lines become evhttp's own. */
+static void give_lines(struct remote *remote)
+{
+    char *at = remote->lines + LENGTH_ROOM;
+    for (char *end = strstr(at, "\r\n"); end != NULL; end = strstr(at, "\r\n")) {
+        char *colon = strchr(at, ':');
+        *colon = '\0';
+        *end = '\0';
+        (void)evhttp_add_header(evhttp_request_get_output_headers(remote->evhttp), at, colon + 2);
+        at = end + 2;
+    }
+    remote->lines_size = 0;
+    remote->lines[LENGTH_ROOM] = '\0';
 }
 
 static void forget(struct remote *remote)
@@ -136,11 +180,41 @@ static void flush(struct bufferevent *bev)
     bufferevent_trigger(bev, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS);
 }
 
+static char *date_of(struct sk_http_server *server)
+{
+    time_t now = time(NULL);
+    if (now != server->date_at) (void)evutil_date_rfc1123(server->date, sizeof server->date, NULL);
+    server->date_at = now;
+    return server->date;
+}
+
+/* A reply with a body. While evhttp writes it, its list of headers gets all of them as two entries
+ * that are not its own, instead of three pieces of memory and a printf a header. */
+static void send_lines(struct remote *remote, int status, const char *reason, size_t body_size)
+{
+    char digits[LENGTH_ROOM];
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(remote->evhttp);
+    bool has_lines = remote->lines_size > 0;
+    int size = snprintf(digits, sizeof digits, has_lines ? "%zu\r\n" : "%zu", body_size);
+    char *value = memcpy(remote->lines + LENGTH_ROOM - size, digits, (size_t)size);
+    remote->lines[LENGTH_ROOM + remote->lines_size - (has_lines ? 2 : 0)] = '\0';
+    struct evkeyval date = { .key = (char *)"Date", .value = date_of(remote->server) };
+    struct evkeyval rest = { .key = (char *)"Content-Length", .value = value };
+    TAILQ_INSERT_TAIL(headers, &date, next);
+    TAILQ_INSERT_TAIL(headers, &rest, next);
+    evhttp_send_reply(remote->evhttp, status, reason, NULL);
+    TAILQ_REMOVE(headers, &rest, next);
+    TAILQ_REMOVE(headers, &date, next);
+}
+
 static void reply_to(struct sk_http_request *request, int status, const char *reason,
                      struct sk_str body)
 {
     struct evhttp_request *evhttp = evhttp_of(request);
-    if (evhttp_request_get_command(evhttp) == EVHTTP_REQ_HEAD) {
+    struct remote *remote = sk_container_of(request, struct remote, request);
+    struct evhttp_connection *connection = evhttp_request_get_connection(evhttp);
+    bool is_head = evhttp_request_get_command(evhttp) == EVHTTP_REQ_HEAD;
+    if (is_head) {
         char size[32];
         (void)snprintf(size, sizeof size, "%zu", body.size);
         add_header(request, "Content-Length", size);
@@ -150,12 +224,16 @@ static void reply_to(struct sk_http_request *request, int status, const char *re
         status = 503;
         reason = "Service Unavailable";
         add_header(request, "Retry-After", "1");
+        body.size = 0;
     }
-    struct remote *remote = sk_container_of(request, struct remote, request);
     bool is_inside = remote == remote->server->inside;
-    struct evhttp_connection *connection = evhttp_request_get_connection(evhttp);
+    if (is_head || body.size == 0 || connection == NULL) {
+        give_lines(remote);
+        evhttp_send_reply(evhttp, status, reason, NULL);
+    } else {
+        send_lines(remote, status, reason, body.size);
+    }
     forget(remote);
-    evhttp_send_reply(evhttp, status, reason, NULL);
     if (!is_inside && connection != NULL) flush(evhttp_connection_get_bufferevent(connection));
 }
 
@@ -202,7 +280,9 @@ struct evhttp_request *sk_http_request_evhttp(struct sk_http_request *request)
 
 void sk_http_request_forget(struct sk_http_request *request)
 {
-    forget(sk_container_of(request, struct remote, request));
+    struct remote *remote = sk_container_of(request, struct remote, request);
+    give_lines(remote);
+    forget(remote);
 }
 
 struct sk_http_watches *sk_http_server_watches(struct sk_http_server *server)

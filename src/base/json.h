@@ -85,6 +85,7 @@ void sk_json_begin_object(struct sk_json_writer *w);
 void sk_json_end_object(struct sk_json_writer *w);
 void sk_json_begin_array(struct sk_json_writer *w);
 void sk_json_end_array(struct sk_json_writer *w);
+/* A name of ours: nothing in it needs an escape. */
 void sk_json_key(struct sk_json_writer *w, const char *name);
 void sk_json_key_str(struct sk_json_writer *w, struct sk_str name);
 void sk_json_put_str(struct sk_json_writer *w, struct sk_str text); /* bad UTF-8 becomes U+FFFD */

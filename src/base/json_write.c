@@ -58,9 +58,24 @@ void sk_json_key_str(struct sk_json_writer *w, struct sk_str name)
     w->need_comma = false;
 }
 
+/* Most of what a reply is made of: in one piece, without a look at what is known to be plain. */
 void sk_json_key(struct sk_json_writer *w, const char *name)
 {
-    sk_json_key_str(w, sk_str_of(name));
+    struct sk_buf *out = w->out;
+    struct sk_str text = sk_str_of(name);
+    if (out->failed || out->capacity - out->size <= text.size + 4) {
+        sk_json_key_str(w, text);
+        return;
+    }
+    char *to = out->data + out->size;
+    if (w->need_comma) *to++ = ',';
+    *to++ = '"';
+    memcpy(to, text.data, text.size);
+    to += text.size;
+    *to++ = '"';
+    *to++ = ':';
+    out->size = (size_t)(to - out->data);
+    w->need_comma = false;
 }
 
 void sk_json_put_str(struct sk_json_writer *w, struct sk_str text)

@@ -41,6 +41,7 @@ struct sk_http_wire {
     struct sk_http_transfer *transfer; /* NULL unless it carries one */
     struct evhttp_connection *connection;
     struct evhttp_request *request; /* ours until evhttp hands it back */
+    struct sk_http_loan loan;       /* to the request, while evhttp writes it */
     struct evbuffer_cb_entry *watch;
     int64_t idle_since_us, connecting_since_us;
     size_t size, sent_size; /* of the request, as evhttp wrote it */
@@ -76,6 +77,7 @@ void sk_http_wire_close(struct sk_http_wire *wire)
     if (wire->transfer != NULL) wire->transfer->wire = NULL;
     evhttp_connection_set_closecb(wire->connection, NULL, NULL);
     (void)evbuffer_remove_cb_entry(bufferevent_get_output(buffers), wire->watch);
+    sk_http_evhttp_take_back(&wire->loan);
     evhttp_connection_free(wire->connection);
     if (wire->request != NULL) evhttp_request_free(wire->request);
     sk_free(wire);
@@ -391,6 +393,7 @@ static void on_end(struct evhttp_request *handed, void *context)
     int error = errno;
     struct evhttp_request *request = wire->request;
     wire->request = NULL;
+    sk_http_evhttp_take_back(&wire->loan);
     if (handed != NULL) handed->flags &= ~EVHTTP_USER_OWNED;
     if (wire->is_launching) {
         /* L4: the launch sees that it is gone */
@@ -406,6 +409,36 @@ static void on_end(struct evhttp_request *handed, void *context)
 
 /* ---- the beginning of an exchange ------------------------------------------------------------ */
 
+/* Sends what evhttp has written without waiting for the turn in which the socket is found writable:
+ * with libevent's list of changes that saves two calls of the system a request. What does not go,
+ * and why, comes in that turn. */
+static void flush(const struct sk_http_wire *wire)
+{
+    struct bufferevent *buffers = evhttp_connection_get_bufferevent(wire->connection);
+    struct evbuffer *output = bufferevent_get_output(buffers);
+    (void)evbuffer_unfreeze(output, 1);
+    int size = evbuffer_write(output, bufferevent_getfd(buffers));
+    (void)evbuffer_freeze(output, 1);
+    if (size <= 0 || evbuffer_get_length(output) > 0) return;
+    bufferevent_trigger(buffers, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS);
+}
+
+/* On a connection that has been used evhttp writes the request at once. */
+static bool make_request(struct sk_http_wire *wire, enum evhttp_cmd_type command, const char *path)
+{
+    struct sk_http_transfer *transfer = wire->transfer;
+    bool is_filled = wire->was_used ? sk_http_evhttp_lend(wire->request, transfer, &wire->loan)
+                                    : sk_http_evhttp_fill(wire->request, transfer);
+    int result =
+        is_filled ? evhttp_make_request(wire->connection, wire->request, command, path) : -1;
+    sk_http_evhttp_take_back(&wire->loan);
+    if (result != 0 || wire->request == NULL) return false;
+    if (!wire->was_used) return true;
+    if (wire->size == 0) return false; /* it would write it later, without what was lent */
+    flush(wire);
+    return true;
+}
+
 /* False: not one byte has left, and the wire is closed. */
 static bool begin(struct sk_http_wire *wire, struct sk_http_transfer *transfer,
                   enum evhttp_cmd_type command)
@@ -414,7 +447,7 @@ static bool begin(struct sk_http_wire *wire, struct sk_http_transfer *transfer,
     struct evhttp_request *request = evhttp_request_new(on_end, wire);
     wire->request = request;
     if (request != NULL) evhttp_request_own(request);
-    if (request == NULL || path == NULL || !sk_http_evhttp_fill(request, transfer)) {
+    if (request == NULL || path == NULL) {
         sk_http_wire_close(wire);
         return false;
     }
@@ -427,9 +460,9 @@ static bool begin(struct sk_http_wire *wire, struct sk_http_transfer *transfer,
     wire->transfer = transfer;
     transfer->wire = wire;
     wire->is_launching = true;
-    int result = evhttp_make_request(wire->connection, request, command, path);
+    bool is_made = make_request(wire, command, path);
     wire->is_launching = false;
-    if (result == 0 && wire->request != NULL) return true;
+    if (is_made) return true;
     sk_http_wire_close(wire);
     return false;
 }

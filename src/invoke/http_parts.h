@@ -30,6 +30,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <netinet/in.h>
 /* Out of memory is an answer, not the end of the process: hh.tbl is then NULL after HASH_ADD. */
 #define HASH_NONFATAL_OOM 1
@@ -174,6 +175,16 @@ bool sk_http_is_address_known(const struct sk_http_invoker *invoker, struct sk_h
 bool sk_http_evhttp_command(struct sk_str method, enum evhttp_cmd_type *out);
 const char *sk_http_evhttp_path(struct sk_http_transfer *transfer); /* NULL: no memory */
 bool sk_http_evhttp_fill(struct evhttp_request *request, struct sk_http_transfer *transfer);
+/* The same for the time of one call of evhttp, in which it writes the request: its list of headers
+ * gets all of them as one entry that is not its own, instead of three pieces of memory and a printf
+ * a header. To be taken back behind the call, whether true or false. */
+struct sk_http_loan {
+    struct evkeyvalq *headers; /* NULL: nothing is out */
+    struct evkeyval entry;
+};
+bool sk_http_evhttp_lend(struct evhttp_request *request, struct sk_http_transfer *transfer,
+                         struct sk_http_loan *loan);
+void sk_http_evhttp_take_back(struct sk_http_loan *loan);
 
 /* http_evhttp.c: a wire is a connection for plain HTTP/1.1, one exchange at a time. */
 /* Sends the transfer on an idle wire of its host, or a new one. False: it is libcurl's to send;

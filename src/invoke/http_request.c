@@ -169,6 +169,7 @@ static bool is_ours(const struct build *b, struct sk_str name)
                                          "content-length",
                                          "transfer-encoding",
                                          "connection",
+                                         "proxy-connection",
                                          "keep-alive",
                                          "expect",
                                          "te",
@@ -216,9 +217,9 @@ static bool is_defined(const struct build *b, struct sk_str name)
     struct sk_str rest = b->invocation->headers, line = { 0 };
     while (next_line(&rest, &line)) {
         struct sk_str other = sk_str_sub(line, 0, sk_str_find(line, ':'));
-        if (other.size == name.size && strncasecmp(other.data, name.data, name.size) == 0) {
-            return true;
-        }
+        bool is_same = other.size == name.size && name.size > 0 &&
+                       strncasecmp(other.data, name.data, name.size) == 0;
+        if (is_same) return true;
     }
     return false;
 }
