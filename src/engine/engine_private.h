@@ -358,9 +358,35 @@ void sk_task_taken(struct sk_engine *engine, const struct sk_task_name *name);
 void sk_polls_match_soon(struct sk_engine *engine);
 void sk_polls_stop(struct sk_engine *engine);
 void sk_polls_release(struct sk_engine *engine);
+/* What a sibling gave to this poll; false: nobody wants it any more. */
+bool sk_poll_claimed(struct sk_poll *poll, const struct sk_task_given *given, uint32_t count);
+/* A worker was not told of it after all: the attempt ends `retryable`, if its saga is here. */
+void sk_poll_give_back(struct sk_engine *engine, const struct sk_task_given *given);
 /* A command of the engine's own with somebody waiting; the saga is read if need be. */
 void sk_command_ask(struct sk_engine *engine, struct sk_str saga_id,
                     const struct sk_command *command, sk_engine_done *done, void *context);
+
+/* ---- poll_sibling.c -------------------------------------------------------------------------- */
+
+enum { SK_SOURCE_OWN = SK_TASK_SOURCES_MAX, SK_SOURCE_NONE, SK_HEAR_MS = 1000 };
+/* Somebody waits here for tasks of this queue: siblings are told, once. */
+void sk_interest_tell(struct sk_engine *engine, struct sk_task_queue *queue);
+/* A sibling that has just come up has not heard it. */
+void sk_interest_tell_again(struct sk_engine *engine, uint32_t member);
+/* The queue is let go. */
+void sk_interest_end(struct sk_engine *engine, struct sk_task_queue *queue);
+/* Some siblings want what waits here, and do not know of it. */
+bool sk_interest_is_untold(const struct sk_task_queue *queue);
+void sk_interest_offer(struct sk_engine *engine, struct sk_task_queue *queue);
+/* Who gives next: a member, SK_SOURCE_OWN, or SK_SOURCE_NONE. */
+uint32_t sk_interest_source(const struct sk_engine *engine, const struct sk_task_queue *queue);
+/* Asks a sibling for tasks for this poll: sk_poll_claimed comes, once, while the engine lives.
+ * False: out of memory. */
+bool sk_claim_begin(struct sk_engine *engine, struct sk_task_queue *queue, uint32_t member,
+                    const struct sk_poll_request *request, struct sk_poll *poll);
+void sk_interests_sweep(struct sk_engine *engine);
+/* With the engine, after its polls. */
+void sk_interests_release(struct sk_engine *engine);
 
 /* ---- plans.c --------------------------------------------------------------------------------- */
 

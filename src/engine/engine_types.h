@@ -48,7 +48,8 @@ enum {
     SK_RETRY_AFTER_MS = 1000,  /* told with SKALD_E_AGAIN */
     SK_WAITERS_SPARE_MAX = 8192,
     SK_MACHINES_SPARE_MAX = 4096,
-    SK_HISTOGRAM_BUCKETS = 160
+    SK_HISTOGRAM_BUCKETS = 160,
+    SK_TASK_SOURCES_MAX = 64 /* members of a group, as bits */
 };
 
 struct sk_histogram {
@@ -56,6 +57,7 @@ struct sk_histogram {
     uint64_t count, max;
 };
 
+struct sk_poll;
 struct sk_machine;
 struct sk_work;
 struct sk_plan_entry;
@@ -369,11 +371,23 @@ struct sk_task_group {   /* of one namespace and definition in one queue */
     char text[];
 };
 
+struct sk_task_far {  /* a sibling's tasks in a queue: poll_sibling.c */
+    uint32_t credit;  /* that it is believed to have for us */
+    uint32_t claimed; /* of them asked for, and not answered */
+};
+
 struct sk_task_queue {
     UT_hash_handle hh; /* engine->task_queues */
     struct sk_task_group *groups;
     struct sk_list turns, polls;
     uint32_t waiting_count, leased_count;
+    uint64_t interested;     /* siblings whose workers want its tasks, as bits … */
+    uint64_t told;           /* … and of them those who know that some wait here */
+    struct sk_task_far *far; /* by member; NULL: nobody has been told of workers here */
+    uint64_t unheard;        /* siblings that have not said yet whether they have any */
+    uint32_t claims_count;   /* on their way */
+    uint32_t next_source;    /* whose turn it is to give */
+    bool is_interest_incomplete;
     struct sk_str name;
     char text[];
 };

@@ -9,7 +9,8 @@
  *       is, up to what it asked for.
  *   P2  A task is told to a worker when the event that gives it is durable (law 2). What became
  *       durable while nobody listened any more is given back: the attempt ends `retryable`.
- *   P3  Polls are bounded (SK_TASK_POLLS_MAX), and so is each answer.
+ *   P3  Where the engine has siblings, their tasks are given out, too: poll_sibling.c.
+ *   P4  Polls are bounded (SK_TASK_POLLS_MAX), and so is each answer.
  */
 #include "engine/engine_private.h"
 
@@ -34,6 +35,8 @@ struct sk_poll {
     uint32_t max;
     int64_t lease_ms;
     bool is_late, has_trouble, is_given_up;
+    bool is_claim; /* for a sibling: only of what is here now */
+    bool is_far;   /* what it was given is a sibling's */
     struct sk_list takings;
     uint32_t takings_count;
     sk_poll_done *done;
@@ -91,6 +94,7 @@ static bool is_still_given(const struct sk_poll *poll, const struct sk_task_give
     struct sk_engine *engine = poll->engine;
     struct sk_lease_view lease;
     int64_t now_ms = sk_engine_now(engine);
+    if (poll->is_far) return given->deadline_ms > now_ms; /* the sibling has looked */
     struct sk_machine *machine = sk_machine_find(engine, given->saga_id);
     if (given->deadline_ms <= now_ms) return false;
     if (machine == NULL || machine->is_lock || !machine->is_folded)
@@ -142,10 +146,24 @@ static void fail_poll(struct sk_poll *poll, enum skald_status status, const char
 
 static void on_late(struct sk_engine *engine, struct sk_alarm *alarm)
 {
-    (void)engine;
     struct sk_poll *poll = sk_container_of(alarm, struct sk_poll, alarm);
+    bool is_hearing = !poll->is_late && poll->queue != NULL && poll->queue->unheard != 0;
     poll->is_late = true;
-    if (poll->takings_count == 0) end_poll(poll);
+    if (is_hearing) /* siblings say in a moment whether they have anything */
+        sk_alarm_set(engine, alarm, sk_engine_now(engine) + SK_HEAR_MS);
+    else if (poll->takings_count == 0)
+        end_poll(poll);
+}
+
+/* Those that did not wait for tasks, only for siblings to say whether they have any. */
+static void end_late(struct sk_task_queue *queue)
+{
+    if (queue->far == NULL || queue->unheard != 0) return;
+    for (struct sk_list *at = queue->polls.next, *next; at != &queue->polls; at = next) {
+        next = at->next;
+        struct sk_poll *poll = sk_container_of(at, struct sk_poll, node);
+        if (poll->is_late) end_poll(poll);
+    }
 }
 
 /* ---- taking ---------------------------------------------------------------------------------- */
@@ -187,6 +205,13 @@ static void give_back(struct sk_engine *engine, struct sk_str saga_id,
     if (job == NULL) return;
     sk_job_push(machine, job);
     sk_jobs_run(machine);
+}
+
+void sk_poll_give_back(struct sk_engine *engine, const struct sk_task_given *given)
+{
+    struct sk_effect effect = { .operation = given->operation };
+    if (sk_token_check(engine->options.token_key, given->token, given->saga_id, &effect))
+        give_back(engine, given->saga_id, &effect);
 }
 
 static bool keep_given(struct sk_poll *poll, const struct sk_saga *saga,
@@ -315,34 +340,91 @@ static void take(struct sk_poll *poll, const struct sk_task_name *name)
     sk_command_ask(engine, taking->name.saga_id, &command, on_taken, taking);
 }
 
+static void serve_own(struct sk_task_queue *queue, struct sk_poll *poll)
+{
+    struct sk_task_name name;
+    /* Held by one of its own, so that no answer comes before all are asked for. */
+    poll->takings_count += 1;
+    uint32_t count = 0;
+    while (count < poll->max && sk_task_pop(queue, &name)) {
+        take(poll, &name);
+        count += 1;
+    }
+    poll->takings_count -= 1;
+    after_taking(poll);
+}
+
+/* It comes back with what the sibling gives. False: out of memory; it is in the line again. */
+static bool serve_far(struct sk_task_queue *queue, struct sk_poll *poll, uint32_t member)
+{
+    struct sk_poll_request request = { .queue = poll->queue_name,
+                                       .worker = poll->worker,
+                                       .max = poll->max,
+                                       .lease_ms = poll->lease_ms };
+    poll->takings_count += 1;
+    if (sk_claim_begin(poll->engine, queue, member, &request, poll)) return true;
+    poll->takings_count -= 1;
+    poll->queue = queue;
+    sk_list_push_front(&queue->polls, &poll->node);
+    return false;
+}
+
+bool sk_poll_claimed(struct sk_poll *poll, const struct sk_task_given *given, uint32_t count)
+{
+    bool is_wanted = !poll->is_given_up;
+    struct sk_arena *arena = &poll->arena;
+    for (uint32_t i = 0; is_wanted && i < count; i++) {
+        struct sk_task_given *to = &poll->given[i];
+        struct sk_str *texts[] = { &to->saga_id, &to->definition,   &to->space,   &to->key,
+                                   &to->token,   &to->business_key, &to->step_id, &to->input };
+        *to = given[i];
+        to->queue = poll->queue_name;
+        for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
+            *texts[t] = sk_arena_copy(arena, *texts[t]);
+    }
+    if (is_wanted && arena->failed) {
+        poll->has_trouble = true;
+        is_wanted = false;
+    } else if (is_wanted && count > 0) {
+        poll->given_count = count;
+        poll->is_far = true;
+    }
+    poll->takings_count -= 1;
+    after_taking(poll);
+    return is_wanted;
+}
+
 static void serve(struct sk_engine *engine, struct sk_task_queue *queue)
 {
-    while (!sk_list_is_empty(&queue->polls) && !sk_list_is_empty(&queue->turns)) {
+    while (!sk_list_is_empty(&queue->polls)) {
         struct sk_poll *poll = sk_container_of(queue->polls.next, struct sk_poll, node);
-        struct sk_task_name name;
-        if (poll->is_gone != NULL && poll->is_gone(poll->context)) {
-            end_poll(poll);
-            continue;
-        }
-        sk_list_remove(&poll->node);
-        poll->queue = NULL; /* the tasks keep the queue */
-        if (poll->given == NULL)
+        bool has_own = !sk_list_is_empty(&queue->turns);
+        uint32_t source = sk_interest_source(engine, queue);
+        if (poll->is_claim && source != SK_SOURCE_OWN)
+            source = has_own ? SK_SOURCE_OWN : SK_SOURCE_NONE;
+        if (source == SK_SOURCE_NONE && !poll->is_claim) return;
+        bool is_gone =
+            (poll->is_gone != NULL && poll->is_gone(poll->context)) || source == SK_SOURCE_NONE;
+        if (poll->given == NULL && !is_gone)
             poll->given = SK_ARENA_ARRAY(&poll->arena, struct sk_task_given, poll->max);
-        if (poll->given == NULL) {
+        queue->claims_count += 1; /* nothing that ends here lets the queue go */
+        if (is_gone) {
+            end_poll(poll);
+        } else if (poll->given == NULL) {
             fail_poll(poll, SKALD_E_MEMORY, "out of memory");
-            continue;
+        } else {
+            sk_list_remove(&poll->node);
+            poll->queue = NULL; /* what it is given from keeps the queue */
+            if (source == SK_SOURCE_OWN) {
+                queue->next_source = engine->options.group_member + 1;
+                serve_own(queue, poll);
+            } else if (!serve_far(queue, poll, source)) {
+                queue->claims_count -= 1;
+                return; /* the sweep tries again */
+            }
         }
-        /* Held by one of its own, so that no answer comes before all are asked for. */
-        poll->takings_count += 1;
-        uint32_t count = 0;
-        while (count < poll->max && sk_task_pop(queue, &name)) {
-            take(poll, &name);
-            count += 1;
-        }
-        poll->takings_count -= 1;
-        after_taking(poll);
+        queue->claims_count -= 1;
     }
-    (void)engine;
 }
 
 static void match(struct sk_engine *engine, struct sk_alarm *alarm)
@@ -352,8 +434,14 @@ static void match(struct sk_engine *engine, struct sk_alarm *alarm)
     struct sk_task_queue *queue, *next;
     HASH_ITER(hh, engine->task_queues, queue, next)
     {
-        /* Tasks that are popped stay in the index, so the queue outlives its serving. */
+        /* Tasks that are popped stay in the index, and claims keep it, so the queue outlives its
+         * serving, but for one whose last poll has gone. */
+        queue->claims_count += 1;
         if (!sk_list_is_empty(&queue->polls)) serve(engine, queue);
+        if (sk_interest_is_untold(queue)) sk_interest_offer(engine, queue);
+        end_late(queue);
+        queue->claims_count -= 1;
+        sk_task_queue_let_go(engine, queue);
     }
     sk_engine_turn(engine);
 }
@@ -384,6 +472,7 @@ uint64_t sk_engine_poll(struct sk_engine *engine, const struct sk_poll_request *
                                                  SK_TASK_LEASE_MS_MIN, SK_TASK_LEASE_MS_MAX),
                               .done = done,
                               .is_gone = request->is_gone,
+                              .is_claim = engine->is_on_errand,
                               .context = context };
     sk_arena_init(&poll->arena);
     sk_list_init(&poll->node);
@@ -407,10 +496,29 @@ uint64_t sk_engine_poll(struct sk_engine *engine, const struct sk_poll_request *
         return poll->number;
     }
     sk_list_push(&poll->queue->polls, &poll->node);
+    if (!poll->is_claim) sk_interest_tell(engine, poll->queue);
     int64_t wait_ms = within(request->wait_ms, 0, 0, SK_TASK_WAIT_MS_MAX);
     sk_polls_match_soon(engine); /* armed first: at the same instant it comes before on_late */
     sk_alarm_set(engine, &poll->alarm, sk_engine_now(engine) + (wait_ms > 0 ? wait_ms : 1));
     return poll->number;
+}
+
+static void ignore(void *context, const struct sk_reply *reply)
+{
+    (void)context, (void)reply;
+}
+
+static void give_back_anywhere(const struct sk_poll *poll, const struct sk_task_given *given)
+{
+    struct sk_engine *engine = poll->engine;
+    struct sk_outcome outcome = { .class_ = SK_OUTCOME_RETRYABLE,
+                                  .code = SK_STR("not_delivered"),
+                                  .message = SK_STR("the worker was gone before it was told") };
+    if (poll->is_far)
+        sk_engine_complete(engine, given->saga_id, SK_STR(""), given->token, &outcome, ignore,
+                           NULL);
+    else
+        sk_poll_give_back(engine, given);
 }
 
 static struct sk_poll *find_poll(struct sk_engine *engine, uint64_t number)
@@ -427,12 +535,7 @@ void sk_engine_poll_cancel(struct sk_engine *engine, uint64_t number)
     struct sk_poll *poll = find_poll(engine, number);
     if (poll == NULL || poll->is_given_up) return;
     poll->is_given_up = poll->is_late = true;
-    for (uint32_t i = 0; i < poll->given_count; i++) {
-        const struct sk_task_given *given = &poll->given[i];
-        struct sk_effect effect = { .operation = given->operation };
-        if (sk_token_check(engine->options.token_key, given->token, given->saga_id, &effect))
-            give_back(engine, given->saga_id, &effect);
-    }
+    for (uint32_t i = 0; i < poll->given_count; i++) give_back_anywhere(poll, &poll->given[i]);
     poll->given_count = 0;
     if (poll->queue != NULL) end_poll(poll);
     sk_engine_turn(engine);
@@ -451,6 +554,7 @@ void sk_polls_release(struct sk_engine *engine)
 {
     while (!sk_list_is_empty(&engine->polls))
         free_poll(sk_container_of(engine->polls.next, struct sk_poll, all));
+    sk_interests_release(engine);
 }
 
 /* ---- what a worker may still count on -------------------------------------------------------- */

@@ -107,7 +107,10 @@ static void on_serving(struct sk_engine *engine, void *context)
         }
         if (told->epoch > here->epoch) sk_shard_fence(here, "a sibling serves it"); /* B4 */
         sk_messages_for(here);
-        if (note->asks) tell_all_to(engine, note->from_member);
+        if (note->asks) {
+            tell_all_to(engine, note->from_member);
+            sk_interest_tell_again(engine, note->from_member);
+        }
         sk_engine_turn(engine);
     }
     sk_free(note);

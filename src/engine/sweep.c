@@ -127,6 +127,7 @@ static void look_at_all(struct sk_engine *engine)
     for (uint32_t i = 0; i < engine->shards_count; i++) sk_shard_send_unsent(&engine->shards[i]);
     sk_siblings_sweep(engine, true);
     sk_messages_sweep(engine);
+    sk_interests_sweep(engine);
     if (engine->store->is_shared) reread_definitions(engine);
 }
 

@@ -61,6 +61,8 @@ struct sk_task_queue *sk_task_queue_get(struct sk_engine *engine, struct sk_str 
 void sk_task_queue_let_go(struct sk_engine *engine, struct sk_task_queue *queue)
 {
     if (queue->groups != NULL || !sk_list_is_empty(&queue->polls)) return;
+    if (queue->interested != 0 || queue->claims_count > 0) return;
+    sk_interest_end(engine, queue);
     SK_TABLE_REMOVE(engine->task_queues, queue);
     sk_free(queue);
 }
@@ -129,7 +131,9 @@ static void offer(struct sk_engine *engine, struct sk_task *task, int32_t priori
     task->since_ms = sk_engine_now(engine);
     group->queue->waiting_count += 1;
     if (sk_list_is_empty(&group->turn)) sk_list_push(&group->queue->turns, &group->turn);
-    if (!sk_list_is_empty(&group->queue->polls)) sk_polls_match_soon(engine);
+    bool is_awaited =
+        !sk_list_is_empty(&group->queue->polls) || sk_interest_is_untold(group->queue);
+    if (is_awaited) sk_polls_match_soon(engine);
 }
 
 static void set_leased(struct sk_task *task, bool is_leased)
@@ -331,7 +335,7 @@ void sk_engine_queues(struct sk_engine *engine, sk_queue_fn *fn, void *context)
     if (views == NULL) return;
     HASH_ITER(hh, engine->task_queues, queue, next)
     {
-        uint32_t polls = 0;
+        uint32_t polls = queue->claims_count;
         for (const struct sk_list *p = queue->polls.next; p != &queue->polls; p = p->next) polls++;
         views[at++] = (struct sk_queue_view){ .name = queue->name,
                                               .waiting = queue->waiting_count,

@@ -1,0 +1,318 @@
+/* Workers that poll at one engine of a group get the tasks of all, each task once. */
+#include "world.h"
+
+#include "engine/group.h"
+#include "support/alloc_fail.h"
+
+static const char packing_yaml[] =
+    "saga: {id: packing, name: Packing, version: '1'}\n"
+    "steps:\n"
+    "  - id: pack\n"
+    "    name: Pack\n"
+    "    type: task\n"
+    "    action: {task: packers}\n"
+    "    retry_policy: {type: fixed_delay, max_attempts: 3, initial_delay: 1s}\n"
+    "    compensation: {type: skip}\n";
+
+enum { SAGAS_MAX = 40 };
+
+static struct world world;
+
+static int set_up(void **state)
+{
+    (void)state;
+    world_init(&world, 8);
+    world_open_pair(&world);
+    world_define(&world, packing_yaml);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_release(&world);
+    return 0;
+}
+
+struct worker {
+    uint32_t told_count, tasks_count, attempt;
+    uint64_t number;
+    char saga[32], token[200];
+};
+
+static uint32_t given[SAGAS_MAX]; /* by the number in the saga's id */
+
+static void on_tasks(void *context, enum skald_status status, const skald_error *error,
+                     const struct sk_task_given *tasks, uint32_t count)
+{
+    struct worker *worker = context;
+    (void)error;
+    assert_int_equal(SKALD_OK, status);
+    worker->told_count += 1;
+    worker->tasks_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        snprintf(worker->saga, sizeof worker->saga, "%.*s", SK_STR_ARGS(tasks[i].saga_id));
+        snprintf(worker->token, sizeof worker->token, "%.*s", SK_STR_ARGS(tasks[i].token));
+        worker->attempt = tasks[i].attempt;
+        given[strtol(worker->saga + 2, NULL, 10)] += 1;
+    }
+}
+
+static void poll(struct sk_engine *engine, struct worker *worker, uint32_t max, int64_t wait_ms)
+{
+    *worker = (struct worker){ 0 };
+    struct sk_poll_request request = { .queue = SK_STR("packers"),
+                                       .worker = SK_STR("ada"),
+                                       .max = max,
+                                       .wait_ms = wait_ms,
+                                       .lease_ms = 600000 };
+    worker->number = sk_engine_poll(engine, &request, on_tasks, worker);
+    assert_int_equal(0, worker->told_count);
+}
+
+/* The first id from `from` on that this member serves. */
+static int id_of_member(uint32_t member, int from, char *out, size_t size)
+{
+    for (int i = from;; i++) {
+        snprintf(out, size, "t-%d", i);
+        uint32_t shard = sk_engine_shard_of(world.engine, sk_str_of(out));
+        if (sk_group_member_of(world.group, shard) == member) return i;
+    }
+}
+
+static int start_at(uint32_t member, int from)
+{
+    char id[16];
+    int number = id_of_member(member, from, id, sizeof id);
+    assert_true(number < SAGAS_MAX);
+    assert_int_equal(SKALD_OK, world_start(&world, "packing", id, "{}").status);
+    return number;
+}
+
+static int fresh(void **state)
+{
+    memset(given, 0, sizeof given);
+    return set_up(state);
+}
+
+static void a_poll_that_does_not_wait_gets_a_siblings_task(void **state)
+{
+    (void)state;
+    struct worker worker;
+    int number = start_at(1, 0);
+    poll(world.engine, &worker, 1, 0);
+    world_advance(&world, 10);
+    assert_int_equal(1, worker.told_count);
+    assert_int_equal(1, worker.tasks_count);
+    assert_int_equal(1, given[number]);
+    assert_int_equal(1, worker.attempt);
+}
+
+static void and_learns_at_once_when_nobody_has_any(void **state)
+{
+    (void)state;
+    struct worker worker;
+    poll(world.engine, &worker, 1, 0);
+    world_advance(&world, 10);
+    assert_int_equal(1, worker.told_count);
+    assert_int_equal(0, worker.tasks_count);
+}
+
+static void a_poll_that_waits_is_told_when_a_sibling_has_one(void **state)
+{
+    (void)state;
+    struct worker worker;
+    poll(world.engine, &worker, 1, 60000);
+    world_advance(&world, 1000);
+    assert_int_equal(0, worker.told_count);
+    int number = start_at(1, 0);
+    world_advance(&world, 10);
+    assert_int_equal(1, worker.tasks_count);
+    assert_int_equal(1, given[number]);
+}
+
+/* Many workers on both sides, more tasks than one offer tells of: each is given once. */
+static void each_task_goes_to_one_worker(void **state)
+{
+    (void)state;
+    struct worker workers[30];
+    for (int i = 0; i < 10; i++) poll(world.engine, &workers[i], 1, 60000);
+    for (int i = 10; i < 12; i++) poll(world.sibling, &workers[i], 2, 60000);
+    world_advance(&world, 100);
+    for (int i = 0; i < 14; i++) (void)start_at((uint32_t)(i % 3 != 0), i == 0 ? 0 : i);
+    for (int i = 0; i < SAGAS_MAX; i++) assert_true(given[i] <= 1);
+    world_advance(&world, 100);
+    for (int i = 12; i < 30; i++) poll(world.engine, &workers[i], 1, 1000);
+    world_advance(&world, 2000);
+    uint32_t told = 0, sum = 0;
+    for (int i = 0; i < 30; i++) told += workers[i].tasks_count;
+    for (int i = 0; i < SAGAS_MAX; i++) {
+        assert_true(given[i] <= 1);
+        sum += given[i];
+    }
+    struct sk_engine_stats stats;
+    uint32_t started = 0;
+    sk_engine_stats(world.engine, &stats);
+    started += (uint32_t)stats.started;
+    sk_engine_stats(world.sibling, &stats);
+    started += (uint32_t)stats.started;
+    assert_int_equal(started, sum);
+    assert_int_equal(started, told);
+}
+
+/* J3: the own tasks never end, and still a sibling's turn comes. */
+static void own_tasks_do_not_starve_a_siblings(void **state)
+{
+    (void)state;
+    struct worker worker;
+    int far = start_at(1, 0);
+    int next = 0;
+    for (int i = 0; i < 4; i++) next = start_at(0, next) + 1;
+    for (int i = 0; i < 3 && given[far] == 0; i++) {
+        poll(world.engine, &worker, 1, 1000);
+        world_advance(&world, 2000);
+        assert_int_equal(1, worker.tasks_count);
+    }
+    assert_int_equal(1, given[far]);
+}
+
+/* It hangs up while the sibling's taking is being made durable. */
+static void what_nobody_was_told_of_comes_back(void **state)
+{
+    (void)state;
+    struct worker gone, next;
+    int number = start_at(1, 0);
+    world.store.is_holding = true;
+    poll(world.engine, &gone, 1, 60000);
+    world_advance(&world, 10);
+    sk_engine_poll_cancel(world.engine, gone.number);
+    world_unhold(&world, false);
+    world_advance(&world, 1500);
+    assert_int_equal(1, gone.told_count);
+    assert_int_equal(0, gone.tasks_count);
+    poll(world.engine, &next, 1, 1000);
+    world_advance(&world, 2000);
+    assert_int_equal(1, next.tasks_count);
+    assert_int_equal(2, next.attempt);
+    assert_int_equal(1, given[number]);
+}
+
+static void nor_is_it_lost_when_the_askers_engine_goes(void **state)
+{
+    (void)state;
+    struct worker gone, next;
+    (void)start_at(1, 0);
+    world.store.is_holding = true;
+    poll(world.engine, &gone, 1, 60000);
+    world_advance(&world, 10);
+    sk_engine_free(world.engine);
+    world.engine = NULL;
+    world_unhold(&world, false);
+    world_advance(&world, 1500);
+    assert_int_equal(0, gone.told_count);
+    poll(world.sibling, &next, 1, 1000);
+    world_advance(&world, 2000);
+    assert_int_equal(1, next.tasks_count);
+    assert_int_equal(2, next.attempt);
+}
+
+static void a_poll_outlives_the_sibling_that_it_asked(void **state)
+{
+    (void)state;
+    struct worker worker;
+    (void)start_at(1, 0);
+    world.store.is_holding = true;
+    poll(world.engine, &worker, 1, 1000);
+    world_advance(&world, 10);
+    sk_engine_free(world.sibling);
+    world.sibling = NULL;
+    world_unhold(&world, false);
+    world_advance(&world, 2000);
+    assert_int_equal(1, worker.told_count);
+    assert_int_equal(0, worker.tasks_count);
+}
+
+/* A sibling that comes up anew hears who waits. */
+static void a_sibling_that_comes_back_is_told(void **state)
+{
+    (void)state;
+    struct worker worker;
+    skald_error error;
+    int number = start_at(1, 0);
+    sk_engine_free(world.sibling);
+    world_run(&world);
+    poll(world.engine, &worker, 1, 60000);
+    world_advance(&world, 100);
+    assert_int_equal(SKALD_OK, sk_engine_new(&world.options, &world.sibling, &error));
+    struct sk_engine *first = world.engine;
+    world.engine = world.sibling;
+    world_open_engine(&world);
+    world.engine = first;
+    world_advance(&world, 100);
+    assert_int_equal(1, worker.tasks_count);
+    assert_int_equal(1, given[number]);
+}
+
+static void on_answer(void *context, enum skald_status status, const skald_error *error,
+                      const struct sk_task_given *tasks, uint32_t count)
+{
+    (void)status, (void)error, (void)tasks;
+    struct worker *worker = context;
+    worker->told_count += 1;
+    worker->tasks_count = count;
+}
+
+/* Whatever fails, the worker is answered once, and who comes when there is memory again gets the
+ * task, unless it was told already. */
+static void without_memory(void **state)
+{
+    bool was_hit = true;
+    uint32_t given_count = 0;
+    for (int n = 0; was_hit; n++) {
+        struct worker worker = { 0 }, next = { 0 };
+        struct sk_poll_request request = {
+            .queue = SK_STR("packers"), .worker = SK_STR("ada"), .wait_ms = 500, .lease_ms = 600000
+        };
+        (void)start_at(1, 0);
+        world.store.is_holding = true; /* the store's memory is not meant */
+        skt_alloc_fail_at(n);
+        (void)sk_engine_poll(world.engine, &request, on_answer, &worker);
+        world_advance(&world, 100);
+        was_hit = skt_alloc_fail_hit();
+        skt_alloc_fail_off();
+        world_unhold(&world, false);
+        world_advance(&world, 2000);
+        assert_int_equal(1, worker.told_count);
+        given_count += worker.tasks_count;
+        if (worker.tasks_count == 0) {
+            request.wait_ms = 60000;
+            (void)sk_engine_poll(world.engine, &request, on_answer, &next);
+            world_advance(&world, 60000);
+            assert_int_equal(1, next.tasks_count);
+        }
+        (void)tear_down(state);
+        (void)fresh(state);
+    }
+    assert_true(given_count > 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_poll_that_does_not_wait_gets_a_siblings_task, fresh,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(and_learns_at_once_when_nobody_has_any, fresh, tear_down),
+        cmocka_unit_test_setup_teardown(a_poll_that_waits_is_told_when_a_sibling_has_one, fresh,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(each_task_goes_to_one_worker, fresh, tear_down),
+        cmocka_unit_test_setup_teardown(own_tasks_do_not_starve_a_siblings, fresh, tear_down),
+        cmocka_unit_test_setup_teardown(what_nobody_was_told_of_comes_back, fresh, tear_down),
+        cmocka_unit_test_setup_teardown(nor_is_it_lost_when_the_askers_engine_goes, fresh,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_poll_outlives_the_sibling_that_it_asked, fresh,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_sibling_that_comes_back_is_told, fresh, tear_down),
+        cmocka_unit_test_setup_teardown(without_memory, fresh, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
