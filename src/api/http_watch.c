@@ -3,10 +3,8 @@
 
 #include "api/http_page.h"
 #include "base/arena.h"
-#include "base/assert.h"
 
-#define uthash_fatal(message) sk_panic((message), __FILE__, __LINE__)
-
+#define HASH_NONFATAL_OOM 1
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -172,15 +170,16 @@ struct bufferevent *sk_http_watches_connection(struct sk_http_watches *all)
     watch->all = all;
     struct evbuffer *input = bufferevent_get_input(watch->bev);
     struct evbuffer *output = bufferevent_get_output(watch->bev);
-    if (evbuffer_add_cb(input, on_input, watch) == NULL ||
-        evbuffer_add_cb(output, on_output, watch) == NULL) {
-        bufferevent_free(watch->bev);
+    struct bufferevent *bev = watch->bev;
+    bool is_heard = evbuffer_add_cb(input, on_input, watch) != NULL &&
+                    evbuffer_add_cb(output, on_output, watch) != NULL;
+    if (is_heard) HASH_ADD_PTR(all->by_bev, bev, watch);
+    if (watch->hh.tbl == NULL) {
+        bufferevent_free(bev);
         sk_free(watch);
         return NULL;
     }
-    struct bufferevent *bev = watch->bev;
     bufferevent_incref(bev);
-    HASH_ADD_PTR(all->by_bev, bev, watch);
     all->count += 1;
     if (!all->is_full && all->count >= all->options.connections_max) {
         all->is_full = true;

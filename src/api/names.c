@@ -1,10 +1,7 @@
 /* names.c: see api_private.h. */
 #include "api/api_private.h"
 
-#include "base/assert.h"
-
-#define uthash_fatal(message) sk_panic((message), __FILE__, __LINE__)
-
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct sk_name_row {
@@ -51,10 +48,16 @@ static void on_read(void *context, struct sk_rows *rows)
     struct sk_name_row *known = NULL;
     HASH_FIND(hh, x->api->names, row->digest.bytes, SK_DIGEST_SIZE, known);
     if (known == NULL) {
-        HASH_ADD(hh, x->api->names, digest.bytes, SK_DIGEST_SIZE, row);
-    } else { /* another exchange was quicker */
+        if (!row->arena.failed) HASH_ADD(hh, x->api->names, digest.bytes, SK_DIGEST_SIZE, row);
+        known = row->hh.tbl == NULL ? NULL : row;
+    }
+    if (known != row) { /* no memory, or another exchange was quicker */
         sk_arena_release(&row->arena);
         sk_free(row);
+    }
+    if (known == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return;
     }
     learning->then(x);
 }

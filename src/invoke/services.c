@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 
+#define HASH_NONFATAL_OOM 1
 #include <strings.h>
 #include <uthash.h>
 
@@ -149,6 +150,7 @@ enum skald_status sk_services_add(struct sk_services *services,
     copy_texts(&services->arena, &row->options);
     if (services->arena.failed) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     HASH_ADD_KEYPTR(hh, services->rows, row->options.name, strlen(row->options.name), row);
+    if (row->hh.tbl == NULL) return sk_error_set(error, SKALD_E_MEMORY, "out of memory");
     services->count += 1;
     return SKALD_OK;
 }

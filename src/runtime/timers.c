@@ -7,12 +7,18 @@
  *       was moved later; engine time was bent): then nothing is due and it is set again.
  *   T3  One pass fires only what was armed before it began, so a timer that arms itself for "now"
  *       does not starve the loop.
+ *   T4  libevent may need memory to set its timer again: it is waited for, since nobody could be
+ *       told. When none comes the process ends, and says why.
  */
 #include "runtime/libevent_parts.h"
 
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/list.h"
+
+#include <time.h>
+
+enum { ADD_TRIES_MAX = 10000, ADD_PAUSE_NS = 1000000 };
 
 struct sk_runtime_timer {
     struct sk_heap_node node;
@@ -37,8 +43,11 @@ static void schedule(struct sk_timers *timers)
     int64_t delay_us = first->when > now_us / 1000 ? first->when * 1000 - now_us : 0;
     struct timeval delay = { .tv_sec = (time_t)(delay_us / 1000000),
                              .tv_usec = (suseconds_t)(delay_us % 1000000) };
-    int rc = evtimer_add(timers->event, &delay);
-    SK_ASSERT(rc == 0);
+    for (int tries = 0; evtimer_add(timers->event, &delay) != 0; tries++) { /* T4 */
+        if (tries == ADD_TRIES_MAX)
+            sk_panic("out of memory: the loop takes no timer", __FILE__, __LINE__);
+        (void)nanosleep(&(struct timespec){ .tv_nsec = ADD_PAUSE_NS }, NULL);
+    }
     timers->scheduled_ms = first->when;
 }
 

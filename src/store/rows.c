@@ -1,8 +1,6 @@
 /* rows.c: see rows.h. */
 #include "store/rows.h"
 
-#include "base/assert.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,12 +196,9 @@ static bool refuse_twin(struct sk_part *part, const char *what, const struct sk_
 }
 
 /* Sorting is for what does not come in order: the events of a saga do. */
-static bool check_events(struct sk_part *part, struct sk_arena *scratch)
+static bool check_events(struct sk_part *part, const struct sk_event_row **sorted)
 {
     size_t count = part->events_count;
-    const struct sk_event_row **sorted =
-        SK_ARENA_ARRAY(scratch, const struct sk_event_row *, count);
-    SK_ASSERT(sorted != NULL || count == 0);
     bool is_sorted = true;
     for (size_t i = 0; i < count; i++) {
         sorted[i] = &part->events[i];
@@ -227,11 +222,9 @@ static int compare_heads(const void *a, const void *b)
     return sk_str_compare(x->id, y->id);
 }
 
-static bool check_heads(struct sk_part *part, struct sk_arena *scratch)
+static bool check_heads(struct sk_part *part, const struct sk_head **sorted)
 {
     size_t count = part->heads_count;
-    const struct sk_head **sorted = SK_ARENA_ARRAY(scratch, const struct sk_head *, count);
-    SK_ASSERT(sorted != NULL || count == 0);
     for (size_t i = 0; i < count; i++) sorted[i] = &part->heads[i];
     if (count > 1) qsort(sorted, count, sizeof *sorted, compare_heads);
     for (size_t i = 1; i < count; i++)
@@ -240,21 +233,33 @@ static bool check_heads(struct sk_part *part, struct sk_arena *scratch)
     return true;
 }
 
+static bool look_for_twins(struct sk_part *part, struct sk_arena *scratch)
+{
+    const struct sk_event_row **events =
+        SK_ARENA_ARRAY(scratch, const struct sk_event_row *, part->events_count);
+    const struct sk_head **heads =
+        SK_ARENA_ARRAY(scratch, const struct sk_head *, part->heads_count);
+    struct sk_str *keys = SK_ARENA_ARRAY(scratch, struct sk_str, part->keys_count);
+    struct sk_str *messages = SK_ARENA_ARRAY(scratch, struct sk_str, part->messages_count);
+    struct sk_str *consumed = SK_ARENA_ARRAY(scratch, struct sk_str, part->consumed_count);
+    if (scratch->failed) {
+        sk_part_end(part, SK_PART_PASSING, "out of memory");
+        return false;
+    }
+    for (uint32_t i = 0; i < part->keys_count; i++) keys[i] = part->keys[i].key;
+    for (uint32_t i = 0; i < part->messages_count; i++) messages[i] = part->messages[i].id;
+    for (uint32_t i = 0; i < part->consumed_count; i++) consumed[i] = part->consumed[i].id;
+    return check_events(part, events) && check_heads(part, heads) &&
+           refuse_twin(part, "start key", find_twin(keys, part->keys_count)) &&
+           refuse_twin(part, "message", find_twin(messages, part->messages_count)) &&
+           refuse_twin(part, "consumed message", find_twin(consumed, part->consumed_count));
+}
+
 bool sk_part_has_no_twins(struct sk_part *part)
 {
     struct sk_arena scratch;
     sk_arena_init(&scratch);
-    struct sk_str *keys = SK_ARENA_ARRAY(&scratch, struct sk_str, part->keys_count);
-    struct sk_str *messages = SK_ARENA_ARRAY(&scratch, struct sk_str, part->messages_count);
-    struct sk_str *consumed = SK_ARENA_ARRAY(&scratch, struct sk_str, part->consumed_count);
-    SK_ASSERT(!scratch.failed);
-    for (uint32_t i = 0; i < part->keys_count; i++) keys[i] = part->keys[i].key;
-    for (uint32_t i = 0; i < part->messages_count; i++) messages[i] = part->messages[i].id;
-    for (uint32_t i = 0; i < part->consumed_count; i++) consumed[i] = part->consumed[i].id;
-    bool is_fine = check_events(part, &scratch) && check_heads(part, &scratch) &&
-                   refuse_twin(part, "start key", find_twin(keys, part->keys_count)) &&
-                   refuse_twin(part, "message", find_twin(messages, part->messages_count)) &&
-                   refuse_twin(part, "consumed message", find_twin(consumed, part->consumed_count));
+    bool is_fine = look_for_twins(part, &scratch);
     sk_arena_release(&scratch);
     return is_fine;
 }

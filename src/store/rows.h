@@ -94,7 +94,7 @@ void sk_shard_row_copy(struct sk_arena *arena, const struct sk_shard_row *from,
 /* S1: is this the part that comes next in its shard, which is there? Else it is FENCED, or REFUSED
  * where the shard is full. */
 bool sk_part_is_next(struct sk_part *part, uint64_t epoch, uint64_t position);
-/* R4, as far as the part alone tells; else it is REFUSED. */
+/* R4, as far as the part alone tells; else it is REFUSED, or PASSING when memory is out. */
 bool sk_part_has_no_twins(struct sk_part *part);
 /* May a shard with this row be taken by `owner` (BUSY: another's lease runs), or its lease be
  * renewed by whoever has `epoch` (FENCED: it has moved on)? */
