@@ -66,10 +66,27 @@ static inline struct sk_str sk_buf_view(const struct sk_buf *buf)
     return (struct sk_str){ buf->data, buf->size };
 }
 
-/* Binary codec: unsigned LEB128, zigzag for signed, a span is its size and its bytes. */
-void sk_put_u64(struct sk_buf *buf, uint64_t value);
-void sk_put_i64(struct sk_buf *buf, int64_t value);
-void sk_put_str(struct sk_buf *buf, struct sk_str s);
+/* Binary codec: unsigned LEB128, zigzag for signed, a span is its size and its bytes. Most numbers
+ * are one byte. */
+void sk_put_long_u64(struct sk_buf *buf, uint64_t value); /* any, but for those of one byte */
+static inline void sk_put_u64(struct sk_buf *buf, uint64_t value)
+{
+    if (value < 0x80) {
+        sk_buf_append_char(buf, (char)value);
+    } else {
+        sk_put_long_u64(buf, value);
+    }
+}
+static inline void sk_put_i64(struct sk_buf *buf, int64_t value)
+{
+    uint64_t sign = value < 0 ? UINT64_MAX : 0;
+    sk_put_u64(buf, ((uint64_t)value << 1) ^ sign);
+}
+static inline void sk_put_str(struct sk_buf *buf, struct sk_str s)
+{
+    sk_put_u64(buf, s.size);
+    sk_buf_append_str(buf, s);
+}
 
 /* The reading side: never reads past `end`; the first damage sets `bad` and all later reads give
  * 0. */
@@ -81,8 +98,19 @@ static inline struct sk_reader sk_reader_of(struct sk_str s)
 {
     return (struct sk_reader){ s.data, s.size > 0 ? s.data + s.size : s.data, false };
 }
-uint64_t sk_get_u64(struct sk_reader *reader);
-int64_t sk_get_i64(struct sk_reader *reader);
+uint64_t sk_get_long_u64(struct sk_reader *reader); /* any */
+static inline uint64_t sk_get_u64(struct sk_reader *reader)
+{
+    if (!reader->bad && reader->at != reader->end && (unsigned char)*reader->at < 0x80)
+        return (unsigned char)*reader->at++;
+    return sk_get_long_u64(reader);
+}
+static inline int64_t sk_get_i64(struct sk_reader *reader)
+{
+    uint64_t raw = sk_get_u64(reader);
+    int64_t half = (int64_t)(raw >> 1);
+    return (raw & 1) != 0 ? -half - 1 : half;
+}
 struct sk_str sk_get_str(struct sk_reader *reader); /* borrowed from the reader's bytes */
 
 #endif

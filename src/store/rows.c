@@ -180,12 +180,16 @@ static const struct sk_str *find_twin(struct sk_str *texts, size_t count)
     return NULL;
 }
 
-static int compare_events(const void *a, const void *b)
+static int compare_rows(const struct sk_event_row *x, const struct sk_event_row *y)
 {
-    const struct sk_event_row *x = *(const struct sk_event_row *const *)a;
-    const struct sk_event_row *y = *(const struct sk_event_row *const *)b;
     if (x->no != y->no) return x->no < y->no ? -1 : 1;
     return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static int compare_events(const void *a, const void *b)
+{
+    return compare_rows(*(const struct sk_event_row *const *)a,
+                        *(const struct sk_event_row *const *)b);
 }
 
 static bool refuse_twin(struct sk_part *part, const char *what, const struct sk_str *name)
@@ -198,13 +202,12 @@ static bool refuse_twin(struct sk_part *part, const char *what, const struct sk_
 /* Sorting is for what does not come in order: the events of a saga do. */
 static bool check_events(struct sk_part *part, const struct sk_event_row **sorted)
 {
-    size_t count = part->events_count;
-    bool is_sorted = true;
-    for (size_t i = 0; i < count; i++) {
-        sorted[i] = &part->events[i];
-        if (i > 0 && compare_events(&sorted[i - 1], &sorted[i]) >= 0) is_sorted = false;
-    }
-    if (is_sorted) return true;
+    size_t count = part->events_count, in_order = 1;
+    while (in_order < count &&
+           compare_rows(&part->events[in_order - 1], &part->events[in_order]) < 0)
+        in_order += 1;
+    if (in_order >= count) return true;
+    for (size_t i = 0; i < count; i++) sorted[i] = &part->events[i];
     qsort(sorted, count, sizeof *sorted, compare_events);
     for (size_t i = 1; i < count; i++) {
         if (compare_events(&sorted[i - 1], &sorted[i]) != 0) continue;

@@ -126,10 +126,14 @@ void touched_add(struct touched *touched, const struct sk_part *part, uint64_t n
         add(half, hash_of_number(part->shard, part->heads[i].no));
     }
     uint64_t last = 0;
+    uint32_t head = 0; /* heads stand in the order of their events: those are known by now */
     for (uint32_t i = 0; i < part->events_count; i++) {
         uint64_t no = part->events[i].no;
-        if (no != last) add(half, hash_of_number(part->shard, no));
+        if (no == last) continue;
         last = no;
+        bool has_head = head < part->heads_count && part->heads[head].no == no;
+        if (has_head) head += 1;
+        if (!has_head) add(half, hash_of_number(part->shard, no));
     }
     for (uint32_t i = 0; i < part->trims_count; i++)
         add(half, hash_of_number(part->shard, part->trims[i].no));

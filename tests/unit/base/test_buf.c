@@ -140,6 +140,45 @@ static void test_codec_round_trip(void **state)
     sk_buf_release(&buf);
 }
 
+/* Every length, with and without room for a whole word behind the number. */
+static void test_codec_of_every_length(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits <= 64; bits++) {
+        for (unsigned less = 0; less < 2; less++) {
+            uint64_t value = (bits == 64 ? 0 : UINT64_C(1) << bits) - less;
+            struct sk_buf buf, roomy;
+            unsigned char wanted[16] = { 0 };
+            size_t size = 0;
+            uint64_t rest = value;
+            for (; rest >= 0x80; rest >>= 7) wanted[size++] = (unsigned char)(rest | 0x80);
+            wanted[size++] = (unsigned char)rest;
+            sk_buf_init(&buf, 0);
+            sk_buf_init(&roomy, 0);
+            assert_non_null(sk_buf_reserve(&roomy, 100));
+            sk_put_u64(&buf, value);
+            sk_put_u64(&roomy, value);
+            assert_int_equal(buf.size, size);
+            assert_memory_equal(buf.data, wanted, size);
+            assert_int_equal(roomy.size, size);
+            assert_memory_equal(roomy.data, wanted, size);
+            struct sk_str tight = { (char *)wanted, size }, wide = { (char *)wanted, 16 };
+            struct sk_reader short_reader = sk_reader_of(tight), reader = sk_reader_of(wide);
+            assert_true(sk_get_u64(&short_reader) == value);
+            assert_ptr_equal(short_reader.at, short_reader.end);
+            assert_true(sk_get_u64(&reader) == value);
+            assert_ptr_equal(reader.at, wanted + size);
+            assert_false(reader.bad || short_reader.bad);
+            sk_buf_release(&buf);
+            sk_buf_release(&roomy);
+            if (size == 10) continue;
+            wanted[size - 1] |= 0x80; /* padded */
+            reader = sk_reader_of(wide);
+            assert_true(sk_get_u64(&reader) == 0 && reader.bad);
+        }
+    }
+}
+
 static void test_codec_refuses_damage(void **state)
 {
     (void)state;
@@ -166,9 +205,13 @@ static void test_codec_refuses_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_appends),          cmocka_unit_test(test_grows_over_many_sizes),
-        cmocka_unit_test(test_ceiling_is_exact), cmocka_unit_test(test_memory_failure_is_sticky),
-        cmocka_unit_test(test_codec_round_trip), cmocka_unit_test(test_codec_refuses_damage),
+        cmocka_unit_test(test_appends),
+        cmocka_unit_test(test_grows_over_many_sizes),
+        cmocka_unit_test(test_ceiling_is_exact),
+        cmocka_unit_test(test_memory_failure_is_sticky),
+        cmocka_unit_test(test_codec_round_trip),
+        cmocka_unit_test(test_codec_refuses_damage),
+        cmocka_unit_test(test_codec_of_every_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
