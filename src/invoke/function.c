@@ -12,9 +12,10 @@
  *   F3  A call lives until both its `done` is settled and its function has returned; that may be
  *       after the invoker has been freed, so a call keeps nothing of the invoker but the
  *       pointer, which is NULL once the engine does not wait any more.
- *   F4  Calls that do not block wait in a queue for the loop's next round and run there, those that
- *       were there when it began: one piece of mail for all of them. The queue outlives the invoker
- *       while its mail is on the way.
+ *   F4  Calls that do not block wait in a queue for the loop's next round and run there: one piece
+ *       of mail for CALLS_PER_ROUND of them. Between two rounds the engine cuts a batch, so the
+ *       store writes what some have answered while the loop carries out the others. The queue
+ *       outlives the invoker while its mail is on the way.
  */
 #include "invoke/function.h"
 
@@ -40,7 +41,10 @@ struct entry {
     char name[];
 };
 
+enum { CALLS_PER_ROUND = 512 };
+
 struct round {
+    struct sk_runtime *runtime;
     struct sk_list calls; /* struct sk_function_call, in order */
     bool is_posted;
     bool is_orphan; /* the invoker is gone: freed by the mail */
@@ -233,21 +237,22 @@ static void finish(void *context)
     call_free(call);
 }
 
-/* The invoker may go while they run. */
+/* The invoker may go while they run. Without memory for another piece of mail it goes on. */
 static void run_round(void *context)
 {
     struct round *round = context;
-    struct sk_list calls;
-    sk_list_init(&calls);
-    sk_list_move(&calls, &round->calls);
-    round->is_posted = false;
-    if (round->is_orphan) sk_free(round);
-    while (!sk_list_is_empty(&calls)) {
-        struct sk_function_call *call = sk_container_of(calls.next, struct sk_function_call, node);
+    for (int count = 0; !sk_list_is_empty(&round->calls); count++) {
+        bool is_enough = count > 0 && count % CALLS_PER_ROUND == 0 && !round->is_orphan;
+        if (is_enough && round->runtime->ops->post(round->runtime, run_round, round) == SKALD_OK)
+            return;
+        struct sk_function_call *call =
+            sk_container_of(round->calls.next, struct sk_function_call, node);
         sk_list_remove(&call->node);
         work(call);
         finish(call);
     }
+    round->is_posted = false;
+    if (round->is_orphan) sk_free(round);
 }
 
 static enum skald_status join_round(struct sk_function_call *call)
@@ -476,6 +481,7 @@ enum skald_status sk_function_invoker_new(struct sk_runtime *runtime, struct sk_
         return sk_error_set(error, SKALD_E_MEMORY, "function invoker: out of memory");
     }
     sk_list_init(&round->calls);
+    round->runtime = runtime;
     invoker->round = round;
     invoker->port.ops = &function_ops;
     invoker->runtime = runtime;
