@@ -23,7 +23,7 @@ struct world {
     struct sk_libevent_runtime *runtime;
     struct sk_invoker *invoker;
     pthread_t loop;
-    uint32_t left;
+    uint32_t left, left_at_turn;
     sem_t gate, begun; /* for functions that wait */
     atomic_uint runs;
     atomic_bool was_on_loop;
@@ -406,6 +406,34 @@ static void test_a_full_pool_refuses(void **state)
     close_world(&world);
 }
 
+static void note_turn(void *context)
+{
+    struct world *world = context;
+    world->left_at_turn = world->left;
+}
+
+/* Many calls are carried out in rounds, and what was posted meanwhile has its turn between them. */
+static void test_many_calls_leave_the_loop_its_turn(void **state)
+{
+    enum { MANY = 3000 };
+    (void)state;
+    struct world world;
+    struct call *calls = calloc(MANY, sizeof *calls);
+    assert_non_null(calls);
+    open_world(&world, 1);
+    add(&world, "null", (struct sk_function_handlers){ .action = say_by_name });
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(begin(&world, &calls[i], invocation_of("null", SK_OPERATION_ACTION)),
+                         SKALD_OK);
+    struct sk_runtime *runtime = sk_libevent_runtime_port(world.runtime);
+    assert_int_equal(runtime->ops->post(runtime, note_turn, &world), SKALD_OK);
+    wait_for_calls(&world);
+    for (int i = 0; i < MANY; i++) assert_int_equal(calls[i].done_count, 1);
+    assert_true(world.left_at_turn > 0 && world.left_at_turn < MANY);
+    close_world(&world);
+    free(calls);
+}
+
 static void test_cancel_and_free(void **state)
 {
     (void)state;
@@ -444,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_registry),
         cmocka_unit_test(test_time_out_of_a_running_function),
         cmocka_unit_test(test_a_full_pool_refuses),
+        cmocka_unit_test(test_many_calls_leave_the_loop_its_turn),
         cmocka_unit_test(test_cancel_and_free),
     };
     return cmocka_run_group_tests_name("invoke function", tests, NULL, NULL);

@@ -2,6 +2,11 @@
  * apply.c: the apply thread: reads the log behind the commits and brings the index up to it. It
  * asks the loop for each call of the index and waits for the answer (errands).
  *
+ * A batch is begun when enough has come or its first record is old enough, and at once when a read
+ * waits for it. A read that had to wait for a good deal has the thread work in smaller portions for
+ * some time (`is_watched`): who looks at lists is not to wait for the laziness that is for the
+ * others.
+ *
  * A part that the index has already (a crash lost the memory of it) is passed over; one that
  * follows nothing the index has is a hole in the log: nothing can be built on that.
  */
@@ -15,7 +20,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { RETRY_MS = 500, ROUNDS_MAX = 8 };
+enum {
+    RETRY_MS = 500,
+    ROUNDS_MAX = 8,
+    /* Bytes that begin a batch: watched, and lazy. */
+    WATCHED_BYTES = 4 << 20,
+    LAZY_BYTES = 16 << 20,
+    LAZY_DELAYS = 4,      /* times the delay */
+    LONG_BYTES = 1 << 20, /* a read that waits for so much is noticed */
+    WATCHED_MS = 10000,
+};
 
 /* ---- errands --------------------------------------------------------------------------------- */
 
@@ -295,21 +309,35 @@ static struct timespec moment(int64_t at_ms)
     return (struct timespec){ .tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000 };
 }
 
+/* Is a batch to be begun? Otherwise out_due_ms is when (INT64_MAX: nothing has come), unless
+ * `wake_bytes` are there before. `lock` is held. */
+static bool is_due(struct sk_journal *journal, int64_t *since_ms, int64_t *out_due_ms)
+{
+    int64_t now_ms = monotonic_ms();
+    uint64_t waiting = journal->durable_bytes - journal->read_bytes;
+    bool has_any = journal->durable > journal->read_number;
+    bool is_asked = has_any && journal->demanded > journal->applied;
+    if (is_asked && waiting >= LONG_BYTES) journal->watched_until_ms = now_ms + WATCHED_MS;
+    bool is_watched = now_ms < journal->watched_until_ms;
+    uint64_t enough = is_watched ? WATCHED_BYTES : LAZY_BYTES;
+    if (enough > journal->lag_max) enough = journal->lag_max; /* G5: commits wait for it */
+    int64_t delay_ms = (int64_t)journal->apply_delay_ms * (is_watched ? 1 : LAZY_DELAYS);
+    if (*since_ms == 0 && has_any) *since_ms = now_ms;
+    *out_due_ms = has_any ? *since_ms + delay_ms : INT64_MAX;
+    journal->wake_bytes = has_any ? journal->read_bytes + enough : 0;
+    return has_any && (is_asked || waiting >= enough || now_ms >= *out_due_ms);
+}
+
 /* Up to which record the index is to be brought; 0 = closing. */
 static uint64_t wait_records(struct sk_journal *journal)
 {
-    int64_t due_ms = 0;
+    int64_t since_ms = 0, due_ms = 0;
     uint64_t upto = 0;
     pthread_mutex_lock(&journal->lock);
     while (!journal->is_closing && upto == 0) {
-        bool has_any = journal->durable > journal->read_number;
-        int64_t now_ms = monotonic_ms();
-        if (has_any && due_ms == 0) due_ms = now_ms + journal->apply_delay_ms;
-        bool is_many = journal->durable_bytes - journal->read_bytes >= APPLY_BYTES;
-        bool is_asked = journal->demanded > journal->applied;
-        if (has_any && (is_many || is_asked || now_ms >= due_ms)) {
+        if (is_due(journal, &since_ms, &due_ms)) {
             upto = journal->durable;
-        } else if (has_any) {
+        } else if (due_ms < INT64_MAX) {
             struct timespec until = moment(due_ms);
             (void)pthread_cond_timedwait(&journal->has_records, &journal->lock, &until);
         } else {

@@ -238,7 +238,7 @@ static void publish(struct sk_journal *journal, uint64_t bytes)
     pthread_mutex_lock(&journal->lock);
     journal->durable = sk_log_durable(journal->log);
     journal->durable_bytes += bytes;
-    pthread_cond_signal(&journal->has_records);
+    if (journal->durable_bytes >= journal->wake_bytes) pthread_cond_signal(&journal->has_records);
     pthread_mutex_unlock(&journal->lock);
 }
 

@@ -15,6 +15,8 @@
  *   G4  Twins of rows that are stored (rows.h R4) are found when they are indexed, not when they
  *       are written: then the store is broken and says which. The engine sends none.
  *   G5  Commits wait when the log has run away from the index by lag_max.
+ *   G6  The index is lazy while nobody asks for lists: the larger a batch, the more sagas begin and
+ *       end in it, and the less they cost.
  */
 #ifndef SK_STORE_JOURNAL_JOURNAL_H
 #define SK_STORE_JOURNAL_JOURNAL_H
@@ -25,7 +27,7 @@
 struct sk_runtime;
 
 enum {
-    SK_JOURNAL_APPLY_ROWS = 65536,
+    SK_JOURNAL_APPLY_ROWS = 262144,
     SK_JOURNAL_APPLY_DELAY_MS = 1000,
     SK_JOURNAL_LAG_MAX = 256 << 20,
 };
@@ -48,7 +50,8 @@ struct sk_journal_options {
     struct sk_disk *disk; /* freed with the journal */
     struct sk_journal_index index;
     uint32_t apply_rows,
-        apply_delay_ms;             /* 0 = as above: as many rows, or so long after the first */
+        apply_delay_ms;             /* 0 = as above: a batch has at most as many rows, and begins
+                                     * so long after its first, four times as long when lazy */
     uint64_t lag_max, segment_size; /* bytes; 0 = as above, as in log.h */
 };
 

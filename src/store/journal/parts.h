@@ -111,7 +111,7 @@ struct errand {
 struct mark {
     uint64_t commits, number;
 };
-enum { MARKS_MAX = 64, APPLY_BYTES = 4 << 20 /* as many wake the apply thread at once */ };
+enum { MARKS_MAX = 64 };
 
 struct sk_journal {
     struct sk_store base;
@@ -142,6 +142,7 @@ struct sk_journal {
     uint64_t read_number, read_bytes; /* of the last record read */
     struct mark marks[MARKS_MAX];
     uint32_t marks_count;
+    int64_t watched_until_ms; /* apply.c: monotonic */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t has_writes, has_records, has_answer, has_room;
@@ -149,6 +150,7 @@ struct sk_journal {
     uint64_t durable, applied, demanded; /* numbers of records */
     uint64_t recovered;                  /* the last one that was there when it was opened */
     uint64_t durable_bytes, applied_bytes;
+    uint64_t wake_bytes; /* the apply thread wants to know when so many are durable */
     struct errand errand;
     struct sk_delivery_item messenger; /* to the loop: an errand, or news */
     bool is_messenger_out;
