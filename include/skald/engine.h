@@ -49,6 +49,8 @@ typedef struct skald_options {
                              SKALD_E_AGAIN */
     int64_t grace_ms;     /* skald_close awaits what is in flight so long; 0 = 10 s */
     int64_t sweep_interval_ms; /* of the recovery sweep; 0 = 30 s */
+    uint32_t loops; /* threads of the engine, each with a share of the sagas, 1 to 64: as many
+                                  as cores that it may use; 0 = 1, or what the configuration says */
     /* Everything else that a server can be told (docs/configuration.md: services, limits, retries,
      * channels …): configuration files, later ones over earlier ones, and then single settings as
      * "limits.history_max=50000". Lists end with NULL. The fields above win; `log.*`, `definitions`
@@ -59,7 +61,8 @@ typedef struct skald_options {
 SKALD_DEFINE_INIT(skald_options)
 
 /*
- * Opens the store (and makes it, if there is none) and starts the engine's thread. Sagas of an
+ * Opens the store (and makes it, if there is none) and starts the engine's thread (with several
+ * loops the others start with skald_run). Sagas of an
  * earlier run do not move yet: they do from skald_run or the first operation on, so that their
  * functions can be registered first. *out_engine is the caller's; skald_close.
  *
@@ -85,7 +88,7 @@ SKALD_API enum skald_status skald_run(skald_engine *engine, skald_error *error);
  * still run are waited for. Waiting calls of other threads end with SKALD_E_CLOSED and are awaited;
  * new ones must not be made any more. NULL is fine.
  *
- * SKALD_E_STATE: called on the engine's own thread; nothing was closed (on a helper thread, in a
+ * SKALD_E_STATE: called on a thread of the engine; nothing was closed (on a helper thread, in a
  * function that blocks, it would wait for itself for ever). SKALD_E_AGAIN: closed, but not
  * everything became durable; it was never acknowledged.
  */

@@ -34,7 +34,8 @@ typedef struct skald_call skald_call;
 /*
  * Says exactly one answer (the last one counts) and returns. Without an answer the outcome is
  * unknown: it may have happened. `user` is the pointer given when it was registered. Runs on a
- * helper thread, several calls at once; if declared non-blocking, on the engine's own thread.
+ * helper thread, several calls at once; if declared non-blocking, on the thread of the engine that
+ * runs the saga; with several loops (skald_options.loops) that is several threads, too.
  * Never under a lock of the library: all of its functions may be called, but from a non-blocking
  * one only those that do not wait for the engine (see engine.h).
  */

@@ -119,7 +119,7 @@ enum skald_status sk_api_listen(struct sk_api *api, uint16_t port, skald_error *
         .request_timeout_ms = api->options.request_timeout_ms,
         .on_request = on_request,
         .context = api,
-        .shares_port = api->options.peers != NULL,
+        .servers_count = api->options.peers == NULL ? 0 : sk_peers_count(api->options.peers),
         .is_first = api->options.member == 0,
     };
     return sk_http_server_new(&server, api->options.host, port, &api->server, error);

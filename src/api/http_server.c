@@ -367,7 +367,7 @@ static enum skald_status bind_to(struct sk_http_server *server, const char *host
                                  skald_error *error)
 {
     errno = 0;
-    server->bound = server->options.shares_port
+    server->bound = server->options.servers_count > 0
                         ? bind_shared(server, host, port)
                         : evhttp_bind_socket_with_handle(server->evhttp, host, port);
     if (server->bound != NULL) {
@@ -429,6 +429,7 @@ enum skald_status sk_http_server_new(const struct sk_http_server_options *option
         .connections_max = options->connections_max,
         .request_timeout_ms = options->request_timeout_ms,
         .request_size_max = options->body_size_max + options->headers_size_max,
+        .servers_count = options->servers_count,
         .on_room = on_room,
         .context = server,
     };

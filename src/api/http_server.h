@@ -46,7 +46,8 @@ struct sk_http_server_options {
     uint32_t connections_max; /* beyond it new ones wait in the system's queue */
     /* One of several servers, each on a loop of its own, among which the system divides the
      * connections to one address: the first finds out whether the port is free for them. */
-    bool shares_port, is_first;
+    uint32_t servers_count; /* with this one; 0 = it is alone */
+    bool is_first;
     int64_t idle_timeout_ms, request_timeout_ms;
     void (*on_request)(void *context, struct sk_http_request *request);
     void *context;

@@ -243,9 +243,8 @@ struct sk_http_watches *sk_http_watches_new(const struct sk_http_watch_options *
     struct sk_http_watches *all = sk_alloc(sizeof *all);
     if (all == NULL) return NULL;
     size_t least = REQUESTS_MIN * options->request_size_max;
-    *all =
-        (struct sk_http_watches){ .options = *options,
-                                  .size_max = least > SIZE_MAX_OF_ALL ? least : SIZE_MAX_OF_ALL };
+    size_t most = SIZE_MAX_OF_ALL / (options->servers_count == 0 ? 1 : options->servers_count);
+    *all = (struct sk_http_watches){ .options = *options, .size_max = least > most ? least : most };
     struct timeval every = { .tv_sec = LOOK_EVERY_MS / 1000,
                              .tv_usec = LOOK_EVERY_MS % 1000 * 1000 };
     all->look = event_new(options->base, -1, EV_PERSIST, on_look, all);

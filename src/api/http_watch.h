@@ -27,6 +27,7 @@ struct sk_http_watch_options {
     uint32_t connections_max;
     int64_t request_timeout_ms;
     size_t request_size_max; /* what evhttp keeps of one request at most */
+    uint32_t servers_count;  /* that share the memory for what is not whole yet; 0 = 1 */
     /* false when connections_max is reached, true when there is room again */
     void (*on_room)(void *context, bool has_room);
     void *context;

@@ -7,6 +7,7 @@
  *   B2  What was taken for a client that has closed its connection meanwhile is given back.
  *   B3  Inputs are told as they are, whatever is masked elsewhere: a worker works with them.
  */
+#include "api/forward.h"
 #include "api/routes.h"
 #include "api/shapes.h"
 
@@ -130,6 +131,7 @@ void sk_handle_poll(struct sk_exchange *x)
 enum verb { VERB_HEARTBEAT, VERB_COMPLETE, VERB_FAIL };
 
 struct told {
+    struct sk_str whole; /* as it was sent */
     struct sk_str saga, token, output, error;
     bool is_retryable;
     int64_t retry_after_ms;
@@ -237,6 +239,60 @@ static void on_told(void *context, const struct sk_reply *reply)
     run_next(x);
 }
 
+/* ---- of sagas of other loops ----------------------------------------------------------------- */
+
+static void put_missed(struct batch *batch)
+{
+    struct sk_json_writer *w = &batch->w;
+    sk_json_begin_object(w);
+    sk_shape_text(w, "saga", batch->items[batch->next].saga);
+    sk_shape_text(w, "token", batch->items[batch->next].token);
+    sk_json_key(w, "ok");
+    sk_json_put_bool(w, false);
+    if (batch->verb == VERB_HEARTBEAT) {
+        sk_shape_time(w, "lease_until", 0);
+        sk_json_key(w, "cancel");
+        sk_json_put_bool(w, false); /* nobody knows: it may go on */
+    }
+    sk_shape_text(w, "code", sk_str_of(skald_status_name(SKALD_E_AGAIN)));
+    sk_shape_text(w, "detail", SK_STR("the saga's shard is not served by this node now"));
+    sk_json_key(w, "again");
+    sk_json_put_bool(w, true);
+    sk_json_end_object(w);
+}
+
+/* It was asked for one task, and answers with one. */
+static void on_sibling(struct sk_exchange *x, int status, struct sk_str body)
+{
+    struct batch *batch = x->state;
+    struct sk_json_iter it = { 0 };
+    if (status == 200) it = sk_json_walk(sk_json_member(body, SK_STR("items")));
+    if (status == 200 && sk_json_next(&it))
+        sk_json_put_raw(&batch->w, it.value);
+    else
+        put_missed(batch);
+    batch->next += 1;
+    run_next(x);
+}
+
+static void ask_sibling(struct sk_exchange *x, uint32_t member)
+{
+    struct batch *batch = x->state;
+    struct sk_buf body = { 0 };
+    sk_buf_append_text(&body, "{\"tasks\":[");
+    sk_buf_append_str(&body, batch->items[batch->next].whole);
+    sk_buf_append_text(&body, "]");
+    if (batch->lease_ms > 0)
+        sk_buf_printf(&body, ",\"lease\":\"%lldms\"", (long long)batch->lease_ms);
+    sk_buf_append_text(&body, "}");
+    struct sk_forward_ask ask = { SK_HTTP_POST, sk_str_of(x->route->path), sk_buf_view(&body) };
+    bool is_asked = !body.failed && sk_forward_to(x, member, &ask, on_sibling);
+    sk_buf_release(&body);
+    if (!is_asked) on_sibling(x, 0, (struct sk_str){ 0 });
+}
+
+/* ---- one by one ------------------------------------------------------------------------------ */
+
 static void run_next(struct sk_exchange *x)
 {
     struct batch *batch = x->state;
@@ -248,6 +304,11 @@ static void run_next(struct sk_exchange *x)
         return;
     }
     const struct told *told = &batch->items[batch->next];
+    uint32_t member = sk_forward_member(x, told->saga);
+    if (member != x->api->options.member) {
+        ask_sibling(x, member);
+        return;
+    }
     struct sk_outcome outcome = { .class_ = SK_OUTCOME_SUCCEEDED, .output = told->output };
     if (batch->verb == VERB_FAIL)
         outcome = (struct sk_outcome){
@@ -281,6 +342,7 @@ static bool read_items(struct sk_exchange *x, struct batch *batch)
     struct sk_json_iter it = sk_json_walk(batch->tasks);
     while (sk_json_next(&it)) {
         struct told *told = &batch->items[batch->count++];
+        told->whole = it.value;
         if (!sk_inputs_read_object(x, item_of(batch->verb), it.value, told)) return false;
         if (told->error.size > 0 && !sk_inputs_read_object(x, error_body, told->error, told))
             return false;

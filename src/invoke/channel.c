@@ -205,14 +205,13 @@ static enum skald_status post(struct sk_sending *sending, const struct sk_invoca
 static void bar_unconfigured(struct sk_sending *sending, struct sk_str type_name)
 {
     struct sk_channel_invoker *invoker = sending->invoker;
-    struct sk_channel_type *type = &invoker->types[sending->type];
     bar(sending, "channel_not_configured");
     (void)snprintf(sending->message, sizeof sending->message,
                    "notifications of type %.*s are not configured: set channels.%.*s.url or "
                    "channels.%.*s.command",
                    SK_STR_ARGS(type_name), SK_STR_ARGS(type_name), SK_STR_ARGS(type_name));
-    if (type->was_warned) return;
-    type->was_warned = true;
+    uint32_t bit = 1u << sending->type;
+    if ((atomic_fetch_or(invoker->options.told, bit) & bit) != 0) return;
     struct sk_log_line line = { .level = SK_LOG_WARN,
                                 .event = SK_STR("channel.not_configured"),
                                 .duration_ms = -1,
@@ -366,6 +365,7 @@ enum skald_status sk_channel_invoker_new(const struct sk_channel_options *option
     struct sk_channel_invoker *invoker = sk_alloc(sizeof *invoker);
     if (invoker == NULL) return sk_error_set(error, SKALD_E_MEMORY, "channels: out of memory");
     *invoker = (struct sk_channel_invoker){ .port = { &channel_ops }, .options = *options };
+    if (options->told == NULL) invoker->options.told = &invoker->told;
     if (options->commands_max == 0) invoker->options.commands_max = SK_CHANNEL_COMMANDS_MAX;
     if (options->waiting_max == 0) invoker->options.waiting_max = SK_CHANNEL_WAITING_MAX;
     sk_list_init(&invoker->waiting);

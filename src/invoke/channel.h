@@ -47,7 +47,10 @@ struct sk_channel_options {
     const struct sk_channel *channels;
     uint32_t channels_count;
     uint32_t commands_max, waiting_max; /* 0 = as above */
-    sk_channel_secret *secret;          /* for bodies; NULL = there are no secrets */
+    /* By type, what people have been told of already; shared by the loops of a node. NULL = it
+     * keeps that itself. */
+    _Atomic uint32_t *told;
+    sk_channel_secret *secret; /* for bodies; NULL = there are no secrets */
     void *secret_context;
 };
 
@@ -62,7 +65,7 @@ struct sk_channel_figures {
     uint64_t sent, failed; /* attempts by their end */
     uint32_t in_flight, waiting;
 };
-/* As many rows as there are types; returns their number. */
+/* As many rows as there are types; returns their number. From any thread. */
 enum { SK_CHANNEL_TYPES_COUNT = 5 };
 uint32_t sk_channel_figures(const struct sk_invoker *invoker,
                             struct sk_channel_figures out[SK_CHANNEL_TYPES_COUNT]);

@@ -22,6 +22,7 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 /* Out of memory is an answer, not the end of the process: hh.tbl is then NULL after HASH_ADD. */
 #define HASH_NONFATAL_OOM 1
@@ -66,14 +67,14 @@ struct sk_sending {
 
 struct sk_channel_type {
     const struct sk_channel *channel; /* NULL = not configured */
-    bool was_warned;
-    uint64_t sent, failed;
-    uint32_t in_flight, waiting;
+    _Atomic uint64_t sent, failed;    /* these are read by other loops, too: sk_channel_figures */
+    _Atomic uint32_t in_flight, waiting;
 };
 
 struct sk_channel_invoker {
     struct sk_invoker port; /* first */
     struct sk_channel_options options;
+    _Atomic uint32_t told; /* where the options name no other */
     struct sk_channel_type types[SK_CHANNEL_TYPES_COUNT];
     struct sk_sending *sendings; /* uthash by ticket */
     struct sk_list waiting;

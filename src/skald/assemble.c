@@ -204,6 +204,11 @@ static enum skald_status make_notifier(struct sk_loop *loop, skald_error *error)
                                           .http = loop->invokers[SK_KIND_HTTP],
                                           .channels = given->channels,
                                           .channels_count = given->channels_count,
+                                          .commands_max =
+                                              share(SK_CHANNEL_COMMANDS_MAX, node->loops_count),
+                                          .waiting_max =
+                                              share(SK_CHANNEL_WAITING_MAX, node->loops_count),
+                                          .told = &node->channels_told,
                                           .secret = secret_of,
                                           .secret_context = node };
     return sk_channel_invoker_new(&options, &loop->notifier, error);
@@ -475,11 +480,21 @@ struct sk_str sk_node_name(const struct sk_node *node)
     return sk_str_of(node->name);
 }
 
-/* Figures of a loop are written by it: read from another they are a moment old, no more. */
+/* Of all loops; the figures of another one are a moment old, no more. */
 static uint32_t sum_channels(struct sk_node *node, struct sk_channel_figures *rows)
 {
+    struct sk_channel_figures more[SK_CHANNEL_TYPES_COUNT];
     if (node->loops[0].notifier == NULL) return 0;
     uint32_t count = sk_channel_figures(node->loops[0].notifier, rows);
+    for (uint32_t i = 1; i < node->loops_count; i++) {
+        (void)sk_channel_figures(node->loops[i].notifier, more);
+        for (uint32_t k = 0; k < count; k++) {
+            rows[k].sent += more[k].sent;
+            rows[k].failed += more[k].failed;
+            rows[k].in_flight += more[k].in_flight;
+            rows[k].waiting += more[k].waiting;
+        }
+    }
     return count;
 }
 

@@ -12,6 +12,8 @@
  */
 #include "skald/library.h"
 
+#include "engine/group.h"
+
 #include <signal.h>
 
 /* No wire, so no bound of its own: exports of sagas are long. What each operation bounds, it
@@ -83,6 +85,10 @@ static enum skald_status check_options(const skald_options *options, skald_error
     if (options->helpers_max > SK_HELPERS_MAX) {
         return sk_error_set(error, SKALD_E_ARGUMENT, "helpers_max is %u; %d at most",
                             options->helpers_max, SK_HELPERS_MAX);
+    }
+    if (options->loops > SK_GROUP_MAX) {
+        return sk_error_set(error, SKALD_E_ARGUMENT, "loops is %u; %d at most", options->loops,
+                            SK_GROUP_MAX);
     }
     bool is_negative = options->grace_ms < 0 || options->sweep_interval_ms < 0;
     if (is_negative) return sk_error_set(error, SKALD_E_ARGUMENT, "a time below zero");

@@ -70,6 +70,7 @@ static void put_options(struct sk_node_options *node, const skald_options *optio
     if (options->waiting_max != 0) node->runtime.offload_max = options->waiting_max;
     if (options->sagas_max != 0) node->engine.sagas_max = options->sagas_max;
     if (options->pending_max != 0) node->engine.pending_max = options->pending_max;
+    if (options->loops != 0) node->loops = options->loops;
     if (options->sweep_interval_ms != 0) {
         node->engine.sweep_interval_ms = options->sweep_interval_ms;
     }

@@ -124,13 +124,17 @@ static void ask_all(struct sk_node *node, int64_t grace_ms, sk_engine_opened *do
     all->done = done;
     all->context = context;
     all->grace_ms = grace_ms;
-    all->left = node->loops_count;
+    all->left = 1;
     all->next = node->asked;
     node->asked = all;
     for (uint32_t i = 0; i < node->loops_count; i++)
         all->ones[i] = (struct asked_one){ .all = all, .loop = &node->loops[i] };
-    for (uint32_t i = 1; i < node->loops_count; i++)
-        post_patiently(sk_libevent_runtime_port(node->loops[i].runtime), ask_engine, &all->ones[i]);
+    for (uint32_t i = 1; i < node->loops_count; i++) {
+        struct sk_loop *loop = &node->loops[i];
+        if (!loop->has_thread) continue; /* never opened: there is nothing to stop */
+        all->left += 1;
+        post_patiently(sk_libevent_runtime_port(loop->runtime), ask_engine, &all->ones[i]);
+    }
     ask_engine(&all->ones[0]);
 }
 

@@ -47,6 +47,7 @@ struct sk_node {
     pthread_mutex_t limits_lock;
     struct sk_limits_share *limits; /* NULL: one loop */
     struct sk_services *services;
+    _Atomic uint32_t channels_told;
     uint8_t token_key[SK_TOKEN_KEY_SIZE];
     const char *secrets_folder;
     void (*on_notice)(void *context, struct sk_str what, struct sk_str json);

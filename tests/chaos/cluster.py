@@ -107,6 +107,7 @@ class World:
         kind = os.environ.get("KILL_STORE", "sqlite")  # or journal
         self.store = f"{kind}:{self.folder}/skald{'.db' if kind == 'sqlite' else ''}"
         self.options = participants
+        self.loops = os.environ.get("KILL_LOOPS", "1,2").split(",")  # take turns from start to start
         self.server, self.port = None, 0
         self.starts = 0
         self.participants = self.proxy = None
@@ -135,7 +136,7 @@ class World:
         log = self.folder / f"server-{self.starts % 3}.log"
         log.unlink(missing_ok=True)
         self.server = Program([BIN / "skald", "serve", "--store", self.store,
-                               "--listen", f"127.0.0.1:{self.port}", "--log-level", "warn",
+                               "--loops", self.loops[self.starts % len(self.loops)], "--listen", f"127.0.0.1:{self.port}", "--log-level", "warn",
                                "--set", "circuit_breaker.timeout=2s"], log)
         self.port = self.server.port
 

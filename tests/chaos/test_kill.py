@@ -2,7 +2,7 @@
 """KILL_ROUNDS rounds of kill -9 at random moments under load, on one database; then every saga must
 have ended wholly applied or wholly undone, by the participants' books.
 
-    KILL_ROUNDS=300 KILL_STORE=journal KILL_SEED=7 SKALD_BIN_DIR=build/release/bin python3 tests/chaos/test_kill.py
+    KILL_ROUNDS=300 KILL_STORE=journal KILL_LOOPS=2 KILL_SEED=7 SKALD_BIN_DIR=build/release/bin python3 tests/chaos/test_kill.py
 
 What is judged, after the last restart:
   K1  every start that was acknowledged exists;
@@ -13,6 +13,7 @@ What is judged, after the last restart:
   K5  stock and accounts are what the completed sagas leave;
   K6  a saga that was neither cancelled nor asked to fail has completed, or the network is its cause;
   K7  the database is sound, and `skald store check` finds that every saga folds to its head.
+Each start of the server has the next number of loops of KILL_LOOPS (1,2: they take turns).
 In some rounds the participants are killed as well, or their proxy delays, resets and repeats.
 A run in which nothing was in flight at a kill has tested nothing, and fails.
 """

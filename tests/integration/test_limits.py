@@ -108,7 +108,8 @@ class History(Case):
 
 
 class Sagas(Case):
-    SETTINGS = ("limits.sagas_max=1", "limits.pending_max=1", "timeouts.acquire=0")
+    SETTINGS = ("limits.sagas_max=1", "limits.pending_max=1", "timeouts.acquire=0",
+                "server.loops=1")  # each loop may run one
 
     def test_one_runs_one_waits_others_come_later(self):
         goes_on = threading.Event()
