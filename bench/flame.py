@@ -14,14 +14,30 @@ KINDS = (  # how a frame is coloured: name, colour, what its object's name holds
 )
 
 
+def perf_record(data, frequency):
+    return ["perf", "record", "-q", "-e", "cpu-clock", "-F", str(frequency), "--call-graph", "dwarf,16384",
+            "-o", str(data)]
+
+
 def record(command, data, frequency=499, env=None):
     """Runs the command under perf; its output."""
-    done = subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", str(frequency), "--call-graph",
-                           "dwarf,16384", "-o", str(data), "--", *[str(word) for word in command]],
+    done = subprocess.run([*perf_record(data, frequency), "--", *[str(word) for word in command]],
                           capture_output=True, text=True, check=False, env=env)
     if done.returncode != 0:
         raise OSError(f"perf record ended with {done.returncode}: {done.stderr[-1000:]}")
     return done.stdout
+
+
+def watch(pid, data, seconds, frequency=499):
+    """Lets perf look at a process that runs, for so long; to be awaited by `seen`."""
+    return subprocess.Popen([*perf_record(data, frequency), "-p", str(pid), "--", "sleep", str(seconds)],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def seen(watcher):
+    problem = watcher.communicate()[1]
+    if watcher.returncode != 0:
+        raise OSError(f"perf record ended with {watcher.returncode}: {problem[-1000:]}")
 
 
 def kind_of(dso):

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bufferevent;
 struct event_base;
 struct evhttp_request;
 struct limit;
@@ -18,6 +19,7 @@ struct limit_options {
     uint16_t port; /* of the participant, on 127.0.0.1 */
     uint32_t calls_count, connections_max;
     size_t record_size, reply_size;
+    bool is_lean; /* libevent is driven as Skald drives it */
 };
 
 /* One request and the calls it causes, one after the other. */
@@ -75,5 +77,7 @@ static inline struct flow *line_take(struct line *line)
 
 struct client *limit_client_curl(struct limit *limit, struct event_base *base);
 struct client *limit_client_evhttp(struct limit *limit, struct event_base *base);
+/* Writes what evhttp has to write at once, without waiting until the socket is found writable. */
+void limit_flush(struct bufferevent *bev);
 
 #endif

@@ -11,6 +11,8 @@
  *
  *   --client curl     libcurl's multi socket, handles pooled
  *   --client evhttp   evhttp's client, connections pooled
+ *   --client lean     the same, and evhttp driven as Skald drives it: epoll's list of changes,
+ *                     requests and replies written at once, headers in one piece
  *
  * It prints "ready PORT", takes no other request than the one it is measured with, and ends by
  * SIGTERM.
@@ -189,6 +191,7 @@ static void open_log(struct log *log, const char *path)
 static void reply(struct limit *limit, struct flow *flow)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(flow->request);
+    struct evhttp_connection *connection = evhttp_request_get_connection(flow->request);
     char location[96];
     (void)snprintf(location, sizeof location, "/api/v1/sagas/%s", flow->id);
     (void)evhttp_add_header(headers, "Location", location);
@@ -198,6 +201,8 @@ static void reply(struct limit *limit, struct flow *flow)
     (void)evbuffer_add(evhttp_request_get_output_buffer(flow->request), limit->reply,
                        limit->options.reply_size);
     evhttp_send_reply(flow->request, 201, "Created", NULL);
+    if (limit->options.is_lean && connection != NULL)
+        limit_flush(evhttp_connection_get_bufferevent(connection));
     free(flow);
 }
 
@@ -312,7 +317,7 @@ static void on_stop(evutil_socket_t number, short what, void *context)
 static _Noreturn void usage(void)
 {
     (void)fprintf(stderr, "usage: limit-http --participant PORT --log FILE [--client "
-                          "curl|evhttp] [--calls 3|5]\n"
+                          "curl|evhttp|lean] [--calls 3|5]\n"
                           "         [--connections N] [--record BYTES] [--reply BYTES]\n");
     exit(2);
 }
@@ -344,6 +349,7 @@ static void read_options(int argc, char **argv, struct limit_options *options)
         else
             usage();
     }
+    options->is_lean = strcmp(options->client, "lean") == 0;
     bool is_sound = options->port != 0 && options->log != NULL && argc % 2 == 1 &&
                     (options->calls_count == 3 || options->calls_count == 5) &&
                     options->connections_max > 0;
@@ -354,7 +360,8 @@ static struct client *make_client(struct limit *limit)
 {
     const char *name = limit->options.client;
     if (strcmp(name, "curl") == 0) return limit_client_curl(limit, limit->base);
-    if (strcmp(name, "evhttp") == 0) return limit_client_evhttp(limit, limit->base);
+    if (strcmp(name, "evhttp") == 0 || limit->options.is_lean)
+        return limit_client_evhttp(limit, limit->base);
     usage();
 }
 
@@ -364,7 +371,8 @@ int main(int argc, char **argv)
     read_options(argc, argv, &limit.options);
     (void)signal(SIGPIPE, SIG_IGN);
     struct event_config *config = event_config_new();
-    (void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    int flags = limit.options.is_lean ? EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST : 0;
+    (void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | flags);
     limit.base = event_base_new_with_config(config);
     event_config_free(config);
     limit.reply = limit_alloc(limit.options.reply_size + 1);
