@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include "base/str.h"
+#include "runtime/libevent_runtime.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -118,6 +119,7 @@ static int flushed(const struct cli *cli, int code)
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    sk_libevent_wait_for_memory();
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is told as a full disk */
     struct cli cli = { .out = stdout, .err = stderr, .is_terminal = isatty(STDOUT_FILENO) == 1 };
     const char *name = argc > 1 ? argv[1] : "";

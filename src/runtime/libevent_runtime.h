@@ -35,6 +35,10 @@ struct sk_libevent_options {
     void *signal_context;
 };
 
+/* Before anything else of libevent, once, and only by a program that is all ours: it is for the
+ * whole process. libevent_memory.c says why. */
+void sk_libevent_wait_for_memory(void);
+
 /* `options` may be NULL. SKALD_E_MEMORY, SKALD_E_ARGUMENT, SKALD_E_AGAIN (descriptors, threads). */
 enum skald_status sk_libevent_runtime_new(const struct sk_libevent_options *options,
                                           struct sk_libevent_runtime **out,
