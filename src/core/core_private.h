@@ -124,6 +124,16 @@ void sk_turn_emit(struct sk_turn *turn, struct sk_event *event);
 void sk_turn_message(struct sk_turn *turn, enum sk_message_kind kind, struct sk_str to,
                      struct sk_str body, uint32_t n);
 void sk_turn_letter(struct sk_turn *turn, uint32_t step, int32_t item, const char *why);
+void sk_turn_close_letter(struct sk_turn *turn, uint32_t step, int32_t item, uint64_t seq);
+
+/* ---- letter.c -------------------------------------------------------------------------------- */
+
+/* Of an event that is about to be folded: the letters it closes. */
+void sk_letters_close(struct sk_turn *turn, const struct sk_event *event);
+/* The same in the fold. */
+void sk_letters_forget(struct sk_saga *saga, const struct sk_event *event);
+/* After the state was read from bytes. */
+void sk_letters_count(struct sk_saga *saga);
 void sk_turn_alert(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t severity,
                    uint32_t flags, const char *code, struct sk_str message);
 uint64_t sk_turn_entropy(struct sk_turn *turn);

@@ -93,6 +93,8 @@ struct sk_decision {
     uint32_t messages_count, messages_capacity;
     struct sk_letter *letters;
     uint32_t letters_count, letters_capacity;
+    struct sk_letter *closed; /* letters of earlier decisions; why: NULL */
+    uint32_t closed_count, closed_capacity;
     struct sk_scratch *scratch; /* borrowed, used within a decide call only; NULL: it has its own */
     bool failed;                /* out of memory: drop the saga and fold again */
     bool is_corrupt; /* failed because the restored history is one that the rules cannot go on */

@@ -108,7 +108,11 @@ static void fold_alerted(struct fold *f)
 {
     if ((f->event->flags & SK_ALERT_WISH_TIMEOUT) != 0u) f->saga->wish = SK_REASON_TIMEOUT;
     if ((f->event->flags & SK_ALERT_TIMEOUT_SEEN) != 0u) f->saga->timeout_alerted = true;
-    if (f->unit != NULL) f->unit->has_warned = true;
+    if (f->unit == NULL) return;
+    f->unit->has_warned = true;
+    if (f->event->kind != SK_ALERT_CRITICAL) return;
+    f->unit->letter_seq = f->event->seq; /* what stood there was forgotten before */
+    f->saga->letters_count += 1;
 }
 
 static void fold_lock(struct fold *f, enum sk_lock_state to)
@@ -279,6 +283,7 @@ enum skald_status sk_saga_evolve(struct sk_saga *saga, const struct sk_event *ev
     }
     bool is_step = is_step_event(event->type);
     if (is_step && f.step == NULL) return SKALD_E_CORRUPT;
+    if (saga->letters_count > 0) sk_letters_forget(saga, event);
     bool is_hook = event->type >= SK_EVENT_HOOK_STARTED && event->type <= SK_EVENT_HOOK_FAILED;
     if (is_step || is_hook)
         fold_step_event(&f);

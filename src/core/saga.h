@@ -144,6 +144,7 @@ struct sk_unit {
     int64_t unanswered_until_ms; /* C3: latest deadline of attempts without answer; 0 = none */
     uint64_t first_start_seq;    /* 0 = never started */
     int64_t first_start_at_ms;
+    uint64_t letter_seq;  /* of its open dead letter, 0 = none: letter.c */
     struct sk_str item;   /* foreach: its value */
     struct sk_str output; /* JSON; empty = null */
     struct sk_str error_code, error_message;
@@ -258,6 +259,7 @@ struct sk_saga {
     struct sk_str *command_ids; /* operators' commands seen, newest last, bounded */
     uint32_t command_ids_count;
     uint32_t late_count;
+    uint32_t letters_count; /* units that have one; no part of the bytes */
     uint32_t retries_count, residue_count;
     uint32_t error_step; /* the first failure, SK_STEP_NONE = none */
     struct sk_str error_code, error_message;

@@ -71,7 +71,8 @@ enum unit_bit {
     UNIT_ACTION = 64,
     UNIT_VERIFY = 128,
     UNIT_UNDO = 256,
-    UNIT_MAYBE_BEFORE = 512
+    UNIT_MAYBE_BEFORE = 512,
+    UNIT_LETTER = 1024
 };
 
 static uint32_t unit_bits(const struct sk_unit *unit)
@@ -86,6 +87,7 @@ static uint32_t unit_bits(const struct sk_unit *unit)
     if (was_touched(&unit->action)) bits |= UNIT_ACTION;
     if (was_touched(&unit->verify)) bits |= UNIT_VERIFY;
     if (was_touched(&unit->undo)) bits |= UNIT_UNDO;
+    if (unit->letter_seq != 0) bits |= UNIT_LETTER;
     return bits;
 }
 
@@ -107,6 +109,7 @@ static void put_unit(struct sk_buf *out, const struct sk_unit *unit)
     sk_put_str(out, unit->error_code);
     sk_put_str(out, unit->error_message);
     sk_put_str(out, unit->lates);
+    if ((bits & UNIT_LETTER) != 0u) sk_put_u64(out, unit->letter_seq);
 }
 
 static void get_unit(struct sk_reader *reader, struct sk_unit *unit)
@@ -132,6 +135,7 @@ static void get_unit(struct sk_reader *reader, struct sk_unit *unit)
     unit->error_code = sk_get_str(reader);
     unit->error_message = sk_get_str(reader);
     unit->lates = sk_get_str(reader);
+    if ((bits & UNIT_LETTER) != 0u) unit->letter_seq = sk_get_u64(reader);
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -377,5 +381,7 @@ enum skald_status sk_saga_decode(struct sk_saga *saga, struct sk_str bytes)
     saga->start.input = input;
     if (ok) get_saga(&reader, saga);
     if (saga->arena.failed) return SKALD_E_MEMORY;
-    return ok && !reader.bad && reader.at == reader.end ? SKALD_OK : SKALD_E_CORRUPT;
+    if (!ok || reader.bad || reader.at != reader.end) return SKALD_E_CORRUPT;
+    sk_letters_count(saga);
+    return SKALD_OK;
 }

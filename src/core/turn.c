@@ -13,6 +13,7 @@ void sk_decision_release(struct sk_decision *decision)
     sk_free(decision->events);
     sk_free(decision->messages);
     sk_free(decision->letters);
+    sk_free(decision->closed);
     sk_buf_release(&decision->data);
     sk_arena_release(&decision->arena);
     *decision = (struct sk_decision){ 0 };
@@ -20,7 +21,8 @@ void sk_decision_release(struct sk_decision *decision)
 
 void sk_decision_clear(struct sk_decision *decision)
 {
-    decision->events_count = decision->messages_count = decision->letters_count = 0;
+    decision->events_count = decision->messages_count = 0;
+    decision->letters_count = decision->closed_count = 0;
     decision->failed = decision->is_corrupt = false;
     sk_buf_clear(&decision->data);
     sk_arena_clear(&decision->arena);
@@ -98,6 +100,7 @@ void sk_turn_emit(struct sk_turn *turn, struct sk_event *event)
     struct sk_decision *decision = turn->decision;
     event->seq = turn->saga->seq + 1;
     event->at_ms = turn->now_ms;
+    if (turn->saga->letters_count > 0) sk_letters_close(turn, event);
     if (!turn->failed && sk_decision_keep(decision, event))
         sk_decision_check(decision, sk_saga_evolve(turn->saga, event), turn->saga->is_restored);
     turn->failed = turn->failed || decision->failed;
@@ -151,6 +154,27 @@ void sk_turn_letter(struct sk_turn *turn, uint32_t step, int32_t item, const cha
     decision->letters = letters;
     decision->letters[decision->letters_count++] =
         (struct sk_letter){ turn->saga->seq, step, item, why };
+}
+
+/* One that stands in the same decision is taken back: nobody has seen it. */
+void sk_turn_close_letter(struct sk_turn *turn, uint32_t step, int32_t item, uint64_t seq)
+{
+    struct sk_decision *decision = turn->decision;
+    if (turn->failed) return;
+    for (uint32_t i = 0; i < decision->letters_count; i++) {
+        if (decision->letters[i].seq != seq) continue;
+        decision->letters_count -= 1;
+        for (; i < decision->letters_count; i++) decision->letters[i] = decision->letters[i + 1];
+        return;
+    }
+    struct sk_letter *closed = grown(decision, decision->closed, decision->closed_count,
+                                     &decision->closed_capacity, sizeof *closed);
+    if (closed == NULL) {
+        turn->failed = true;
+        return;
+    }
+    decision->closed = closed;
+    decision->closed[decision->closed_count++] = (struct sk_letter){ seq, step, item, NULL };
 }
 
 void sk_turn_alert(struct sk_turn *turn, uint32_t step, int32_t item, uint32_t severity,

@@ -198,6 +198,7 @@ static struct totals count_rows(const struct sk_work *work)
         n.events += item->decision->events_count;
         n.messages += item->decision->messages_count;
         n.letters += item->decision->letters_count;
+        n.discards += item->decision->closed_count;
     }
     return n;
 }
@@ -261,16 +262,34 @@ static void put_events(struct sk_work *work, struct sk_item *item, struct rows *
     }
 }
 
+/* Each letter has an event of its own, so the number is always the same. */
+static struct sk_str letter_id(struct sk_work *work, const struct sk_item *item,
+                               const struct sk_letter *letter)
+{
+    struct sk_buf text;
+    sk_buf_init(&text, 0);
+    sk_buf_printf(&text, "%.*s/%llu/0", SK_STR_ARGS(item->id), (unsigned long long)letter->seq);
+    struct sk_str id = sk_arena_copy(&work->rows, sk_buf_view(&text));
+    if (text.failed) work->rows.failed = true;
+    sk_buf_release(&text);
+    return id;
+}
+
+static void put_closed(struct sk_work *work, const struct sk_item *item, struct rows *rows)
+{
+    for (uint32_t i = 0; item->decision != NULL && i < item->decision->closed_count; i++) {
+        rows->letters_gone[work->part.letters_gone_count++] =
+            letter_id(work, item, &item->decision->closed[i]);
+    }
+}
+
 static void put_letters(struct sk_work *work, const struct sk_item *item, struct rows *rows)
 {
     for (uint32_t i = 0; item->decision != NULL && i < item->decision->letters_count; i++) {
         const struct sk_letter *letter = &item->decision->letters[i];
+        struct sk_str id = letter_id(work, item, letter);
         struct sk_buf text;
         sk_buf_init(&text, 0);
-        sk_buf_printf(&text, "%.*s/%llu/%u", SK_STR_ARGS(item->id), (unsigned long long)letter->seq,
-                      i);
-        struct sk_str id = sk_arena_copy(&work->rows, sk_buf_view(&text));
-        sk_buf_clear(&text);
         struct sk_json_writer w = sk_json_writer_of(&text);
         sk_json_begin_object(&w);
         sk_json_key(&w, "saga");
@@ -322,6 +341,7 @@ static void put_item(struct sk_work *work, struct sk_item *item, struct rows *ro
     if (item->has_tally)
         count_state(part, rows->tallies, &item->head.definition, item->tally_state, 1);
     put_letters(work, item, rows);
+    put_closed(work, item, rows);
     put_consumed(part, &item->arrivals, rows);
 }
 

@@ -231,7 +231,7 @@ static bool expect_output(struct script *script, const struct sk_script_line *li
                      name.item < 0 ? run->output : run->units[name.item].output, line->words[3]);
 }
 
-/* letter WHY STEP: a dead letter was written. */
+/* letter WHY STEP: there is a dead letter. letters COUNT. */
 static bool expect_letter(struct script *script, const struct sk_script_line *line)
 {
     struct call_name name;
@@ -243,6 +243,15 @@ static bool expect_letter(struct script *script, const struct sk_script_line *li
             saga->letters[i].item == name.item)
             return true;
     return script_fail(script, "no such dead letter among %u", saga->letters_count);
+}
+
+static bool expect_letters(struct script *script, const struct sk_script_line *line)
+{
+    uint64_t count = 0;
+    if (line->count != 3 || !sk_str_to_u64(line->words[2], &count))
+        return script_fail(script, "expect letters COUNT");
+    if (script->current->letters_count == count) return true;
+    return script_fail(script, "there are %u dead letters", script->current->letters_count);
 }
 
 /* lock KEY SAGA | free */
@@ -331,6 +340,7 @@ bool script_expect(struct script *script, const struct sk_script_line *line)
     if (sk_str_is(what, "line")) return expect_line(script, line);
     if (sk_str_is(what, "wake")) return expect_wake(script, line);
     if (sk_str_is(what, "letter")) return expect_letter(script, line);
+    if (sk_str_is(what, "letters")) return expect_letters(script, line);
     if (sk_str_is(what, "lock")) return expect_lock(script, line);
     if (sk_str_is(what, "explain")) return expect_explain(script, line);
     if (sk_str_is(what, "preview")) return expect_preview(script, line);

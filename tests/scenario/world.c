@@ -175,6 +175,14 @@ static void compare(struct world *world, struct world_saga *saga)
 
 /* ---------------------------------------------------------------------------------------------- */
 
+static void close_letter(struct world_saga *saga, const struct sk_letter *closed)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < saga->letters_count; i++)
+        if (saga->letters[i].seq != closed->seq) saga->letters[kept++] = saga->letters[i];
+    saga->letters_count = kept;
+}
+
 static enum skald_status decide_quietly(struct world *world, struct world_saga *saga,
                                         struct sk_command *command, skald_error *error)
 {
@@ -190,6 +198,7 @@ static enum skald_status decide_quietly(struct world *world, struct world_saga *
     compare(world, saga);
     for (uint32_t i = 0; i < decision.messages_count; i++)
         keep_message(world, &decision.messages[i]);
+    for (uint32_t i = 0; i < decision.closed_count; i++) close_letter(saga, &decision.closed[i]);
     for (uint32_t i = 0; i < decision.letters_count; i++)
         if (saga->letters_count < WORLD_LETTERS_MAX)
             saga->letters[saga->letters_count++] = decision.letters[i];

@@ -1,7 +1,8 @@
 /*
  * check_letters.c: dead letters exist for what needs a person, and for nothing else: an undo that
  * has failed, a step of which nobody knows whether it happened, a clear no where the step must
- * succeed. A letter is written with the event it is about.
+ * succeed. A letter is written with the event it is about, and is gone with the event that settles
+ * it.
  */
 #include "check.h"
 
@@ -18,6 +19,43 @@ static bool needs_person(const struct sk_event *event)
     case SK_EVENT_STEP_WAITING: return event->kind == SK_FOR_HUMAN;
     default: return false;
     }
+}
+
+static bool ends_all(const struct sk_event *event)
+{
+    switch (event->type) {
+    case SK_EVENT_SAGA_COMPLETED:
+    case SK_EVENT_SAGA_COMPENSATED:
+    case SK_EVENT_SAGA_CANCELLED:
+    case SK_EVENT_SAGA_TIMED_OUT: return true;
+    default: return false;
+    }
+}
+
+static bool settles(const struct sk_event *event)
+{
+    switch (event->type) {
+    case SK_EVENT_STEP_COMPLETED:
+    case SK_EVENT_STEP_FAILED:
+    case SK_EVENT_STEP_SKIPPED:
+    case SK_EVENT_VERIFY_COMPLETED:
+    case SK_EVENT_COMPENSATION_COMPLETED:
+    case SK_EVENT_COMPENSATION_SKIPPED:
+    case SK_EVENT_COMPENSATION_FAILED: return true;
+    default: return needs_person(event); /* and has a letter of its own */
+    }
+}
+
+/* Nobody needs to look at what the event is about any more: which later event says so, 0 = none. */
+static uint64_t settled_at(const struct sim_row *row, uint32_t at)
+{
+    struct sk_event event = sim_event_of(&row->events[at]);
+    for (uint32_t i = at + 1; i < row->events_count; i++) {
+        struct sk_event later = sim_event_of(&row->events[i]);
+        bool is_same = later.step == event.step && (later.item == event.item || later.item < 0);
+        if (ends_all(&later) || (is_same && settles(&later))) return later.seq;
+    }
+    return 0;
 }
 
 /* A letter of this saga at the event or just behind it (its alert comes between). */
@@ -42,6 +80,7 @@ void sim_check_letters(struct sim_world *world, const struct sim_row *row)
         struct sk_event event = sim_event_of(&row->events[i]);
         if (!needs_person(&event)) continue;
         world->checks->judged[SIM_CHECK_LETTERS] += 1;
+        if (settled_at(row, i) != 0) continue; /* its letter is gone: judged below */
         if (has_letter(shard, row, event.seq)) continue;
         sim_fail(world, name, row->head.id, "event %llu, %s, has no dead letter",
                  (unsigned long long)event.seq, sk_event_type_name(event.type));
@@ -53,7 +92,7 @@ static bool is_about_something(const struct sim_row *row, uint64_t seq)
     for (uint32_t i = 0; i < row->events_count; i++) {
         if (row->events[i].seq + 1 < seq || row->events[i].seq > seq) continue;
         struct sk_event event = sim_event_of(&row->events[i]);
-        if (needs_person(&event)) return true;
+        if (needs_person(&event) && settled_at(row, i) == 0) return true;
     }
     return false;
 }
