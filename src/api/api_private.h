@@ -8,6 +8,7 @@
 struct sk_name_row;
 struct sk_streams;
 struct sk_ring;
+struct sk_ring_store;
 
 struct sk_api {
     struct sk_api_options options; /* with the defaults put in */

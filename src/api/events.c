@@ -348,15 +348,21 @@ static void read_stream(struct sk_exchange *x)
     read_shard(x, SK_STREAM_PAGE_ROWS, SK_STREAM_PAGE_BYTES);
 }
 
-static bool concerns(struct sk_exchange *x, uint32_t shard, const struct sk_saga *saga)
+static bool concerns(struct sk_exchange *x, const struct sk_stream_news *news)
 {
     struct sk_events *events = x->state;
-    if (shard >= events->feed.shards_count) return false;
-    if (events->saga.size > 0 && !sk_str_equal(events->saga, saga->start.id)) return false;
-    if (events->definition.size > 0 && !sk_str_equal(events->definition, saga->plan->id)) {
+    bool is_known = news->saga.size > 0;
+    if (news->shard >= events->feed.shards_count) return false;
+    if (events->saga.size > 0) {
+        bool is_its = is_known ? sk_str_equal(events->saga, news->saga)
+                               : sk_engine_shard_of(sk_engine_of(x), events->saga) == news->shard;
+        if (!is_its) return false;
+    }
+    if (is_known && events->definition.size > 0 &&
+        !sk_str_equal(events->definition, news->definition)) {
         return false;
     }
-    events->feed.has_news[shard] = true;
+    events->feed.has_news[news->shard] = true;
     return true;
 }
 

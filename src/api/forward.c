@@ -11,6 +11,8 @@ enum { AGAIN_MS = 20 };
 
 struct sk_peers {
     struct sk_group *group;
+    _Atomic(unsigned) streams;
+    struct sk_ring_store *rings[2];
     uint32_t count;
     struct sk_api *apis[]; /* each looked at on its own loop only */
 };
@@ -56,6 +58,16 @@ void sk_peers_free(struct sk_peers *peers)
 uint32_t sk_peers_count(const struct sk_peers *peers)
 {
     return peers->count;
+}
+
+_Atomic(unsigned) *sk_peers_streams(struct sk_peers *peers)
+{
+    return &peers->streams;
+}
+
+struct sk_ring_store **sk_peers_ring(struct sk_peers *peers, bool is_rte)
+{
+    return &peers->rings[is_rte];
 }
 
 struct visit {

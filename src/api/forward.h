@@ -32,6 +32,11 @@ struct sk_peers *sk_peers_new(struct sk_group *group);
 void sk_peers_free(struct sk_peers *peers);
 uint32_t sk_peers_count(const struct sk_peers *peers);
 
+/* What the loops have in common. The streams that are open on any; the rings (ring.c), of
+ * observations and rte_events.c's: NULL until the first of them is made. */
+_Atomic(unsigned) *sk_peers_streams(struct sk_peers *peers);
+struct sk_ring_store **sk_peers_ring(struct sk_peers *peers, bool is_rte);
+
 /* `api` NULL: it is gone, or not there yet: free the context, and answer without it. */
 typedef void sk_peer_fn(struct sk_api *api, void *context);
 /* Runs fn on the loop of a member, with its API; in the order of the posts. SKALD_E_MEMORY: not

@@ -43,6 +43,65 @@ void sk_gathered_fail(struct sk_gathered *rows, enum skald_status status, const 
     if (error != NULL) rows->error = *error;
 }
 
+/* ---- one after the other --------------------------------------------------------------------- */
+
+struct walking { /* in the part's arena */
+    struct sk_gathered *rows;
+    const struct sk_gathered_walk *walk;
+    struct sk_reader ids;
+    struct sk_str id; /* of the last one, and its place */
+    int64_t place;
+};
+
+static void walk_on(struct walking *walking);
+
+static void on_reply(void *context, const struct sk_reply *reply)
+{
+    struct walking *walking = context;
+    struct sk_gathered *rows = walking->rows;
+    struct sk_buf json = { 0 };
+    if (reply->status != SKALD_OK && reply->status != SKALD_E_NOT_FOUND) {
+        sk_gathered_fail(rows, reply->status, reply->error);
+        sk_gather_tell(rows->part);
+        return;
+    }
+    struct sk_json_writer w = sk_gathered_writer(rows, &json);
+    if (reply->status == SKALD_OK && walking->walk->put(&w, reply))
+        sk_gathered_add(rows, walking->place, walking->id, &json);
+    else
+        sk_buf_release(&json);
+    walk_on(walking);
+}
+
+static void walk_on(struct walking *walking)
+{
+    struct sk_gather_part *part = walking->rows->part;
+    while (walking->ids.at < walking->ids.end && !walking->ids.bad && !part->arena.failed) {
+        walking->id = sk_get_str(&walking->ids);
+        walking->place += 1;
+        if (!sk_gather_has(part, walking->id)) continue;
+        walking->walk->ask(part->engine, walking->id, on_reply, walking);
+        return;
+    }
+    sk_gather_tell(part);
+}
+
+void sk_gathered_walk(struct sk_gather_part *part, const struct sk_gathered_walk *walk)
+{
+    struct walking *walking = SK_ARENA_NEW(&part->arena, struct walking);
+    struct sk_gathered *rows = sk_gathered_new(part);
+    if (walking == NULL || rows == NULL) {
+        sk_gather_tell(part);
+        return;
+    }
+    walking->rows = rows;
+    walking->walk = walk;
+    walking->ids = sk_reader_of(part->question.text);
+    walk_on(walking);
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
 static int compare(const void *a, const void *b)
 {
     const struct sk_gathered_row *one = *(const struct sk_gathered_row *const *)a;

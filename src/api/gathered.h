@@ -7,6 +7,7 @@
 #define SK_API_GATHERED_H
 
 #include "base/json.h"
+#include "engine/engine.h"
 #include "engine/gather.h"
 
 struct sk_exchange;
@@ -35,6 +36,16 @@ void sk_gathered_add(struct sk_gathered *rows, int64_t order, struct sk_str id,
                      struct sk_buf *json);
 /* There will be no list, but this answer. */
 void sk_gathered_fail(struct sk_gathered *rows, enum skald_status status, const skald_error *error);
+
+/* A look at the ids of the question's text (sk_put_str each) that are the member's, one after the
+ * other: what `ask` asks of the engine is shaped by `put`, which returns false to leave it out. The
+ * rows come in the order of the ids. What is not found is left out, another failure is the
+ * list's. */
+struct sk_gathered_walk {
+    void (*ask)(struct sk_engine *engine, struct sk_str id, sk_engine_done *done, void *context);
+    bool (*put)(struct sk_json_writer *w, const struct sk_reply *reply);
+};
+void sk_gathered_walk(struct sk_gather_part *part, const struct sk_gathered_walk *walk);
 
 /* By the asker, in its `done`: all rows in their order; they and their texts are borrowed for that
  * call. False: the exchange has been answered. */

@@ -47,59 +47,18 @@ static void shape(struct sk_json_writer *w, const struct sk_lock *lock)
     sk_json_end_object(w);
 }
 
-/* ---- on the loop that has them --------------------------------------------------------------- */
-
-struct looking { /* in the part's arena */
-    struct sk_gathered *rows;
-    struct sk_reader ids; /* of the question: one after the other */
-    int64_t place;        /* of the last one */
-};
-
-static void look_on(struct looking *looking);
-
-static void on_lock(void *context, const struct sk_reply *answer)
+static bool put_held(struct sk_json_writer *w, const struct sk_reply *reply)
 {
-    struct looking *looking = context;
-    bool is_gone = answer->status == SKALD_E_NOT_FOUND;
-    bool is_held = answer->lock != NULL && !sk_lock_is_idle(answer->lock);
-    if (answer->status != SKALD_OK && !is_gone) {
-        sk_gathered_fail(looking->rows, answer->status, answer->error);
-        sk_gather_tell(looking->rows->part);
-        return;
-    }
-    if (is_held) {
-        struct sk_buf json = { 0 };
-        struct sk_json_writer w = sk_gathered_writer(looking->rows, &json);
-        shape(&w, answer->lock);
-        sk_gathered_add(looking->rows, looking->place, answer->lock->id, &json);
-    }
-    look_on(looking);
+    if (reply->lock == NULL || sk_lock_is_idle(reply->lock)) return false;
+    shape(w, reply->lock);
+    return true;
 }
 
-static void look_on(struct looking *looking)
-{
-    struct sk_gather_part *part = looking->rows->part;
-    while (looking->ids.at < looking->ids.end && !looking->ids.bad && !part->arena.failed) {
-        struct sk_str id = sk_get_str(&looking->ids);
-        looking->place += 1;
-        if (!sk_gather_has(part, id)) continue;
-        sk_engine_get_lock(part->engine, id, on_lock, looking);
-        return;
-    }
-    sk_gather_tell(part);
-}
-
+/* On the loop that has them. */
 static void look(struct sk_gather_part *part)
 {
-    struct looking *looking = SK_ARENA_NEW(&part->arena, struct looking);
-    struct sk_gathered *rows = sk_gathered_new(part);
-    if (looking == NULL || rows == NULL) {
-        sk_gather_tell(part);
-        return;
-    }
-    looking->rows = rows;
-    looking->ids = sk_reader_of(part->question.text);
-    look_on(looking);
+    static const struct sk_gathered_walk walk = { sk_engine_get_lock, put_held };
+    sk_gathered_walk(part, &walk);
 }
 
 /* ---- the page -------------------------------------------------------------------------------- */

@@ -86,47 +86,53 @@ static void shape(struct sk_json_writer *w, const struct sk_observation *o)
 
 static void reply_page(struct sk_exchange *x, struct observations *asked)
 {
-    const struct sk_observation *o = sk_ring_next(x->api->ring, asked->after);
-    struct sk_buf cursor = { 0 };
+    struct sk_observation o;
+    struct sk_buf cursor = { 0 }, text = { 0 };
+    bool is_there = sk_ring_next(x->api->ring, asked->after, &o, &text);
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
     sk_json_key(&w, "items");
     sk_json_begin_array(&w);
-    for (int64_t count = 0; o != NULL && count < asked->limit;) {
-        if (is_wanted(asked, o)) {
-            shape(&w, o);
+    for (int64_t count = 0; is_there && count < asked->limit;) {
+        if (is_wanted(asked, &o)) {
+            shape(&w, &o);
             count += 1;
         }
-        asked->after = o->number;
-        o = sk_ring_next(x->api->ring, asked->after);
+        asked->after = o.number;
+        is_there = sk_ring_next(x->api->ring, asked->after, &o, &text);
     }
+    if (text.failed) x->out.failed = true;
     sk_json_end_array(&w);
     put_cursor(x, asked->after, &cursor);
-    sk_exchange_end_page(x, &w, &cursor, o != NULL);
+    sk_buf_release(&text);
+    sk_exchange_end_page(x, &w, &cursor, is_there);
     sk_buf_release(&cursor);
 }
 
 static void read_ring(struct sk_exchange *x)
 {
     struct observations *asked = x->state;
-    struct sk_buf id = { 0 }, json = { 0 };
-    const struct sk_observation *o = sk_ring_next(x->api->ring, asked->after);
-    for (int sent = 0; o != NULL && sent < SK_STREAM_PAGE_ROWS;
-         o = sk_ring_next(x->api->ring, asked->after)) {
-        asked->after = o->number;
-        if (!is_wanted(asked, o)) continue;
+    struct sk_buf id = { 0 }, json = { 0 }, text = { 0 };
+    struct sk_observation o;
+    bool is_there = sk_ring_next(x->api->ring, asked->after, &o, &text);
+    for (int sent = 0; is_there && sent < SK_STREAM_PAGE_ROWS;
+         is_there = sk_ring_next(x->api->ring, asked->after, &o, &text)) {
+        asked->after = o.number;
+        if (!is_wanted(asked, &o)) continue;
         sk_buf_clear(&id);
         sk_buf_clear(&json);
         struct sk_json_writer w = sk_exchange_writer_on(x, &json);
-        shape(&w, o);
-        put_cursor(x, o->number, &id);
+        shape(&w, &o);
+        put_cursor(x, o.number, &id);
         sk_stream_put(x, sk_buf_view(&id), sk_buf_view(&json));
         if (id.failed || json.failed) x->out.failed = true;
         sent += 1;
     }
+    if (text.failed) x->out.failed = true;
     sk_buf_release(&id);
     sk_buf_release(&json);
-    sk_stream_page(x, o != NULL);
+    sk_buf_release(&text);
+    sk_stream_page(x, is_there);
 }
 
 static const struct sk_stream_source source = { .read = read_ring };

@@ -3,6 +3,9 @@
  * circuit.opened …), and alerts of sagas: the last ones, in memory. An observation is gone when
  * newer ones need its place, or with the process; what matters for ever stands in the history of a
  * saga, the log or a metric.
+ *
+ * The APIs of several loops have one ring in common, under a lock held for a copy: its numbers mean
+ * the same on each of them.
  */
 #ifndef SK_API_RING_H
 #define SK_API_RING_H
@@ -29,8 +32,10 @@ enum skald_status sk_ring_new(struct sk_api *api, const struct sk_ring_source *s
                               struct sk_ring **out_ring);
 void sk_ring_add(struct sk_ring *ring, const struct sk_log_line *line);
 void sk_ring_free(struct sk_ring *ring); /* NULL is fine */
-/* The first with a number above `after`; NULL = none. Valid until the loop comes round. */
-const struct sk_observation *sk_ring_next(const struct sk_ring *ring, uint64_t after);
+/* The first with a number above `after`; false = none, or no memory. Its texts are copied into
+ * `text`, which is the caller's to release. */
+bool sk_ring_next(const struct sk_ring *ring, uint64_t after, struct sk_observation *out,
+                  struct sk_buf *text);
 /* The number of the newest; 0 = none. */
 uint64_t sk_ring_last(const struct sk_ring *ring);
 /* Tells this process's numbers from another's. */

@@ -4,6 +4,7 @@
  */
 #include "api/rte.h"
 
+#include "api/gathered.h"
 #include "api/routes.h"
 #include "api/shapes.h"
 #include "base/id.h"
@@ -145,8 +146,6 @@ struct page {
     int64_t page, page_size;
     struct sk_read read;
     uint64_t total;
-    uint32_t shown_count;
-    struct sk_json_writer w;
 };
 
 static const struct sk_input page_query[] = {
@@ -183,51 +182,55 @@ static bool read_status(struct sk_exchange *x, struct sk_str text, uint32_t *out
     return true;
 }
 
-static void next_saga(struct sk_exchange *x);
-
-static void on_row(void *context, const struct sk_reply *answer)
+static bool put_row(struct sk_json_writer *w, const struct sk_reply *reply)
 {
-    struct sk_exchange *x = context;
-    struct page *page = x->state;
-    bool is_gone = answer->status == SKALD_E_NOT_FOUND;
-    if (answer->status != SKALD_OK && !is_gone) {
-        sk_exchange_fail(x, answer->status, answer->error);
-        return;
-    }
-    if (!is_gone) put_transaction(&page->w, answer->saga);
-    next_saga(x);
+    put_transaction(w, reply->saga);
+    return true;
 }
 
-static void next_saga(struct sk_exchange *x)
+/* On the loops that serve them. */
+static void look(struct sk_gather_part *part)
 {
-    struct page *page = x->state;
-    if (page->shown_count < x->rows.heads_count) {
-        struct sk_str id = x->rows.heads[page->shown_count++].id;
-        sk_engine_get(sk_engine_of(x), id, on_row, x);
+    static const struct sk_gathered_walk walk = { sk_engine_get, put_row };
+    sk_gathered_walk(part, &walk);
+}
+
+static void on_sagas(void *context, enum skald_status status, const skald_error *error,
+                     struct sk_gather_part *const *parts, uint32_t count)
+{
+    struct sk_exchange *x = context;
+    const struct page *page = x->state;
+    struct sk_gathered_list all;
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
         return;
     }
-    sk_json_end_array(&page->w);
-    put_u64(&page->w, "total", page->total);
-    put_u64(&page->w, "page", (uint64_t)page->page);
-    put_u64(&page->w, "page_size", (uint64_t)page->page_size);
-    sk_json_end_object(&page->w);
+    if (!sk_gathered_list(x, parts, count, &all)) return;
+    struct sk_json_writer w = sk_exchange_writer(x);
+    sk_json_begin_object(&w);
+    (void)sk_gathered_put(&w, "transactions", &all, UINT64_MAX);
+    put_u64(&w, "total", page->total);
+    put_u64(&w, "page", (uint64_t)page->page);
+    put_u64(&w, "page_size", (uint64_t)page->page_size);
+    sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }
 
 static void on_heads(void *context, struct sk_rows *rows)
 {
     struct sk_exchange *x = context;
-    struct page *page = x->state;
+    struct sk_buf ids = { 0 };
     if (rows->status != SKALD_OK) {
         sk_exchange_fail(x, rows->status, &rows->error);
         return;
     }
-    sk_exchange_keep_rows(x, rows);
-    page->w = sk_exchange_writer(x);
-    sk_json_begin_object(&page->w);
-    sk_json_key(&page->w, "transactions");
-    sk_json_begin_array(&page->w);
-    next_saga(x);
+    for (uint32_t i = 0; i < rows->heads_count; i++) sk_put_str(&ids, rows->heads[i].id);
+    struct sk_gather_question question = { .text = sk_buf_view(&ids) };
+    if (ids.failed)
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+    else
+        sk_engine_gather(sk_engine_of(x), look, &question, on_sagas, x);
+    sk_buf_release(&ids);
 }
 
 static void on_count(void *context, struct sk_rows *rows)

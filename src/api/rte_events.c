@@ -109,13 +109,17 @@ void sk_handle_rte_events(struct sk_exchange *x)
     sk_json_begin_object(&w);
     sk_json_key(&w, "events");
     sk_json_begin_array(&w);
+    struct sk_observation o;
+    struct sk_buf text = { 0 };
     for (uint64_t number = sk_ring_last(ring); number > 0; number--) {
-        const struct sk_observation *o = sk_ring_next(ring, number - 1);
-        if (o == NULL || o->number != number) break; /* older ones have made room */
-        if (!is_wanted(&events, o)) continue;
+        if (!sk_ring_next(ring, number - 1, &o, &text) || o.number != number)
+            break; /* older ones have made room */
+        if (!is_wanted(&events, &o)) continue;
         total += 1;
-        if (++count <= events.limit) put_event(&w, o);
+        if (++count <= events.limit) put_event(&w, &o);
     }
+    if (text.failed) x->out.failed = true;
+    sk_buf_release(&text);
     sk_json_end_array(&w);
     sk_json_key(&w, "total");
     sk_json_put_i64(&w, total);

@@ -18,10 +18,11 @@ struct saga_stream {
 
 static void read_head(struct sk_exchange *x);
 
-static bool concerns(struct sk_exchange *x, uint32_t shard, const struct sk_saga *saga)
+static bool concerns(struct sk_exchange *x, const struct sk_stream_news *news)
 {
     const struct saga_stream *stream = x->state;
-    return stream->shard == shard && sk_str_equal(saga->start.id, x->params[0]);
+    return stream->shard == news->shard &&
+           (news->saga.size == 0 || sk_str_equal(news->saga, x->params[0]));
 }
 
 static const struct sk_stream_source source = { .read = read_head, .concerns = concerns };

@@ -1,10 +1,13 @@
 /* stream.c: see stream.h. */
 #include "api/stream.h"
 
+#include "api/forward.h"
 #include "api/http_stream.h"
+#include "api/stream_peers.h"
 #include "core/saga.h"
 
 #include <event2/event.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -26,11 +29,32 @@ struct sk_streams {
     uint32_t count;
     struct event *wake, *beat;
     bool is_woken, is_stopping;
+    struct sk_stream_peers *peers; /* NULL: no siblings */
 };
 
 static int64_t now_ms(const struct sk_api *api)
 {
     return api->options.runtime->ops->now_ms(api->options.runtime);
+}
+
+/* The figure of all loops together. */
+static void count_out(struct sk_api *api)
+{
+    struct sk_peers *peers = api->options.peers;
+    api->streams->count -= 1;
+    if (peers != NULL) (void)atomic_fetch_sub(sk_peers_streams(peers), 1);
+}
+
+/* T3. False: so many are there already. */
+static bool count_in(struct sk_api *api)
+{
+    struct sk_peers *peers = api->options.peers;
+    unsigned before =
+        peers == NULL ? api->streams->count : atomic_fetch_add(sk_peers_streams(peers), 1);
+    api->streams->count += 1;
+    if (before < api->options.streams_max) return true;
+    count_out(api);
+    return false;
 }
 
 /* ---- one ------------------------------------------------------------------------------------- */
@@ -81,7 +105,7 @@ void sk_stream_release(struct sk_exchange *x)
     if (stream == NULL) return;
     x->stream = NULL;
     sk_list_remove(&stream->node);
-    x->api->streams->count -= 1;
+    count_out(x->api);
     sk_http_stream_end(stream->http);
     sk_free(stream);
 }
@@ -125,12 +149,13 @@ void sk_stream_begin(struct sk_exchange *x, const struct sk_stream_source *sourc
         sk_exchange_fail(x, SKALD_E_CLOSED, NULL);
         return;
     }
-    if (all->count >= x->api->options.streams_max) {
+    if (!count_in(x->api)) {
         refuse_too_many(x);
         return;
     }
     struct sk_stream *stream = sk_alloc(sizeof *stream);
     if (stream == NULL) {
+        count_out(x->api);
         sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
         return;
     }
@@ -143,13 +168,14 @@ void sk_stream_begin(struct sk_exchange *x, const struct sk_stream_source *sourc
     stream->http = sk_http_stream_begin(x->api->server, x->http, &options);
     if (stream->http == NULL) {
         sk_free(stream);
+        count_out(x->api);
         sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
         return;
     }
     x->http = NULL;
     x->stream = stream;
     sk_list_push(&all->all, &stream->node);
-    all->count += 1;
+    if (all->peers != NULL) sk_stream_peers_listen(all->peers, true);
     /* The client learns at once that it is connected, and when to come again. */
     sk_buf_clear(&x->out);
     sk_buf_append_text(&x->out, "retry: 1000\n\n");
@@ -234,12 +260,17 @@ void sk_stream_fail(struct sk_exchange *x, struct sk_str problem)
 /* ---- all ------------------------------------------------------------------------------------- */
 
 /* A callback of the engine may not call it: the loop comes round first. */
-static void wake(struct sk_streams *all, struct sk_stream *stream)
+static void wake_soon(struct sk_streams *all)
 {
-    stream->has_news = true;
     if (all->is_woken) return;
     all->is_woken = true;
     event_active(all->wake, 0, 0);
+}
+
+static void wake(struct sk_streams *all, struct sk_stream *stream)
+{
+    stream->has_news = true;
+    wake_soon(all);
 }
 
 static void on_wake(evutil_socket_t unused, short what, void *context)
@@ -248,6 +279,7 @@ static void on_wake(evutil_socket_t unused, short what, void *context)
     (void)what;
     struct sk_streams *all = context;
     all->is_woken = false;
+    if (all->peers != NULL) sk_stream_peers_tell(all->peers);
     for (struct sk_list *at = all->all.next, *next; at != &all->all; at = next) {
         next = at->next;
         pump(sk_container_of(at, struct sk_stream, node));
@@ -259,19 +291,49 @@ static void on_event(struct sk_observer *observer, const struct sk_saga *saga,
 {
     struct sk_streams *all = sk_container_of(observer, struct sk_streams, observer);
     (void)event;
-    if (all->count == 0) return;
-    uint32_t shard = sk_engine_shard_of(all->api->options.engine, saga->start.id);
+    if (all->count == 0 && all->peers == NULL) return;
+    struct sk_stream_news news = { .shard =
+                                       sk_engine_shard_of(all->api->options.engine, saga->start.id),
+                                   .saga = saga->start.id,
+                                   .definition = saga->plan->id };
+    sk_streams_hear(all->api, &news);
+    if (all->peers != NULL && sk_stream_peers_note(all->peers, &news)) wake_soon(all);
+}
+
+struct sk_stream_peers *sk_streams_peers(const struct sk_api *api)
+{
+    return api->streams == NULL ? NULL : api->streams->peers;
+}
+
+void sk_streams_hear(struct sk_api *api, const struct sk_stream_news *news)
+{
+    struct sk_streams *all = api->streams;
     for (struct sk_list *at = all->all.next; at != &all->all; at = at->next) {
         struct sk_stream *stream = sk_container_of(at, struct sk_stream, node);
         if (stream->source->concerns == NULL) continue;
-        if (stream->source->concerns(stream->x, shard, saga)) wake(all, stream);
+        if (stream->source->concerns(stream->x, news)) wake(all, stream);
     }
+}
+
+void sk_streams_hear_anything(struct sk_api *api)
+{
+    uint32_t count = sk_engine_meta(api->options.engine).shards_count;
+    for (uint32_t i = 0; i < count; i++)
+        sk_streams_hear(api, &(struct sk_stream_news){ .shard = i });
+    sk_streams_hear_observations(api);
 }
 
 void sk_streams_wake_observers(struct sk_api *api)
 {
     struct sk_streams *all = api->streams;
     if (all == NULL) return;
+    sk_streams_hear_observations(api);
+    if (all->peers != NULL && sk_stream_peers_note_observation(all->peers)) wake_soon(all);
+}
+
+void sk_streams_hear_observations(struct sk_api *api)
+{
+    struct sk_streams *all = api->streams;
     for (struct sk_list *at = all->all.next; at != &all->all; at = at->next) {
         struct sk_stream *stream = sk_container_of(at, struct sk_stream, node);
         if (stream->source->concerns == NULL) wake(all, stream);
@@ -299,6 +361,10 @@ static void on_beat(evutil_socket_t unused, short what, void *context)
     (void)unused;
     (void)what;
     struct sk_streams *all = context;
+    if (all->peers != NULL) {
+        sk_stream_peers_listen(all->peers, all->count > 0);
+        sk_stream_peers_tell(all->peers);
+    }
     for (struct sk_list *at = all->all.next, *next; at != &all->all; at = next) {
         next = at->next;
         beat(sk_container_of(at, struct sk_stream, node));
@@ -316,7 +382,10 @@ enum skald_status sk_streams_new(struct sk_api *api, struct sk_streams **out_str
     struct timeval every = { .tv_sec = every_ms / 1000, .tv_usec = every_ms % 1000 * 1000 };
     all->wake = event_new(api->options.base, -1, 0, on_wake, all);
     all->beat = event_new(api->options.base, -1, EV_PERSIST, on_beat, all);
-    if (all->wake == NULL || all->beat == NULL || event_add(all->beat, &every) != 0) {
+    bool has_peers = api->options.peers != NULL;
+    if (has_peers) all->peers = sk_stream_peers_new(api);
+    if (all->wake == NULL || all->beat == NULL || (has_peers && all->peers == NULL) ||
+        event_add(all->beat, &every) != 0) {
         sk_streams_free(all);
         return SKALD_E_MEMORY;
     }
@@ -327,7 +396,8 @@ enum skald_status sk_streams_new(struct sk_api *api, struct sk_streams **out_str
 
 uint32_t sk_streams_count(const struct sk_api *api)
 {
-    return api->streams->count;
+    struct sk_peers *peers = api->options.peers;
+    return peers == NULL ? api->streams->count : atomic_load(sk_peers_streams(peers));
 }
 
 void sk_streams_stop(struct sk_api *api)
@@ -351,5 +421,6 @@ void sk_streams_free(struct sk_streams *all)
     sk_engine_unobserve(&all->observer);
     if (all->wake != NULL) event_free(all->wake);
     if (all->beat != NULL) event_free(all->beat);
+    sk_stream_peers_free(all->peers);
     sk_free(all);
 }

@@ -11,18 +11,25 @@
  *   T3  At most streams_max streams; the next is answered 429.
  *   T4  A client that has gone is noticed at once, or when it takes nothing for a minute.
  *   T5  A stream that cannot go on says why (event: error) and ends; its client resumes.
+ *   T6  Events of all loops wake the streams of each (stream_peers.h).
  */
 #ifndef SK_API_STREAM_H
 #define SK_API_STREAM_H
 
 #include "api/api_private.h"
 
+/* A durable event, of whichever loop. */
+struct sk_stream_news {
+    uint32_t shard;
+    struct sk_str saga, definition; /* the definition's id; no saga: anything of this shard */
+};
+
 struct sk_stream_source {
     /* Reads what comes next, puts it and calls sk_stream_page or sk_stream_finish; or fails the
      * exchange. Never called while a read is under way. */
     void (*read)(struct sk_exchange *x);
     /* This event has become durable: is there something to read? NULL = never. */
-    bool (*concerns)(struct sk_exchange *x, uint32_t shard, const struct sk_saga *saga);
+    bool (*concerns)(struct sk_exchange *x, const struct sk_stream_news *news);
     /* Appends where the stream stands, for the heartbeat; NULL = left out. */
     void (*cursor)(struct sk_exchange *x, struct sk_buf *out);
 };
@@ -48,6 +55,11 @@ void sk_stream_release(struct sk_exchange *x);
 
 /* All streams of the API. */
 enum skald_status sk_streams_new(struct sk_api *api, struct sk_streams **out_streams);
+/* stream_peers.c: what siblings have told; NULL: there are no siblings. */
+struct sk_stream_peers *sk_streams_peers(const struct sk_api *api);
+void sk_streams_hear(struct sk_api *api, const struct sk_stream_news *news);
+void sk_streams_hear_observations(struct sk_api *api);
+void sk_streams_hear_anything(struct sk_api *api);
 /* A new observation stands in the ring. */
 void sk_streams_wake_observers(struct sk_api *api);
 uint32_t sk_streams_count(const struct sk_api *api);

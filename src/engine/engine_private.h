@@ -379,7 +379,13 @@ void sk_interest_end(struct sk_engine *engine, struct sk_task_queue *queue);
 bool sk_interest_is_untold(const struct sk_task_queue *queue);
 void sk_interest_offer(struct sk_engine *engine, struct sk_task_queue *queue);
 /* Who gives next: a member, SK_SOURCE_OWN, or SK_SOURCE_NONE. */
-uint32_t sk_interest_source(const struct sk_engine *engine, const struct sk_task_queue *queue);
+uint32_t sk_interest_source(const struct sk_engine *engine, const struct sk_task_queue *queue,
+                            bool only_own);
+/* Some siblings have not said yet whether they have any, and may still do so in time. */
+bool sk_interest_is_unheard(const struct sk_engine *engine, const struct sk_task_queue *queue);
+/* False: out of memory. */
+bool sk_task_given_copy(struct sk_arena *arena, struct sk_task_given *to,
+                        const struct sk_task_given *from);
 /* Asks a sibling for tasks for this poll: sk_poll_claimed comes, once, while the engine lives.
  * False: out of memory. */
 bool sk_claim_begin(struct sk_engine *engine, struct sk_task_queue *queue, uint32_t member,

@@ -385,6 +385,7 @@ struct sk_task_queue {
     uint64_t told;           /* … and of them those who know that some wait here */
     struct sk_task_far *far; /* by member; NULL: nobody has been told of workers here */
     uint64_t unheard;        /* siblings that have not said yet whether they have any */
+    int64_t hear_until_ms;   /* so long they are waited for */
     uint32_t claims_count;   /* on their way */
     uint32_t next_source;    /* whose turn it is to give */
     bool is_interest_incomplete;

@@ -36,7 +36,6 @@ struct sk_poll {
     int64_t lease_ms;
     bool is_late, has_trouble, is_given_up;
     bool is_claim; /* for a sibling: only of what is here now */
-    bool is_far;   /* what it was given is a sibling's */
     struct sk_list takings;
     uint32_t takings_count;
     sk_poll_done *done;
@@ -94,9 +93,9 @@ static bool is_still_given(const struct sk_poll *poll, const struct sk_task_give
     struct sk_engine *engine = poll->engine;
     struct sk_lease_view lease;
     int64_t now_ms = sk_engine_now(engine);
-    if (poll->is_far) return given->deadline_ms > now_ms; /* the sibling has looked */
     struct sk_machine *machine = sk_machine_find(engine, given->saga_id);
     if (given->deadline_ms <= now_ms) return false;
+    if (sk_errand_is_due(engine, given->saga_id)) return true; /* its sibling has looked */
     if (machine == NULL || machine->is_lock || !machine->is_folded)
         return now_ms == poll->given_at_ms;
     return sk_engine_lease(engine, &machine->as.saga, given->token, &lease);
@@ -340,90 +339,77 @@ static void take(struct sk_poll *poll, const struct sk_task_name *name)
     sk_command_ask(engine, taking->name.saga_id, &command, on_taken, taking);
 }
 
-static void serve_own(struct sk_task_queue *queue, struct sk_poll *poll)
-{
-    struct sk_task_name name;
-    /* Held by one of its own, so that no answer comes before all are asked for. */
-    poll->takings_count += 1;
-    uint32_t count = 0;
-    while (count < poll->max && sk_task_pop(queue, &name)) {
-        take(poll, &name);
-        count += 1;
-    }
-    poll->takings_count -= 1;
-    after_taking(poll);
-}
-
-/* It comes back with what the sibling gives. False: out of memory; it is in the line again. */
-static bool serve_far(struct sk_task_queue *queue, struct sk_poll *poll, uint32_t member)
-{
-    struct sk_poll_request request = { .queue = poll->queue_name,
-                                       .worker = poll->worker,
-                                       .max = poll->max,
-                                       .lease_ms = poll->lease_ms };
-    poll->takings_count += 1;
-    if (sk_claim_begin(poll->engine, queue, member, &request, poll)) return true;
-    poll->takings_count -= 1;
-    poll->queue = queue;
-    sk_list_push_front(&queue->polls, &poll->node);
-    return false;
-}
-
 bool sk_poll_claimed(struct sk_poll *poll, const struct sk_task_given *given, uint32_t count)
 {
     bool is_wanted = !poll->is_given_up;
-    struct sk_arena *arena = &poll->arena;
-    for (uint32_t i = 0; is_wanted && i < count; i++) {
-        struct sk_task_given *to = &poll->given[i];
-        struct sk_str *texts[] = { &to->saga_id, &to->definition,   &to->space,   &to->key,
-                                   &to->token,   &to->business_key, &to->step_id, &to->input };
-        *to = given[i];
-        to->queue = poll->queue_name;
-        for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
-            *texts[t] = sk_arena_copy(arena, *texts[t]);
-    }
-    if (is_wanted && arena->failed) {
+    uint32_t before = poll->given_count;
+    for (uint32_t i = 0; is_wanted && i < count; i++)
+        is_wanted = sk_task_given_copy(&poll->arena, &poll->given[before + i], &given[i]);
+    if (is_wanted)
+        poll->given_count += count;
+    else
         poll->has_trouble = true;
-        is_wanted = false;
-    } else if (is_wanted && count > 0) {
-        poll->given_count = count;
-        poll->is_far = true;
-    }
+    if (is_wanted && before == 0) poll->given_at_ms = sk_engine_now(poll->engine);
     poll->takings_count -= 1;
     after_taking(poll);
     return is_wanted;
+}
+
+static bool serve_far(struct sk_task_queue *queue, struct sk_poll *poll, uint32_t member,
+                      uint32_t max)
+{
+    struct sk_poll_request request = {
+        .queue = poll->queue_name, .worker = poll->worker, .max = max, .lease_ms = poll->lease_ms
+    };
+    bool is_begun = sk_claim_begin(poll->engine, queue, member, &request, poll);
+    if (is_begun) poll->takings_count += 1;
+    return is_begun;
+}
+
+/* From each that has some, in turns, up to what it asked for. */
+static void serve_one(struct sk_task_queue *queue, struct sk_poll *poll)
+{
+    struct sk_engine *engine = poll->engine;
+    uint32_t left = poll->max;
+    struct sk_task_name name;
+    sk_list_remove(&poll->node);
+    poll->queue = NULL; /* what it is given from keeps the queue */
+    /* Held by one of its own, so that no answer comes before all are asked for. */
+    poll->takings_count += 1;
+    while (left > 0) {
+        uint32_t source = sk_interest_source(engine, queue, poll->is_claim);
+        if (source == SK_SOURCE_NONE) break;
+        if (source == SK_SOURCE_OWN) {
+            queue->next_source = engine->options.group_member + 1;
+            for (; left > 0 && sk_task_pop(queue, &name); left--) take(poll, &name);
+        } else {
+            uint32_t credit = queue->far[source].credit, most = credit < left ? credit : left;
+            poll->has_trouble = !serve_far(queue, poll, source, most);
+            if (poll->has_trouble) break;
+            left -= most;
+        }
+    }
+    poll->takings_count -= 1;
+    after_taking(poll);
 }
 
 static void serve(struct sk_engine *engine, struct sk_task_queue *queue)
 {
     while (!sk_list_is_empty(&queue->polls)) {
         struct sk_poll *poll = sk_container_of(queue->polls.next, struct sk_poll, node);
-        bool has_own = !sk_list_is_empty(&queue->turns);
-        uint32_t source = sk_interest_source(engine, queue);
-        if (poll->is_claim && source != SK_SOURCE_OWN)
-            source = has_own ? SK_SOURCE_OWN : SK_SOURCE_NONE;
-        if (source == SK_SOURCE_NONE && !poll->is_claim) return;
-        bool is_gone =
-            (poll->is_gone != NULL && poll->is_gone(poll->context)) || source == SK_SOURCE_NONE;
-        if (poll->given == NULL && !is_gone)
+        bool has_any = sk_interest_source(engine, queue, poll->is_claim) != SK_SOURCE_NONE;
+        if (!has_any && !poll->is_claim) return;
+        if (sk_interest_is_unheard(engine, queue) && !poll->is_claim) return;
+        bool is_gone = poll->is_gone != NULL && poll->is_gone(poll->context);
+        if (poll->given == NULL && !is_gone && has_any)
             poll->given = SK_ARENA_ARRAY(&poll->arena, struct sk_task_given, poll->max);
-        queue->claims_count += 1; /* nothing that ends here lets the queue go */
-        if (is_gone) {
+        if (is_gone || !has_any) {
             end_poll(poll);
         } else if (poll->given == NULL) {
             fail_poll(poll, SKALD_E_MEMORY, "out of memory");
         } else {
-            sk_list_remove(&poll->node);
-            poll->queue = NULL; /* what it is given from keeps the queue */
-            if (source == SK_SOURCE_OWN) {
-                queue->next_source = engine->options.group_member + 1;
-                serve_own(queue, poll);
-            } else if (!serve_far(queue, poll, source)) {
-                queue->claims_count -= 1;
-                return; /* the sweep tries again */
-            }
+            serve_one(queue, poll);
         }
-        queue->claims_count -= 1;
     }
 }
 
@@ -432,17 +418,22 @@ static void match(struct sk_engine *engine, struct sk_alarm *alarm)
     (void)alarm;
     if (engine->options.rules.starts_nothing) return;
     struct sk_task_queue *queue, *next;
+    int64_t until_ms = INT64_MAX;
     HASH_ITER(hh, engine->task_queues, queue, next)
     {
         /* Tasks that are popped stay in the index, and claims keep it, so the queue outlives its
          * serving, but for one whose last poll has gone. */
         queue->claims_count += 1;
         if (!sk_list_is_empty(&queue->polls)) serve(engine, queue);
+        if (!sk_list_is_empty(&queue->polls) && sk_interest_is_unheard(engine, queue))
+            until_ms = queue->hear_until_ms;
         if (sk_interest_is_untold(queue)) sk_interest_offer(engine, queue);
         end_late(queue);
         queue->claims_count -= 1;
         sk_task_queue_let_go(engine, queue);
     }
+    if (until_ms < INT64_MAX && !sk_alarm_is_set(&engine->match_alarm))
+        sk_alarm_set(engine, &engine->match_alarm, until_ms);
     sk_engine_turn(engine);
 }
 
@@ -514,7 +505,7 @@ static void give_back_anywhere(const struct sk_poll *poll, const struct sk_task_
     struct sk_outcome outcome = { .class_ = SK_OUTCOME_RETRYABLE,
                                   .code = SK_STR("not_delivered"),
                                   .message = SK_STR("the worker was gone before it was told") };
-    if (poll->is_far)
+    if (sk_errand_is_due(engine, given->saga_id))
         sk_engine_complete(engine, given->saga_id, SK_STR(""), given->token, &outcome, ignore,
                            NULL);
     else

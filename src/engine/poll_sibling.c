@@ -17,8 +17,8 @@
  *       none is left; the last answer under way always says how it is.
  *   J3  Siblings and the own tasks take turns (next_source), so that no engine's tasks are left
  *       lying while another one's keep the workers busy.
- *   J4  A poll that does not wait is answered when all siblings have said whether they have
- *       anything, or after SK_HEAR_MS.
+ *   J4  A queue's first poll is served, or told that there is nothing, when all siblings have said
+ *       whether they have anything, or after SK_HEAR_MS: so a poll brings what there is anywhere.
  *   J5  Each note may be lost for want of memory: the sweep looks again (sk_interests_sweep).
  */
 #include "engine/engine_private.h"
@@ -140,10 +140,12 @@ static void say_interest(struct sk_engine *engine, struct sk_task_queue *queue, 
     const struct sk_engine_options *options = &engine->options;
     struct note interest = { .is_wanted = true, .queue = queue->name };
     if (member == options->group_member) return;
-    if (tell(options->group, options->group_member, member, on_interest, &interest))
-        queue->unheard |= bit_of(member);
-    else
+    if (!tell(options->group, options->group_member, member, on_interest, &interest)) {
         queue->is_interest_incomplete = true;
+        return;
+    }
+    queue->unheard |= bit_of(member);
+    queue->hear_until_ms = sk_engine_now(engine) + SK_HEAR_MS;
 }
 
 void sk_interest_tell(struct sk_engine *engine, struct sk_task_queue *queue)
@@ -209,12 +211,19 @@ static void on_offer(struct sk_engine *engine, void *context)
     sk_free(note);
 }
 
+bool sk_interest_is_unheard(const struct sk_engine *engine, const struct sk_task_queue *queue)
+{
+    return queue->unheard != 0 && sk_engine_now(engine) < queue->hear_until_ms;
+}
+
 /* J3 */
-uint32_t sk_interest_source(const struct sk_engine *engine, const struct sk_task_queue *queue)
+uint32_t sk_interest_source(const struct sk_engine *engine, const struct sk_task_queue *queue,
+                            bool only_own)
 {
     struct sk_group *group = engine->options.group;
     bool has_own = !sk_list_is_empty(&queue->turns);
-    if (group == NULL || queue->far == NULL) return has_own ? SK_SOURCE_OWN : SK_SOURCE_NONE;
+    if (group == NULL || queue->far == NULL || only_own)
+        return has_own ? SK_SOURCE_OWN : SK_SOURCE_NONE;
     uint32_t count = sk_group_count(group);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t member = (queue->next_source + i) % count;
@@ -265,8 +274,8 @@ static void give_all_back(struct sk_engine *engine, const struct sk_task_given *
     for (uint32_t i = 0; i < count; i++) sk_poll_give_back(engine, &given[i]);
 }
 
-static bool copy_given(struct sk_arena *arena, struct sk_task_given *to,
-                       const struct sk_task_given *from)
+bool sk_task_given_copy(struct sk_arena *arena, struct sk_task_given *to,
+                        const struct sk_task_given *from)
 {
     struct sk_str *texts[] = { &to->saga_id,      &to->definition, &to->space,
                                &to->business_key, &to->step_id,    &to->queue,
@@ -287,7 +296,7 @@ static void on_given(void *context, enum skald_status status, const skald_error 
     claim->given = SK_ARENA_ARRAY(&claim->arena, struct sk_task_given, count + 1);
     bool is_kept = claim->given != NULL;
     for (uint32_t i = 0; i < count && is_kept; i++)
-        is_kept = copy_given(&claim->arena, &claim->given[i], &tasks[i]);
+        is_kept = sk_task_given_copy(&claim->arena, &claim->given[i], &tasks[i]);
     if (is_kept)
         claim->given_count = count;
     else

@@ -84,7 +84,6 @@ enum skald_status sk_doors_make(struct sk_doors *doors, uint32_t loop, skald_err
     options.is_open = is_open;
     options.open_context = doors->node;
     options.connections_max = share(doors, options.connections_max);
-    options.streams_max = share(doors, options.streams_max);
     return sk_api_new(&options, &doors->all[loop].api, error);
 }
 

@@ -17,8 +17,8 @@
 struct sk_doors;
 
 /* Nothing is made yet. Of the options all but those of a loop: base, engine, runtime, limiter,
- * peers, member, is_open; what bounds connections and streams is shared by the loops. The host is
- * copied. NULL: out of memory. */
+ * peers, member, is_open; what bounds connections is shared by the loops (streams they count
+ * together). The host is copied. NULL: out of memory. */
 struct sk_doors *sk_doors_new(struct sk_node *node, const struct sk_api_options *options);
 /* Both on the loop of this number, or while it does not run: all are made, then all listen, the
  * first one first. Port 0: the first finds one, the others take it. */

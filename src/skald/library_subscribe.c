@@ -1,15 +1,18 @@
 /*
  * library_subscribe.c: see <skald/subscribe.h>.
  *
- *   the loop: on_event ─► note (copied) ─► queue ─► the subscription's thread: callback
+ *   each loop: on_event ─► note (copied) ─► queue ─► the subscription's thread: callback
  *
- *   B1  The loop never waits for a subscriber: it takes the queue's lock for as long as it takes to
+ *   B1  No loop ever waits for a subscriber: it takes the queue's lock for as long as it takes to
  *       put a pointer in, and drops (and counts) when the queue is full or memory is short.
  *   B2  The callback runs without any lock.
  *   B3  A subscription is freed by whoever joins its thread; by the thread itself when it was ended
  *       from its own callback.
+ *   B4  Events of one saga come from one loop, so they come in their order.
  */
 #include "skald/library.h"
+#include "skald/node.h"
+#include "store/patience.h"
 
 enum { QUEUE_DEFAULT = 10000, QUEUE_MAX = 1000000, QUEUE_BYTES_MAX = 64 * 1024 * 1024 };
 
@@ -19,10 +22,14 @@ struct note {
     skald_event event;
 };
 
+struct watch { /* of one loop */
+    struct sk_observer observer;
+    skald_subscription *s;
+};
+
 struct skald_subscription {
     skald_engine *engine;
-    struct sk_list node; /* among the engine's; its lock */
-    struct sk_observer observer;
+    struct sk_list node;   /* among the engine's; its lock */
     struct sk_arena arena; /* of the filters */
     struct sk_str types, saga;
     skald_on_event *callback;
@@ -30,7 +37,8 @@ struct skald_subscription {
     pthread_t thread;
 
     pthread_mutex_t lock; /* of everything below */
-    pthread_cond_t filled;
+    pthread_cond_t filled, settled;
+    uint32_t unsettled; /* loops that were told to watch, or not to any more, and have not yet */
     struct sk_list notes;
     uint32_t notes_count, queue_max;
     size_t notes_bytes;
@@ -38,6 +46,8 @@ struct skald_subscription {
     bool is_ending;   /* no further notes come */
     bool is_dropping; /* and those that wait are not wanted */
     bool is_orphan;   /* B3: the thread frees it */
+
+    struct watch watches[]; /* by loop */
 };
 
 /* ---- the loop's side ------------------------------------------------------------------------- */
@@ -101,7 +111,7 @@ static const char *copy(struct sk_arena *arena, struct sk_str text)
 static void on_event(struct sk_observer *observer, const struct sk_saga *saga,
                      const struct sk_event *event)
 {
-    skald_subscription *s = sk_container_of(observer, skald_subscription, observer);
+    skald_subscription *s = sk_container_of(observer, struct watch, observer)->s;
     const char *type = sk_event_type_name(event->type);
     if (!is_wanted(s, sk_str_of(type), saga->start.id)) return;
     struct note *note = sk_alloc(sizeof *note);
@@ -131,7 +141,7 @@ static void on_event(struct sk_observer *observer, const struct sk_saga *saga,
 
 static void on_notice(struct sk_observer *observer, const struct sk_log_line *line)
 {
-    skald_subscription *s = sk_container_of(observer, skald_subscription, observer);
+    skald_subscription *s = sk_container_of(observer, struct watch, observer)->s;
     if (!is_wanted(s, line->event, line->saga_id)) return;
     struct note *note = sk_alloc(sizeof *note);
     if (note != NULL) {
@@ -175,6 +185,7 @@ static void subscription_free(skald_subscription *s)
         note_free(note);
     }
     sk_arena_release(&s->arena);
+    (void)pthread_cond_destroy(&s->settled);
     (void)pthread_cond_destroy(&s->filled);
     (void)pthread_mutex_destroy(&s->lock);
     sk_free(s);
@@ -217,25 +228,81 @@ static enum skald_status start_thread(skald_subscription *s, skald_error *error)
     return sk_error_set(error, SKALD_E_AGAIN, "the system gives no further thread");
 }
 
-static void observe_on_loop(void *context)
+static void settle(skald_subscription *s)
 {
-    skald_subscription *s = context;
-    sk_engine_observe(sk_node_engine(s->engine->node), &s->observer);
+    (void)pthread_mutex_lock(&s->lock);
+    s->unsettled -= 1;
+    (void)pthread_cond_signal(&s->settled);
+    (void)pthread_mutex_unlock(&s->lock);
 }
 
-static void unobserve_on_loop(void *context)
+static void watch_here(void *context)
 {
-    skald_subscription *s = context;
-    sk_engine_unobserve(&s->observer);
+    struct watch *watch = context;
+    skald_subscription *s = watch->s;
+    uint32_t loop = (uint32_t)(watch - s->watches);
+    sk_engine_observe(sk_node_engine_at(s->engine->node, loop), &watch->observer);
+    settle(s);
+}
+
+static void unwatch_here(void *context)
+{
+    struct watch *watch = context;
+    sk_engine_unobserve(&watch->observer);
+    settle(watch->s);
+}
+
+/* On the first loop. Another one is told by a post, if it runs; else it is ours to touch (N2). */
+static void tell_loops(skald_subscription *s, sk_runtime_fn *fn)
+{
+    struct sk_node *node = s->engine->node;
+    uint32_t count = sk_node_loops(node);
+    (void)pthread_mutex_lock(&s->lock);
+    s->unsettled += count;
+    (void)pthread_mutex_unlock(&s->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        struct sk_runtime *runtime = sk_libevent_runtime_port(node->loops[i].runtime);
+        if (!node->loops[i].has_thread) {
+            fn(&s->watches[i]);
+            continue;
+        }
+        for (int tries = 0; runtime->ops->post(runtime, fn, &s->watches[i]) != SKALD_OK; tries++)
+            sk_be_patient(tries, "out of memory: the loop takes no posts");
+    }
+}
+
+static void watch_on_first(void *context)
+{
+    tell_loops(context, watch_here);
+}
+
+static void unwatch_on_first(void *context)
+{
+    tell_loops(context, unwatch_here);
+}
+
+/* So that what happens after skald_subscribe is told, and after skald_unsubscribe nothing. On a
+ * loop nobody may wait for another. */
+static void await_loops(skald_subscription *s)
+{
+    if (sk_library_is_on_any_loop(s->engine)) return;
+    (void)pthread_mutex_lock(&s->lock);
+    while (s->unsettled > 0) (void)pthread_cond_wait(&s->settled, &s->lock);
+    (void)pthread_mutex_unlock(&s->lock);
 }
 
 static skald_subscription *subscription_new(skald_engine *engine,
                                             const skald_subscribe_options *options)
 {
-    skald_subscription *s = sk_alloc(sizeof *s);
+    uint32_t loops_count = sk_node_loops(engine->node);
+    skald_subscription *s = sk_alloc(sizeof *s + loops_count * sizeof s->watches[0]);
     if (s == NULL) return NULL;
     s->engine = engine;
-    s->observer = (struct sk_observer){ .on_event = on_event, .on_notice = on_notice };
+    for (uint32_t i = 0; i < loops_count; i++) {
+        s->watches[i].s = s;
+        s->watches[i].observer =
+            (struct sk_observer){ .on_event = on_event, .on_notice = on_notice };
+    }
     sk_list_init(&s->node);
     sk_list_init(&s->notes);
     sk_arena_init(&s->arena);
@@ -244,6 +311,7 @@ static skald_subscription *subscription_new(skald_engine *engine,
     s->queue_max = options->queue_max == 0 ? QUEUE_DEFAULT : options->queue_max;
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->filled, NULL);
+    (void)pthread_cond_init(&s->settled, NULL);
     if (!s->arena.failed) return s;
     subscription_free(s);
     return NULL;
@@ -271,13 +339,14 @@ enum skald_status skald_subscribe(skald_engine *engine, const skald_subscribe_op
         subscription_free(s);
         return status;
     }
-    status = sk_library_do(engine, observe_on_loop, s);
+    status = sk_library_do(engine, watch_on_first, s);
     if (status != SKALD_OK) {
         end(s, true, false);
         (void)pthread_join(s->thread, NULL);
         subscription_free(s);
         return sk_error_set(error, status, "subscribe: %s", skald_status_text(status));
     }
+    await_loops(s);
     (void)pthread_mutex_lock(&engine->lock);
     sk_list_push(&engine->subscriptions, &s->node);
     (void)pthread_mutex_unlock(&engine->lock);
@@ -289,7 +358,8 @@ void skald_unsubscribe(skald_subscription *s)
 {
     if (s == NULL) return;
     skald_engine *engine = s->engine;
-    if (sk_library_do(engine, unobserve_on_loop, s) != SKALD_OK) return; /* skald_close frees it */
+    if (sk_library_do(engine, unwatch_on_first, s) != SKALD_OK) return; /* skald_close frees it */
+    await_loops(s);
     (void)pthread_mutex_lock(&engine->lock);
     sk_list_remove(&s->node);
     bool is_own = pthread_equal(pthread_self(), s->thread) != 0;

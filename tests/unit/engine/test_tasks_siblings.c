@@ -160,6 +160,21 @@ static void each_task_goes_to_one_worker(void **state)
     assert_int_equal(started, told);
 }
 
+static void one_poll_brings_what_there_is_anywhere(void **state)
+{
+    (void)state;
+    struct worker worker;
+    int next = 0;
+    for (int i = 0; i < 5; i++) next = start_at((uint32_t)i % 2, next) + 1;
+    poll(world.engine, &worker, 4, 0);
+    world_advance(&world, 10);
+    assert_int_equal(4, worker.tasks_count);
+    poll(world.sibling, &worker, 10, 0);
+    world_advance(&world, 10);
+    assert_int_equal(1, worker.tasks_count);
+    for (int i = 0; i < SAGAS_MAX; i++) assert_true(given[i] <= 1);
+}
+
 /* J3: the own tasks never end, and still a sibling's turn comes. */
 static void own_tasks_do_not_starve_a_siblings(void **state)
 {
@@ -305,6 +320,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_poll_that_waits_is_told_when_a_sibling_has_one, fresh,
                                         tear_down),
         cmocka_unit_test_setup_teardown(each_task_goes_to_one_worker, fresh, tear_down),
+        cmocka_unit_test_setup_teardown(one_poll_brings_what_there_is_anywhere, fresh, tear_down),
         cmocka_unit_test_setup_teardown(own_tasks_do_not_starve_a_siblings, fresh, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_was_told_of_comes_back, fresh, tear_down),
         cmocka_unit_test_setup_teardown(nor_is_it_lost_when_the_askers_engine_goes, fresh,
