@@ -11,6 +11,7 @@ enum { AGAIN_MS = 20 };
 
 struct sk_peers {
     struct sk_group *group;
+    struct sk_peers_lock lock;
     _Atomic(unsigned) streams;
     struct sk_ring_store *rings[2];
     uint32_t count;
@@ -40,12 +41,13 @@ struct sk_forward {
 
 /* ---- peers ----------------------------------------------------------------------------------- */
 
-struct sk_peers *sk_peers_new(struct sk_group *group)
+struct sk_peers *sk_peers_new(struct sk_group *group, const struct sk_peers_lock *lock)
 {
     uint32_t count = sk_group_count(group);
     struct sk_peers *peers = sk_alloc(sizeof *peers + count * sizeof peers->apis[0]);
     if (peers == NULL) return NULL;
     peers->group = group;
+    peers->lock = *lock;
     peers->count = count;
     return peers;
 }
@@ -63,6 +65,16 @@ uint32_t sk_peers_count(const struct sk_peers *peers)
 _Atomic(unsigned) *sk_peers_streams(struct sk_peers *peers)
 {
     return &peers->streams;
+}
+
+void sk_peers_enter(struct sk_peers *peers)
+{
+    peers->lock.enter(peers->lock.context);
+}
+
+void sk_peers_leave(struct sk_peers *peers)
+{
+    peers->lock.leave(peers->lock.context);
 }
 
 struct sk_ring_store **sk_peers_ring(struct sk_peers *peers, bool is_rte)

@@ -26,8 +26,15 @@
 struct sk_group;
 struct sk_peers;
 
-/* NULL: out of memory. The group outlives it. */
-struct sk_peers *sk_peers_new(struct sk_group *group);
+/* Held for a copy of what the loops have in common. */
+struct sk_peers_lock {
+    void (*enter)(void *context);
+    void (*leave)(void *context);
+    void *context;
+};
+
+/* NULL: out of memory. The group and the lock's context outlive it. */
+struct sk_peers *sk_peers_new(struct sk_group *group, const struct sk_peers_lock *lock);
 /* After all its APIs, and when nothing is on its way between the loops. NULL is fine. */
 void sk_peers_free(struct sk_peers *peers);
 uint32_t sk_peers_count(const struct sk_peers *peers);
@@ -35,6 +42,8 @@ uint32_t sk_peers_count(const struct sk_peers *peers);
 /* What the loops have in common. The streams that are open on any; the rings (ring.c), of
  * observations and rte_events.c's: NULL until the first of them is made. */
 _Atomic(unsigned) *sk_peers_streams(struct sk_peers *peers);
+void sk_peers_enter(struct sk_peers *peers);
+void sk_peers_leave(struct sk_peers *peers);
 struct sk_ring_store **sk_peers_ring(struct sk_peers *peers, bool is_rte);
 
 /* `api` NULL: it is gone, or not there yet: free the context, and answer without it. */

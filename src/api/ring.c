@@ -4,8 +4,6 @@
 #include "api/forward.h"
 #include "api/stream.h"
 
-#include <pthread.h>
-
 enum { MESSAGE_SIZE_MAX = 1000, DATA_SIZE_MAX = 4000 };
 
 struct entry {
@@ -15,8 +13,8 @@ struct entry {
 
 /* Of one API, or of those of all loops. */
 struct sk_ring_store {
-    pthread_mutex_t lock;
-    uint32_t users_count; /* changes while its APIs are made and freed, one after the other */
+    struct sk_peers *peers; /* whose lock guards what follows; NULL: one API */
+    uint32_t users_count;   /* changes while its APIs are made and freed, one after the other */
     int64_t born_ms;
     uint64_t last;
     uint32_t capacity;
@@ -32,12 +30,12 @@ struct sk_ring {
 
 static void enter(struct sk_ring_store *store)
 {
-    (void)pthread_mutex_lock(&store->lock);
+    if (store->peers != NULL) sk_peers_enter(store->peers);
 }
 
 static void leave(struct sk_ring_store *store)
 {
-    (void)pthread_mutex_unlock(&store->lock);
+    if (store->peers != NULL) sk_peers_leave(store->peers);
 }
 
 static struct sk_str part_of(const struct sk_buf *text, size_t *at, size_t size)
@@ -131,7 +129,6 @@ static void store_free(struct sk_ring_store *store)
 {
     for (uint32_t i = 0; store->entries != NULL && i < store->capacity; i++)
         sk_buf_release(&store->entries[i].text);
-    (void)pthread_mutex_destroy(&store->lock);
     sk_free(store->entries);
     sk_free(store);
 }
@@ -141,7 +138,7 @@ static struct sk_ring_store *store_new(const struct sk_api *api)
     struct sk_ring_store *store = sk_alloc(sizeof *store);
     if (store == NULL) return NULL;
     struct sk_runtime *runtime = api->options.runtime;
-    (void)pthread_mutex_init(&store->lock, NULL);
+    store->peers = api->options.peers;
     store->born_ms = runtime->ops->now_ms(runtime);
     store->capacity = api->options.observations_max;
     store->entries = sk_alloc(store->capacity * sizeof *store->entries);

@@ -20,6 +20,7 @@ struct sk_doors {
     struct sk_node *node;
     struct sk_api_options options;
     struct sk_peers *peers; /* NULL: one loop */
+    pthread_mutex_t lock;   /* the peers' */
     uint16_t port;
     struct sk_runtime_timer *drain;
     int rounds_left;
@@ -50,6 +51,16 @@ static uint32_t share(const struct sk_doors *doors, uint32_t limit)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
+static void enter(void *lock)
+{
+    (void)pthread_mutex_lock(lock);
+}
+
+static void leave(void *lock)
+{
+    (void)pthread_mutex_unlock(lock);
+}
+
 struct sk_doors *sk_doors_new(struct sk_node *node, const struct sk_api_options *options)
 {
     uint32_t count = sk_node_loops(node);
@@ -65,7 +76,9 @@ struct sk_doors *sk_doors_new(struct sk_node *node, const struct sk_api_options 
     for (uint32_t i = 0; i < count; i++) doors->all[i] = (struct door){ doors, i, NULL, 0 };
     struct sk_runtime *home = runtime_at(doors, 0);
     doors->drain = home->ops->timer_new(home, on_drain, doors);
-    if (count > 1) doors->peers = sk_peers_new(node->group);
+    struct sk_peers_lock lock = { enter, leave, &doors->lock };
+    (void)pthread_mutex_init(&doors->lock, NULL);
+    if (count > 1) doors->peers = sk_peers_new(node->group, &lock);
     if (doors->drain != NULL && (count == 1 || doors->peers != NULL)) return doors;
     sk_doors_free(doors);
     return NULL;
@@ -213,5 +226,6 @@ void sk_doors_free(struct sk_doors *doors)
     for (uint32_t i = 0; i < doors->count; i++) sk_doors_unmake(doors, i);
     runtime_at(doors, 0)->ops->timer_free(doors->drain);
     sk_peers_free(doors->peers);
+    (void)pthread_mutex_destroy(&doors->lock);
     sk_free(doors);
 }
