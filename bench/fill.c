@@ -14,6 +14,7 @@
 #include "clock.h"
 
 #include "base/id.h"
+#include "cli/bench_saga.h"
 #include "core/decide.h"
 #include "dsl/dsl.h"
 #include "runtime/libevent_runtime.h"
@@ -36,18 +37,6 @@ enum {
     REPORT_EVERY = 250000,
 };
 
-#define STEP(id, source)                                                                     \
-    "{\"id\":\"" id "\",\"name\":\"" id "\",\"type\":\"function\",\"action\":{\"function\":" \
-    "{\"name\":\"bench\",\"parameters\":{\"order\":\"{{ " source ".order }}\"}}},"           \
-    "\"compensation\":{\"type\":\"skip\"}}"
-
-/* As in src/cli/cmd_bench.c, so that both are one definition. */
-static const char definition[] =
-    "{\"saga\":{\"id\":\"bench\",\"name\":\"Bench\",\"version\":\"1\",\"order\":\"sequential\"},"
-    "\"steps\":[" STEP("one", ".input") "," STEP("two", ".output.one") "," STEP("three",
-                                                                                ".output.two") "]}";
-static const char input[] = "{\"order\":\"4711\",\"customer\":\"Ada\",\"amount\":299.99,"
-                            "\"items\":[{\"item_id\":\"item1\",\"quantity\":2}]}";
 static const char any_id[] = "00000000-0000-7000-8000-000000000000";
 
 /* The saga that all are copies of. */
@@ -123,7 +112,7 @@ static void run_model(struct model *model, int64_t now_ms, struct sk_decision *d
 {
     struct sk_saga saga;
     struct sk_start start = { .id = SK_STR(any_id),
-                              .input = SK_STR(input),
+                              .input = SK_STR(bench_input),
                               .definition = model->plan->digest };
     struct sk_outcome yes = { .class_ = SK_OUTCOME_SUCCEEDED,
                               .output = SK_STR("{\"order\":\"4711\"}"),
@@ -184,8 +173,8 @@ static void make_model(struct model *model, int64_t now_ms)
     struct sk_dsl_options options = { .file_name = SK_STR("bench") };
     struct sk_decision decision;
     sk_diagnostics_init(&diagnostics);
-    if (sk_dsl_compile(SK_STR(definition), &options, &model->plan, &model->source, &diagnostics) !=
-        SKALD_OK) {
+    if (sk_dsl_compile(SK_STR(bench_definition), &options, &model->plan, &model->source,
+                       &diagnostics) != SKALD_OK) {
         fail("definition", "it does not compile");
     }
     sk_diagnostics_release(&diagnostics);

@@ -13,6 +13,7 @@
 #include "cli/bench.h"
 
 #include "base/assert.h"
+#include "cli/bench_saga.h"
 #include "engine/group.h"
 #include "invoke/function.h"
 
@@ -23,21 +24,9 @@
 
 enum { WAIT_MS = 10 * 60 * 1000, STOP_GRACE_MS = 10000 };
 
-#define STEP(id, source)                                                                     \
-    "{\"id\":\"" id "\",\"name\":\"" id "\",\"type\":\"function\",\"action\":{\"function\":" \
-    "{\"name\":\"bench\",\"parameters\":{\"order\":\"{{ " source ".order }}\"}}},"           \
-    "\"compensation\":{\"type\":\"skip\"}}"
-
-static const char definition[] =
-    "{\"saga\":{\"id\":\"bench\",\"name\":\"Bench\",\"version\":\"1\",\"order\":\"sequential\"},"
-    "\"steps\":[" STEP("one", ".input") "," STEP("two", ".output.one") "," STEP("three",
-                                                                                ".output.two") "]}";
 static const char parked_definition[] =
     "{\"saga\":{\"id\":\"parked\",\"name\":\"Parked\",\"version\":\"1\"},\"steps\":[{\"id\":"
     "\"wait\",\"name\":\"wait\",\"type\":\"wait\",\"wait\":{\"signal\":\"go\"}}]}";
-static const char input[] = "{\"order\":\"4711\",\"customer\":\"Ada\",\"amount\":299.99,"
-                            "\"items\":[{\"item_id\":\"item1\",\"quantity\":2}]}";
-
 static const struct cli_option options[] = {
     { "sagas", 0, CLI_INT, "N", "how many (20000)", .offset = offsetof(struct bench, sagas_count),
       .min = 1, .max = 10000000 },
@@ -204,7 +193,7 @@ static void draw_id(const struct bench_loop *loop, char *out, size_t size)
 static void start_one(struct bench_loop *loop, struct bench_slot *slot)
 {
     struct sk_start_request request = { .definition = SK_STR("bench"),
-                                        .input = { input, sizeof input - 1 } };
+                                        .input = { bench_input, sizeof bench_input - 1 } };
     char id[32];
     loop->started_count++;
     if (loop->bench->is_parked) {
@@ -270,7 +259,7 @@ static void on_opened(void *context, enum skald_status status, const skald_error
         fail(bench, status, error);
         return;
     }
-    const char *source = bench->is_parked ? parked_definition : definition;
+    const char *source = bench->is_parked ? parked_definition : bench_definition;
     sk_engine_define(sk_node_engine(bench->node), sk_str_of(source), SK_STR("bench"), on_defined,
                      bench);
 }

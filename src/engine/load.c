@@ -124,6 +124,21 @@ static void finish_load(struct sk_load *load, enum sk_machine_state state)
     end_load(load);
 }
 
+/* The machine for which the rows have come; NULL: it is gone, or they have not, and the load has
+ * ended. */
+static struct sk_machine *answered(struct sk_load *load, const struct sk_rows *rows)
+{
+    if (load->machine == NULL) {
+        end_load(load);
+        return NULL;
+    }
+    if (rows->status != SKALD_OK) {
+        fail_load(load, rows->status, rows->error.message);
+        return NULL;
+    }
+    return load->machine;
+}
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 static enum skald_status fold_row(struct sk_machine *machine, const struct sk_event_row *row)
@@ -145,12 +160,9 @@ static void on_head_again(struct sk_engine *engine, void *context, struct sk_row
 {
     (void)engine;
     struct sk_load *load = context;
-    struct sk_machine *machine = load->machine;
-    if (machine == NULL) {
-        end_load(load);
-    } else if (rows->status != SKALD_OK) {
-        fail_load(load, rows->status, rows->error.message);
-    } else if (rows->heads_count == 0) {
+    struct sk_machine *machine = answered(load, rows);
+    if (machine == NULL) return;
+    if (rows->heads_count == 0) {
         sk_machine_unfold(machine);
         finish_load(load, SK_MACHINE_ABSENT);
     } else {
@@ -173,15 +185,8 @@ static void on_events(struct sk_engine *engine, void *context, struct sk_rows *r
 {
     (void)engine;
     struct sk_load *load = context;
-    struct sk_machine *machine = load->machine;
-    if (machine == NULL) {
-        end_load(load);
-        return;
-    }
-    if (rows->status != SKALD_OK) {
-        fail_load(load, rows->status, rows->error.message);
-        return;
-    }
+    struct sk_machine *machine = answered(load, rows);
+    if (machine == NULL) return;
     for (uint32_t i = 0; i < rows->events_count; i++) {
         enum skald_status status = fold_row(machine, &rows->events[i]);
         if (status != SKALD_OK) {
@@ -251,12 +256,9 @@ static void on_head(struct sk_engine *engine, void *context, struct sk_rows *row
 {
     (void)engine;
     struct sk_load *load = context;
-    struct sk_machine *machine = load->machine;
-    if (machine == NULL) {
-        end_load(load);
-    } else if (rows->status != SKALD_OK) {
-        fail_load(load, rows->status, rows->error.message);
-    } else if (rows->heads_count == 0) {
+    struct sk_machine *machine = answered(load, rows);
+    if (machine == NULL) return;
+    if (rows->heads_count == 0) {
         finish_load(load, SK_MACHINE_ABSENT);
     } else {
         machine->no = rows->heads[0].no;

@@ -16,8 +16,17 @@
 
 #include "base/list.h"
 #include "runtime/runtime.h"
+#include "store/store.h"
 
 struct sk_delivery;
+
+/* Whom to answer: which one says the request's kind. */
+union sk_store_done {
+    sk_batch_done *batch;
+    sk_read_done *rows;
+    sk_take_done *take;
+    sk_define_done *define;
+};
 
 struct sk_delivery_item {
     struct sk_list node;

@@ -40,12 +40,7 @@ struct passage {
     enum passage_kind kind;
     struct sk_arena arena; /* of what is asked, and of the row that is answered */
     void *context;
-    union {
-        sk_batch_done *batch;
-        sk_read_done *rows;
-        sk_take_done *take;
-        sk_define_done *define;
-    } done;
+    union sk_store_done done;
     /* asked */
     struct sk_batch *batch;
     struct sk_read read;

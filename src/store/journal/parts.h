@@ -36,12 +36,7 @@ struct journal_request {
     struct sk_journal *journal;
     enum journal_kind kind;
     void *context;
-    union {
-        sk_batch_done *batch;
-        sk_read_done *rows;
-        sk_take_done *take;
-        sk_define_done *define;
-    } done;
+    union sk_store_done done;
     struct sk_arena arena; /* copies of what came */
     struct sk_batch *batch;
     uint32_t shard;

@@ -43,12 +43,7 @@ struct sk_sqlite_request {
     struct sk_delivery_item item; /* its node is in a queue, then in the delivery */
     enum request_kind kind;
     void *context;
-    union {
-        sk_batch_done *batch;
-        sk_read_done *rows;
-        sk_take_done *take;
-        sk_define_done *define;
-    } done;
+    union sk_store_done done;
     int64_t now_ms;        /* when it was submitted */
     struct sk_arena arena; /* copies of what came, and the owner's name that goes back */
     struct sk_batch *batch;
