@@ -108,19 +108,7 @@ static void *alloc_from_new_block(struct sk_arena *arena, size_t size)
     return block->data;
 }
 
-/* `size` is a multiple of the alignment. */
-static void *alloc_rounded(struct sk_arena *arena, size_t size)
-{
-    if (arena->head == NULL || size > arena->head->size - arena->used) {
-        return alloc_from_new_block(arena, size);
-    }
-    void *memory = arena->head->data + arena->used;
-    arena->used += size;
-    SK_ASSERT(arena->used <= arena->head->size); /* A1 */
-    return memory;
-}
-
-static void *alloc_raw(struct sk_arena *arena, size_t size)
+static void *alloc_slowly(struct sk_arena *arena, size_t size)
 {
     if (arena->failed) {
         return NULL;
@@ -129,8 +117,21 @@ static void *alloc_raw(struct sk_arena *arena, size_t size)
         arena->failed = true;
         return NULL;
     }
-    void *memory = alloc_rounded(arena, (size + alignment - 1) / alignment * alignment);
+    void *memory = alloc_from_new_block(arena, (size + alignment - 1) / alignment * alignment);
     if (memory != NULL) sk_unpoison(memory, size);
+    return memory;
+}
+
+static inline void *alloc_raw(struct sk_arena *arena, size_t size)
+{
+    struct sk_arena_block *head = arena->head;
+    size_t rounded = (size + alignment - 1) / alignment * alignment; /* 0 where it overflows */
+    if (arena->failed || head == NULL || rounded < size || rounded > head->size - arena->used)
+        return alloc_slowly(arena, size);
+    void *memory = head->data + arena->used;
+    arena->used += rounded;
+    SK_ASSERT(arena->used <= head->size); /* A1 */
+    sk_unpoison(memory, size);
     return memory;
 }
 
@@ -170,6 +171,9 @@ char *sk_arena_text(struct sk_arena *arena, struct sk_str s)
 
 struct sk_str sk_arena_copy_some(struct sk_arena *arena, struct sk_str s)
 {
-    char *text = sk_arena_text(arena, s);
-    return (struct sk_str){ text, text != NULL ? s.size : 0 };
+    char *text = s.size < SIZE_MAX ? alloc_raw(arena, s.size + 1) : NULL;
+    if (text == NULL) return (struct sk_str){ NULL, 0 };
+    memcpy(text, s.data, s.size);
+    text[s.size] = '\0';
+    return (struct sk_str){ text, s.size };
 }

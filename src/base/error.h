@@ -15,4 +15,11 @@ enum skald_status sk_error_set(skald_error *error, enum skald_status status, con
  * (SKALD_E_INTERNAL for NULL: where the error is optional, keep the status beside it). */
 enum skald_status sk_error_wrap(skald_error *error, const char *format, ...) SK_PRINTF(2, 3);
 
+/* This status and no words yet: on the hot path, where zeroing all of it would show. */
+static inline void sk_error_begin(skald_error *error, enum skald_status status)
+{
+    error->status = status;
+    error->message[0] = '\0';
+}
+
 #endif

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 
 #include "base/assert.h"
+#include "base/word.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -56,11 +57,7 @@ uint64_t sk_hash_id(struct sk_str id)
     static const unsigned char key[crypto_shorthash_siphash24_KEYBYTES] = { 0 };
     unsigned char bytes[crypto_shorthash_siphash24_BYTES];
     crypto_shorthash_siphash24(bytes, bytes_of(id), id.size, key);
-    uint64_t hash = 0;
-    for (size_t i = 0; i < sizeof bytes; i++) { /* little-endian on every machine */
-        hash |= (uint64_t)bytes[i] << (8 * i);
-    }
-    return hash;
+    return sk_word_at((const char *)bytes); /* little-endian on every machine */
 }
 
 void sk_mac(const uint8_t key[32], struct sk_str bytes, uint8_t out[SK_MAC_SIZE])

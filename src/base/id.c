@@ -14,7 +14,8 @@ static bool is_digit(char c)
 
 static bool is_alnum(char c)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    unsigned letter = ((unsigned char)c | 0x20u) - 'a'; /* of both cases, and of nothing else */
+    return is_digit(c) || letter < 26;
 }
 
 bool sk_id_is_client(struct sk_str id)

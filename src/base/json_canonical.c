@@ -176,62 +176,206 @@ bool sk_json_equal(struct sk_str a, struct sk_str b)
 
 /* ---- canonical form -------------------------------------------------------------------------- */
 
-static void append_string(struct sk_buf *out, struct sk_str raw)
+/* One pass over the text: members are written as they come, and an object whose names turn out not
+ * to ascend is put in order where it was written. */
+struct member {
+    struct sk_str name; /* raw */
+    bool is_literal;    /* the name is what it means */
+    size_t from, to;    /* its name and value in `out` */
+};
+
+struct object {
+    struct member *members; /* few, or allocated */
+    size_t count, capacity;
+    bool ascends;
+    struct member few[SK_JSON_FEW];
+};
+
+static void write_value(struct sk_reader *in, struct sk_buf *out);
+
+static void skip_blanks(struct sk_reader *in)
 {
-    sk_buf_append_char(out, '"');
-    sk_json_requote(out, raw);
-    sk_buf_append_char(out, '"');
+    while (in->at < in->end && sk_json_is_blank(*in->at)) in->at += 1;
 }
 
-static void append_array(struct sk_str array, struct sk_buf *out)
+static bool take(struct sk_reader *in, char wanted)
 {
-    struct sk_json_iter it = sk_json_walk(array);
+    skip_blanks(in);
+    if (in->at == in->end || *in->at != wanted) return false;
+    in->at += 1;
+    return true;
+}
+
+/* At the opening quote. A member as far as its name is one. */
+static struct member write_string(struct sk_reader *in, struct sk_buf *out)
+{
+    const char *at = in->at;
+    in->at = sk_json_string_end(at, in->end);
+    struct sk_str whole = { at, (size_t)(in->at - at) };
+    struct member member = { .name = sk_json_inside(whole), .from = out->size };
+    member.is_literal = sk_str_find(member.name, '\\') == member.name.size;
+    if (member.is_literal) { /* checked: it holds nothing that needs an escape */
+        sk_buf_append_str(out, whole);
+        return member;
+    }
+    sk_buf_append_char(out, '"');
+    sk_json_requote(out, member.name);
+    sk_buf_append_char(out, '"');
+    return member;
+}
+
+static void write_array(struct sk_reader *in, struct sk_buf *out)
+{
+    in->at += 1;
     sk_buf_append_char(out, '[');
-    while (sk_json_next(&it)) {
-        sk_buf_append_text(out, it.index > 0 ? "," : "");
-        sk_json_canonical(it.value, out);
+    for (bool is_first = true; in->at < in->end && !take(in, ']'); is_first = false) {
+        if (!is_first) sk_buf_append_char(out, ',');
+        write_value(in, out);
+        (void)take(in, ',');
     }
     sk_buf_append_char(out, ']');
 }
 
-/* All members but the one of this name (as it is written there; none: NULL). */
-static void append_object(struct sk_str object, const char *without, struct sk_buf *out)
+static int compare_names(const struct member *a, const struct member *b)
 {
-    struct sk_json_index index;
-    bool is_first = true;
-    if (!sk_json_index_init(&index, object)) {
-        out->failed = true;
+    bool are_literal = a->is_literal && b->is_literal;
+    return are_literal ? sk_str_compare(a->name, b->name) : sk_json_raw_compare(a->name, b->name);
+}
+
+static bool add_member(struct object *object, const struct member *member)
+{
+    if (object->count == object->capacity) {
+        size_t capacity = object->capacity * 2;
+        bool was_few = object->members == object->few;
+        struct member *members =
+            sk_realloc(was_few ? NULL : object->members, capacity * sizeof *members);
+        if (members == NULL) return false;
+        if (was_few) memcpy(members, object->few, sizeof object->few);
+        object->members = members;
+        object->capacity = capacity;
+    }
+    if (object->count > 0 && object->ascends)
+        object->ascends = compare_names(&object->members[object->count - 1], member) < 0;
+    object->members[object->count++] = *member;
+    return true;
+}
+
+static int compare_members(const void *left, const void *right)
+{
+    const struct member *a = left, *b = right;
+    int order = compare_names(a, b);
+    if (order != 0) return order;
+    return a->from < b->from ? -1 : 1; /* duplicates in the order of the text */
+}
+
+static void sort_members(struct object *object)
+{
+    if (object->count > SK_JSON_FEW) {
+        qsort(object->members, object->count, sizeof *object->members, compare_members);
         return;
     }
-    sk_buf_append_char(out, '{');
-    for (size_t i = 0; i < index.count; i++) {
-        if (without != NULL && sk_str_is(index.entries[i].name, without)) continue;
-        sk_buf_append_text(out, is_first ? "" : ",");
-        append_string(out, index.entries[i].name);
-        sk_buf_append_char(out, ':');
-        is_first = false;
-        sk_json_canonical(index.entries[i].value, out);
+    for (size_t i = 1; i < object->count; i++) {
+        struct member member = object->members[i];
+        size_t at = i;
+        for (; at > 0 && compare_members(&member, &object->members[at - 1]) < 0; at--)
+            object->members[at] = object->members[at - 1];
+        object->members[at] = member;
     }
+}
+
+/* The last of duplicates stays. `out` needs room for the object twice meanwhile. Written anew
+ * behind what is there, then moved over it. */
+static void put_in_order(struct object *object, size_t from, struct sk_buf *out)
+{
+    size_t size = out->size - from;
+    if (sk_buf_reserve(out, size) == NULL) return;
+    sort_members(object);
+    size_t start = out->size;
+    for (size_t i = 0; i < object->count; i++) {
+        const struct member *member = &object->members[i];
+        bool is_last = i + 1 == object->count || compare_names(member, &member[1]) != 0;
+        if (!is_last) continue;
+        if (out->size > start) sk_buf_append_char(out, ',');
+        sk_buf_append(out, out->data + member->from, member->to - member->from);
+    }
+    size = out->size - start;
+    memmove(out->data + from, out->data + start, size);
+    out->size = from + size;
+}
+
+/* All members but the one of this name (as it is written there; none: NULL). */
+static void write_members(struct sk_reader *in, struct object *object, const char *without,
+                          struct sk_buf *out)
+{
+    size_t start = out->size;
+    while (take(in, '"')) {
+        in->at -= 1;
+        size_t before = out->size;
+        if (before > start) sk_buf_append_char(out, ',');
+        struct member member = write_string(in, out);
+        (void)take(in, ':');
+        sk_buf_append_char(out, ':');
+        write_value(in, out);
+        (void)take(in, ',');
+        member.to = out->size;
+        if (without != NULL && sk_str_is(member.name, without)) {
+            out->size = before;
+            continue;
+        }
+        if (!add_member(object, &member)) {
+            out->failed = true;
+            return;
+        }
+    }
+    (void)take(in, '}');
+    if (!object->ascends && !out->failed) put_in_order(object, start, out);
+}
+
+static void write_object(struct sk_reader *in, const char *without, struct sk_buf *out)
+{
+    struct object object;
+    object.members = object.few;
+    object.count = 0;
+    object.capacity = SK_JSON_FEW;
+    object.ascends = true;
+    in->at += 1;
+    sk_buf_append_char(out, '{');
+    write_members(in, &object, without, out);
     sk_buf_append_char(out, '}');
-    sk_json_index_release(&index);
+    if (object.members != object.few) sk_free(object.members);
+}
+
+/* A number or a word; one byte at least, so that text that was not checked ends, too. */
+static void write_scalar(struct sk_reader *in, struct sk_buf *out)
+{
+    const char *from = in->at++;
+    while (in->at < in->end && *in->at != ',' && *in->at != '}' && *in->at != ']' &&
+           !sk_json_is_blank(*in->at)) {
+        in->at += 1;
+    }
+    sk_buf_append(out, from, (size_t)(in->at - from));
+}
+
+static void write_value(struct sk_reader *in, struct sk_buf *out)
+{
+    skip_blanks(in);
+    if (in->at == in->end) return;
+    switch (*in->at) {
+    case '{': write_object(in, NULL, out); return;
+    case '[': write_array(in, out); return;
+    case '"': (void)write_string(in, out); return;
+    default: write_scalar(in, out); return;
+    }
 }
 
 void sk_json_canonical(struct sk_str span, struct sk_buf *out)
 {
-    span = sk_json_trim(span);
-    switch (sk_json_type(span)) {
-    case SK_JSON_OBJECT: append_object(span, NULL, out); return;
-    case SK_JSON_ARRAY: append_array(span, out); return;
-    case SK_JSON_STRING: append_string(out, sk_json_inside(span)); return;
-    case SK_JSON_NONE:
-    case SK_JSON_NULL:
-    case SK_JSON_FALSE:
-    case SK_JSON_TRUE:
-    case SK_JSON_NUMBER: sk_buf_append_str(out, span); return;
-    }
+    struct sk_reader in = sk_reader_of(span);
+    write_value(&in, out);
 }
 
 void sk_json_canonical_without(struct sk_str object, const char *name, struct sk_buf *out)
 {
-    append_object(sk_json_trim(object), name, out);
+    struct sk_reader in = sk_reader_of(sk_json_trim(object));
+    if (in.at < in.end) write_object(&in, name, out);
 }

@@ -8,6 +8,7 @@
 #include "base/json.h"
 
 #include "base/limits.h"
+#include "base/word.h"
 
 #include <stdio.h>
 
@@ -157,13 +158,25 @@ static bool is_plain(char c)
     return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
 }
 
+static void skip_plain(struct checker *c)
+{
+    const char *at = c->at, *end = c->end;
+    for (; end - at >= (ptrdiff_t)sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t mask = sk_word_not_plain(sk_word_at(at));
+        if (mask != 0) {
+            c->at = at + sk_word_first(mask);
+            return;
+        }
+    }
+    while (at < end && is_plain(*at)) at += 1;
+    c->at = at;
+}
+
 static bool check_string(struct checker *c)
 {
     c->at += 1;
     for (;;) {
-        while (c->at < c->end && is_plain(*c->at)) {
-            c->at += 1;
-        }
+        skip_plain(c);
         if (c->at == c->end) {
             return fail(c, "the string is not closed");
         }

@@ -6,9 +6,34 @@
 #define SK_BASE_JSON_PRIVATE_H
 
 #include "base/json.h"
+#include "base/word.h"
 
+static inline bool sk_json_is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 /* What is between the quotes of a trimmed string span. */
-struct sk_str sk_json_inside(struct sk_str string_span);
+static inline struct sk_str sk_json_inside(struct sk_str string_span)
+{
+    return string_span.size >= 2 ? (struct sk_str){ string_span.data + 1, string_span.size - 2 }
+                                 : (struct sk_str){ NULL, 0 };
+}
+/* Behind the closing quote, or `end`; `at` is at the opening one. */
+static inline const char *sk_json_string_end(const char *at, const char *end)
+{
+    for (at += 1;;) {
+        uint64_t mask = 0;
+        for (; mask == 0 && end - at >= (ptrdiff_t)sizeof(uint64_t); at += sizeof(uint64_t)) {
+            uint64_t word = sk_word_at(at);
+            mask = sk_word_equal(word, '"') | sk_word_equal(word, '\\');
+        }
+        if (mask != 0) at = at - sizeof(uint64_t) + sk_word_first(mask);
+        while (at < end && *at != '"' && *at != '\\') at++;
+        if (at == end) return end;
+        if (*at == '"') return at + 1;
+        at += end - at > 1 ? 2 : 1; /* with the escaped byte */
+    }
+}
 /* Takes one character (an escape, a pair of surrogate escapes, or plain bytes) off the raw text of
  * a checked string and gives its UTF-8; returns its size, 0 at the end. */
 size_t sk_json_take_char(struct sk_str *raw, char out[4]);

@@ -9,12 +9,6 @@
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
-struct sk_str sk_json_inside(struct sk_str string_span)
-{
-    return string_span.size >= 2 ? sk_str_sub(string_span, 1, string_span.size - 2)
-                                 : (struct sk_str){ NULL, 0 };
-}
-
 /* Four hex digits at the start; U+FFFD when the text is too short (it was not checked). */
 static uint32_t take_unit(struct sk_str *raw)
 {
@@ -90,9 +84,15 @@ size_t sk_json_take_char(struct sk_str *raw, char out[4])
     return 1;
 }
 
+/* Raw text that is what it means. */
+static bool is_literal(struct sk_str raw)
+{
+    return sk_str_find(raw, '\\') == raw.size;
+}
+
 int sk_json_raw_compare(struct sk_str a, struct sk_str b)
 {
-    if (sk_str_find(a, '\\') == a.size && sk_str_find(b, '\\') == b.size) {
+    if (is_literal(a) && is_literal(b)) {
         return sk_str_compare(a, b);
     }
     /* Characters may come in pieces of different sizes: compare byte by byte. */
@@ -128,7 +128,7 @@ bool sk_json_raw_is(struct sk_str raw, struct sk_str text)
     if (raw.size < text.size) { /* an escape is never shorter than what it means */
         return false;
     }
-    if (sk_str_find(raw, '\\') == raw.size) {
+    if (is_literal(raw)) {
         return sk_str_equal(raw, text);
     }
     for (size_t size; (size = sk_json_take_char(&raw, c)) > 0;) {
@@ -187,10 +187,9 @@ static size_t plain_size(struct sk_str text)
 {
     size_t size = 0;
     for (; text.size - size >= sizeof(uint64_t); size += sizeof(uint64_t)) {
-        uint64_t word = sk_word_at(text.data + size);
-        if (sk_word_has_high(word) || sk_word_has_below(word, 0x20) || sk_word_has(word, '"') ||
-            sk_word_has(word, '\\')) {
-            break;
+        uint64_t mask = sk_word_not_plain(sk_word_at(text.data + size));
+        if (mask != 0) {
+            return size + sk_word_first(mask);
         }
     }
     while (size < text.size && is_plain(text.data[size])) {

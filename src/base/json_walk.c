@@ -6,18 +6,13 @@
 #include "base/json_private.h"
 #include "base/limits.h"
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 struct sk_str sk_json_trim(struct sk_str span)
 {
-    while (span.size > 0 && is_blank(span.data[0])) {
+    while (span.size > 0 && sk_json_is_blank(span.data[0])) {
         span.data += 1;
         span.size -= 1;
     }
-    while (span.size > 0 && is_blank(span.data[span.size - 1])) {
+    while (span.size > 0 && sk_json_is_blank(span.data[span.size - 1])) {
         span.size -= 1;
     }
     return span;
@@ -40,24 +35,13 @@ enum sk_json_type sk_json_type(struct sk_str span)
     }
 }
 
-/* Behind the closing quote; `at` is at the opening one. */
-static size_t skip_string(struct sk_str s, size_t at)
-{
-    for (at += 1; at < s.size && s.data[at] != '"'; at++) {
-        if (s.data[at] == '\\') {
-            at += 1;
-        }
-    }
-    return at < s.size ? at + 1 : s.size;
-}
-
 /* Behind the closing bracket; `at` is at the opening one. */
-static size_t skip_container(struct sk_str s, size_t at)
+static const char *skip_container(const char *at, const char *end)
 {
     size_t depth = 0;
-    while (at < s.size) {
-        switch (s.data[at]) {
-        case '"': at = skip_string(s, at); continue;
+    while (at < end) {
+        switch (*at) {
+        case '"': at = sk_json_string_end(at, end); continue;
         case '{':
         case '[': depth += 1; break;
         case '}':
@@ -74,36 +58,39 @@ static size_t skip_container(struct sk_str s, size_t at)
     return at;
 }
 
-static size_t skip_value(struct sk_str s, size_t at)
+static const char *skip_value(const char *at, const char *end)
 {
-    if (at == s.size) {
+    if (at == end) {
         return at;
     }
-    if (s.data[at] == '"') {
-        return skip_string(s, at);
+    if (*at == '"') {
+        return sk_json_string_end(at, end);
     }
-    if (s.data[at] == '{' || s.data[at] == '[') {
-        return skip_container(s, at);
+    if (*at == '{' || *at == '[') {
+        return skip_container(at, end);
     }
-    while (at < s.size && s.data[at] != ',' && s.data[at] != '}' && s.data[at] != ']' &&
-           !is_blank(s.data[at])) {
+    while (at < end && *at != ',' && *at != '}' && *at != ']' && !sk_json_is_blank(*at)) {
         at += 1;
     }
     return at;
 }
 
-static void skip_blanks(struct sk_str *rest)
+static const char *skip_blanks(const char *at, const char *end)
 {
-    while (rest->size > 0 && is_blank(rest->data[0])) {
-        rest->data += 1;
-        rest->size -= 1;
-    }
+    while (at < end && sk_json_is_blank(*at)) at += 1;
+    return at;
 }
 
-static void skip(struct sk_str *rest, size_t size)
+/* What stands there (a colon, a comma) and the blanks around it. */
+static const char *skip_sign(const char *at, const char *end)
 {
-    rest->data += size;
-    rest->size -= size;
+    at = skip_blanks(at, end);
+    return at < end ? skip_blanks(at + 1, end) : at;
+}
+
+static struct sk_str between(const char *from, const char *to)
+{
+    return (struct sk_str){ from, (size_t)(to - from) };
 }
 
 struct sk_json_iter sk_json_walk(struct sk_str container)
@@ -111,22 +98,10 @@ struct sk_json_iter sk_json_walk(struct sk_str container)
     container = sk_json_trim(container);
     struct sk_json_iter it = { .is_object = container.size > 0 && container.data[0] == '{' };
     if (container.size >= 2 && (it.is_object || container.data[0] == '[')) {
-        it.rest = sk_str_sub(container, 1, container.size - 2);
-        skip_blanks(&it.rest);
+        const char *end = container.data + container.size - 1;
+        it.rest = between(skip_blanks(container.data + 1, end), end);
     }
     return it;
-}
-
-static void take_name(struct sk_json_iter *it)
-{
-    size_t size = skip_string(it->rest, 0);
-    it->name = sk_json_inside(sk_str_sub(it->rest, 0, size));
-    skip(&it->rest, size);
-    skip_blanks(&it->rest);
-    if (it->rest.size > 0) { /* the colon */
-        skip(&it->rest, 1);
-    }
-    skip_blanks(&it->rest);
 }
 
 bool sk_json_next(struct sk_json_iter *it)
@@ -134,19 +109,17 @@ bool sk_json_next(struct sk_json_iter *it)
     if (it->rest.size == 0) {
         return false;
     }
+    const char *at = it->rest.data, *end = at + it->rest.size;
     it->index += it->started ? 1 : 0;
     it->started = true;
     if (it->is_object) {
-        take_name(it);
+        const char *behind = sk_json_string_end(at, end);
+        it->name = sk_json_inside(between(at, behind));
+        at = skip_sign(behind, end);
     }
-    size_t size = skip_value(it->rest, 0);
-    it->value = sk_str_sub(it->rest, 0, size);
-    skip(&it->rest, size);
-    skip_blanks(&it->rest);
-    if (it->rest.size > 0) { /* the comma */
-        skip(&it->rest, 1);
-        skip_blanks(&it->rest);
-    }
+    const char *behind = skip_value(at, end);
+    it->value = between(at, behind);
+    it->rest = between(skip_sign(behind, end), end);
     return true;
 }
 
@@ -186,10 +159,11 @@ size_t sk_json_count(struct sk_str container)
 size_t sk_json_depth(struct sk_str span)
 {
     size_t depth = 0, most = 0;
-    for (size_t at = 0; at < span.size;) {
-        char c = span.data[at];
+    const char *end = span.size > 0 ? span.data + span.size : span.data;
+    for (const char *at = span.data; at < end;) {
+        char c = *at;
         if (c == '"') {
-            at = skip_string(span, at);
+            at = sk_json_string_end(at, end);
             continue;
         }
         if (c == '{' || c == '[') depth += 1;

@@ -135,7 +135,8 @@ static void tick_unit(struct sk_turn *turn, uint32_t step, int32_t item)
 
 static bool has_timer(const struct sk_call *call)
 {
-    return call->state != SK_CALL_IDLE && call->state != SK_CALL_FLYING;
+    static_assert(SK_CALL_IDLE < SK_CALL_FLYING && SK_CALL_FLYING < SK_CALL_PENDING, "in order");
+    return call->state > SK_CALL_FLYING;
 }
 
 /* Most units at most times: nothing of it pauses or waits, and there is nothing to verify. */

@@ -234,15 +234,20 @@ static size_t size_of_number(uint64_t value)
     return size;
 }
 
+/* The span that ends there; where the one before it ends. */
+static const char *point(struct sk_str *span, const char *end)
+{
+    span->data = span->size > 0 ? end - span->size : NULL;
+    return span->size > 0 ? span->data - size_of_number(span->size) : end;
+}
+
 void sk_event_point(struct sk_event *event, struct sk_str data)
 {
-    struct sk_str *const last_first[] = { &event->extra, &event->body, &event->note, &event->text };
     const char *end = data.data + data.size;
-    for (size_t i = 0; i < sizeof last_first / sizeof last_first[0]; i++) {
-        struct sk_str *span = last_first[i];
-        span->data = span->size > 0 ? end - span->size : NULL;
-        if (span->size > 0) end = span->data - size_of_number(span->size);
-    }
+    end = point(&event->extra, end);
+    end = point(&event->body, end);
+    end = point(&event->note, end);
+    (void)point(&event->text, end);
 }
 
 /* ---- readable form --------------------------------------------------------------------------- */

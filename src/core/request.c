@@ -364,10 +364,13 @@ void sk_request_notification(struct sk_turn *turn, const struct sk_hook *hook,
 static int64_t limit_of(struct sk_turn *turn, const struct sk_template *template, uint32_t step,
                         int32_t item)
 {
-    int64_t ms = 0;
     if (template == NULL) return 0;
-    struct sk_str text = sk_str_trim(sk_render_text(turn, template, step, item));
-    return sk_duration_parse(text, &ms) && ms > 0 ? ms : turn->rules->attempt_timeout_ms;
+    int64_t ms = sk_template_duration_ms(template);
+    if (!sk_template_is_constant(template)) {
+        struct sk_str text = sk_str_trim(sk_render_text(turn, template, step, item));
+        if (!sk_duration_parse(text, &ms)) ms = 0;
+    }
+    return ms > 0 ? ms : turn->rules->attempt_timeout_ms;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -453,7 +456,8 @@ static struct sk_request request_of(const struct sk_call *call)
 {
     size_t line_end = sk_str_find(call->line, '\n');
     size_t space = sk_str_find(call->line, ' ');
-    SK_ASSERT(sk_line_is_whole(call->line)); /* evolve and decode let nothing else fly */
+    /* Evolve and decode let nothing else fly than what sk_line_is_whole. */
+    SK_ASSERT(space < line_end && line_end < call->line.size);
     return (struct sk_request){
         .method = sk_str_sub(call->line, 0, space),
         .target = sk_str_sub(call->line, space + 1, line_end - space - 1),

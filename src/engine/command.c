@@ -106,7 +106,8 @@ bool sk_command_decide(struct sk_machine *machine, const struct sk_command *comm
     struct sk_engine *engine = machine->engine;
     struct sk_saga *saga = &machine->as.saga;
     struct sk_decision *decision = sk_machine_decision(machine);
-    skald_error error = { .status = SKALD_E_MEMORY };
+    skald_error error;
+    sk_error_begin(&error, SKALD_E_MEMORY);
     enum skald_status status = SKALD_E_MEMORY;
     bool is_seen = was_seen(saga, command);
     uint64_t before = saga->seq;
@@ -151,7 +152,9 @@ bool sk_command_decide(struct sk_machine *machine, const struct sk_command *comm
         }
         sk_waiter_attach(waiter, machine, saga->seq);
     }
-    sk_machine_settle(machine);
+    /* Who starts and is admitted goes on with ADMIT at once: sk_starting_run. */
+    bool goes_on = command->kind == SK_COMMAND_START && machine->is_admitted;
+    if (!goes_on) sk_machine_settle(machine);
     return true;
 }
 
@@ -214,7 +217,8 @@ struct sk_machine *sk_command_addressee(struct sk_engine *engine, struct sk_str 
         sk_waiter_fail(waiter, SKALD_E_CLOSED, "the engine has stopped");
         return NULL;
     }
-    struct sk_shard *shard = engine->shards_count == 0 ? NULL : sk_shard_of(engine, saga_id);
+    uint64_t hash = sk_hash_id(saga_id);
+    struct sk_shard *shard = engine->shards_count == 0 ? NULL : sk_shard_at(engine, hash);
     if (shard == NULL || !sk_shard_is_held(shard)) {
         sk_waiter_fail(waiter, SKALD_E_AGAIN, "the saga's shard is not served by this node now");
         return NULL;
@@ -223,7 +227,7 @@ struct sk_machine *sk_command_addressee(struct sk_engine *engine, struct sk_str 
         sk_waiter_fail(waiter, SKALD_E_AGAIN, "the store is away; try again later");
         return NULL;
     }
-    struct sk_machine *machine = sk_machine_get(engine, saga_id);
+    struct sk_machine *machine = sk_machine_get_at(engine, saga_id, hash);
     if (machine == NULL) sk_waiter_fail(waiter, SKALD_E_MEMORY, "out of memory");
     return machine;
 }

@@ -189,14 +189,13 @@ static struct sk_str trace_of(const struct sk_saga *saga, struct sk_str key, uin
 
 static enum skald_status invoke(struct sk_machine *machine, const struct sk_effect *effect,
                                 const struct sk_request *request, struct sk_str key,
-                                struct sk_str token)
+                                struct sk_str token, int64_t now_ms)
 {
     struct sk_engine *engine = machine->engine;
     const struct sk_saga *saga = &machine->as.saga;
     struct sk_invoker *invoker = invoker_of(engine, request);
     struct sk_flight *flight = sk_flight_add(machine, effect, invoker);
     if (flight == NULL) return SKALD_E_MEMORY;
-    int64_t now_ms = sk_engine_now(engine);
     char traceparent[SK_TRACEPARENT_SIZE + 1];
     struct sk_invocation invocation = {
         .ticket = flight->ticket.number,
@@ -240,7 +239,8 @@ static enum skald_status invoke(struct sk_machine *machine, const struct sk_effe
 static struct sk_str send(struct sk_machine *machine, const struct sk_effect *effect)
 {
     struct sk_engine *engine = machine->engine;
-    if (effect->deadline_ms > 0 && effect->deadline_ms <= sk_engine_now(engine)) {
+    int64_t now_ms = sk_engine_now(engine);
+    if (effect->deadline_ms > 0 && effect->deadline_ms <= now_ms) {
         return SK_STR("deadline_passed");
     }
     struct sk_buf *key = sk_scratch_take(&engine->scratch, 0);
@@ -256,7 +256,7 @@ static struct sk_str send(struct sk_machine *machine, const struct sk_effect *ef
         code = sk_str_of(skald_status_name(SKALD_E_MEMORY));
     } else {
         enum skald_status status =
-            invoke(machine, effect, &request, sk_buf_view(key), sk_buf_view(token));
+            invoke(machine, effect, &request, sk_buf_view(key), sk_buf_view(token), now_ms);
         if (status != SKALD_OK) code = sk_str_of(skald_status_name(status));
     }
     sk_scratch_give_back(&engine->scratch, token);

@@ -88,6 +88,11 @@ struct sk_machine *sk_machine_get(struct sk_engine *engine, struct sk_str id);
 /* A new one in state ABSENT, not looked up in the store. */
 struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *shard,
                                   struct sk_str id);
+/* The same for who has hashed the id already (sk_hash_id), for its shard or in another table. */
+struct sk_machine *sk_machine_find_at(struct sk_engine *engine, struct sk_str id, uint64_t hash);
+struct sk_machine *sk_machine_get_at(struct sk_engine *engine, struct sk_str id, uint64_t hash);
+struct sk_machine *sk_machine_new_at(struct sk_engine *engine, struct sk_shard *shard,
+                                     struct sk_str id, uint64_t hash);
 uint64_t sk_machine_seq(const struct sk_machine *machine);
 bool sk_machine_is_saga(const struct sk_machine *machine);
 /* Of a saga that is READY. */
@@ -429,6 +434,7 @@ bool sk_shard_may_send(const struct sk_shard *shard);
 int64_t sk_shard_send_until_us(const struct sk_shard *shard);
 void sk_shard_give_back(struct sk_shard *shard);
 struct sk_shard *sk_shard_of(struct sk_engine *engine, struct sk_str id);
+struct sk_shard *sk_shard_at(struct sk_engine *engine, uint64_t hash); /* sk_hash_id of it */
 void sk_recovery_start(struct sk_shard *shard);
 void sk_recovery_check(struct sk_shard *shard);
 void sk_recovery_continue(struct sk_shard *shard);

@@ -40,11 +40,16 @@ bool sk_machine_is_clean(const struct sk_machine *machine)
     return machine->state == SK_MACHINE_READY && sk_machine_seq(machine) == machine->durable_seq;
 }
 
-struct sk_machine *sk_machine_find(struct sk_engine *engine, struct sk_str id)
+struct sk_machine *sk_machine_find_at(struct sk_engine *engine, struct sk_str id, uint64_t hash)
 {
     struct sk_machine *machine = NULL;
-    SK_TABLE_FIND(engine->machines, id, machine);
+    SK_TABLE_FIND_AT(engine->machines, id, hash, machine);
     return machine;
+}
+
+struct sk_machine *sk_machine_find(struct sk_engine *engine, struct sk_str id)
+{
+    return sk_machine_find_at(engine, id, sk_hash_id(id));
 }
 
 static void on_wake(struct sk_engine *engine, struct sk_alarm *alarm)
@@ -118,8 +123,8 @@ void sk_machines_release_spare(struct sk_engine *engine)
     }
 }
 
-struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *shard,
-                                  struct sk_str id)
+struct sk_machine *sk_machine_new_at(struct sk_engine *engine, struct sk_shard *shard,
+                                     struct sk_str id, uint64_t hash)
 {
     struct sk_machine *machine = take_machine(engine, id.size);
     if (machine == NULL) return NULL;
@@ -138,7 +143,7 @@ struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *sha
                                 &machine->load,     &machine->removal };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) sk_list_init(lists[i]);
     bool is_added = false;
-    SK_TABLE_ADD(engine->machines, machine, machine->id, is_added);
+    SK_TABLE_ADD_AT(engine->machines, machine, machine->id, hash, is_added);
     if (!is_added) {
         give_back(engine, machine);
         return NULL;
@@ -147,13 +152,24 @@ struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *sha
     return machine;
 }
 
-struct sk_machine *sk_machine_get(struct sk_engine *engine, struct sk_str id)
+struct sk_machine *sk_machine_new(struct sk_engine *engine, struct sk_shard *shard,
+                                  struct sk_str id)
 {
-    struct sk_machine *machine = sk_machine_find(engine, id);
+    return sk_machine_new_at(engine, shard, id, sk_hash_id(id));
+}
+
+struct sk_machine *sk_machine_get_at(struct sk_engine *engine, struct sk_str id, uint64_t hash)
+{
+    struct sk_machine *machine = sk_machine_find_at(engine, id, hash);
     if (machine != NULL) return machine;
-    machine = sk_machine_new(engine, sk_shard_of(engine, id), id);
+    machine = sk_machine_new_at(engine, sk_shard_at(engine, hash), id, hash);
     if (machine != NULL) sk_load_start(machine, NULL);
     return machine;
+}
+
+struct sk_machine *sk_machine_get(struct sk_engine *engine, struct sk_str id)
+{
+    return sk_machine_get_at(engine, id, sk_hash_id(id));
 }
 
 /* The state is the fold of its events (C6 of saga.h), so it says the same until the next one. */

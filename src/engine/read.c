@@ -32,11 +32,12 @@ void sk_read_machine(struct sk_machine *machine, struct sk_waiter *waiter)
 static void read_any(struct sk_engine *engine, struct sk_str saga_id, struct sk_waiter *waiter)
 {
     waiter->is_read = true;
-    if (engine->shards_count == 0 || !sk_shard_is_held(sk_shard_of(engine, saga_id))) {
+    uint64_t hash = sk_hash_id(saga_id);
+    if (engine->shards_count == 0 || !sk_shard_is_held(sk_shard_at(engine, hash))) {
         sk_waiter_fail(waiter, SKALD_E_AGAIN, "the saga's shard is not served by this node now");
         return;
     }
-    struct sk_machine *machine = sk_machine_get(engine, saga_id);
+    struct sk_machine *machine = sk_machine_get_at(engine, saga_id, hash);
     if (machine == NULL) {
         sk_waiter_fail(waiter, SKALD_E_MEMORY, "out of memory");
         return;

@@ -40,9 +40,14 @@ bool sk_shard_may_send(const struct sk_shard *shard)
     return sk_engine_now_us(shard->engine) < sk_shard_send_until_us(shard);
 }
 
+struct sk_shard *sk_shard_at(struct sk_engine *engine, uint64_t hash)
+{
+    return &engine->shards[engine->shards_count == 0 ? 0 : hash % engine->shards_count];
+}
+
 struct sk_shard *sk_shard_of(struct sk_engine *engine, struct sk_str id)
 {
-    return &engine->shards[sk_engine_shard_of(engine, id)];
+    return sk_shard_at(engine, sk_hash_id(id));
 }
 
 static struct asking *ask(struct sk_shard *shard)

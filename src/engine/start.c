@@ -128,7 +128,8 @@ static void resolve_children(struct sk_starting *starting)
         sk_starting_free(starting); /* a child whose shard was lost meanwhile */
         return;
     }
-    skald_error error = { .status = SKALD_OK };
+    skald_error error;
+    sk_error_begin(&error, SKALD_OK);
     enum skald_status status = sk_starting_complete(starting, &error);
     struct sk_machine *machine = starting->machine;
     if (status != SKALD_OK) {
@@ -335,7 +336,8 @@ void sk_engine_start(struct sk_engine *engine, const struct sk_start_request *re
     struct sk_waiter *waiter = sk_waiter_new(engine, done, context);
     if (waiter == NULL) return;
     struct sk_starting *starting = sk_starting_new(engine, waiter);
-    skald_error error = { .status = SKALD_OK };
+    skald_error error;
+    sk_error_begin(&error, SKALD_OK);
     enum skald_status status = SKALD_OK;
     if (starting == NULL) {
         sk_waiter_fail(waiter, SKALD_E_MEMORY, "out of memory");

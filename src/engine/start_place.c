@@ -17,15 +17,16 @@ uint32_t sk_lock_home(const struct sk_engine *engine, struct sk_str key)
 
 /* ---- ids ------------------------------------------------------------------------------------- */
 
-static bool fits(struct sk_engine *engine, struct sk_str id, int64_t wanted_shard)
+static bool fits(struct sk_engine *engine, uint64_t hash, int64_t wanted_shard)
 {
-    struct sk_shard *shard = sk_shard_of(engine, id);
+    const struct sk_shard *shard = sk_shard_at(engine, hash);
     if (wanted_shard >= 0) return shard->index == (uint32_t)wanted_shard;
     return shard->state == SK_SHARD_SERVING;
 }
 
 /* A UUIDv7 of the wanted shard, or (-1) of any that serves; false: none does. */
-static bool draw_id(struct sk_engine *engine, int64_t wanted_shard, char out[SK_UUID_TEXT_SIZE])
+static bool draw_id(struct sk_engine *engine, int64_t wanted_shard, char out[SK_UUID_TEXT_SIZE],
+                    uint64_t *out_hash)
 {
     uint64_t seed[2];
     engine->runtime->ops->random(engine->runtime, seed, sizeof seed);
@@ -36,7 +37,8 @@ static bool draw_id(struct sk_engine *engine, int64_t wanted_shard, char out[SK_
         uint8_t random[10];
         memcpy(random, bits, sizeof random);
         sk_uuid7_format(now_ms, random, out);
-        if (fits(engine, sk_str_of(out), wanted_shard)) return true;
+        *out_hash = sk_hash_id((struct sk_str){ out, SK_UUID_TEXT_SIZE - 1 });
+        if (fits(engine, *out_hash, wanted_shard)) return true;
     }
     return false;
 }
@@ -68,12 +70,13 @@ static void go_to_id(struct sk_starting *starting, struct sk_str id, bool is_of_
 {
     starting->is_of_key = is_of_key;
     struct sk_engine *engine = starting->engine;
-    if (!sk_shard_is_serving(sk_shard_of(engine, id))) {
+    uint64_t hash = sk_hash_id(id);
+    if (!sk_shard_is_serving(sk_shard_at(engine, hash))) {
         sk_starting_fail(starting, SKALD_E_AGAIN,
                          "the saga's shard is not served by this node now");
         return;
     }
-    struct sk_machine *machine = sk_machine_get(engine, id);
+    struct sk_machine *machine = sk_machine_get_at(engine, id, hash);
     starting->start.id = sk_arena_copy(&starting->arena, id);
     if (machine == NULL || starting->arena.failed) {
         sk_starting_fail(starting, SKALD_E_MEMORY, "out of memory");
@@ -86,16 +89,17 @@ static void go_to_id(struct sk_starting *starting, struct sk_str id, bool is_of_
 static struct sk_machine *go_to_new_id(struct sk_starting *starting, int64_t wanted_shard)
 {
     struct sk_engine *engine = starting->engine;
-    char id[SK_UUID_TEXT_SIZE];
+    char text[SK_UUID_TEXT_SIZE];
+    struct sk_str id = { text, sizeof text - 1 };
+    uint64_t hash = 0;
     starting->is_of_key = false;
-    if (!draw_id(engine, wanted_shard, id)) {
+    if (!draw_id(engine, wanted_shard, text, &hash)) {
         sk_starting_fail(starting, SKALD_E_AGAIN, "no shard is served by this node now");
         return NULL;
     }
-    struct sk_machine *machine = sk_machine_find(engine, sk_str_of(id));
-    if (machine == NULL)
-        machine = sk_machine_new(engine, sk_shard_of(engine, sk_str_of(id)), sk_str_of(id));
-    starting->start.id = sk_arena_copy(&starting->arena, sk_str_of(id));
+    struct sk_machine *machine = sk_machine_find_at(engine, id, hash);
+    if (machine == NULL) machine = sk_machine_new_at(engine, sk_shard_at(engine, hash), id, hash);
+    starting->start.id = sk_arena_copy(&starting->arena, id);
     if (machine == NULL || starting->arena.failed) {
         sk_starting_fail(starting, SKALD_E_MEMORY, "out of memory");
         return NULL;

@@ -24,6 +24,15 @@
     } while (0)
 #define SK_TABLE_FIND(table, text, out_item) \
     HASH_FIND(hh, (table), (text).data, (text).size, (out_item))
+/* The same for who has hashed the text already: `hash` is sk_hash_id of it. */
+#define SK_TABLE_ADD_AT(table, item, text, hash, out_is_added)                               \
+    do {                                                                                     \
+        HASH_ADD_KEYPTR_BYHASHVALUE(hh, (table), (text).data, (text).size, (unsigned)(hash), \
+                                    (item));                                                 \
+        (out_is_added) = (item)->hh.tbl != NULL;                                             \
+    } while (0)
+#define SK_TABLE_FIND_AT(table, text, hash, out_item) \
+    HASH_FIND_BYHASHVALUE(hh, (table), (text).data, (text).size, (unsigned)(hash), (out_item))
 #define SK_TABLE_REMOVE(table, item) HASH_DELETE(hh, (table), (item))
 
 #endif

@@ -90,6 +90,8 @@ const struct sk_refs *sk_template_refs(const struct sk_template *template);
 bool sk_template_is_constant(const struct sk_template *template);
 /* The text of one that is; borrowed from it. */
 struct sk_str sk_template_constant(const struct sk_template *template);
+/* The duration that one means, read when it was compiled; 0 = it is none. */
+int64_t sk_template_duration_ms(const struct sk_template *template);
 /* Appends text (strings unquoted, objects as JSON, null as nothing). `out` fails when memory is
  * short, in `scratch` too: one check is enough, here and below. */
 void sk_template_render_text(const struct sk_template *template, const struct sk_scope *scope,

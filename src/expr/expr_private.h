@@ -201,6 +201,7 @@ struct sk_template {
     struct sk_refs refs;
     struct sk_part *parts;
     bool is_constant;
+    int64_t duration_ms; /* of a constant that is one, else 0 */
 };
 
 /* The refs of one compiled text: an empty set of all steps. False = out of memory. */

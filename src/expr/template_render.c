@@ -7,6 +7,8 @@
  */
 #include "expr/expr_private.h"
 
+#include "base/time.h"
+
 bool sk_refs_init(struct sk_refs *refs, const struct sk_names *names, struct sk_arena *arena)
 {
     refs->roots = 0;
@@ -41,6 +43,7 @@ static bool compile(struct sk_scan *scan, struct sk_template *template)
     *part = (struct sk_part){ .kind = SK_PART_TEXT, .text = scan->text };
     template->parts = part;
     template->is_constant = true;
+    (void)sk_duration_parse(sk_str_trim(scan->text), &template->duration_ms);
     return true;
 }
 
@@ -86,6 +89,11 @@ bool sk_template_is_constant(const struct sk_template *template)
 struct sk_str sk_template_constant(const struct sk_template *template)
 {
     return template->parts->text;
+}
+
+int64_t sk_template_duration_ms(const struct sk_template *template)
+{
+    return template->duration_ms;
 }
 
 /* ---- rendering ------------------------------------------------------------------------------- */

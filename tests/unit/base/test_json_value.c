@@ -317,7 +317,7 @@ static bool make_canonical(void *context)
 static void test_canonical_without_memory(void **state)
 {
     (void)state;
-    assert_int_equal(skt_fail_each(make_canonical, NULL), 3);
+    assert_int_equal(skt_fail_each(make_canonical, NULL), 4);
 }
 
 static void test_writer(void **state)

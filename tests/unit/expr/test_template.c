@@ -354,6 +354,9 @@ static void test_constants_and_refs(void **state)
     assert_true(sk_template_is_constant(compile("plain { } }}", &arena)));
     assert_true(sk_template_is_constant(compile("", &arena)));
     assert_false(sk_template_is_constant(compile("{{ 1 }}", &arena)));
+    assert_int_equal(sk_template_duration_ms(compile(" 1m30s ", &arena)), 90000);
+    assert_int_equal(sk_template_duration_ms(compile("soon", &arena)), 0);
+    assert_int_equal(sk_template_duration_ms(compile("{{ 1 }}s", &arena)), 0);
     const struct sk_refs *refs = sk_template_refs(
         compile("{{ if .input.x }}{{ .output.3ds_auth }}{{ else if .attempt }}{{ .supplier | "
                 "default .context.x }}{{ end }}",
