@@ -227,6 +227,7 @@ export interface Cluster {
   node: string | null;
   version: string;
   incarnation: number;
+  loops: number;
   shards_total: number;
   nodes: JsonObject[];
   shards: { shard: number; owner: string | null; epoch: number; position: number }[];

@@ -1,4 +1,5 @@
 /* cluster.c: this node and the shards: who owns which; what the sweep has found and repaired. */
+#include "api/forward.h"
 #include "api/routes.h"
 
 #include "api/gathered.h"
@@ -183,6 +184,7 @@ static void on_shards(void *context, struct sk_rows *rows)
     sk_shape_text(&w, "version", SK_STR(SKALD_BUILD_VERSION));
     put_u64(&w, "incarnation", meta.incarnation);
     put_u64(&w, "schema", meta.schema);
+    put_u64(&w, "loops", x->api->options.peers == NULL ? 1 : sk_peers_count(x->api->options.peers));
     put_u64(&w, "shards_total", rows->shards_count);
     sk_json_key(&w, "nodes");
     put_nodes(&w, x, rows);

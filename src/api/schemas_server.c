@@ -84,6 +84,7 @@ static const struct sk_member cluster[] = {
     { "version", "text", NULL },
     { "incarnation", "count", "of the store: raised when it is restored" },
     { "schema", "count", NULL },
+    { "loops", "count", "engines of this node, each on a loop of its own: server.loops" },
     { "shards_total", "count", NULL },
     { "nodes", "Node[]", NULL },
     { "shards", "Shard[]", NULL },

@@ -2,6 +2,7 @@
 """What operators look at beside sagas: dead letters, locks, recovery, the cluster, figures; over the
 API and by the command line."""
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -179,6 +180,7 @@ class Figures(Case):
     def test_cluster(self):
         cluster = self.server.get("/api/v1/cluster").json
         self.assertEqual(cluster["shards_total"], len(cluster["shards"]))
+        self.assertEqual(cluster["loops"], int(os.environ.get("SKALD_SERVER_LOOPS", "1")))
         self.assertEqual([node["is_this"] for node in cluster["nodes"]], [True])
         self.assertEqual(cluster["nodes"][0]["shards_owned"], cluster["shards_total"])
         self.assertTrue(all(shard["owner"] == cluster["node"] and shard["epoch"] >= 1

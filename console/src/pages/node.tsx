@@ -94,6 +94,7 @@ function Shards({ cluster }: { cluster: Cluster }) {
         ["this node", cluster.node ?? "–"],
         ["version", cluster.version],
         ["incarnation of the store", String(cluster.incarnation)],
+        ["loops", String(cluster.loops)],
         ["shards", String(cluster.shards_total)],
       ]} />
       <details>
