@@ -181,6 +181,7 @@ void sk_interest_end(struct sk_engine *engine, struct sk_task_queue *queue)
     }
     sk_free(queue->far);
     queue->far = NULL;
+    queue->unheard = 0;
 }
 
 void sk_interests_release(struct sk_engine *engine)

@@ -60,9 +60,11 @@ struct sk_task_queue *sk_task_queue_get(struct sk_engine *engine, struct sk_str 
 
 void sk_task_queue_let_go(struct sk_engine *engine, struct sk_task_queue *queue)
 {
-    if (queue->groups != NULL || !sk_list_is_empty(&queue->polls)) return;
-    if (queue->interested != 0 || queue->claims_count > 0) return;
-    sk_interest_end(engine, queue);
+    bool is_used =
+        queue->groups != NULL || !sk_list_is_empty(&queue->polls) || queue->claims_count > 0;
+    if (is_used) return;
+    sk_interest_end(engine, queue); /* ours; that of siblings keeps it */
+    if (queue->interested != 0) return;
     SK_TABLE_REMOVE(engine->task_queues, queue);
     sk_free(queue);
 }
@@ -336,6 +338,8 @@ void sk_engine_queues(struct sk_engine *engine, sk_queue_fn *fn, void *context)
     HASH_ITER(hh, engine->task_queues, queue, next)
     {
         uint32_t polls = queue->claims_count;
+        bool is_idle = queue->groups == NULL && sk_list_is_empty(&queue->polls) && polls == 0;
+        if (is_idle) continue; /* siblings have workers for it, no more */
         for (const struct sk_list *p = queue->polls.next; p != &queue->polls; p = p->next) polls++;
         views[at++] = (struct sk_queue_view){ .name = queue->name,
                                               .waiting = queue->waiting_count,

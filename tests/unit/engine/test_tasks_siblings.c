@@ -1,6 +1,7 @@
 /* Workers that poll at one engine of a group get the tasks of all, each task once. */
 #include "world.h"
 
+#include "engine/engine_private.h"
 #include "engine/group.h"
 #include "support/alloc_fail.h"
 
@@ -191,6 +192,35 @@ static void own_tasks_do_not_starve_a_siblings(void **state)
     assert_int_equal(1, given[far]);
 }
 
+static void count_queue(void *context, const struct sk_queue_view *view)
+{
+    (void)view;
+    *(uint32_t *)context += 1;
+}
+
+static uint32_t queues_of(struct sk_engine *engine)
+{
+    uint32_t count = 0;
+    sk_engine_queues(engine, count_queue, &count);
+    assert_int_equal(count, HASH_COUNT(engine->task_queues));
+    return count;
+}
+
+/* Interest in each other's tasks keeps no queue for ever. */
+static void a_queue_goes_when_nobody_uses_it(void **state)
+{
+    (void)state;
+    struct worker one, other;
+    poll(world.engine, &one, 1, 500);
+    poll(world.sibling, &other, 1, 500);
+    world_advance(&world, 100);
+    assert_int_equal(1, queues_of(world.engine));
+    assert_int_equal(1, queues_of(world.sibling));
+    world_advance(&world, 1000);
+    assert_int_equal(0, queues_of(world.engine));
+    assert_int_equal(0, queues_of(world.sibling));
+}
+
 /* It hangs up while the sibling's taking is being made durable. */
 static void what_nobody_was_told_of_comes_back(void **state)
 {
@@ -322,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_task_goes_to_one_worker, fresh, tear_down),
         cmocka_unit_test_setup_teardown(one_poll_brings_what_there_is_anywhere, fresh, tear_down),
         cmocka_unit_test_setup_teardown(own_tasks_do_not_starve_a_siblings, fresh, tear_down),
+        cmocka_unit_test_setup_teardown(a_queue_goes_when_nobody_uses_it, fresh, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_was_told_of_comes_back, fresh, tear_down),
         cmocka_unit_test_setup_teardown(nor_is_it_lost_when_the_askers_engine_goes, fresh,
                                         tear_down),
