@@ -44,15 +44,19 @@ static struct date date_of_days(int64_t days)
                           (int)(day_of_year - (153 * month + 2) / 5 + 1) };
 }
 
-/* `width` digits and the character behind them; returns where the next goes. */
-static char *put_number(char *out, int width, int value, char behind)
+/* Two digits; returns where the next goes. */
+static char *put_two(char *out, unsigned value)
 {
-    for (int i = width - 1; i >= 0; i--) {
-        out[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    out[width] = behind;
-    return out + width + 1;
+    out[0] = (char)('0' + value / 10);
+    out[1] = (char)('0' + value % 10);
+    return out + 2;
+}
+
+static char *put_two_and(char *out, unsigned value, char behind)
+{
+    out = put_two(out, value);
+    *out = behind;
+    return out + 1;
 }
 
 void sk_time_format(int64_t at_ms, char *out)
@@ -60,15 +64,18 @@ void sk_time_format(int64_t at_ms, char *out)
     at_ms = at_ms < TIME_MIN ? TIME_MIN : (at_ms > TIME_MAX ? TIME_MAX : at_ms);
     int64_t since_min = at_ms - TIME_MIN;
     int64_t days = since_min / MS_PER_DAY;
-    int ms = (int)(since_min % MS_PER_DAY);
+    unsigned ms = (unsigned)(since_min % MS_PER_DAY);
     struct date date = date_of_days(days + TIME_MIN / MS_PER_DAY);
-    out = put_number(out, 4, date.year, '-');
-    out = put_number(out, 2, date.month, '-');
-    out = put_number(out, 2, date.day, 'T');
-    out = put_number(out, 2, ms / 3600000, ':');
-    out = put_number(out, 2, ms / 60000 % 60, ':');
-    out = put_number(out, 2, ms / 1000 % 60, '.');
-    out = put_number(out, 3, ms % 1000, 'Z');
+    unsigned year = (unsigned)date.year;
+    out = put_two(out, year / 100);
+    out = put_two_and(out, year % 100, '-');
+    out = put_two_and(out, (unsigned)date.month, '-');
+    out = put_two_and(out, (unsigned)date.day, 'T');
+    out = put_two_and(out, ms / 3600000, ':');
+    out = put_two_and(out, ms / 60000 % 60, ':');
+    out = put_two_and(out, ms / 1000 % 60, '.');
+    *out++ = (char)('0' + ms % 1000 / 100);
+    out = put_two_and(out, ms % 100, 'Z');
     *out = '\0';
 }
 

@@ -30,7 +30,8 @@
 #include <sys/socket.h>
 
 enum {
-    PROBE_AFTER_US = 5000, /* idle for longer: looked at before it is used */
+    /* Idle for longer: looked at before it is used. Others close what is idle after seconds. */
+    PROBE_AFTER_US = 100 * 1000,
     HEAD_SIZE_MAX = 128 * 1024
 };
 
