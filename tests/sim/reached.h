@@ -210,6 +210,9 @@
     X(WORLD_GROUPED, "world", "shards of one store at siblings") \
     X(MESSAGE_TO_SIBLING, "world", "message handed to a sibling") \
     X(START_AT_SIBLING, "world", "start that a sibling carried out") \
+    X(TASK_OF_SIBLING, "world", "task that a sibling gave") \
+    X(GATHERED, "world", "figures of all siblings") \
+    X(GATHERED_NOT, "world", "figures that not all siblings told") \
     X(WORLD_REMOVAL, "world", "finished sagas removed by age") \
     X(WORLD_REMOVAL_BY_COUNT, "world", "finished sagas removed by count")
 /* clang-format on */

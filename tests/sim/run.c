@@ -71,6 +71,7 @@ static uint64_t run_once(uint64_t seed, const struct sim_run_options *options,
     sim_world_draw_luck(&world);
     sim_workers_init(&world);
     sim_beside_init(&world);
+    sim_asker_init(&world);
     sim_world_run(&world, world.profile.chaos_us);
     become_calm();
     sim_world_run(&world, world.profile.chaos_us + world.profile.calm_us);

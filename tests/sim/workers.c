@@ -10,6 +10,7 @@
 #include "check.h"
 #include "node.h"
 #include "participants.h"
+#include "reached.h"
 #include "workload.h"
 
 #include <stdio.h>
@@ -160,6 +161,8 @@ static void begin(struct worker *worker, struct sim_node *node, const struct sk_
     struct sk_arena *arena = &world->arena;
     struct job *job = SK_ARENA_NEW(arena, struct job);
     judge(node, given);
+    uint32_t shard = (uint32_t)(sk_hash_id(given->saga_id) % world->profile.shards_count);
+    if (sim_node_is_elsewhere(node, shard)) sim_reached(world, SIM_REACHED_TASK_OF_SIBLING);
     sim_note(world, "task-taken", given->attempt, worker->index, given->key);
     job->request = (struct sim_request){
         .node = node,

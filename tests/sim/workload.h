@@ -84,5 +84,7 @@ void sim_roamers_init(struct sim_world *world);
 
 /* workers.c: those who fetch tasks, if there are any. */
 void sim_workers_init(struct sim_world *world);
+/* asker.c: figures of all nodes. */
+void sim_asker_init(struct sim_world *world);
 
 #endif
