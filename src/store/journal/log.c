@@ -40,8 +40,19 @@ static enum skald_status make_spare(struct sk_log *log, skald_error *error)
     return status;
 }
 
+/* Writing a whole file of zeros takes the disk from the commits: not before it is needed. */
+static bool is_spare_wanted(struct sk_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    uint32_t count = log->segments_count;
+    uint64_t bytes = count > 0 ? log->segments[count - 1].bytes : 0;
+    pthread_mutex_unlock(&log->lock);
+    return bytes >= log->segment_size / 4;
+}
+
 void sk_log_prepare(struct sk_log *log)
 {
+    if (!is_spare_wanted(log)) return;
     pthread_mutex_lock(&log->files);
     (void)make_spare(log, NULL); /* without room for it the next segment's begin says so */
     pthread_mutex_unlock(&log->files);
