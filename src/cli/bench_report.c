@@ -222,8 +222,8 @@ static void write_record(const struct bench *bench, const struct figure *figures
                   "--sagas %" PRId64 " --in-flight %" PRId64
                   "`).\n\n| figure | value |\n| --- | --- |\n",
                   day, SKALD_BUILD_VERSION, sysconf(_SC_NPROCESSORS_ONLN), machine.machine,
-                  (int)strcspn(bench->store == NULL ? "sqlite" : bench->store, ":"),
-                  bench->store == NULL ? "sqlite" : bench->store,
+                  (int)strcspn(bench->store == NULL ? SK_NODE_STORE_KIND : bench->store, ":"),
+                  bench->store == NULL ? SK_NODE_STORE_KIND : bench->store,
                   bench->store_system[0] == 0 ? "" : " on ", bench->store_system,
                   bench->sagas_count, bench->slots_count);
     for (size_t i = 0; i < FIGURES_COUNT; i++) {

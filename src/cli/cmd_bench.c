@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "cli/bench_saga.h"
+#include "cli/folder.h"
 #include "engine/group.h"
 #include "invoke/function.h"
 
@@ -34,7 +35,7 @@ static const struct cli_option options[] = {
       .offset = offsetof(struct bench, slots_count), .min = 1, .max = 100000 },
     { "loops", 0, CLI_INT, "N", "engines, each on a loop of its own (1)",
       .offset = offsetof(struct bench, loops_count), .min = 1, .max = SK_GROUP_MAX },
-    { "store", 0, CLI_TEXT, "URL", "where (SQLite in a folder of its own, removed afterwards)",
+    { "store", 0, CLI_TEXT, "URL", "where (in a folder of its own, removed afterwards)",
       .offset = offsetof(struct bench, store) },
     { "client-ids", 0, CLI_FLAG, NULL, "each start brings a random id of its own",
       .offset = offsetof(struct bench, has_client_ids) },
@@ -300,20 +301,6 @@ static int run(struct bench *bench, const char *store)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-/* Made by us and flat: the store's files. */
-static void remove_folder(const char *folder)
-{
-    static const char *const names[] = { "bench.db", "bench.db-wal", "bench.db-shm", "bench.db.key",
-                                         "bench.db.lock" };
-    char path[PATH_MAX];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (snprintf(path, sizeof path, "%s/%s", folder, names[i]) < (int)sizeof path) {
-            (void)unlink(path);
-        }
-    }
-    (void)rmdir(folder);
-}
-
 static int run_in_folder(struct bench *bench)
 {
     char folder[PATH_MAX / 2], store[PATH_MAX];
@@ -323,10 +310,10 @@ static int run_in_folder(struct bench *bench)
     if (size < 0 || (size_t)size >= sizeof folder || mkdtemp(folder) == NULL) {
         return cli_fail(bench->cli, CLI_FAILED, "file", NULL, "%s: %s", parent, strerror(errno));
     }
-    (void)snprintf(store, sizeof store, "sqlite:%s/bench.db", folder);
+    (void)snprintf(store, sizeof store, SK_NODE_STORE_KIND ":%s/bench", folder);
     int code = run(bench, store);
     bench_measure_store(bench, store);
-    remove_folder(folder);
+    cli_remove_folder(folder);
     return code;
 }
 

@@ -11,6 +11,9 @@
  */
 #include "cli/demo.h"
 
+#include "cli/folder.h"
+#include "skald/assemble.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -137,19 +140,9 @@ static int make_folder(struct demo *demo)
     return CLI_GO_ON;
 }
 
-/* Everything in it was made by us and lies flat. */
 static void remove_folder(const struct demo *demo)
 {
-    static const char *const names[] = {
-        "skald.db", "skald.db-wal", "skald.db-shm", "skald.db.lock", "skald.db.key",
-        "books.db", "books.db-wal", "books.db-shm", "server.log",    "participants.log",
-    };
-    char path[PATH_MAX];
-    if (demo->folder[0] == 0 || demo->keep) return;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (join(path, demo->folder, names[i])) (void)unlink(path);
-    }
-    (void)rmdir(demo->folder);
+    if (demo->folder[0] != 0 && !demo->keep) cli_remove_folder(demo->folder);
 }
 
 static int start_participants(struct demo *demo)
@@ -197,7 +190,7 @@ static int await_ready(const struct demo *demo)
 static int start_server(struct demo *demo)
 {
     char store[PATH_MAX + 16], log[PATH_MAX], listen[CLI_ADDRESS_SIZE] = "127.0.0.1:0";
-    (void)snprintf(store, sizeof store, "sqlite:%s/skald.db", demo->folder);
+    (void)snprintf(store, sizeof store, SK_NODE_STORE_KIND ":%s/store", demo->folder);
     if (!join(log, demo->folder, "server.log")) return CLI_FAILED;
     if (demo->server.address[0] != 0) {
         (void)snprintf(listen, sizeof listen, "%s", demo->server.address + strlen("http://"));

@@ -16,7 +16,7 @@ struct store {
 };
 
 static const struct cli_option options[] = {
-    { "store", 's', CLI_TEXT, "URL", "the store (sqlite:skald.db, or what the settings say)",
+    { "store", 's', CLI_TEXT, "URL", "the store (" SK_NODE_STORE ", or what the settings say)",
       offsetof(struct store, url), 0, 0, NULL },
     { "config", 'c', CLI_LIST, "FILE", "settings from a YAML file, for the store's URL",
       offsetof(struct store, settings.config), 0, 0, NULL },

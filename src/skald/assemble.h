@@ -22,6 +22,15 @@
 struct sk_function_handlers;
 struct sk_node;
 
+/* Where sagas are kept unless somebody says more: in a journal, where this build has it. */
+#if defined(SK_WITH_JOURNAL) && defined(SK_WITH_SQLITE)
+#define SK_NODE_STORE_KIND "journal"
+#define SK_NODE_STORE "journal:skald.journal"
+#else
+#define SK_NODE_STORE_KIND "sqlite"
+#define SK_NODE_STORE "sqlite:skald.db"
+#endif
+
 struct sk_node_options {
     const char *store_url; /* "sqlite:PATH", "journal:DIR", "memory:"; never NULL */
     const char *name;      /* the shards' owner; NULL = the host's name */

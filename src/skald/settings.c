@@ -149,7 +149,7 @@ static const struct sk_setting rows[] = {
       .value = "HOST:PORT", .help = "address of the API; port 0 picks a free one" },
     { "node.name", SK_SETTING_TEXT, NULL, AT(node.name), .flag = "node", .value = "NAME",
       .help = "this node's name; the host's when empty" },
-    { "store.url", SK_SETTING_TEXT, "sqlite:skald.db", AT(node.store_url), .flag = "store",
+    { "store.url", SK_SETTING_TEXT, SK_NODE_STORE, AT(node.store_url), .flag = "store",
       .letter = 's', .value = "URL", .may_hold_secret = true,
       .help = "where sagas are kept: sqlite:PATH, journal:DIR, memory:" },
     { "definitions", SK_SETTING_LIST, NULL, AT(definitions), .flag = "define", .letter = 'd',
