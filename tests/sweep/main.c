@@ -26,8 +26,9 @@ enum { SERIES_MAX = 128, FAILURES_SHOWN = 20, PATIENCE_S = 120, PROGRESS_S = 30 
 enum { PROGRAM_UPTO = 300, REAL_LENGTH_MAX = 4 };
 
 static const struct sweep_scenario *const scenarios[] = {
-    &sweep_order,   &sweep_order_opening,   &sweep_journal,  &sweep_journal_opening,
-    &sweep_library, &sweep_library_opening, &sweep_validate, &sweep_serve,
+    &sweep_order,           &sweep_order_opening, &sweep_journal,
+    &sweep_journal_opening, &sweep_library,       &sweep_library_opening,
+    &sweep_validate,        &sweep_serve,         &sweep_loops,
 };
 enum { SCENARIOS_COUNT = sizeof scenarios / sizeof scenarios[0] };
 

@@ -37,6 +37,7 @@ struct program {
     pid_t pid;
     int status; /* once it has ended */
     bool is_over, is_faulty;
+    const char *loops; /* of serve */
     char out[PATH_SIZE], err[PATH_SIZE], report[PATH_SIZE], store[PATH_SIZE];
 };
 
@@ -260,8 +261,9 @@ static void start_server(struct program *program)
     static char binary[PATH_SIZE], url[PATH_SIZE + 8];
     beside(binary, "skald");
     (void)snprintf(url, sizeof url, "sqlite:%s", program->store);
-    char *const arguments[] = { binary, "serve", "--store", url, "--listen", "127.0.0.1:0", NULL };
-    spawn(program, arguments);
+    const char *const arguments[] = { binary,        "serve",   "--store",      url, "--listen",
+                                      "127.0.0.1:0", "--loops", program->loops, NULL };
+    spawn(program, (char *const *)arguments);
 }
 
 static void stop_server(struct program *program, const char *what)
@@ -306,10 +308,11 @@ static void serve_again(struct program *program, bool is_acknowledged)
         sweep_fail(run, "check of the store: %s", error.message);
 }
 
-static void run_serve(struct sweep_run *run)
+static void run_server(struct sweep_run *run, const char *loops)
 {
     struct program program;
     begin(&program, run);
+    program.loops = loops;
     start_server(&program);
     uint16_t port = await_port(&program);
     bool is_acknowledged = port != 0 && start_tea(&program, port);
@@ -317,6 +320,17 @@ static void run_serve(struct sweep_run *run)
     bool could_not = WIFEXITED(program.status) && WEXITSTATUS(program.status) != 0;
     if (run->fault.at > 0 && could_not && run->report->hits > 0) run->report->end = SWEEP_REOPENED;
     if (run->report->failure[0] == 0) serve_again(&program, is_acknowledged);
+}
+
+static void run_serve(struct sweep_run *run)
+{
+    run_server(run, "1");
+}
+
+/* Which loop has a connection is chance: some of the requests are passed on. */
+static void run_loops(struct sweep_run *run)
+{
+    run_server(run, "3");
 }
 
 const struct sweep_scenario sweep_validate = {
@@ -332,6 +346,15 @@ const struct sweep_scenario sweep_serve = {
     .name = "serve",
     .what = "skald serve, the binary: started, asked, stopped",
     .run = run_serve,
+    .is_real = true,
+    .is_program = true,
+    .kinds = 1u << FAULT_ALLOCATION | 1u << FAULT_FILE,
+};
+
+const struct sweep_scenario sweep_loops = {
+    .name = "loops",
+    .what = "the same with three loops",
+    .run = run_loops,
     .is_real = true,
     .is_program = true,
     .kinds = 1u << FAULT_ALLOCATION | 1u << FAULT_FILE,

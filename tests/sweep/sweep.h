@@ -60,7 +60,7 @@ struct sweep_scenario {
 extern const struct sweep_scenario sweep_order, sweep_order_opening;
 extern const struct sweep_scenario sweep_journal, sweep_journal_opening;
 extern const struct sweep_scenario sweep_library, sweep_library_opening;
-extern const struct sweep_scenario sweep_validate, sweep_serve;
+extern const struct sweep_scenario sweep_validate, sweep_serve, sweep_loops;
 
 /* Notes what is wrong, once: what follows from it is not told. */
 __attribute__((format(printf, 2, 3))) void sweep_fail(struct sweep_run *run, const char *format,
