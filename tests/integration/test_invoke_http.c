@@ -594,21 +594,10 @@ static struct sk_str echoed(const struct call *call, const char *name)
     return value.size >= 2 ? sk_str_sub(value, 1, value.size - 2) : value;
 }
 
-static void test_headers_of_a_request(void **state)
+static void check_headers(struct world *world, struct sk_invocation invocation)
 {
-    (void)state;
-    struct world world;
-    open_with(&world, (struct sk_http_options){ 0 });
-    struct sk_invocation invocation = invocation_to(polite(&world, "/echo?a=1"));
-    invocation.body = SK_STR("{\"amount\":5}");
-    invocation.token = SK_STR("tok.en");
-    invocation.traceparent = SK_STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-    invocation.deadline_ms = INT64_C(1735732800123);
-    invocation.headers = SK_STR("X-Shop: a: b\nX-Empty:\nSkald-Attempt: 9\nIdempotency-Key: mine\n"
-                                "Content-Length: 1\nTRACEPARENT: x\nauthorization: Bearer "
-                                "${secret:TOKEN}\n");
     struct call call;
-    call_with(&world, &call, invocation);
+    call_with(world, &call, invocation);
     static const struct {
         const char *name, *value;
     } expected[] = {
@@ -627,6 +616,7 @@ static void test_headers_of_a_request(void **state)
         { "Content-Length", "12" },
         { "TRACEPARENT", "" },
         { "Expect", "" },
+        { "Proxy-Connection", "" },
     };
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         assert_text(echoed(&call, expected[i].name), expected[i].value);
@@ -636,6 +626,30 @@ static void test_headers_of_a_request(void **state)
     assert_text(sk_json_member(output, SK_STR("method")), "\"POST\"");
     assert_text(sk_json_member(output, SK_STR("uri")), "\"/echo?a=1\"");
     assert_text(sk_json_member(output, SK_STR("body")), "\"{\\\"amount\\\":5}\"");
+    sk_buf_release(&call.text);
+}
+
+/* On a new connection, on the same when it is kept, and there with a Host of the definition. */
+static void test_headers_of_a_request(void **state)
+{
+    (void)state;
+    struct world world;
+    open_with(&world, (struct sk_http_options){ 0 });
+    struct sk_invocation invocation = invocation_to(polite(&world, "/echo?a=1"));
+    invocation.body = SK_STR("{\"amount\":5}");
+    invocation.token = SK_STR("tok.en");
+    invocation.traceparent = SK_STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    invocation.deadline_ms = INT64_C(1735732800123);
+    invocation.headers = SK_STR("X-Shop: a: b\nX-Empty:\nSkald-Attempt: 9\nIdempotency-Key: mine\n"
+                                "Content-Length: 1\nTRACEPARENT: x\nauthorization: Bearer "
+                                "${secret:TOKEN}\nProxy-Connection: close\n");
+    check_headers(&world, invocation);
+    check_headers(&world, invocation);
+    invocation.headers = SK_STR("Host: shop.example\n");
+    struct call call;
+    call_with(&world, &call, invocation);
+    assert_text(echoed(&call, "Host"), "shop.example");
+    assert_text(echoed(&call, "Content-Length"), "12");
     sk_buf_release(&call.text);
     close_world(&world);
 }
