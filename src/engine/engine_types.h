@@ -483,7 +483,7 @@ struct sk_engine {
     struct sk_task_saga *task_sagas;
     struct sk_list polls, polls_ended; /* workers; those to be answered */
     uint32_t polls_count;
-    struct sk_alarm match_alarm, ended_alarm;
+    struct sk_alarm match_alarm, ended_alarm, offer_alarm;
 
     struct sk_heap admissions; /* pending sagas by priority, then age */
     uint32_t slots_used;

@@ -384,9 +384,9 @@ static void serve_one(struct sk_task_queue *queue, struct sk_poll *poll)
             for (; left > 0 && sk_task_pop(queue, &name); left--) take(poll, &name);
         } else {
             uint32_t credit = queue->far[source].credit, most = credit < left ? credit : left;
-            poll->has_trouble = !serve_far(queue, poll, source, most);
-            if (poll->has_trouble) break;
-            left -= most;
+            bool is_asked = serve_far(queue, poll, source, most);
+            if (!is_asked) poll->has_trouble = true;
+            left = is_asked ? left - most : 0;
         }
     }
     poll->takings_count -= 1;

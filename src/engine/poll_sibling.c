@@ -287,6 +287,29 @@ bool sk_task_given_copy(struct sk_arena *arena, struct sk_task_given *to,
     return !arena->failed;
 }
 
+static void on_offer_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
+{
+    (void)alarm;
+    sk_interests_sweep(engine);
+}
+
+/* What waits here and cannot be given now, for the store is away or the engine stops, is offered
+ * again in a moment: the asker would be back at once. */
+static void say_left(struct sk_engine *engine, struct sk_task_queue *queue, struct claim *claim,
+                     bool is_empty)
+{
+    uint64_t bit = bit_of(claim->from_member);
+    bool is_held_up = is_empty && queue->waiting_count > 0;
+    claim->left = is_held_up ? 0 : queue->waiting_count;
+    if (queue->waiting_count > 0)
+        queue->told |= bit;
+    else
+        queue->told &= ~bit;
+    if (!is_held_up) return;
+    engine->offer_alarm.fn = on_offer_alarm;
+    sk_alarm_set(engine, &engine->offer_alarm, sk_engine_now(engine) + SK_RETRY_AFTER_MS);
+}
+
 static void on_given(void *context, enum skald_status status, const skald_error *error,
                      const struct sk_task_given *tasks, uint32_t count)
 {
@@ -302,14 +325,7 @@ static void on_given(void *context, enum skald_status status, const skald_error 
         claim->given_count = count;
     else
         give_all_back(engine, tasks, count);
-    if (queue != NULL) {
-        uint64_t bit = bit_of(claim->from_member);
-        claim->left = queue->waiting_count;
-        if (claim->left > 0)
-            queue->told |= bit;
-        else
-            queue->told &= ~bit;
-    }
+    if (queue != NULL) say_left(engine, queue, claim, status != SKALD_OK || count == 0);
     go_back(engine, claim);
 }
 

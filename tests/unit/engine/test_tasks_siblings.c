@@ -55,7 +55,7 @@ static void on_tasks(void *context, enum skald_status status, const skald_error 
         snprintf(worker->saga, sizeof worker->saga, "%.*s", SK_STR_ARGS(tasks[i].saga_id));
         snprintf(worker->token, sizeof worker->token, "%.*s", SK_STR_ARGS(tasks[i].token));
         worker->attempt = tasks[i].attempt;
-        given[strtol(worker->saga + 2, NULL, 10)] += 1;
+        if (worker->saga[0] == 't') given[strtol(worker->saga + 2, NULL, 10)] += 1;
     }
 }
 
@@ -242,6 +242,37 @@ static void what_nobody_was_told_of_comes_back(void **state)
     assert_int_equal(1, given[number]);
 }
 
+/* The sibling's store takes nothing for a while: nobody spins, and the poll goes on waiting. */
+static void a_sibling_in_trouble_is_asked_again_later(void **state)
+{
+    (void)state;
+    struct worker worker;
+    int number = start_at(1, 0);
+    char id[16], other[16];
+    snprintf(id, sizeof id, "t-%d", number);
+    uint32_t shard = sk_engine_shard_of(world.engine, sk_str_of(id));
+    for (int i = 1000;; i++) { /* another one of the same shard */
+        snprintf(other, sizeof other, "x-%d", i);
+        if (sk_engine_shard_of(world.engine, sk_str_of(other)) == shard) break;
+    }
+    struct answer answer = { 0 };
+    struct sk_start_request request = { .definition = SK_STR("packing"), .id = sk_str_of(other) };
+    world.store.fate = FATE_PASSING;
+    world.store.fates_count = 8;
+    sk_engine_start(world.sibling, &request, world_on_answer, &answer);
+    world_advance(&world, 50);
+    poll(world.engine, &worker, 1, 60000);
+    world_advance(&world, 100);
+    assert_int_equal(0, worker.told_count);
+    assert_true(world.store.fates_count > 0);
+    uint64_t order = world.engine->next_order;
+    world_advance(&world, 400);
+    assert_true(world.engine->next_order - order < 100);
+    world_advance(&world, 55000);
+    assert_int_equal(0, world.store.fates_count);
+    assert_int_equal(1, worker.tasks_count);
+}
+
 static void nor_is_it_lost_when_the_askers_engine_goes(void **state)
 {
     (void)state;
@@ -354,6 +385,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(own_tasks_do_not_starve_a_siblings, fresh, tear_down),
         cmocka_unit_test_setup_teardown(a_queue_goes_when_nobody_uses_it, fresh, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_was_told_of_comes_back, fresh, tear_down),
+        cmocka_unit_test_setup_teardown(a_sibling_in_trouble_is_asked_again_later, fresh,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(nor_is_it_lost_when_the_askers_engine_goes, fresh,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_poll_outlives_the_sibling_that_it_asked, fresh,
