@@ -63,7 +63,8 @@ def wait_for_port(process, port):
 
 
 def threads_us(pid):
-    """CPU time by kind of thread; the loop is the process's own thread, `other` are the helpers."""
+    """CPU time by kind of thread; the loop is the process's own thread, and those of a server with several
+    loops; `other` are the helpers."""
     spent = {"loop": 0.0, "commit": 0.0, "index": 0.0, "other": 0.0}
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
         try:
@@ -71,7 +72,8 @@ def threads_us(pid):
             spent_ns = int((task / "schedstat").read_text().split()[0])
         except (FileNotFoundError, ProcessLookupError):
             continue
-        kind = "loop" if int(task.name) == pid else THREADS.get(name, "other")
+        is_loop = int(task.name) == pid or name.startswith("skald-loop-")
+        kind = "loop" if is_loop else THREADS.get(name, "other")
         spent[kind] += spent_ns / 1000
     return spent
 
@@ -123,7 +125,8 @@ def serve(bench, folder, participant, store, kind):
     (folder / f"{kind}.saga.yaml").write_text(text)
     url = f"sqlite:{folder}/store.db" if store == "sqlite" else f"journal:{folder}/journal"
     client = ["--set", "http.client=libcurl"] if store == "libcurl" else []
-    return server.Server(bench, url, folder, "--define", str(folder / f"{kind}.saga.yaml"), *client)
+    return server.Server(bench, url, folder, "--define", str(folder / f"{kind}.saga.yaml"), "--loops",
+                         str(getattr(bench.args, "loops", 1)), *client)
 
 
 def run_skald(bench, participant, store, kind, in_flight):
