@@ -55,7 +55,8 @@ struct sim_world;
       300) /* a completion with another token first */                                             \
     X(TOKEN_EARLIER, "tokens", "token-earlier", 400,                                               \
       800) /* … with the token of an earlier attempt */                                          \
-    X(TOKEN_AGAIN, "tokens", "token-again", 400, 300) /* … and then the opposite */
+    X(TOKEN_AGAIN, "tokens", "token-again", 400, 300) /* … and then the opposite */              \
+    X(LETTER_LATE, "letters", "letter-late", 400, 60) /* of siblings, and all behind it */
 
 enum sim_fault {
 #define X(name, group, text, worlds, most) SIM_FAULT_##name,

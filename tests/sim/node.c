@@ -415,7 +415,7 @@ void sim_nodes_init(struct sim_world *world)
         snprintf(node->name, sizeof node->name, "node-%u", i);
         world->nodes[i] = node;
         sim_runtime_init(&node->runtime, node);
-        if (world->group != NULL) sk_group_set_runtime(world->group, i, &node->runtime.port);
+        if (world->group != NULL) sk_group_set_runtime(world->group, i, &node->runtime.letters);
         sim_after(world, sim_between(&world->faults, 0, 50 * SIM_MS), start_node, node);
         schedule_faults(node);
     }

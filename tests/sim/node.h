@@ -15,7 +15,9 @@
 struct placement;
 
 struct sim_runtime {
-    struct sk_runtime port; /* first */
+    struct sk_runtime port;    /* first */
+    struct sk_runtime letters; /* what its siblings post by */
+    int64_t letters_at_us;     /* not before: they keep their order */
     struct sim_node *node;
     struct sim_rng rng;
     struct sk_clock clock;

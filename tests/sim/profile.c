@@ -107,7 +107,9 @@ void sim_profile_draw(struct sim_profile *p, uint64_t seed)
     p->is_shared = sim_chance(&rng, 500);
     p->nodes_count = p->is_shared ? 1 + sim_below(&rng, SIM_NODES_MAX) : 1;
     p->is_split = p->nodes_count > 1 && sim_chance(&rng, 400);
-    p->is_grouped = p->is_split && sk_mix(seed, 3100) % 2 == 0;
+    if (p->nodes_count > 1 && sk_mix(seed, 3101) % 4 == 0) p->is_split = true;
+    p->is_grouped =
+        p->is_split && sk_mix(seed, 3100) % 4 < 3; /* what a server of several loops is */
     p->shards_count = 1u << sim_below(&rng, 4);
     p->sagas_count = (uint32_t)sim_between(&rng, 20, 200);
     p->definitions_count = 1 + sim_below(&rng, 5);

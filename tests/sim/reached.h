@@ -72,6 +72,7 @@
     X(FAULT_TOKEN_FORGED, "fault", "token-forged") \
     X(FAULT_TOKEN_EARLIER, "fault", "token-earlier") \
     X(FAULT_TOKEN_AGAIN, "fault", "token-again") \
+    X(FAULT_LETTER_LATE, "fault", "letter-late") \
     X(PART_DONE, "part", "done") \
     X(PART_PASSING, "part", "passing") \
     X(PART_NOT_KNOWN, "part", "not known") \

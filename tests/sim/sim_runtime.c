@@ -6,6 +6,7 @@
  * little fast or slow. Engine time is made of the two by the product's own clock
  * (runtime/clock.h): within a life it follows the wall clock slowly, a new life believes it.
  */
+#include "faults.h"
 #include "node.h"
 
 struct sk_runtime_timer {
@@ -125,6 +126,23 @@ static enum skald_status post(struct sk_runtime *port, sk_runtime_fn *fn, void *
     return SKALD_OK;
 }
 
+/* What siblings post. In the product one queue holds that and what the node's own store answers, so
+ * a letter is late only where its sender is; here it is late by itself, with all that come behind
+ * it: the siblings' protocol does not rely on more than their order. */
+static enum skald_status post_letter(struct sk_runtime *port, sk_runtime_fn *fn, void *context)
+{
+    struct sim_runtime *runtime = sk_container_of(port, struct sim_runtime, letters);
+    struct sim_world *world = runtime->node->world;
+    if (runtime->letters_at_us < world->now_us) runtime->letters_at_us = world->now_us;
+    if (sim_strikes(world, SIM_FAULT_LETTER_LATE)) {
+        struct sim_rng *dice = sim_dice(world, SIM_FAULT_LETTER_LATE);
+        int64_t at_us = world->now_us + sim_between(dice, SIM_MS, 10 * SIM_S);
+        if (runtime->letters_at_us < at_us) runtime->letters_at_us = at_us;
+    }
+    sim_answer_at(runtime->node, runtime->letters_at_us - world->now_us, fn, context);
+    return SKALD_OK;
+}
+
 struct offloaded {
     sk_runtime_fn *work, *done;
     void *context;
@@ -190,9 +208,11 @@ static const struct sk_runtime_ops ops = {
     .log = write_log,
 };
 
+static const struct sk_runtime_ops letters_ops = { .post = post_letter };
+
 void sim_runtime_init(struct sim_runtime *runtime, struct sim_node *node)
 {
-    *runtime = (struct sim_runtime){ .port = { &ops }, .node = node };
+    *runtime = (struct sim_runtime){ .port = { &ops }, .letters = { &letters_ops }, .node = node };
     sim_rng_init(&runtime->rng, node->world->seed, 100 + node->index);
 }
 
