@@ -87,7 +87,8 @@ static void leave_line(struct sk_poll *poll)
 
 /* While the answer waited for what else was taken with it, a lease may have run out or the attempt
  * may have been settled otherwise: then nobody is to begin it any more. Of what has left memory
- * meanwhile nobody can tell: its lease runs out. */
+ * meanwhile nobody can tell, nor of what another node may have taken over (H3 of shard.c): its
+ * lease runs out. */
 static bool is_still_given(const struct sk_poll *poll, const struct sk_task_given *given)
 {
     struct sk_engine *engine = poll->engine;
@@ -96,6 +97,8 @@ static bool is_still_given(const struct sk_poll *poll, const struct sk_task_give
     struct sk_machine *machine = sk_machine_find(engine, given->saga_id);
     if (given->deadline_ms <= now_ms) return false;
     if (sk_errand_is_due(engine, given->saga_id)) return true; /* its sibling has looked */
+    const struct sk_shard *shard = sk_shard_of(engine, given->saga_id);
+    if (!sk_shard_is_held(shard) || !sk_shard_may_send(shard)) return false;
     if (machine == NULL || machine->is_lock || !machine->is_folded)
         return now_ms == poll->given_at_ms;
     return sk_engine_lease(engine, &machine->as.saga, given->token, &lease);
@@ -276,10 +279,11 @@ static void after_taking(struct sk_poll *poll)
     if (poll->takings_count > 0) return;
     bool is_over = poll->given_count > 0 || poll->is_late || poll->has_trouble ||
                    engine->options.rules.starts_nothing;
-    if (is_over) {
+    if (is_over && poll->is_claim && poll->has_trouble)
+        fail_poll(poll, SKALD_E_AGAIN, "its tasks cannot be given out at present");
+    else if (is_over)
         end_poll(poll);
-        return;
-    }
+    if (is_over) return;
     poll->queue = sk_task_queue_get(engine, poll->queue_name);
     if (poll->queue == NULL) {
         fail_poll(poll, SKALD_E_MEMORY, "out of memory");
@@ -339,16 +343,15 @@ static void take(struct sk_poll *poll, const struct sk_task_name *name)
     sk_command_ask(engine, taking->name.saga_id, &command, on_taken, taking);
 }
 
-bool sk_poll_claimed(struct sk_poll *poll, const struct sk_task_given *given, uint32_t count)
+bool sk_poll_claimed(struct sk_poll *poll, const struct sk_task_given *given, uint32_t count,
+                     bool has_trouble)
 {
     bool is_wanted = !poll->is_given_up;
     uint32_t before = poll->given_count;
     for (uint32_t i = 0; is_wanted && i < count; i++)
         is_wanted = sk_task_given_copy(&poll->arena, &poll->given[before + i], &given[i]);
-    if (is_wanted)
-        poll->given_count += count;
-    else
-        poll->has_trouble = true;
+    if (is_wanted) poll->given_count += count;
+    if (!is_wanted || has_trouble) poll->has_trouble = true;
     if (is_wanted && before == 0) poll->given_at_ms = sk_engine_now(poll->engine);
     poll->takings_count -= 1;
     after_taking(poll);

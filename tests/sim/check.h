@@ -138,7 +138,7 @@ void sim_check_tasks(struct sim_world *world, const struct sim_row *row,
 void sim_check_model_event(struct sim_world *world, struct sim_row *row,
                            const struct sk_event *event);
 void sim_check_model_part(struct sim_world *world, const struct sim_shard *shard,
-                          const struct sim_node *node, const struct sk_part *part);
+                          const struct sim_node *node, uint64_t life, const struct sk_part *part);
 void sim_check_model_saga(struct sim_world *world, const struct sk_saga *saga);
 void sim_check_model_sending(struct sim_world *world, const struct sk_invocation *invocation);
 void sim_check_model_end(struct sim_world *world, const struct sim_row *row,

@@ -69,11 +69,12 @@ void sim_check_model_event(struct sim_world *world, struct sim_row *row,
         show(world, row, event);
 }
 
-/* An engine that closes records what arrives and starts nothing: whoever takes over owes it. */
+/* An engine that closes records what arrives and starts nothing: whoever takes over owes it. Of a
+ * part that is stored after its node's life nobody knows whether it was closing. */
 void sim_check_model_part(struct sim_world *world, const struct sim_shard *shard,
-                          const struct sim_node *node, const struct sk_part *part)
+                          const struct sim_node *node, uint64_t life, const struct sk_part *part)
 {
-    if (!node->is_ready) return;
+    if (!node->is_ready || node->life != life) return;
     for (uint32_t i = 0; i < part->heads_count; i++) {
         struct sim_row *row = sim_shard_row(shard, part->heads[i].no);
         bool is_watched = row != NULL && row->model != NULL && row->events_count > 0;

@@ -316,7 +316,7 @@ void sim_store_apply(struct sim_store *store, struct sim_node *node, uint64_t li
         put_event(store, shard, &part->events[i], part->first_position + i);
     }
     check_heads(store, shard, part);
-    sim_check_model_part(store->world, shard, node, part);
+    sim_check_model_part(store->world, shard, node, life, part);
     put_keys(store, shard, part);
     put_tallies(store, shard, part);
     put_messages(store, shard, part);
