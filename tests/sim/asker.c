@@ -13,7 +13,11 @@
 #include "reached.h"
 #include "workload.h"
 
-enum { ASK_EVERY_US = 7 * SIM_S, ANSWERED_IN_US = 3 * SK_GATHER_WAIT_MS * SIM_MS };
+enum {
+    ASK_EVERY_US = 7 * SIM_S,
+    ANSWERED_IN_US = 3 * SK_GATHER_WAIT_MS * SIM_MS,
+    CALM_AFTER_US = 16 * SIM_S /* what pauses and late letters had put off has come by then */
+};
 
 struct question {
     struct sim_world *world;
@@ -94,7 +98,8 @@ static void ask(void *context)
                                    .lives = lives_of(world),
                                    .asked_us = world->now_us,
                                    .in_calm = world->is_calm,
-                                   .was_calm = world->is_calm && all_are_there(world) };
+                                   .was_calm = world->is_calm && all_are_there(world) &&
+                                               world->now_us > world->calm_at_us + CALM_AFTER_US };
     sk_engine_stats_all(node->engine, on_figures, question);
     sim_after(world, ANSWERED_IN_US, look, question);
 }

@@ -43,6 +43,7 @@ static void add_totals(struct sim_totals *totals)
 static void become_calm(void)
 {
     world.is_calm = true;
+    world.calm_at_us = world.now_us;
     world.store->is_honest = true;
     sim_note(&world, "calm", 0, 0, (struct sk_str){ 0 });
     sim_nodes_calm(&world);

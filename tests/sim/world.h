@@ -93,8 +93,9 @@ struct sim_world {
     struct sim_event *free_events;
     uint64_t order, events_fired;
     int64_t now_us;
-    bool is_calm; /* no new faults */
-    bool is_over; /* the run may stop early */
+    bool is_calm;       /* no new faults */
+    int64_t calm_at_us; /* since then */
+    bool is_over;       /* the run may stop early */
     bool is_tracing;
     uint64_t hash; /* of all notes: W4 */
     struct sim_note notes[SIM_NOTES_KEPT];
