@@ -363,10 +363,8 @@ void sk_task_taken(struct sk_engine *engine, const struct sk_task_name *name);
 void sk_polls_match_soon(struct sk_engine *engine);
 void sk_polls_stop(struct sk_engine *engine);
 void sk_polls_release(struct sk_engine *engine);
-/* What a sibling gave to this poll, or that it could give nothing at present; false: nobody wants
- * it any more. */
-bool sk_poll_claimed(struct sk_poll *poll, const struct sk_task_given *given, uint32_t count,
-                     bool has_trouble);
+/* What a sibling gave to this poll; false: nobody wants it any more. */
+bool sk_poll_claimed(struct sk_poll *poll, const struct sk_task_given *given, uint32_t count);
 /* A worker was not told of it after all: the attempt ends `retryable`, if its saga is here. */
 void sk_poll_give_back(struct sk_engine *engine, const struct sk_task_given *given);
 /* A command of the engine's own with somebody waiting; the saga is read if need be. */

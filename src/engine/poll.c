@@ -279,11 +279,10 @@ static void after_taking(struct sk_poll *poll)
     if (poll->takings_count > 0) return;
     bool is_over = poll->given_count > 0 || poll->is_late || poll->has_trouble ||
                    engine->options.rules.starts_nothing;
-    if (is_over && poll->is_claim && poll->has_trouble)
-        fail_poll(poll, SKALD_E_AGAIN, "its tasks cannot be given out at present");
-    else if (is_over)
+    if (is_over) {
         end_poll(poll);
-    if (is_over) return;
+        return;
+    }
     poll->queue = sk_task_queue_get(engine, poll->queue_name);
     if (poll->queue == NULL) {
         fail_poll(poll, SKALD_E_MEMORY, "out of memory");
@@ -343,15 +342,16 @@ static void take(struct sk_poll *poll, const struct sk_task_name *name)
     sk_command_ask(engine, taking->name.saga_id, &command, on_taken, taking);
 }
 
-bool sk_poll_claimed(struct sk_poll *poll, const struct sk_task_given *given, uint32_t count,
-                     bool has_trouble)
+bool sk_poll_claimed(struct sk_poll *poll, const struct sk_task_given *given, uint32_t count)
 {
     bool is_wanted = !poll->is_given_up;
     uint32_t before = poll->given_count;
     for (uint32_t i = 0; is_wanted && i < count; i++)
         is_wanted = sk_task_given_copy(&poll->arena, &poll->given[before + i], &given[i]);
-    if (is_wanted) poll->given_count += count;
-    if (!is_wanted || has_trouble) poll->has_trouble = true;
+    if (is_wanted)
+        poll->given_count += count;
+    else
+        poll->has_trouble = true;
     if (is_wanted && before == 0) poll->given_at_ms = sk_engine_now(poll->engine);
     poll->takings_count -= 1;
     after_taking(poll);

@@ -46,7 +46,6 @@ struct claim {
     struct sk_poll_request request;
     struct sk_task_given *given;
     uint32_t given_count, left;
-    bool has_trouble; /* it could give nothing: to ask again at once would be in vain */
 };
 
 static uint64_t bit_of(uint32_t member)
@@ -316,8 +315,7 @@ static void on_given(void *context, enum skald_status status, const skald_error 
 {
     struct claim *claim = context;
     struct sk_engine *engine = claim->at;
-    (void)error;
-    claim->has_trouble = status != SKALD_OK;
+    (void)status, (void)error;
     struct sk_task_queue *queue = find_queue(engine, claim->request.queue);
     claim->given = SK_ARENA_ARRAY(&claim->arena, struct sk_task_given, count + 1);
     bool is_kept = claim->given != NULL;
@@ -371,8 +369,7 @@ static void land(struct sk_engine *engine, void *context)
         struct sk_task_far *far = &queue->far[claim->member];
         far->claimed -= claim->request.max;
         far->credit = claim->left > far->claimed ? claim->left - far->claimed : 0;
-        is_told =
-            sk_poll_claimed(claim->poll, claim->given, claim->given_count, claim->has_trouble);
+        is_told = sk_poll_claimed(claim->poll, claim->given, claim->given_count);
         queue->claims_count -= 1;
         sk_task_queue_let_go(asker, queue);
         sk_engine_turn(asker);

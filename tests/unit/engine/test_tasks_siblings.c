@@ -119,39 +119,6 @@ static void and_learns_at_once_when_nobody_has_any(void **state)
     assert_int_equal(0, worker.tasks_count);
 }
 
-/* Its store is away: whoever asks for its tasks is told so, and does not ask again at once. */
-static void a_sibling_that_can_give_nothing_is_not_asked_again(void **state)
-{
-    (void)state;
-    struct worker early, later;
-    char id[16], same[16] = "t-0";
-    int number = start_at(1, 1);
-    snprintf(id, sizeof id, "t-%d", number);
-    uint32_t shard = sk_engine_shard_of(world.engine, sk_str_of(id));
-    for (int i = number + 1; sk_engine_shard_of(world.engine, sk_str_of(same)) != shard; i++)
-        snprintf(same, sizeof same, "t-%d", i);
-    struct sk_command suspend = {
-        .kind = SK_COMMAND_SUSPEND, .id = SK_STR("s"), .who = SK_STR("me"), .why = SK_STR("so")
-    };
-    struct answer answer = { 0 };
-    assert_int_equal(SKALD_OK, world_start(&world, "packing", same, "{}").status);
-    world.store.fate = FATE_PASSING;
-    world.store.fates_count = 1000;
-    sk_engine_command(world.sibling, sk_str_of(same), &suspend, SK_STR(""), world_on_answer,
-                      &answer);
-    world_advance(&world, 20);
-    poll(world.engine, &early, 1, 60000);
-    world_advance(&world, 20);
-    assert_int_equal(1, early.told_count); /* as where its own store is away */
-    assert_int_equal(0, early.tasks_count);
-    world.store.fates_count = 0;
-    world_advance(&world, 10000);
-    poll(world.engine, &later, 1, 60000);
-    world_advance(&world, 20);
-    assert_int_equal(1, later.tasks_count);
-    assert_int_equal(1, given[number]);
-}
-
 static void a_poll_that_waits_is_told_when_a_sibling_has_one(void **state)
 {
     (void)state;
@@ -411,8 +378,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_poll_that_does_not_wait_gets_a_siblings_task, fresh,
                                         tear_down),
         cmocka_unit_test_setup_teardown(and_learns_at_once_when_nobody_has_any, fresh, tear_down),
-        cmocka_unit_test_setup_teardown(a_sibling_that_can_give_nothing_is_not_asked_again, fresh,
-                                        tear_down),
         cmocka_unit_test_setup_teardown(a_poll_that_waits_is_told_when_a_sibling_has_one, fresh,
                                         tear_down),
         cmocka_unit_test_setup_teardown(each_task_goes_to_one_worker, fresh, tear_down),
