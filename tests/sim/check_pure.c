@@ -19,13 +19,19 @@ enum skald_status __wrap_sk_saga_decide(struct sk_saga *saga, const struct sk_co
 /* Where a decision stood before the command. */
 struct mark {
     size_t data_size;
-    uint32_t events, messages, letters;
+    uint32_t events, messages, letters; /* letters: but for those that were closed */
 };
+
+/* One of the same batch that is closed is taken back; one that is stored is named as closed. */
+static uint32_t letters_of(const struct sk_decision *decision)
+{
+    return decision->letters_count - decision->closed_count;
+}
 
 static struct mark mark_of(const struct sk_decision *decision)
 {
     return (struct mark){ decision->data.size, decision->events_count, decision->messages_count,
-                          decision->letters_count };
+                          letters_of(decision) };
 }
 
 static bool are_messages_equal(const struct sk_message *a, const struct sk_message *b)
@@ -39,7 +45,7 @@ static bool are_equal(const struct sk_decision *a, struct mark from, const struc
     uint32_t events = a->events_count - from.events, messages = a->messages_count - from.messages;
     size_t size = a->data.size - from.data_size;
     if (events != b->events_count || messages != b->messages_count || size != b->data.size ||
-        a->letters_count - from.letters != b->letters_count)
+        letters_of(a) - from.letters != letters_of(b))
         return false;
     if (size > 0 && memcmp(a->data.data + from.data_size, b->data.data, size) != 0) return false;
     for (uint32_t i = 0; i < events; i++) {
