@@ -201,6 +201,7 @@ static void init_lists(struct sk_engine *engine)
     sk_list_init(&engine->loads);
     sk_list_init(&engine->idle);
     sk_list_init(&engine->starting);
+    sk_list_init(&engine->starting_spare);
     sk_list_init(&engine->owned);
     sk_list_init(&engine->bulks);
     sk_list_init(&engine->polls);
@@ -279,6 +280,7 @@ void sk_engine_free(struct sk_engine *engine)
     }
     sk_works_release_spare(engine);
     sk_machines_release_spare(engine);
+    sk_starting_release_spare(engine);
     sk_flights_release(engine);
     sk_waiters_release_spare(engine);
     sk_decisions_release(engine);

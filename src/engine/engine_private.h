@@ -333,6 +333,7 @@ uint32_t sk_lock_home(const struct sk_engine *engine, struct sk_str key);
 void sk_start_key_end(struct sk_machine *machine);
 void sk_starting_free(struct sk_starting *starting);
 void sk_starting_release(struct sk_engine *engine);
+void sk_starting_release_spare(struct sk_engine *engine); /* with the engine, after all machines */
 
 /* Why no saga may begin in this shard now; NULL: it may. */
 const char *sk_start_refusal(const struct sk_engine *engine, const struct sk_shard *shard,

@@ -450,6 +450,7 @@ struct sk_engine {
     struct sk_plan_name *plan_names;
     struct sk_start_key *start_keys; /* being started: start.c */
     struct sk_list starting;         /* starts that wait for a read */
+    struct sk_list starting_spare;   /* one at most: a start that is over, with its memory */
     struct sk_list owned;            /* struct sk_owned */
     struct sk_list schedules;        /* struct sk_schedule, by id */
     struct sk_list bulks;            /* struct sk_bulk, newest first */

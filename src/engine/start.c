@@ -19,15 +19,23 @@
  *   S5  A key whose saga was removed while it was looked up begins no other saga under that id:
  *       participants know its keys.
  */
+#include "base/spare.h"
 #include "engine/starting.h"
+
+enum { SPARE_SIZE_MAX = 16 * 1024 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
 struct sk_starting *sk_starting_new(struct sk_engine *engine, struct sk_waiter *waiter)
 {
-    struct sk_starting *starting = sk_alloc(sizeof *starting);
+    struct sk_starting *starting = SK_SPARE_TAKE(&engine->starting_spare, struct sk_starting, node);
+    struct sk_arena arena;
+    sk_arena_init(&arena);
+    if (starting != NULL) arena = starting->arena;
+    if (starting == NULL) starting = sk_realloc(NULL, sizeof *starting);
     if (starting == NULL) return NULL;
-    sk_arena_init(&starting->arena);
+    memset(starting, 0, sizeof *starting);
+    starting->arena = arena;
     sk_list_init(&starting->node);
     starting->engine = engine;
     starting->waiter = waiter;
@@ -40,6 +48,12 @@ void sk_starting_free(struct sk_starting *starting)
     if (starting->machine != NULL) starting->machine->resolving = NULL;
     if (starting->job != NULL) sk_job_free(starting->job);
     sk_list_remove(&starting->node);
+    struct sk_list *spare = &starting->engine->starting_spare;
+    if (sk_list_is_empty(spare) && starting->arena.bytes <= SPARE_SIZE_MAX) {
+        sk_arena_clear(&starting->arena);
+        SK_SPARE_PUT(spare, starting, node); /* most starts are done before the next */
+        return;
+    }
     sk_arena_release(&starting->arena);
     sk_free(starting);
 }
@@ -65,6 +79,13 @@ void sk_starting_release(struct sk_engine *engine)
         HASH_DELETE(hh, engine->start_keys, key);
         sk_free(key);
     }
+}
+
+void sk_starting_release_spare(struct sk_engine *engine)
+{
+    struct sk_starting *starting = SK_SPARE_TAKE(&engine->starting_spare, struct sk_starting, node);
+    if (starting != NULL) sk_arena_release(&starting->arena);
+    sk_free(starting);
 }
 
 void sk_starting_fail(struct sk_starting *starting, enum skald_status status, const char *message)

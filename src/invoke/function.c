@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/spare.h"
 #include "base/tickets.h"
 
 #include <stdatomic.h>
@@ -41,11 +42,18 @@ struct entry {
     char name[];
 };
 
-enum { CALLS_PER_ROUND = 512 };
+enum {
+    CALLS_PER_ROUND = 512,
+    TEXTS_SIZE_USUAL = 1000, /* fits into any call that is used again */
+    OUTPUT_SIZE_USUAL = 1024,
+    SPARES_MAX = 4096,
+};
 
 struct round {
     struct sk_runtime *runtime;
-    struct sk_list calls; /* struct sk_function_call, in order */
+    struct sk_list calls;  /* struct sk_function_call, in order */
+    struct sk_list spares; /* struct sk_function_call: to be used again */
+    uint32_t spares_count;
     bool is_posted;
     bool is_orphan; /* the invoker is gone: freed by the mail */
 };
@@ -60,7 +68,8 @@ struct function_invoker {
 
 struct sk_function_call {
     struct sk_ticket ticket;
-    struct sk_list node;              /* round->calls */
+    struct sk_list node;              /* round->calls, round->spares */
+    bool is_usual;                    /* `texts` has TEXTS_SIZE_USUAL bytes */
     struct function_invoker *invoker; /* NULL: nobody waits any more */
     uint64_t number;                  /* the ticket's, also once it is out of the table */
     sk_invoke_done *done;
@@ -201,6 +210,62 @@ static void call_free(struct sk_function_call *call)
     sk_free(call);
 }
 
+enum { CALL_SIZE_USUAL = sizeof(struct sk_function_call) + TEXTS_SIZE_USUAL };
+
+static struct sk_function_call *call_take(struct round *round, size_t texts_size)
+{
+    bool is_usual = texts_size <= TEXTS_SIZE_USUAL;
+    struct sk_function_call *call = NULL;
+    struct sk_buf output;
+    /* Room for more than fits, so that too much is told from too little memory. */
+    sk_buf_init(&output, 2 * (size_t)SK_PAYLOAD_SIZE_MAX);
+    if (is_usual)
+        call =
+            sk_spare_take(&round->spares, CALL_SIZE_USUAL, offsetof(struct sk_function_call, node));
+    if (call != NULL) {
+        round->spares_count -= 1;
+        output = call->output;
+        sk_unpoison(output.data, output.capacity);
+    } else {
+        call = sk_realloc(NULL, is_usual ? CALL_SIZE_USUAL : sizeof *call + texts_size);
+        if (call == NULL) return NULL;
+    }
+    memset(call, 0, sizeof *call);
+    call->output = output;
+    call->is_usual = is_usual;
+    sk_list_init(&call->node);
+    sk_buf_init(&call->code, SK_PAYLOAD_SIZE_MAX);
+    sk_buf_init(&call->message, SK_PAYLOAD_SIZE_MAX);
+    return call;
+}
+
+static void call_give_back(struct round *round, struct sk_function_call *call)
+{
+    bool is_kept = call->is_usual && call->output.capacity <= OUTPUT_SIZE_USUAL &&
+                   round->spares_count < SPARES_MAX;
+    if (!is_kept) {
+        call_free(call);
+        return;
+    }
+    sk_buf_release(&call->code);
+    sk_buf_release(&call->message);
+    sk_buf_clear(&call->output);
+    sk_poison(call->output.data, call->output.capacity);
+    sk_spare_put(&round->spares, call, CALL_SIZE_USUAL, &call->node);
+    round->spares_count += 1;
+}
+
+static void round_free(struct round *round)
+{
+    struct sk_function_call *call;
+    while ((call = sk_spare_take(&round->spares, CALL_SIZE_USUAL,
+                                 offsetof(struct sk_function_call, node))) != NULL) {
+        sk_unpoison(call->output.data, call->output.capacity);
+        call_free(call);
+    }
+    sk_free(round);
+}
+
 /* From here on nobody waits for it. */
 static void detach(struct sk_function_call *call)
 {
@@ -225,16 +290,19 @@ static void work(void *context)
     (void)move(call, RUNNING, ANSWERED);
 }
 
-/* On the loop, after the work: the last use of the call. */
+static void tell(struct sk_function_call *call)
+{
+    if (call->invoker == NULL) return;
+    detach(call);
+    struct sk_outcome outcome = outcome_of(call);
+    call->done(call->done_context, call->number, &outcome);
+}
+
+/* On the loop, after the work of a helper: the last use of the call. */
 static void finish(void *context)
 {
-    struct sk_function_call *call = context;
-    if (call->invoker != NULL) {
-        detach(call);
-        struct sk_outcome outcome = outcome_of(call);
-        call->done(call->done_context, call->number, &outcome);
-    }
-    call_free(call);
+    tell(context);
+    call_free(context);
 }
 
 /* The invoker may go while they run. Without memory for another piece of mail it goes on. */
@@ -249,10 +317,11 @@ static void run_round(void *context)
             sk_container_of(round->calls.next, struct sk_function_call, node);
         sk_list_remove(&call->node);
         work(call);
-        finish(call);
+        tell(call);
+        call_give_back(round, call);
     }
     round->is_posted = false;
-    if (round->is_orphan) sk_free(round);
+    if (round->is_orphan) round_free(round);
 }
 
 static enum skald_status join_round(struct sk_function_call *call)
@@ -341,7 +410,8 @@ static struct sk_str put_text(char **at, struct sk_str text)
 {
     struct sk_str copy = { *at, text.size };
     if (text.size > 0) memcpy(*at, text.data, text.size);
-    *at += text.size + 1; /* the block came zeroed: each ends with a NUL */
+    (*at)[text.size] = '\0';
+    *at += text.size + 1;
     return copy;
 }
 
@@ -383,18 +453,13 @@ static struct sk_function_call *call_new(struct function_invoker *invoker,
                                          const struct sk_invocation *invocation,
                                          sk_invoke_done *done, void *context)
 {
-    struct sk_function_call *call = sk_alloc(sizeof *call + texts_size(invocation));
+    struct sk_function_call *call = call_take(invoker->round, texts_size(invocation));
     if (call == NULL) return NULL;
-    sk_list_init(&call->node);
     call->invoker = invoker;
     call->number = invocation->ticket;
     call->done = done;
     call->done_context = context;
     atomic_init(&call->place, QUEUED);
-    /* Room for more than fits, so that too much is told from too little memory. */
-    sk_buf_init(&call->output, 2 * (size_t)SK_PAYLOAD_SIZE_MAX);
-    sk_buf_init(&call->code, SK_PAYLOAD_SIZE_MAX);
-    sk_buf_init(&call->message, SK_PAYLOAD_SIZE_MAX);
     copy_request(call, invocation);
     return call;
 }
@@ -455,7 +520,7 @@ static void invoker_free(struct sk_invoker *port)
         abandon(sk_container_of(call, struct sk_function_call, ticket));
     sk_tickets_release(&invoker->calls);
     if (invoker->round->is_posted) invoker->round->is_orphan = true;
-    if (!invoker->round->is_posted) sk_free(invoker->round);
+    if (!invoker->round->is_posted) round_free(invoker->round);
     struct entry *entry, *next_entry;
     HASH_ITER(hh, invoker->entries, entry, next_entry)
     {
@@ -481,6 +546,7 @@ enum skald_status sk_function_invoker_new(struct sk_runtime *runtime, struct sk_
         return sk_error_set(error, SKALD_E_MEMORY, "function invoker: out of memory");
     }
     sk_list_init(&round->calls);
+    sk_list_init(&round->spares);
     round->runtime = runtime;
     invoker->round = round;
     invoker->port.ops = &function_ops;
