@@ -14,6 +14,7 @@
  * away.
  */
 #include "api/api.h"
+#include "hurry.h"
 #include "plans.h"
 #include "runtime/libevent_runtime.h"
 #include "skald/store_tools.h"
@@ -94,6 +95,7 @@ struct server {
     struct sk_engine *engine;
     struct sk_api *api;
     struct silent silent;
+    struct hurry hurry; /* the engine's and the API's time */
     bool is_told, is_away;
     enum skald_status status;
     skald_error error;
@@ -131,7 +133,8 @@ static void on_opened(void *context, enum skald_status status, const skald_error
 
 static enum skald_status open_engine(struct server *server)
 {
-    struct sk_runtime *port = sk_libevent_runtime_port(server->runtime);
+    hurry_init(&server->hurry, sk_libevent_runtime_port(server->runtime));
+    struct sk_runtime *port = &server->hurry.port;
     struct sk_engine_options options = { .runtime = port,
                                          .store = server->store,
                                          .node = SK_STR("node") };
