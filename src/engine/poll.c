@@ -420,18 +420,18 @@ static void match(struct sk_engine *engine, struct sk_alarm *alarm)
 {
     (void)alarm;
     if (engine->options.rules.starts_nothing) return;
-    struct sk_task_queue *queue, *next;
+    struct sk_task_queue *next = NULL;
     int64_t until_ms = INT64_MAX;
-    HASH_ITER(hh, engine->task_queues, queue, next)
-    {
-        /* Tasks that are popped stay in the index, and claims keep it, so the queue outlives its
-         * serving, but for one whose last poll has gone. */
+    for (struct sk_task_queue *queue = engine->task_queues; queue != NULL; queue = next) {
+        /* Held: what a saga decides when it gives a task ends queues, this one and others. So which
+         * is the next one is asked afterwards. */
         queue->claims_count += 1;
         if (!sk_list_is_empty(&queue->polls)) serve(engine, queue);
         if (!sk_list_is_empty(&queue->polls) && sk_interest_is_unheard(engine, queue))
             until_ms = queue->hear_until_ms;
         if (sk_interest_is_untold(queue)) sk_interest_offer(engine, queue);
         end_late(queue);
+        next = queue->hh.next;
         queue->claims_count -= 1;
         sk_task_queue_let_go(engine, queue);
     }

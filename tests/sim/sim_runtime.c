@@ -6,8 +6,10 @@
  * little fast or slow. Engine time is made of the two by the product's own clock
  * (runtime/clock.h): within a life it follows the wall clock slowly, a new life believes it.
  */
+#include "engine/group.h"
 #include "faults.h"
 #include "node.h"
+#include "sim_store.h"
 
 struct sk_runtime_timer {
     struct sim_event event; /* first */
@@ -126,6 +128,27 @@ static enum skald_status post(struct sk_runtime *port, sk_runtime_fn *fn, void *
     return SKALD_OK;
 }
 
+struct letter {
+    struct sim_node *node;
+    sk_runtime_fn *fn;
+    void *context;
+    uint32_t restores; /* of the store, when it was posted */
+};
+
+/* Letters live in one process, and nobody puts an older store under a process: those of before find
+ * no engine, as if they had been lost with theirs. */
+static void open_letter(void *context)
+{
+    const struct letter *letter = context;
+    struct sim_node *node = letter->node;
+    struct sk_group *group = node->world->group;
+    uint32_t member = node->index;
+    bool is_lost = letter->restores != node->world->store->restores && node->engine != NULL;
+    if (is_lost) sk_group_set_engine(group, member, NULL);
+    letter->fn(letter->context);
+    if (is_lost) sk_group_set_engine(group, member, node->engine);
+}
+
 /* What siblings post. In the product one queue holds that and what the node's own store answers, so
  * a letter is late only where its sender is; here it is late by itself, with all that come behind
  * it: the siblings' protocol does not rely on more than their order. */
@@ -139,7 +162,9 @@ static enum skald_status post_letter(struct sk_runtime *port, sk_runtime_fn *fn,
         int64_t at_us = world->now_us + sim_between(dice, SIM_MS, 10 * SIM_S);
         if (runtime->letters_at_us < at_us) runtime->letters_at_us = at_us;
     }
-    sim_answer_at(runtime->node, runtime->letters_at_us - world->now_us, fn, context);
+    struct letter *letter = SK_ARENA_NEW(&world->arena, struct letter);
+    *letter = (struct letter){ runtime->node, fn, context, world->store->restores };
+    sim_answer_at(runtime->node, runtime->letters_at_us - world->now_us, open_letter, letter);
     return SKALD_OK;
 }
 
