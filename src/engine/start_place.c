@@ -155,8 +155,12 @@ static void on_key(struct sk_engine *engine, void *context, struct sk_rows *rows
     struct sk_start_key *key = find_key(engine, starting->key);
     sk_list_remove(&starting->node);
     struct sk_shard *shard = sk_shard_of(engine, starting->key);
+    /* Who has served the shard meanwhile may have used the key. */
+    bool is_lost = !sk_shard_is_serving(shard) || shard->epoch != starting->key_epoch;
     if (rows->status != SKALD_OK) {
         sk_starting_fail(starting, SKALD_E_AGAIN, rows->error.message);
+    } else if (is_lost) {
+        sk_starting_fail(starting, SKALD_E_AGAIN, "the key's shard is not served by this node now");
     } else if (rows->keys_count > 0) {
         go_to_id(starting, rows->keys[0].saga_id, true);
     } else {
@@ -201,6 +205,7 @@ static void place_by_key(struct sk_starting *starting)
         sk_starting_fail(starting, SKALD_E_MEMORY, "out of memory");
         return;
     }
+    starting->key_epoch = shard->epoch;
     sk_list_push(&engine->starting, &starting->node);
     struct sk_read read = { .kind = SK_READ_START_KEY,
                             .shard = shard->index,

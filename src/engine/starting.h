@@ -19,6 +19,7 @@ struct sk_starting {
     struct sk_machine *machine; /* a child's, while its plan is looked for */
     struct sk_job *job;         /* a child's message */
     bool is_of_key;             /* the id is that of the saga that has this key */
+    uint64_t key_epoch;         /* the serving in which the key was looked up */
 };
 
 /* A key whose start is being looked for or is not durable yet (S2). */
