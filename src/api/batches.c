@@ -226,11 +226,7 @@ static void on_batches(void *context, enum skald_status status, const skald_erro
     struct sk_exchange *x = context;
     const struct list *list = x->state;
     struct sk_gathered_list all;
-    if (status != SKALD_OK) {
-        sk_exchange_fail(x, status, error);
-        return;
-    }
-    if (!sk_gathered_list(x, parts, count, &all)) return;
+    if (!sk_gathered_list(x, status, error, parts, count, &all)) return;
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
     (void)sk_gathered_put(&w, "items", &all, (uint64_t)list->limit);

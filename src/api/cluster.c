@@ -71,16 +71,12 @@ static void on_stuck(void *context, enum skald_status status, const skald_error 
     struct sk_exchange *x = context;
     struct recovery *recovery = x->state;
     struct sk_gathered_list stuck;
-    if (status != SKALD_OK) {
-        sk_exchange_fail(x, status, error);
-        return;
-    }
-    if (recovery->is_run_first) { /* what it has done is in the figures now */
+    if (status == SKALD_OK && recovery->is_run_first) { /* what it has done is in the figures now */
         recovery->is_run_first = false;
         sk_engine_stats_all(sk_engine_of(x), on_figures, x);
         return;
     }
-    if (sk_gathered_list(x, parts, count, &stuck)) reply_recovery(x, &stuck);
+    if (sk_gathered_list(x, status, error, parts, count, &stuck)) reply_recovery(x, &stuck);
 }
 
 static void ask_stuck(struct sk_exchange *x)

@@ -110,10 +110,15 @@ static int compare(const void *a, const void *b)
     return sk_str_compare(one->id, other->id);
 }
 
-bool sk_gathered_list(struct sk_exchange *x, struct sk_gather_part *const *parts, uint32_t count,
+bool sk_gathered_list(struct sk_exchange *x, enum skald_status status, const skald_error *error,
+                      struct sk_gather_part *const *parts, uint32_t count,
                       struct sk_gathered_list *out_list)
 {
     *out_list = (struct sk_gathered_list){ 0 };
+    if (status != SKALD_OK) {
+        sk_exchange_fail(x, status, error);
+        return false;
+    }
     size_t room = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct sk_gathered *rows = parts[i]->told;

@@ -47,14 +47,15 @@ struct sk_gathered_walk {
 };
 void sk_gathered_walk(struct sk_gather_part *part, const struct sk_gathered_walk *walk);
 
-/* By the asker, in its `done`: all rows in their order; they and their texts are borrowed for that
- * call. False: the exchange has been answered. */
+/* By the asker, in its `done` and with what that was told: all rows in their order; they and their
+ * texts are borrowed for that call. False: the exchange has been answered. */
 struct sk_gathered_list {
     const struct sk_gathered_row **rows;
     uint32_t count;
     uint64_t total;
 };
-bool sk_gathered_list(struct sk_exchange *x, struct sk_gather_part *const *parts, uint32_t count,
+bool sk_gathered_list(struct sk_exchange *x, enum skald_status status, const skald_error *error,
+                      struct sk_gather_part *const *parts, uint32_t count,
                       struct sk_gathered_list *out_list);
 /* Writes a member with at most `limit` rows; the last one written, NULL = none. */
 const struct sk_gathered_row *sk_gathered_put(struct sk_json_writer *w, const char *name,

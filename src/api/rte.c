@@ -201,11 +201,7 @@ static void on_sagas(void *context, enum skald_status status, const skald_error 
     struct sk_exchange *x = context;
     const struct page *page = x->state;
     struct sk_gathered_list all;
-    if (status != SKALD_OK) {
-        sk_exchange_fail(x, status, error);
-        return;
-    }
-    if (!sk_gathered_list(x, parts, count, &all)) return;
+    if (!sk_gathered_list(x, status, error, parts, count, &all)) return;
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
     (void)sk_gathered_put(&w, "transactions", &all, UINT64_MAX);

@@ -168,32 +168,48 @@ static void fenced_drops_and_takes_again(void **state)
     assert_int_equal(1, world_notices(&world, "lease.lost"));
 }
 
-static void refused_suspends_the_culprit_alone(void **state)
+enum { MANY = 24 };
+
+/* Sagas with the ids <prefix>-0 and on, whose first calls wait for their answers. */
+static void start_many(const char *prefix)
 {
-    (void)state;
+    char id[16];
     world.invoker.is_manual = true;
-    static char ids[24][16];
-    for (int i = 0; i < 24; i++) {
-        snprintf(ids[i], sizeof ids[i], "r-%d", i);
-        assert_int_equal(SKALD_OK, world_start(&world, "order", ids[i], "{}").status);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "%s-%d", prefix, i);
+        assert_int_equal(SKALD_OK, world_start(&world, "order", id, "{}").status);
     }
-    world.store.fate = FATE_REFUSED;
-    world.store.fates_count = 10; /* every part that holds it, however small */
-    world.store.fate_saga = "r-5";
-    for (uint32_t i = 0; i < 24; i++) world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
-    for (int turn = 0; turn < 200 && world_notices(&world, "saga.refused") == 0; turn++)
-        world_advance(&world, 1);
-    world.store.fates_count = 0;
+}
+
+/* All later calls succeed: of those sagas number 5 is held, and all others complete. */
+static void number_five_alone_is_suspended(const char *prefix)
+{
+    char id[16];
     world.invoker.is_manual = false;
-    for (uint32_t i = 24; i < world.invoker.calls_count; i++) {
+    for (uint32_t i = MANY; i < world.invoker.calls_count; i++) {
         if (!world.invoker.calls[i].is_answered)
             world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
     }
     world_advance(&world, 5000);
-    for (int i = 0; i < 24; i++) {
-        struct answer answer = world_get(&world, ids[i]);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "%s-%d", prefix, i);
+        struct answer answer = world_get(&world, id);
         assert_int_equal(i == 5 ? SK_SAGA_SUSPENDED : SK_SAGA_COMPLETED, answer.shown);
     }
+}
+
+static void refused_suspends_the_culprit_alone(void **state)
+{
+    (void)state;
+    start_many("r");
+    world.store.fate = FATE_REFUSED;
+    world.store.fates_count = 10; /* every part that holds it, however small */
+    world.store.fate_saga = "r-5";
+    for (uint32_t i = 0; i < MANY; i++) world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
+    for (int turn = 0; turn < 200 && world_notices(&world, "saga.refused") == 0; turn++)
+        world_advance(&world, 1);
+    world.store.fates_count = 0;
+    number_five_alone_is_suspended("r");
     assert_true(world_notices(&world, "saga.refused") >= 1);
     struct sk_command resume = {
         .kind = SK_COMMAND_RESUME, .id = SK_STR("c"), .who = SK_STR("me"), .why = SK_STR("mended")
@@ -285,31 +301,17 @@ static void broken_for_good_stops_serving(void **state)
 static void broken_each_time_suspends_the_culprit_alone(void **state)
 {
     (void)state;
-    world.invoker.is_manual = true;
-    static char ids[24][16];
-    for (int i = 0; i < 24; i++) {
-        snprintf(ids[i], sizeof ids[i], "c-%d", i);
-        assert_int_equal(SKALD_OK, world_start(&world, "order", ids[i], "{}").status);
-    }
+    start_many("c");
     world.store.fate = FATE_BROKEN;
     world.store.fates_count = 1000;
     world.store.fate_saga = "c-5";
-    for (uint32_t i = 0; i < 24; i++) world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
+    for (uint32_t i = 0; i < MANY; i++) world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
     for (int turn = 0; turn < 1000 && world_notices(&world, "saga.refused") == 0; turn++)
         world_advance(&world, 10);
     assert_int_equal(1, world_notices(&world, "saga.refused"));
     assert_in_range(world.store.reopens_count, 5, 15);
     world.store.fates_count = 0; /* its suspension can be written */
-    world.invoker.is_manual = false;
-    for (uint32_t i = 24; i < world.invoker.calls_count; i++) {
-        if (!world.invoker.calls[i].is_answered)
-            world_answer(&world, i, SK_OUTCOME_SUCCEEDED, "{}");
-    }
-    world_advance(&world, 5000);
-    for (int i = 0; i < 24; i++) {
-        struct answer answer = world_get(&world, ids[i]);
-        assert_int_equal(i == 5 ? SK_SAGA_SUSPENDED : SK_SAGA_COMPLETED, answer.shown);
-    }
+    number_five_alone_is_suspended("c");
     assert_int_equal(0, shards_degraded());
 }
 
