@@ -374,10 +374,22 @@ static void on_defined(void *context, enum skald_status status, const skald_erro
 }
 
 static void on_taken(void *context, enum skald_status status, const struct sk_shard_row *row,
+                     const skald_error *error);
+
+static void take(struct fill *fill, uint32_t shard, uint64_t epoch)
+{
+    fill->store->ops->take(fill->store, shard, epoch, SK_STR("fill"), INT64_MAX, on_taken, fill);
+}
+
+static void on_taken(void *context, enum skald_status status, const struct sk_shard_row *row,
                      const skald_error *error)
 {
     struct fill *fill = context;
     const struct model *model = &fill->model;
+    if (status == SKALD_E_FENCED) {
+        take(fill, row->shard, row->epoch);
+        return;
+    }
     if (status != SKALD_OK) fail("take", error->message);
     fill->shards[row->shard] = *row;
     fill->there += row->position / model->events_count;
@@ -401,7 +413,7 @@ static void on_meta(void *context, struct sk_rows *rows)
     fill->open = calloc(fill->shards_count, sizeof *fill->open);
     if (fill->shards == NULL || fill->open == NULL) fail("memory", "none");
     for (uint32_t i = 0; i < fill->shards_count; i++) {
-        fill->store->ops->take(fill->store, i, SK_STR("fill"), INT64_MAX, on_taken, fill);
+        take(fill, i, 0);
     }
 }
 

@@ -1,8 +1,8 @@
 /*
  * shard.c: one shard's ownership: taken, renewed, lost, given back.
  *
- *   H1  Every take raises the epoch (S4 of store.h); what an earlier term asked of the store is
- *       ignored when it answers (term).
+ *   H1  Every take raises the epoch (S4 of store.h), from the one that was heard of last; what an
+ *       earlier term asked of the store is ignored when it answers (term).
  *   H2  A shard that was lost is dropped only when none of its works is with the store.
  *   H3  Effects leave only while the lease has more than lease_margin left, by the monotonic clock,
  *       and counted from the moment before the store was asked.
@@ -158,7 +158,11 @@ static void on_taken(void *context, enum skald_status status, const struct sk_sh
     struct sk_shard *shard = answered(context, &asking);
     if (shard == NULL || shard->state != SK_SHARD_TAKING) return;
     struct sk_engine *engine = shard->engine;
-    if (status != SKALD_OK) {
+    if (status == SKALD_E_FENCED) { /* news: the first take of a node knows no epoch yet */
+        shard->epoch = row->epoch;
+        shard->state = SK_SHARD_NOT_OWNED;
+        if (shard->is_wanted) sk_shard_take(shard);
+    } else if (status != SKALD_OK) {
         if (status != SKALD_E_BUSY) {
             sk_engine_notice(engine, SK_LOG_WARN, "lease.refused", SK_STR(""), error->message,
                              SK_STR(""));
@@ -199,8 +203,8 @@ void sk_shard_take(struct sk_shard *shard)
         return;
     }
     shard->state = SK_SHARD_TAKING;
-    engine->store->ops->take(engine->store, shard->index, engine->options.node, expires_at(engine),
-                             on_taken, asking);
+    engine->store->ops->take(engine->store, shard->index, shard->epoch, engine->options.node,
+                             expires_at(engine), on_taken, asking);
 }
 
 /* ---- losing ---------------------------------------------------------------------------------- */

@@ -148,7 +148,7 @@ static void arrive(struct sk_delivery_item *item)
     case PASSAGE_SUBMIT: store->ops->submit(store, p->batch, on_batch, p); break;
     case PASSAGE_READ: store->ops->read(store, &p->read, on_rows, p); break;
     case PASSAGE_TAKE:
-        store->ops->take(store, p->shard, p->owner, p->expires_at_ms, on_lease, p);
+        store->ops->take(store, p->shard, p->epoch, p->owner, p->expires_at_ms, on_lease, p);
         break;
     case PASSAGE_RENEW:
         store->ops->renew(store, p->shard, p->epoch, p->expires_at_ms, on_lease, p);
@@ -208,12 +208,13 @@ static void port_read(struct sk_store *store, const struct sk_read *read, sk_rea
     leave(passage);
 }
 
-static void port_take(struct sk_store *store, uint32_t shard, struct sk_str owner,
+static void port_take(struct sk_store *store, uint32_t shard, uint64_t epoch, struct sk_str owner,
                       int64_t expires_at_ms, sk_take_done *done, void *context)
 {
     struct passage *passage = passage_new(store, PASSAGE_TAKE, context);
     passage->done.take = done;
     passage->shard = shard;
+    passage->epoch = epoch;
     passage->owner = sk_arena_copy(&passage->arena, owner);
     passage->expires_at_ms = expires_at_ms;
     leave(passage);

@@ -114,30 +114,31 @@ static void set_owner(struct memory_shard *shard, struct sk_str owner, int64_t e
     shard->expires_at_ms = expires_at_ms;
 }
 
-static enum skald_status take_shard(struct memory_store *store, uint32_t index, struct sk_str owner,
-                                    int64_t expires_at_ms, skald_error *error)
+static enum skald_status take_shard(struct memory_store *store, uint32_t index, uint64_t epoch,
+                                    struct sk_str owner, int64_t expires_at_ms, skald_error *error)
 {
     if (index >= store->data.shards_count)
         return sk_error_set(error, SKALD_E_ARGUMENT, "no shard %u", index);
     struct memory_shard *shard = &store->data.shards[index];
     const struct sk_shard_row row = { .shard = index,
+                                      .epoch = shard->epoch,
                                       .owner = { shard->owner, shard->owner_size },
                                       .expires_at_ms = shard->expires_at_ms };
     int64_t now_ms = store->runtime->ops->now_ms(store->runtime);
-    enum skald_status status = sk_lease_may_take(&row, owner, now_ms, error);
+    enum skald_status status = sk_lease_may_take(&row, epoch, owner, now_ms, error);
     if (status != SKALD_OK) return status;
     set_owner(shard, owner, expires_at_ms);
     shard->epoch += 1;
     return SKALD_OK;
 }
 
-static void store_take(struct sk_store *base, uint32_t shard, struct sk_str owner,
+static void store_take(struct sk_store *base, uint32_t shard, uint64_t epoch, struct sk_str owner,
                        int64_t expires_at_ms, sk_take_done *done, void *context)
 {
     struct memory_store *store = store_of(base);
     struct answer *answer = answer_new(ANSWER_TAKE, context);
     answer->done.take = done;
-    answer->status = take_shard(store, shard, owner, expires_at_ms, &answer->error);
+    answer->status = take_shard(store, shard, epoch, owner, expires_at_ms, &answer->error);
     if (shard < store->data.shards_count) answer_shard(store, answer, shard);
     sk_delivery_put(store->delivery, &answer->item);
 }

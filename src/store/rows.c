@@ -269,20 +269,20 @@ bool sk_part_has_no_twins(struct sk_part *part)
 
 /* ---- leases ---------------------------------------------------------------------------------- */
 
-enum skald_status sk_lease_may_take(const struct sk_shard_row *row, struct sk_str owner,
-                                    int64_t now_ms, skald_error *error)
-{
-    bool is_held =
-        row->owner.size > 0 && !sk_str_equal(row->owner, owner) && row->expires_at_ms > now_ms;
-    if (!is_held) return SKALD_OK;
-    return sk_error_set(error, SKALD_E_BUSY, "shard %u is held by %.*s", row->shard,
-                        SK_STR_ARGS(row->owner));
-}
-
 enum skald_status sk_lease_may_renew(const struct sk_shard_row *row, uint64_t epoch,
                                      skald_error *error)
 {
     if (row->epoch == epoch) return SKALD_OK;
     return sk_error_set(error, SKALD_E_FENCED, "shard %u is at epoch %llu", row->shard,
                         (unsigned long long)row->epoch);
+}
+
+enum skald_status sk_lease_may_take(const struct sk_shard_row *row, uint64_t epoch,
+                                    struct sk_str owner, int64_t now_ms, skald_error *error)
+{
+    bool is_held =
+        row->owner.size > 0 && !sk_str_equal(row->owner, owner) && row->expires_at_ms > now_ms;
+    if (!is_held) return sk_lease_may_renew(row, epoch, error);
+    return sk_error_set(error, SKALD_E_BUSY, "shard %u is held by %.*s", row->shard,
+                        SK_STR_ARGS(row->owner));
 }

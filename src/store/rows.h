@@ -97,9 +97,10 @@ bool sk_part_is_next(struct sk_part *part, uint64_t epoch, uint64_t position);
 /* R4, as far as the part alone tells; else it is REFUSED, or PASSING when memory is out. */
 bool sk_part_has_no_twins(struct sk_part *part);
 /* May a shard with this row be taken by `owner` (BUSY: another's lease runs), or its lease be
- * renewed by whoever has `epoch` (FENCED: it has moved on)? */
-enum skald_status sk_lease_may_take(const struct sk_shard_row *row, struct sk_str owner,
-                                    int64_t now_ms, skald_error *error) SK_MUST_CHECK;
+ * renewed, by whoever knows `epoch` (FENCED: it has moved on)? */
+enum skald_status sk_lease_may_take(const struct sk_shard_row *row, uint64_t epoch,
+                                    struct sk_str owner, int64_t now_ms,
+                                    skald_error *error) SK_MUST_CHECK;
 enum skald_status sk_lease_may_renew(const struct sk_shard_row *row, uint64_t epoch,
                                      skald_error *error) SK_MUST_CHECK;
 /* Sets result and message. */

@@ -11,7 +11,8 @@
  *       transaction. A part that was committed is therefore refused (fenced) if it comes again.
  *   S2  DONE means durable: it survives a power cut.
  *   S3  Reads see only what is durable, and see each part wholly or not at all.
- *   S4  take() raises the epoch, durably, before it answers.
+ *   S4  take() raises the epoch, durably, before it answers; and only from the epoch that the taker
+ *       knows, so one that comes late, perhaps of a process that has ended, raises nothing.
  *   S5  Several batches may be submitted; they commit in the order of submission. After a part of a
  *       shard ended in anything but DONE, later parts of that shard end FENCED by S1 on their own.
  */
@@ -313,10 +314,11 @@ struct sk_store_ops {
     /* `read` and its texts are copied. */
     void (*read)(struct sk_store *store, const struct sk_read *read, sk_read_done *done,
                  void *context);
-    /* Ownership of a shard: raises its epoch unless another owner's lease runs (SKALD_E_BUSY).
+    /* Ownership of a shard: raises its epoch unless another owner's lease runs (SKALD_E_BUSY) or
+     * the epoch is not the given one (SKALD_E_FENCED; the row tells the present one, to ask again).
      * expires_at_ms: by the store's clock; INT64_MAX for a store that has one process. */
-    void (*take)(struct sk_store *store, uint32_t shard, struct sk_str owner, int64_t expires_at_ms,
-                 sk_take_done *done, void *context);
+    void (*take)(struct sk_store *store, uint32_t shard, uint64_t epoch, struct sk_str owner,
+                 int64_t expires_at_ms, sk_take_done *done, void *context);
     /* Same epoch, later expiry; SKALD_E_FENCED when the epoch has moved on. expires_at_ms 0 = gives
      * it back. */
     void (*renew)(struct sk_store *store, uint32_t shard, uint64_t epoch, int64_t expires_at_ms,

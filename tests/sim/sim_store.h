@@ -145,7 +145,7 @@ void sim_store_read(struct sk_store *port, const struct sk_read *read, sk_read_d
                     void *context);
 
 /* sim_store_lease.c: the port's */
-void sim_store_take(struct sk_store *port, uint32_t shard, struct sk_str owner,
+void sim_store_take(struct sk_store *port, uint32_t shard, uint64_t epoch, struct sk_str owner,
                     int64_t expires_at_ms, sk_take_done *done, void *context);
 void sim_store_renew(struct sk_store *port, uint32_t shard, uint64_t epoch, int64_t expires_at_ms,
                      sk_take_done *done, void *context);

@@ -75,6 +75,8 @@ static void do_take(struct asked *asked)
     if (is_held) {
         asked->status = sk_error_set(&asked->error, SKALD_E_BUSY, "held by %.*s",
                                      SK_STR_ARGS(shard->row.owner));
+    } else if (shard->row.epoch != asked->epoch) {
+        asked->status = sk_error_set(&asked->error, SKALD_E_FENCED, "the epoch has moved on");
     } else {
         shard->row.owner = asked->owner;
         shard->row.expires_at_ms = asked->expires_at_ms;
@@ -99,11 +101,12 @@ static void on_take(void *context)
     after_a_while(asked, on_taken);
 }
 
-void sim_store_take(struct sk_store *port, uint32_t shard, struct sk_str owner,
+void sim_store_take(struct sk_store *port, uint32_t shard, uint64_t epoch, struct sk_str owner,
                     int64_t expires_at_ms, sk_take_done *done, void *context)
 {
     struct asked *asked = ask(port, context);
     asked->shard = shard;
+    asked->epoch = epoch;
     asked->owner = sk_arena_copy(&asked->handle->store->world->arena, owner);
     asked->expires_at_ms = expires_at_ms;
     asked->take_done = done;

@@ -59,6 +59,7 @@
     X(definitions_page)                  \
     X(take_raises_the_epoch)             \
     X(a_running_lease_keeps_others_out)  \
+    X(a_take_that_comes_late_is_fenced)  \
     X(renew_keeps_the_epoch)             \
     X(reopen_changes_nothing)            \
     X(everything_survives_closing)

@@ -408,6 +408,21 @@ void a_running_lease_keeps_others_out(void **state)
     assert_int_equal(lease.row.epoch, 2);
 }
 
+/* A stalled connection delivers it when its node has ended and begun anew, under the same name. */
+void a_take_that_comes_late_is_fenced(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(world_lease(world, 0, "node-a", INT64_MAX).status, SKALD_OK);
+    uint64_t epoch = world_lease(world, 0, "node-a", INT64_MAX).row.epoch;
+    struct lease late = world_lease_at(world, 0, epoch - 1, "node-a", INT64_MAX);
+    assert_int_equal(late.status, SKALD_E_FENCED);
+    assert_true(late.error.message[0] != '\0');
+    assert_int_equal(late.row.epoch, epoch); /* R9 */
+    assert_int_equal(world_lease_at(world, 0, epoch + 1, "node-a", INT64_MAX).status,
+                     SKALD_E_FENCED);
+    assert_int_equal(world_renew(world, 0, epoch, INT64_MAX).status, SKALD_OK);
+}
+
 void renew_keeps_the_epoch(void **state)
 {
     struct world *world = *state;

@@ -222,15 +222,23 @@ static void on_lease(void *context, enum skald_status status, const struct sk_sh
     waiting->is_done = true;
 }
 
-struct lease world_lease(struct world *world, uint32_t shard, const char *owner,
-                         int64_t expires_at_ms)
+struct lease world_lease_at(struct world *world, uint32_t shard, uint64_t epoch, const char *owner,
+                            int64_t expires_at_ms)
 {
     struct waiting_lease waiting = { .world = world };
-    world->store->ops->take(world->store, shard, sk_str_of(owner), expires_at_ms, on_lease,
+    world->store->ops->take(world->store, shard, epoch, sk_str_of(owner), expires_at_ms, on_lease,
                             &waiting);
     assert_false(waiting.is_done);
     assert_true(fake_runtime_run_until(world->runtime, &waiting.is_done));
     return waiting.lease;
+}
+
+struct lease world_lease(struct world *world, uint32_t shard, const char *owner,
+                         int64_t expires_at_ms)
+{
+    struct lease lease = world_lease_at(world, shard, 0, owner, expires_at_ms);
+    if (lease.status != SKALD_E_FENCED) return lease;
+    return world_lease_at(world, shard, lease.row.epoch, owner, expires_at_ms);
 }
 
 struct lease world_renew(struct world *world, uint32_t shard, uint64_t epoch, int64_t expires_at_ms)

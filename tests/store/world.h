@@ -77,6 +77,9 @@ struct lease {
     struct sk_shard_row row;
     skald_error error;
 };
+struct lease world_lease_at(struct world *world, uint32_t shard, uint64_t epoch, const char *owner,
+                            int64_t expires_at_ms);
+/* With the epoch that the store has. */
 struct lease world_lease(struct world *world, uint32_t shard, const char *owner,
                          int64_t expires_at_ms);
 struct lease world_renew(struct world *world, uint32_t shard, uint64_t epoch,

@@ -214,12 +214,13 @@ static void store_read(struct sk_store *store, const struct sk_read *read, sk_re
     fault_release();
 }
 
-static void store_take(struct sk_store *store, uint32_t shard, struct sk_str owner,
+static void store_take(struct sk_store *store, uint32_t shard, uint64_t epoch, struct sk_str owner,
                        int64_t expires_at_ms, sk_take_done *done, void *context)
 {
     fault_hold();
     struct asked *asked = ask(store, ASKED_TAKE, context);
     asked->shard = shard;
+    asked->epoch = epoch;
     asked->owner = sk_arena_copy(&asked->arena, owner);
     asked->expires_at_ms = expires_at_ms;
     asked->done.take = done;
@@ -327,7 +328,8 @@ static void hand_on(struct asked *asked)
     case ASKED_SUBMIT: ops->submit(store, asked->batch, on_batch, asked); break;
     case ASKED_READ: ops->read(store, &asked->read, on_rows, asked); break;
     case ASKED_TAKE:
-        ops->take(store, asked->shard, asked->owner, asked->expires_at_ms, on_shard, asked);
+        ops->take(store, asked->shard, asked->epoch, asked->owner, asked->expires_at_ms, on_shard,
+                  asked);
         break;
     case ASKED_RENEW:
         ops->renew(store, asked->shard, asked->epoch, asked->expires_at_ms, on_shard, asked);

@@ -111,9 +111,9 @@ static enum skald_status judge_lease(struct sk_journal *journal, struct journal_
         return sk_error_set(&request->error, SKALD_E_ARGUMENT, "no shard %u", request->shard);
     fill_row(journal, request->shard, &request->arena, &request->row);
     const struct sk_shard_row *row = &request->row;
-    return request->kind == JOURNAL_RENEW
-               ? sk_lease_may_renew(row, request->epoch, &request->error)
-               : sk_lease_may_take(row, request->owner, request->now_ms, &request->error);
+    return request->kind == JOURNAL_RENEW ? sk_lease_may_renew(row, request->epoch, &request->error)
+                                          : sk_lease_may_take(row, request->epoch, request->owner,
+                                                              request->now_ms, &request->error);
 }
 
 /* The row as it will be; the table learns owner and time when it is durable. */

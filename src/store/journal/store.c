@@ -89,12 +89,13 @@ static void store_submit(struct sk_store *base, struct sk_batch *batch, sk_batch
     enqueue(journal_of(base), request);
 }
 
-static void store_take(struct sk_store *base, uint32_t shard, struct sk_str owner,
+static void store_take(struct sk_store *base, uint32_t shard, uint64_t epoch, struct sk_str owner,
                        int64_t expires_at_ms, sk_take_done *done, void *context)
 {
     struct journal_request *request = request_new(journal_of(base), JOURNAL_TAKE, context);
     request->done.take = done;
     request->shard = shard;
+    request->epoch = epoch;
     request->owner = sk_arena_copy(&request->arena, owner);
     request->expires_at_ms = expires_at_ms;
     enqueue(journal_of(base), request);
@@ -290,7 +291,8 @@ static void run_errand(struct sk_journal *journal, enum errand_kind kind, struct
     case ERRAND_NONE: break;
     case ERRAND_SUBMIT: index->ops->submit(index, errand->batch, on_submitted, journal); break;
     case ERRAND_TAKE: /* nobody else has it: no lease */
-        index->ops->take(index, errand->shard, SK_STR("journal"), 0, on_taken, journal);
+        index->ops->take(index, errand->shard, journal->indexed[errand->shard].epoch,
+                         SK_STR("journal"), 0, on_taken, journal);
         break;
     case ERRAND_DEFINE:
         index->ops->define(index, &errand->definition, errand->keep_latest, on_defined, journal);

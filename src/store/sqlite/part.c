@@ -495,9 +495,9 @@ static int write_lease(struct sk_sqlite_writer *writer, struct sk_sqlite_request
     }
     if (code != SQLITE_OK) return code;
     bool is_take = request->kind == REQUEST_TAKE;
-    request->status =
-        is_take ? sk_lease_may_take(&request->row, request->owner, request->now_ms, &request->error)
-                : sk_lease_may_renew(&request->row, request->epoch, &request->error);
+    request->status = is_take ? sk_lease_may_take(&request->row, request->epoch, request->owner,
+                                                  request->now_ms, &request->error)
+                              : sk_lease_may_renew(&request->row, request->epoch, &request->error);
     if (request->status != SKALD_OK) return SQLITE_OK;
     struct sk_sqlite_call s = { .statement =
                                     writer->sql[is_take ? SQL_SHARD_TAKE : SQL_SHARD_RENEW] };

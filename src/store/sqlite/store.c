@@ -142,12 +142,13 @@ static void store_read(struct sk_store *base, const struct sk_read *read, sk_rea
     enqueue(store_of(base), request);
 }
 
-static void store_take(struct sk_store *base, uint32_t shard, struct sk_str owner,
+static void store_take(struct sk_store *base, uint32_t shard, uint64_t epoch, struct sk_str owner,
                        int64_t expires_at_ms, sk_take_done *done, void *context)
 {
     struct sk_sqlite_request *request = request_new(store_of(base), REQUEST_TAKE, context);
     request->done.take = done;
     request->shard = shard;
+    request->epoch = epoch;
     request->owner = sk_arena_copy(&request->arena, owner);
     request->expires_at_ms = expires_at_ms;
     enqueue(store_of(base), request);

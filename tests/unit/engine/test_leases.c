@@ -122,7 +122,7 @@ static void an_answer_of_an_earlier_term_says_nothing(void **state)
     world_advance(&world, LEASE_MS / 3);
     assert_true(renewals.is_waiting);
     sk_engine_own(world.engine, 0, false);
-    renewals.inner->take(&world.store.base, 0, SK_STR("other"), 0, on_taken, NULL);
+    renewals.inner->take(&world.store.base, 0, 1, SK_STR("other"), 0, on_taken, NULL);
     world_run(&world);
     sk_engine_own(world.engine, 0, true);
     world_advance(&world, 2000);

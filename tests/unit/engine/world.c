@@ -230,8 +230,8 @@ static void pass_on(struct world_store *store, struct sk_batch *batch, sk_batch_
         forward->fates[i] = is_mine ? store->fate : FATE_COMMIT;
         is_hit = is_hit || is_mine;
         if (is_mine && store->fate == FATE_FENCED) {
-            store->inner->ops->take(store->inner, batch->parts[i].shard, SK_STR("other"), 0,
-                                    ignore_take, NULL);
+            store->inner->ops->take(store->inner, batch->parts[i].shard, batch->parts[i].epoch,
+                                    SK_STR("other"), 0, ignore_take, NULL);
         }
         if (is_mine && store->fate != FATE_NOT_KNOWN_DONE) continue;
         forward->places[forward->inner.parts_count] = i;
@@ -340,12 +340,12 @@ static void read_rows(struct sk_store *self, const struct sk_read *read, sk_read
     store->world->is_in_store = false;
 }
 
-static void take(struct sk_store *self, uint32_t shard, struct sk_str owner, int64_t expires_at_ms,
-                 sk_take_done *done, void *context)
+static void take(struct sk_store *self, uint32_t shard, uint64_t epoch, struct sk_str owner,
+                 int64_t expires_at_ms, sk_take_done *done, void *context)
 {
     struct sk_store *inner = store_of(self)->inner;
     store_of(self)->world->is_in_store = true;
-    inner->ops->take(inner, shard, owner, expires_at_ms, done, context);
+    inner->ops->take(inner, shard, epoch, owner, expires_at_ms, done, context);
     store_of(self)->world->is_in_store = false;
 }
 
