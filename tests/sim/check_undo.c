@@ -37,12 +37,17 @@ static bool is_exempt(const struct sk_saga *saga, const struct sk_step *step,
     return saga->state == SK_SAGA_FAILED && unit->undo_state == SK_UNDO_FAILED;
 }
 
-/* What was done in the time that a restore took back, and the saga has not asked for again: nobody
- * can know of it. What it has asked for again is judged at participants that keep their keys. */
+/* What was done in the time that a restore took back, and the saga has not asked for again by the
+ * same key (a retry has another): nobody can know of it. What it has asked for again is judged at
+ * participants that keep their keys. */
 static bool is_lost(const struct sim_unit_book *book)
 {
     bool keeps_keys = book->participant->is_guarded && book->participant->is_idempotent;
-    return book->is_restored && !(book->is_heard_again && keeps_keys);
+    if (!book->is_restored || !book->is_heard_again || !keeps_keys) return book->is_restored;
+    for (const struct sim_key_book *key = book->keys; key != NULL; key = key->next) {
+        if (key->is_lost && key->decided == SIM_APPLIED) return true;
+    }
+    return false;
 }
 
 /* Completed by force: what is not done properly stands in the list of what was left, or came late

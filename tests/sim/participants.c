@@ -388,6 +388,8 @@ void sim_books_restored(struct sim_books *books, int64_t from_us)
         if (unit != NULL && unit->visits_last->at_us > from_us) {
             unit->is_restored = true;
             unit->is_heard_again = false;
+            for (struct sim_key_book *key = unit->keys; key != NULL; key = key->next)
+                key->is_lost |= key->acted_us > from_us;
         }
     }
 }
@@ -425,6 +427,11 @@ void sim_participant_visit(struct sim_books *books, struct sim_request *request,
     }
     /* Done now, and not asked for again since: a worker who got his task before. */
     if (is_of_lost_time && unit->applied_count > applied) unit->is_heard_again = false;
+    if (request->operation == SK_OPERATION_ACTION) {
+        struct sim_key_book *key = key_of(books, unit, request->key);
+        key->acted_us = books->world->now_us;
+        key->is_lost = is_of_lost_time && (key->is_lost || unit->applied_count > applied);
+    }
     if (request->operation == SK_OPERATION_ACTION && unit->token.size == 0) {
         unit->token = request->token;
         unit->token_attempt = request->attempt;

@@ -35,6 +35,8 @@ enum sim_decided { SIM_UNDECIDED, SIM_APPLIED, SIM_REFUSED, SIM_ACCEPTED /* pend
 struct sim_key_book {
     struct sk_str key;
     enum sim_decided decided;
+    int64_t acted_us; /* when an action with it arrived last */
+    bool is_lost;     /* that was in a time that a restore took back */
     struct sim_key_book *next;
 };
 
