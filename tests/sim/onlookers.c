@@ -298,6 +298,8 @@ static void on_imported(void *context, const struct sk_reply *reply)
     if (move->state == MOVE_DONE || has_gone_back(move)) return;
     sim_note(world, "imported", (uint64_t)(int64_t)reply->status, 0, move->id);
     if (is_passing(reply->status)) return;
+    /* Something that came late for the saga is what the store refuses, not its file. */
+    if (world->profile.has_poison && reply->status == SKALD_E_INTERNAL) return;
     if (reply->status == SKALD_OK) {
         const struct sim_row *row = sim_store_row(world->store, move->id);
         sim_reached(world, SIM_REACHED_IMPORTED);
