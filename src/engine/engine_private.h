@@ -297,8 +297,7 @@ void sk_siblings_sweep(struct sk_engine *engine, bool is_all);
 /* A sibling serves to_shard. False: out of memory, and it does not come. */
 bool sk_sibling_hand(struct sk_shard *from, uint32_t to_shard, const struct sk_message *message);
 /* The message's row is deleted. */
-void sk_sibling_forget(struct sk_engine *engine, uint32_t to_shard, uint32_t member,
-                       struct sk_str id);
+void sk_sibling_forget(struct sk_shard *from, uint32_t to_shard, uint32_t member, struct sk_str id);
 /* What came from a shard of that member is durably consumed; is not decided after all. */
 void sk_sibling_consumed(struct sk_shard *shard, uint32_t from_shard, uint32_t member,
                          struct sk_str id);

@@ -224,8 +224,7 @@ void sk_outbox_remove(struct sk_shard *shard, struct sk_outgoing *outgoing)
     struct sk_shard *to = &engine->shards[outgoing->to_shard];
     const struct sk_serving *serving = sk_sibling_serving(engine, to->index);
     if (sk_shard_is_held(to)) sk_inbox_forget(to, outgoing->message.id);
-    if (serving != NULL)
-        sk_sibling_forget(engine, to->index, serving->member, outgoing->message.id);
+    if (serving != NULL) sk_sibling_forget(shard, to->index, serving->member, outgoing->message.id);
     sk_list_remove(&outgoing->node);
     SK_TABLE_REMOVE(shard->outbox, outgoing);
     sk_free(outgoing);

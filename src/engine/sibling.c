@@ -18,6 +18,9 @@
  *       to run: who has lost the shard without knowing it does not know the rows of its successor.
  *   B4  Who is told of a later epoch than its own has lost the shard, and does not wait until the
  *       store says so: it would ask its successor about sagas that it takes for its own.
+ *   B5  What the target has forgotten must not come again by a late word of an earlier owner of the
+ *       sender's shard. So a message names the epoch of its sender's shard and is dropped if a
+ *       later one is known here, and "forget" counts only from the owner that is known here.
  */
 #include "engine/engine_private.h"
 
@@ -27,6 +30,7 @@
 struct note {
     uint32_t from_member;
     uint32_t from_shard, to_shard; /* of the message */
+    uint64_t from_epoch;           /* of from_shard, as who sends the message owns it */
     struct sk_serving serving;     /* of to_shard */
     bool asks;                     /* tell me what you serve */
     struct sk_message message;     /* id alone, but where it is handed over */
@@ -81,6 +85,13 @@ const struct sk_serving *sk_sibling_serving(const struct sk_engine *engine, uint
     const struct sk_shard *here = &engine->shards[index];
     if (serving->epoch == 0) return NULL;
     return sk_shard_is_held(here) && here->epoch >= serving->epoch ? NULL : serving;
+}
+
+/* The latest one that was heard of. */
+static uint64_t known_epoch(const struct sk_engine *engine, uint32_t index)
+{
+    uint64_t here = engine->shards[index].epoch, there = engine->servings[index].epoch;
+    return here > there ? here : there;
 }
 
 static void announce(struct sk_shard *shard, uint32_t member, bool asks);
@@ -167,8 +178,9 @@ static void on_message(struct sk_engine *engine, void *context)
 {
     struct note *note = context;
     struct sk_shard *shard = served(engine, note->to_shard);
-    bool is_meant =
-        shard != NULL && shard->epoch == note->serving.epoch && shard->link == note->serving.link;
+    bool is_meant = shard != NULL && shard->epoch == note->serving.epoch &&
+                    shard->link == note->serving.link &&
+                    note->from_epoch >= known_epoch(engine, note->from_shard); /* B5 */
     enum sk_incoming_state state = SK_INCOMING_QUEUED;
     if (is_meant) {
         if (!sk_inbox_receive(shard, note->from_shard, note->from_member, &note->message, &state)) {
@@ -203,7 +215,9 @@ static void on_forget(struct sk_engine *engine, void *context)
     struct note *note = context;
     bool is_known = engine != NULL && note->to_shard < engine->shards_count;
     struct sk_shard *shard = is_known ? &engine->shards[note->to_shard] : NULL;
-    if (shard != NULL && sk_shard_is_held(shard)) {
+    bool is_meant = shard != NULL && sk_shard_is_held(shard) &&
+                    note->from_epoch == known_epoch(engine, note->from_shard); /* B5 */
+    if (is_meant) {
         sk_inbox_forget(shard, note->message.id);
         sk_engine_turn(engine);
     }
@@ -218,18 +232,20 @@ bool sk_sibling_hand(struct sk_shard *from, uint32_t to_shard, const struct sk_m
     struct note *note = note_new(from->engine, message);
     if (note == NULL) return false;
     note->from_shard = from->index;
+    note->from_epoch = from->epoch;
     note->to_shard = to_shard;
     note->serving = *serving;
     return send(from->engine, serving->member, on_message, note);
 }
 
-void sk_sibling_forget(struct sk_engine *engine, uint32_t to_shard, uint32_t member,
-                       struct sk_str id)
+void sk_sibling_forget(struct sk_shard *from, uint32_t to_shard, uint32_t member, struct sk_str id)
 {
-    struct note *note = note_new(engine, &(struct sk_message){ .id = id });
+    struct note *note = note_new(from->engine, &(struct sk_message){ .id = id });
     if (note == NULL) return; /* the target asks again with its sweep */
+    note->from_shard = from->index;
+    note->from_epoch = from->epoch;
     note->to_shard = to_shard;
-    (void)send(engine, member, on_forget, note);
+    (void)send(from->engine, member, on_forget, note);
 }
 
 static void on_consumed(struct sk_engine *engine, void *context)
@@ -239,7 +255,7 @@ static void on_consumed(struct sk_engine *engine, void *context)
     if (shard != NULL) {
         bool is_gone = sk_outbox_consumed(shard, note->message.id);
         if (is_gone && sk_shard_may_send(shard)) /* B3 */
-            sk_sibling_forget(engine, note->to_shard, note->from_member, note->message.id);
+            sk_sibling_forget(shard, note->to_shard, note->from_member, note->message.id);
         sk_engine_turn(engine);
     }
     sk_free(note);

@@ -1,5 +1,5 @@
-/* What a sibling takes, tells and keeps (B1, B3, B4 of engine/sibling.c): the moments between two
- * owners of a shard, which come about in a world of many faults only, are set up from the
+/* What a sibling takes, tells and keeps (B1, B3, B4, B5 of engine/sibling.c): the moments between
+ * two owners of a shard, which come about in a world of many faults only, are set up from the
  * inside. */
 #include "world.h"
 
@@ -118,6 +118,41 @@ static void who_hears_of_a_later_epoch_gives_the_shard_up(void **state)
     assert_int_equal(before + 1, world_notices(&world, "lease.lost"));
 }
 
+/* B5: its successor has handed it over as well, and it may be done with and forgotten by now. */
+static void a_late_message_of_an_earlier_owner_is_dropped(void **state)
+{
+    (void)state;
+    char key[32];
+    const struct sk_shard *home = home_of(key);
+    const struct sk_shard *from = a_shard_of(other);
+    struct sk_serving *known = &one->servings[from->index];
+    known->epoch = from->epoch + 1;
+    ask_for_lock(key, home->index, "s-1/2/5/0/1");
+    assert_int_equal(0, world_stored_events(&world, key));
+    known->epoch = from->epoch;
+    ask_for_lock(key, home->index, "s-1/2/5/0/1");
+    assert_int_equal(2, world_stored_events(&world, key));
+    assert_int_equal(0, HASH_COUNT(home->inbox)); /* forgotten: there is no such row */
+}
+
+/* B5: else the next late word of the one before would be taken. */
+static void only_the_owner_that_is_known_has_things_forgotten(void **state)
+{
+    (void)state;
+    char key[32];
+    const struct sk_shard *home = home_of(key);
+    struct sk_shard *from = a_shard_of(other);
+    struct sk_serving *known = &one->servings[from->index];
+    known->epoch = from->epoch - 1; /* it has not been heard of yet */
+    ask_for_lock(key, home->index, "s-1/2/5/0/1");
+    assert_int_equal(2, world_stored_events(&world, key));
+    assert_int_equal(1, HASH_COUNT(home->inbox));
+    known->epoch = from->epoch;
+    sk_sibling_forget(from, home->index, 0, SK_STR("s-1/2/5/0/1"));
+    world_run(&world);
+    assert_int_equal(0, HASH_COUNT(home->inbox));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +161,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_row_is_said_to_be_gone_after_the_lease, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_hears_of_a_later_epoch_gives_the_shard_up, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_late_message_of_an_earlier_owner_is_dropped, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(only_the_owner_that_is_known_has_things_forgotten, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
