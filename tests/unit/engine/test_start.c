@@ -214,6 +214,75 @@ static void a_key_whose_saga_goes_begins_no_other_under_its_id(void **state)
     assert_string_not_equal(first.id, again.id);
 }
 
+/* What the store said of a key, held back: it has none. */
+static struct {
+    struct sk_store_ops ops;
+    const struct sk_store_ops *inner;
+    sk_read_done *done;
+    void *context;
+} lookup;
+
+static void hold_lookup(struct sk_store *store, const struct sk_read *read, sk_read_done *done,
+                        void *context)
+{
+    if (read->kind != SK_READ_START_KEY) {
+        lookup.inner->read(store, read, done, context);
+        return;
+    }
+    assert_null(lookup.done);
+    lookup.done = done;
+    lookup.context = context;
+}
+
+static void tell_lookup(void)
+{
+    sk_read_done *done = lookup.done;
+    struct sk_rows rows = { .status = SKALD_OK };
+    lookup.done = NULL;
+    done(lookup.context, &rows);
+    world_run(&world);
+}
+
+static void own_all(bool own)
+{
+    for (uint32_t i = 0; i < 8; i++) sk_engine_own(world.engine, i, own);
+    world_advance(&world, 5000);
+}
+
+/* Whoever has served the shard meanwhile may have used the key: what was looked up before is worth
+ * nothing, and who asked is told to ask again. */
+static void a_key_that_was_looked_up_before_its_shard_went_begins_nothing(void **state)
+{
+    (void)state;
+    struct sk_start_request request = { .definition = SK_STR("order"),
+                                        .idempotency_key = SK_STR("k-1") };
+    lookup.inner = world.store.base.ops;
+    lookup.ops = *lookup.inner;
+    lookup.ops.read = hold_lookup;
+    lookup.done = NULL;
+    for (int comes_back = 0; comes_back < 2; comes_back++) {
+        struct answer answer = { 0 };
+        world.store.base.ops = &lookup.ops;
+        sk_engine_start(world.engine, &request, world_on_answer, &answer);
+        world_run(&world);
+        assert_non_null(lookup.done);
+        assert_false(answer.is_there);
+        own_all(false);
+        if (comes_back) own_all(true);
+        tell_lookup();
+        assert_int_equal(SKALD_E_AGAIN, answer.status);
+        own_all(true);
+        assert_int_equal(1, answer.count);
+        assert_int_equal(0, world.invoker.calls_count);
+        world.store.base.ops = lookup.inner;
+    }
+    struct answer again = { 0 };
+    sk_engine_start(world.engine, &request, world_on_answer, &again);
+    world_run(&world);
+    assert_int_equal(SKALD_OK, again.status);
+    assert_false(again.is_replayed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +293,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_at_once_with_one_key_are_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_key_whose_saga_goes_begins_no_other_under_its_id, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_key_that_was_looked_up_before_its_shard_went_begins_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(drawn_ids_differ, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_early, set_up, tear_down),

@@ -3,6 +3,9 @@
 #include "world.h"
 
 #include "definitions.h"
+#include "engine/engine_private.h"
+
+#include <malloc.h>
 
 static const char packing_yaml[] =
     "saga: {id: packing, name: Packing, version: '1'}\n"
@@ -151,6 +154,35 @@ static void a_shard_that_is_given_up_offers_nothing(void **state)
     assert_string_equal("t-1", worker.saga);
 }
 
+/* The loop was late: when it gives the first queue's task the saga's time is over, which withdraws
+ * the task of the next queue and ends that queue. What is read after it was freed makes no
+ * sense. */
+static void giving_a_task_may_end_the_queue_that_is_next(void **state)
+{
+    (void)state;
+    struct worker worker;
+    world_define(&world, "saga: {id: pair, name: Pair, version: '1', timeout: 10s}\n"
+                         "steps:\n"
+                         "  - {id: pack, name: Pack, type: task, action: {task: packers},"
+                         " compensation: {type: skip}}\n"
+                         "  - {id: sign, name: Sign, type: task, action: {task: signers},"
+                         " compensation: {type: skip}}\n");
+    (void)world_start(&world, "pair", "p-1", "{}");
+    const struct sk_task_queue *first = world.engine->task_queues;
+    assert_true(sk_str_is(first->name, "packers"));
+    assert_true(sk_str_is(((const struct sk_task_queue *)first->hh.next)->name, "signers"));
+    (void)mallopt(M_PERTURB, 0x5a); /* a sanitizer looks by itself */
+    begin_poll(&worker, "ada", 1);
+    world.runtime.now_ms += 20000; /* and no timer fired */
+    world_advance(&world, 0);
+    (void)mallopt(M_PERTURB, 0);
+    assert_int_equal(1, HASH_COUNT(world.engine->task_queues));
+    world_advance(&world, 120000);
+    assert_int_equal(1, worker.told_count);
+    assert_int_equal(0, HASH_COUNT(world.engine->task_queues));
+    assert_int_equal(SK_SAGA_TIMED_OUT, world_get(&world, "p-1").state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +190,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_no_worker_got_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_offer_survives_a_crash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_shard_that_is_given_up_offers_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(giving_a_task_may_end_the_queue_that_is_next, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
