@@ -45,6 +45,47 @@ static void let_through(void)
     world_run(&world);
 }
 
+/* So do takes, while they are held back. */
+static struct {
+    bool is_holding;
+    uint32_t count; /* that reached the store */
+    uint32_t shard;
+    uint64_t epoch;
+    int64_t expires_at_ms;
+    char owner[32];
+    sk_take_done *done; /* NULL: none waits */
+    void *context;
+} takes;
+
+static void hold_take(struct sk_store *store, uint32_t shard, uint64_t epoch, struct sk_str owner,
+                      int64_t expires_at_ms, sk_take_done *done, void *context)
+{
+    if (!takes.is_holding) {
+        takes.count += 1;
+        renewals.inner->take(store, shard, epoch, owner, expires_at_ms, done, context);
+        return;
+    }
+    assert_null(takes.done);
+    takes.shard = shard;
+    takes.epoch = epoch;
+    takes.expires_at_ms = expires_at_ms;
+    takes.done = done;
+    takes.context = context;
+    snprintf(takes.owner, sizeof takes.owner, "%.*s", SK_STR_ARGS(owner));
+}
+
+static void let_take_through(void)
+{
+    sk_take_done *done = takes.done;
+    assert_non_null(done);
+    takes.done = NULL;
+    takes.is_holding = false;
+    takes.count += 1;
+    renewals.inner->take(&world.store.base, takes.shard, takes.epoch, sk_str_of(takes.owner),
+                         takes.expires_at_ms, done, takes.context);
+    world_run(&world);
+}
+
 static void on_taken(void *context, enum skald_status status, const struct sk_shard_row *row,
                      const skald_error *error)
 {
@@ -63,6 +104,8 @@ static int set_up(void **state)
     renewals.inner = world.store.base.ops;
     renewals.ops = *renewals.inner;
     renewals.ops.renew = hold_renewal;
+    renewals.ops.take = hold_take;
+    memset(&takes, 0, sizeof takes);
     renewals.is_waiting = false;
     renewals.is_holding = true;
     world.store.base.ops = &renewals.ops;
@@ -75,6 +118,7 @@ static int tear_down(void **state)
 {
     (void)state;
     if (renewals.is_waiting) let_through();
+    if (takes.done != NULL) let_take_through();
     renewals.is_holding = false;
     world.store.base.ops = renewals.inner;
     world_release(&world);
@@ -131,6 +175,52 @@ static void an_answer_of_an_earlier_term_says_nothing(void **state)
     let_through(); /* "fenced" */
     assert_int_equal(lost, world_notices(&world, "lease.lost"));
     assert_int_equal(SKALD_OK, world_get(&world, "l-1").status);
+}
+
+static void open_anew_and_hold_its_take(void)
+{
+    skald_error error;
+    world_advance(&world, LEASE_MS / 3);
+    world_crash(&world);
+    let_through(); /* nobody listens */
+    renewals.is_holding = false;
+    world_advance(&world, 2 * LEASE_MS); /* the dead one's lease is over */
+    takes.is_holding = true;
+    takes.count = 0;
+    assert_int_equal(SKALD_OK, sk_engine_new(&world.options, &world.engine, &error));
+    world_open_engine(&world);
+    assert_non_null(takes.done);
+    assert_int_equal(0, takes.epoch);
+}
+
+/* H1: of a store with a history it knows nothing: it is refused, and told what there is. */
+static void a_first_take_learns_the_epoch_and_serves(void **state)
+{
+    (void)state;
+    (void)world_start(&world, "single", "l-1", "{}");
+    open_anew_and_hold_its_take();
+    assert_int_equal(1, world.opened_count);
+    let_take_through();
+    assert_int_equal(2, world.opened_count);
+    assert_int_equal(2, takes.count);
+    assert_int_equal(SKALD_OK, world_get(&world, "l-1").status);
+    assert_int_equal(SKALD_OK, world_start(&world, "single", "l-2", "{}").status);
+}
+
+/* What it has learnt is for the next time. */
+static void who_is_not_to_own_the_shard_meanwhile_leaves_it(void **state)
+{
+    (void)state;
+    open_anew_and_hold_its_take();
+    sk_engine_own(world.engine, 0, false);
+    let_take_through();
+    world_advance(&world, 5000);
+    assert_int_equal(1, takes.count);
+    assert_int_equal(SKALD_E_AGAIN, world_start(&world, "single", "l-1", "{}").status);
+    sk_engine_own(world.engine, 0, true);
+    world_run(&world);
+    assert_int_equal(2, takes.count);
+    assert_int_equal(SKALD_OK, world_start(&world, "single", "l-1", "{}").status);
 }
 
 /* Nor does an answer behind which no commit stands: somebody else may know better by now. */
@@ -192,6 +282,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(no_task_is_given_out_after_the_lease, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lease_counts_from_the_question, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_first_take_learns_the_epoch_and_serves, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_is_not_to_own_the_shard_meanwhile_leaves_it, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_answer_of_an_earlier_term_says_nothing, set_up,
                                         tear_down),
     };
