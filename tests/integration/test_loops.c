@@ -1,7 +1,10 @@
 /*
  * test_loops.c: a node with several loops, in real threads (the thread sanitizer runs this): sagas
- * with children and lock keys whose shards belong to different loops, on each store; a node that
- * goes down without a word and comes back with another number of loops.
+ * with children and lock keys whose shards belong to different loops, on each store; a process that
+ * ends without a word and whose store is opened with another number of loops.
+ *
+ * It is a process of its own: of a node that is freed without a stop nobody frees what its store
+ * was asked and has not answered.
  */
 #include "engine/group.h"
 #include "invoke/function.h"
@@ -10,6 +13,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -207,9 +211,23 @@ static void live(const char *store, uint32_t loops, bool crashes)
     }
     sk_node_open(world.node, on_opened, &world);
     assert_int_equal(SKALD_OK, sk_libevent_runtime_run(sk_node_runtime(world.node), &error));
+    if (crashes) _exit(world.status == SKALD_OK && world.ended == SAGAS ? 0 : 1);
     sk_node_free(world.node);
     assert_int_equal(SKALD_OK, world.status);
     assert_int_equal(SAGAS, world.ended);
+}
+
+static void live_and_crash(const char *store, uint32_t loops)
+{
+    int status = -1;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        live(store, loops, true);
+        _exit(1);
+    }
+    assert_int_equal(child, waitpid(child, &status, 0));
+    assert_int_equal(0, status);
 }
 
 /* ---- the tests ------------------------------------------------------------------------------- */
@@ -234,9 +252,9 @@ static void another_number_of_loops_goes_on(const char *scheme)
     char folder[] = "/tmp/skald-loops-XXXXXX", store[128];
     assert_non_null(mkdtemp(folder));
     snprintf(store, sizeof store, "%s:%s/store", scheme, folder);
-    live(store, 2, true);
-    live(store, 3, true);
-    live(store, 1, true);
+    live_and_crash(store, 2);
+    live_and_crash(store, 3);
+    live_and_crash(store, 1);
     live(store, 2, false);
     assert_int_equal(0, nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS));
 }
