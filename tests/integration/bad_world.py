@@ -8,7 +8,8 @@ import tempfile
 import threading
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, memory_of, order_definition
+from skald_world import (GIVE_UP_S, SKALD, STORE_KIND, Participant, Server, memory_of, order_definition,
+                         store_url)
 
 MIB = 1024 * 1024
 SAGAS = "/api/v1/sagas"
@@ -26,8 +27,9 @@ def text_of(done):
 
 
 class Case(unittest.TestCase):
-    """One server with one database file for a group."""
+    """One server with one store for a group."""
     OPTIONS = ()
+    STORE_KIND = STORE_KIND
     MEMORY_MAX_MIB = 256
     IS_KILLED = False  # at the end, instead of stopped
 
@@ -37,8 +39,12 @@ class Case(unittest.TestCase):
         cls.path = pathlib.Path(cls.folder.name)
         cls.participant = Participant()
         cls.acknowledged = []
-        cls.server = Server(cls.path, *cls.OPTIONS)
+        cls.server = cls.serve()
         assert cls.server.define(order_definition(cls.participant)).status == 201
+
+    @classmethod
+    def serve(cls):
+        return Server(cls.path, *cls.OPTIONS, store=store_url(cls.path, cls.STORE_KIND))
 
     @classmethod
     def tearDownClass(cls):
@@ -53,7 +59,7 @@ class Case(unittest.TestCase):
             cls.server.__exit__(None, None, None)
             log = (cls.path / "server.log").read_text(errors="replace")
             assert "Sanitizer" not in log and "runtime error" not in log, log[-8000:]
-            with Server(cls.path, *cls.OPTIONS) as server:
+            with cls.serve() as server:
                 for saga_id in cls.acknowledged:
                     assert server.ended(saga_id)["state"] in ("completed", "compensated"), saga_id
                 assert server.stop() == 0, server.log_text()

@@ -13,7 +13,7 @@ import re
 import subprocess
 import tempfile
 
-from skald_world import GIVE_UP_S, ROOT, SKALD, Participant, Server, until
+from skald_world import GIVE_UP_S, ROOT, SKALD, Participant, Server, store_url, until
 
 PAGE = ROOT / "docs/cli.md"
 SCHEMAS = ROOT / "docs/schemas/cli.schema.json"
@@ -185,7 +185,7 @@ class World:
         line = self.samples.stdout.readline()
         self.samples_url = re.search(r"http://\S+", line)[0]
         self.write_files()
-        self.server = Server(self.path)
+        self.server = Server(self.path, store=store_url(self.path, "sqlite"))  # the page has backups of a file
         self.other = Server(self.make_folder("other"))
         for name in ("approval", "printing", "booking"):
             self.skald("define", f"{name}.yaml")

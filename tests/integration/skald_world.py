@@ -19,6 +19,7 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SKALD = os.environ.get("SKALD", str(ROOT / "build/dev/bin/skald"))
 GIVE_UP_S = 60
+STORE_KIND = os.environ.get("SKALD_TEST_STORE", "journal")  # of a server that is not told which
 
 
 class Answer:
@@ -36,12 +37,24 @@ def store(*arguments):
                           timeout=GIVE_UP_S, check=False)
 
 
+def store_url(folder, kind=STORE_KIND):
+    """Of the one store in this folder that outlives its server."""
+    return {"journal": f"journal:{folder}/test", "sqlite": f"sqlite:{folder}/test.db"}[kind]
+
+
+def key_file(url):
+    """Where the store keeps the key of its tokens."""
+    kind, _, path = url.partition(":")
+    return pathlib.Path(path, "index.db.key") if kind == "journal" else pathlib.Path(f"{path}.key")
+
+
 class Server:
-    """`skald serve` on a free port; `with` stops it. `under`: a command that runs it."""
+    """`skald serve` on a free port; `with` stops it. Its store is a journal, which is what a user gets who names
+    none, or what SKALD_TEST_STORE says. `under`: a command that runs it."""
 
     def __init__(self, folder, *options, store=None, wait=True, under=()):
         self.folder = pathlib.Path(folder)
-        self.store = store or f"sqlite:{self.folder / 'test.db'}"
+        self.store = store or store_url(self.folder)
         self.ready_file = self.folder / f"ready-{time.monotonic_ns()}"
         self.log = open(self.folder / "server.log", "ab")
         self.process = subprocess.Popen(

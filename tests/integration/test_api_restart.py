@@ -10,7 +10,8 @@ import tempfile
 import threading
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition, until
+from skald_world import (GIVE_UP_S, SKALD, Participant, Server, key_file, order_definition, store_url,
+                         until)
 
 
 def run(*arguments):
@@ -61,15 +62,21 @@ class CommandLine(unittest.TestCase):
         (self.path / "text.db").write_text("this is not a database " * 1000)
         self.assertIn("text.db", self.refused(2, "--store", f"sqlite:{self.path / 'text.db'}"))
         self.assertIn("nowhere", self.refused(1, "--store", f"sqlite:{self.path / 'nowhere' / 'a.db'}"))
-        with Server(self.path) as server:
-            server.stop()
-        key = self.path / "test.db.key"
-        key.write_text("short")
-        message = self.refused(1, "--store", f"sqlite:{self.path / 'test.db'}", "--listen", ":0")
-        self.assertIn("test.db.key", message)
-        self.assertEqual(key.read_text(), "short")
+        (self.path / "file").write_text("this is no folder")
+        self.assertIn("file", self.refused(1, "--store", f"journal:{self.path / 'file'}"))
+        self.assertIn("nowhere", self.refused(1, "--store", f"journal:{self.path / 'nowhere' / 'a'}"))
 
-    def test_port_and_database_in_use(self):
+    def test_bad_key(self):
+        for kind in ("journal", "sqlite"):
+            url = store_url(self.path, kind)
+            with Server(self.path, store=url) as server:
+                server.stop()
+            key = key_file(url)
+            key.write_text("short")
+            self.assertIn(key.name, self.refused(1, "--store", url, "--listen", ":0"))
+            self.assertEqual(key.read_text(), "short")
+
+    def test_port_and_store_in_use(self):
         with Server(self.path) as server:
             message = self.refused(1, "--store", "memory:", "--listen", f"127.0.0.1:{server.port}")
             self.assertIn(str(server.port), message)
@@ -90,7 +97,7 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual(server.start(definition="fromfile", id="f-1").status, 201)
                 self.assertEqual(server.ended("f-1")["state"], "completed")
             (self.path / "order.yaml").write_text(text.replace("three steps", "changed"))
-            message = self.refused(1, "--store", f"sqlite:{self.path / 'test.db'}", "--listen", ":0",
+            message = self.refused(1, "--store", server.store, "--listen", ":0",
                                    "--define", str(self.path / "order.yaml"))
             self.assertIn("order.yaml", message)
             self.assertIn("definition.refused", message)
@@ -184,8 +191,7 @@ class Restart(unittest.TestCase):
             token = self.participant.wait_for("/pay")[0].headers["Skald-Token"]
             server.when("pend-1", lambda s: s["steps"][1]["waits_for"] == "answer", "it is pending")
             server.kill()
-        key = pathlib.Path(self.folder.name) / "test.db.key"
-        self.assertEqual(stat.S_IMODE(os.stat(key).st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(os.stat(key_file(server.store)).st_mode), 0o600)
         with self.server() as server:
             reply = server.post("/api/v1/sagas/pend-1/steps/pay/complete",
                                 {"token": token, "outcome": "succeeded", "output": 5})

@@ -224,6 +224,8 @@ class Servers(unittest.TestCase):
 # ---- the database file, the port, the options ----------------------------------------------------
 
 class Files(Case):
+    STORE_KIND = "sqlite"  # damaged journals are in test_journal.py
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -232,7 +234,7 @@ class Files(Case):
         cls.server.stop()
         cls.good = (cls.path / "test.db").read_bytes()
         cls.server.__exit__(None, None, None)
-        cls.server = Server(cls.path)
+        cls.server = cls.serve()
 
     def refused(self, code, *arguments, **options):
         done = run("serve", *arguments, **options)

@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from skald_world import GIVE_UP_S, Participant, Server, memory_of, order_definition, until
+from skald_world import GIVE_UP_S, Participant, Server, memory_of, order_definition, store_url, until
 
 STARTS = int(os.environ.get("STARTS", "10000"))
 CONNECTIONS = 200
@@ -40,8 +40,10 @@ class Faults(unittest.TestCase):
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def test_full_disk_and_back(self):
-        """A limit on the size of files stands for a full disk: writes fail, then work again."""
-        with Participant() as participant, Server(self.folder) as server:
+        """A limit on the size of files stands for a full disk: writes fail, then work again. On a file that
+        grows: a journal has its room beforehand (chaos fills a real disk under it)."""
+        url = store_url(self.folder, "sqlite")
+        with Participant() as participant, Server(self.folder, store=url) as server:
             server.define(order_definition(participant))
             acknowledged = [server.start(definition="order", id=f"before-{n}", input={"amount": n}).json["id"]
                             for n in range(20)]
