@@ -9,8 +9,7 @@
  */
 #include "base/arena.h"
 #include "runtime/libevent_parts.h"
-
-#include <signal.h>
+#include "runtime/thread.h"
 
 void sk_helpers_init(struct sk_helpers *helpers, struct sk_mailbox *mailbox, uint32_t threads_max,
                      uint32_t waiting_max)
@@ -41,7 +40,7 @@ static struct sk_helper_job *take_job(struct sk_helpers *helpers)
 static void *helper_main(void *context)
 {
     struct sk_helpers *helpers = context;
-    (void)pthread_setname_np(pthread_self(), "skald-helper");
+    sk_thread_name("skald-helper");
     (void)pthread_mutex_lock(&helpers->lock);
     for (;;) {
         struct sk_helper_job *job = take_job(helpers);
@@ -55,15 +54,11 @@ static void *helper_main(void *context)
     return NULL;
 }
 
-/* Under the lock. Signals are the loop's, so helpers take none. */
+/* Under the lock. */
 static void add_thread(struct sk_helpers *helpers)
 {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t *thread = &helpers->threads[helpers->threads_count];
-    if (pthread_create(thread, NULL, helper_main, helpers) == 0) helpers->threads_count += 1;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (sk_thread_start(thread, helper_main, helpers) == 0) helpers->threads_count += 1;
 }
 
 static enum skald_status put_job(struct sk_helpers *helpers, struct sk_helper_job *job)

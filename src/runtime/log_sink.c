@@ -9,12 +9,11 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "runtime/thread.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -65,7 +64,7 @@ static bool write_all(struct sk_log_sink *sink, struct sk_str bytes)
 static void *writer_main(void *context)
 {
     struct sk_log_sink *sink = context;
-    (void)pthread_setname_np(pthread_self(), "skald-log");
+    sk_thread_name("skald-log");
     (void)pthread_mutex_lock(&sink->lock);
     for (;;) {
         while (sink->filling.size == 0 && !sink->is_closing) {
@@ -87,13 +86,8 @@ static void *writer_main(void *context)
 
 static enum skald_status start_thread(struct sk_log_sink *sink)
 {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&sink->thread, NULL, writer_main, sink);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    sink->has_thread = rc == 0;
-    return rc == 0 ? SKALD_OK : SKALD_E_AGAIN;
+    sink->has_thread = sk_thread_start(&sink->thread, writer_main, sink) == 0;
+    return sink->has_thread ? SKALD_OK : SKALD_E_AGAIN;
 }
 
 enum skald_status sk_log_sink_new(const struct sk_log_options *options, struct sk_log_sink **out,

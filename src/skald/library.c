@@ -13,8 +13,7 @@
 #include "skald/library.h"
 
 #include "engine/group.h"
-
-#include <signal.h>
+#include "runtime/thread.h"
 
 /* No wire, so no bound of its own: exports of sagas are long. What each operation bounds, it
  * does. */
@@ -117,20 +116,10 @@ static void *loop_main(void *context)
     return NULL;
 }
 
-int sk_library_thread(pthread_t *thread, void *(*fn)(void *context), void *context)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(thread, NULL, fn, context);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 static enum skald_status start_loop(skald_engine *engine, skald_error *error)
 {
     (void)pthread_mutex_lock(&engine->lock);
-    int rc = sk_library_thread(&engine->thread, loop_main, engine);
+    int rc = sk_thread_start(&engine->thread, loop_main, engine);
     (void)pthread_mutex_unlock(&engine->lock);
     if (rc == 0) return SKALD_OK;
     return sk_error_set(error, SKALD_E_AGAIN, "the system gives no further thread");

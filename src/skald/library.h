@@ -104,9 +104,6 @@ enum skald_status sk_ask_send(struct sk_ask *ask, skald_engine *engine, skald_re
 /* Releases without asking; returns the status. */
 enum skald_status sk_ask_drop(struct sk_ask *ask, enum skald_status status);
 
-/* A thread that takes no signals: they are the embedding program's. 0, or an errno. */
-int sk_library_thread(pthread_t *thread, void *(*fn)(void *context), void *context) SK_MUST_CHECK;
-
 /* library_function.c */
 struct sk_library_handler {
     struct sk_list node; /* among its owner's */

@@ -11,6 +11,8 @@
  *   B4  Events of one saga come from one loop, so they come in their order.
  */
 #include "skald/library.h"
+
+#include "runtime/thread.h"
 #include "skald/node.h"
 #include "store/patience.h"
 
@@ -222,7 +224,7 @@ static void end(skald_subscription *s, bool is_dropping, bool is_orphan)
 static enum skald_status start_thread(skald_subscription *s, skald_error *error)
 {
     (void)pthread_mutex_lock(&s->engine->lock); /* `thread` is read by its own callback */
-    int rc = sk_library_thread(&s->thread, deliver, s);
+    int rc = sk_thread_start(&s->thread, deliver, s);
     (void)pthread_mutex_unlock(&s->engine->lock);
     if (rc == 0) return SKALD_OK;
     return sk_error_set(error, SKALD_E_AGAIN, "the system gives no further thread");

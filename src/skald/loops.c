@@ -3,9 +3,9 @@
 
 #include "base/assert.h"
 #include "invoke/function.h"
+#include "runtime/thread.h"
 #include "store/patience.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 /* ---- notices --------------------------------------------------------------------------------- */
@@ -166,26 +166,21 @@ static void *loop_main(void *context)
     skald_error error = { .message = "" };
     loop->self = pthread_self();
     (void)snprintf(name, sizeof name, "skald-loop-%u", loop->index);
-    (void)pthread_setname_np(pthread_self(), name);
+    sk_thread_name(name);
     if (sk_libevent_runtime_run(loop->runtime, &error) != SKALD_OK)
         sk_panic("an event loop has failed", __FILE__, __LINE__);
     return NULL;
 }
 
-/* Signals are the first loop's, or the embedding program's. */
 static enum skald_status start_threads(struct sk_node *node, skald_error *error)
 {
-    sigset_t all, before;
     enum skald_status status = SKALD_OK;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     for (uint32_t i = 1; i < node->loops_count && status == SKALD_OK; i++) {
         struct sk_loop *loop = &node->loops[i];
-        loop->has_thread = pthread_create(&loop->thread, NULL, loop_main, loop) == 0;
+        loop->has_thread = sk_thread_start(&loop->thread, loop_main, loop) == 0;
         if (!loop->has_thread)
             status = sk_error_set(error, SKALD_E_AGAIN, "the system gives no further thread");
     }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return status;
 }
 

@@ -4,8 +4,8 @@
  */
 #include "store/journal/parts.h"
 #include "store/patience.h"
+#include "store/threads.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -494,14 +494,10 @@ static enum skald_status on_record(void *context, const struct sk_record *record
 
 static bool start_threads(struct sk_journal *journal)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
     journal->is_commit_started =
-        pthread_create(&journal->commit_thread, NULL, journal_commit_main, journal) == 0;
+        sk_thread_start(&journal->commit_thread, journal_commit_main, journal) == 0;
     journal->is_apply_started =
-        pthread_create(&journal->apply_thread, NULL, journal_apply_main, journal) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+        sk_thread_start(&journal->apply_thread, journal_apply_main, journal) == 0;
     return journal->is_commit_started && journal->is_apply_started;
 }
 

@@ -5,11 +5,10 @@
 #include "store/sqlite/parts.h"
 
 #include "store/patience.h"
+#include "store/threads.h"
 
 #include "base/assert.h"
 #include "base/limits.h"
-
-#include <signal.h>
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
@@ -302,30 +301,18 @@ static enum skald_status check_options(const struct sk_sqlite_options *options, 
     return SKALD_OK;
 }
 
-static bool create_threads(struct sk_sqlite_store *store)
+static bool start_threads(struct sk_sqlite_store *store)
 {
     store->is_commit_started =
-        pthread_create(&store->commit_thread, NULL, sk_sqlite_commit_main, store) == 0;
+        sk_thread_start(&store->commit_thread, sk_sqlite_commit_main, store) == 0;
     store->is_checkpoint_started =
-        pthread_create(&store->checkpoint_thread, NULL, sk_sqlite_checkpoint_main, store) == 0;
+        sk_thread_start(&store->checkpoint_thread, sk_sqlite_checkpoint_main, store) == 0;
     bool is_started = store->is_commit_started && store->is_checkpoint_started;
     for (uint32_t i = 0; i < store->options.readers_count && is_started; i++) {
         struct sk_sqlite_reader *reader = &store->readers[i];
-        reader->is_started =
-            pthread_create(&reader->thread, NULL, sk_sqlite_read_main, reader) == 0;
+        reader->is_started = sk_thread_start(&reader->thread, sk_sqlite_read_main, reader) == 0;
         is_started = reader->is_started;
     }
-    return is_started;
-}
-
-/* Signals are the loop's: our threads are born with all of them blocked. */
-static bool start_threads(struct sk_sqlite_store *store)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = create_threads(store);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return is_started;
 }
 
