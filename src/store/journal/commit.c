@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-enum { GROUP_REQUESTS_MAX = 1024 };
-
 struct undo {
     struct undo *next;
     uint32_t shard;
@@ -26,12 +24,6 @@ struct group {
     struct undo *undo; /* the newest first */
     uint64_t bytes;
 };
-
-static struct journal_request *request_of(struct sk_list *node)
-{
-    struct sk_delivery_item *item = sk_container_of(node, struct sk_delivery_item, node);
-    return sk_container_of(item, struct journal_request, item);
-}
 
 /* ---- shards ---------------------------------------------------------------------------------- */
 
@@ -85,7 +77,7 @@ static bool judge_part(const struct sk_journal *journal, struct sk_part *part)
 }
 
 static void write_part(struct sk_journal *journal, struct group *group,
-                       struct journal_request *request, struct sk_part *part)
+                       struct sk_store_request *request, struct sk_part *part)
 {
     if (!judge_part(journal, part)) return;
     sk_record_put_part(sk_log_begin(journal->log), part);
@@ -105,24 +97,25 @@ static void write_part(struct sk_journal *journal, struct group *group,
 
 /* ---- leases and definitions ------------------------------------------------------------------ */
 
-static enum skald_status judge_lease(struct sk_journal *journal, struct journal_request *request)
+static enum skald_status judge_lease(struct sk_journal *journal, struct sk_store_request *request)
 {
     if (request->shard >= journal->index.shards_count)
         return sk_error_set(&request->error, SKALD_E_ARGUMENT, "no shard %u", request->shard);
     fill_row(journal, request->shard, &request->arena, &request->row);
     const struct sk_shard_row *row = &request->row;
-    return request->kind == JOURNAL_RENEW ? sk_lease_may_renew(row, request->epoch, &request->error)
-                                          : sk_lease_may_take(row, request->epoch, request->owner,
-                                                              request->now_ms, &request->error);
+    return request->call == SK_STORE_RENEW
+               ? sk_lease_may_renew(row, request->epoch, &request->error)
+               : sk_lease_may_take(row, request->epoch, request->owner, request->now_ms,
+                                   &request->error);
 }
 
 /* The row as it will be; the table learns owner and time when it is durable. */
 static void write_lease(struct sk_journal *journal, struct group *group,
-                        struct journal_request *request)
+                        struct sk_store_request *request)
 {
     request->status = judge_lease(journal, request);
     if (request->status != SKALD_OK) return;
-    bool is_take = request->kind == JOURNAL_TAKE;
+    bool is_take = request->call == SK_STORE_TAKE;
     struct sk_shard_row *row = &request->row;
     row->expires_at_ms = request->expires_at_ms;
     if (is_take) {
@@ -141,7 +134,7 @@ static void write_lease(struct sk_journal *journal, struct group *group,
     journal->shards[request->shard].epoch = row->epoch;
 }
 
-static void learn_lease(struct sk_journal *journal, const struct journal_request *request)
+static void learn_lease(struct sk_journal *journal, const struct sk_store_request *request)
 {
     struct journal_shard *shard = &journal->shards[request->shard];
     char *owner =
@@ -154,7 +147,7 @@ static void learn_lease(struct sk_journal *journal, const struct journal_request
     shard->expires_at_ms = request->row.expires_at_ms;
 }
 
-static void write_definition(struct sk_journal *journal, struct journal_request *request)
+static void write_definition(struct sk_journal *journal, struct sk_store_request *request)
 {
     sk_record_put_definition(sk_log_begin(journal->log), &request->definition,
                              request->keep_latest);
@@ -165,24 +158,24 @@ static void write_definition(struct sk_journal *journal, struct journal_request 
 }
 
 static void write_request(struct sk_journal *journal, struct group *group,
-                          struct journal_request *request)
+                          struct sk_store_request *request)
 {
-    switch (request->kind) {
-    case JOURNAL_SUBMIT:
+    switch (request->call) {
+    case SK_STORE_SUBMIT:
         for (uint32_t i = 0; i < request->batch->parts_count; i++)
             write_part(journal, group, request, &request->batch->parts[i]);
         break;
-    case JOURNAL_TAKE:
-    case JOURNAL_RENEW: write_lease(journal, group, request); break;
-    case JOURNAL_DEFINE: write_definition(journal, request); break;
-    case JOURNAL_SHARDS:
-    case JOURNAL_REOPEN: break;
+    case SK_STORE_TAKE:
+    case SK_STORE_RENEW: write_lease(journal, group, request); break;
+    case SK_STORE_DEFINE: write_definition(journal, request); break;
+    case SK_STORE_READ:
+    case SK_STORE_REOPEN: break;
     }
 }
 
 /* ---- after the sync -------------------------------------------------------------------------- */
 
-static void touch_parts(struct sk_journal *journal, const struct journal_request *request)
+static void touch_parts(struct sk_journal *journal, const struct sk_store_request *request)
 {
     for (uint32_t i = 0; i < request->batch->parts_count; i++) {
         const struct sk_part *part = &request->batch->parts[i];
@@ -190,12 +183,12 @@ static void touch_parts(struct sk_journal *journal, const struct journal_request
     }
 }
 
-static void finish_request(struct sk_journal *journal, struct journal_request *request)
+static void finish_request(struct sk_journal *journal, struct sk_store_request *request)
 {
-    bool is_lease = request->kind == JOURNAL_TAKE || request->kind == JOURNAL_RENEW;
-    if (request->kind == JOURNAL_SUBMIT) touch_parts(journal, request);
+    bool is_lease = request->call == SK_STORE_TAKE || request->call == SK_STORE_RENEW;
+    if (request->call == SK_STORE_SUBMIT) touch_parts(journal, request);
     if (is_lease && request->status == SKALD_OK) learn_lease(journal, request);
-    if (request->kind != JOURNAL_SHARDS) return;
+    if (request->call != SK_STORE_READ) return;
     for (uint32_t i = 0; i < journal->index.shards_count; i++) {
         struct sk_shard_row *row = SK_ROWS_ADD(&request->rows, shards);
         if (row != NULL) fill_row(journal, i, &request->rows.arena, row);
@@ -218,15 +211,15 @@ static void fail_part(const struct sk_journal *journal, struct sk_part *part,
     }
 }
 
-static void fail_request(struct sk_journal *journal, struct journal_request *request,
+static void fail_request(struct sk_journal *journal, struct sk_store_request *request,
                          enum skald_status status, const char *why)
 {
     bool is_broken = status != SKALD_E_FULL && status != SKALD_E_MEMORY;
     enum sk_part_result result = is_broken ? SK_PART_BROKEN : SK_PART_PASSING;
-    if (request->kind == JOURNAL_SUBMIT) {
+    if (request->call == SK_STORE_SUBMIT) {
         for (uint32_t i = 0; i < request->batch->parts_count; i++)
             fail_part(journal, &request->batch->parts[i], result, why);
-    } else if (request->kind == JOURNAL_SHARDS) {
+    } else if (request->call == SK_STORE_READ) {
         if (is_broken) request->rows.status = sk_error_set(&request->rows.error, status, "%s", why);
     } else if (request->number > 0 || request->status == SKALD_OK) {
         request->status = sk_error_set(&request->error, status, "%s", why);
@@ -240,15 +233,6 @@ static void publish(struct sk_journal *journal, uint64_t bytes)
     journal->durable_bytes += bytes;
     if (journal->durable_bytes >= journal->wake_bytes) pthread_cond_signal(&journal->has_records);
     pthread_mutex_unlock(&journal->lock);
-}
-
-static void deliver(struct sk_journal *journal, struct group *group)
-{
-    while (!sk_list_is_empty(&group->requests)) {
-        struct journal_request *request = request_of(group->requests.next);
-        sk_list_remove(&request->item.node);
-        sk_delivery_put(journal->delivery, &request->item);
-    }
 }
 
 /* The index has given up, or the log was given up: nothing is written. */
@@ -267,7 +251,7 @@ static enum skald_status why_not(struct sk_journal *journal, skald_error *error)
 static void refuse_group(struct group *group)
 {
     for (struct sk_list *node = group->requests.next; node != &group->requests; node = node->next) {
-        struct journal_request *request = request_of(node);
+        struct sk_store_request *request = sk_store_request_of(node);
         for (uint32_t i = 0; request->batch != NULL && i < request->batch->parts_count; i++)
             request->batch->parts[i].result = SK_PART_DONE;
     }
@@ -281,7 +265,7 @@ static void commit_group(struct sk_journal *journal, struct group *group)
     if (status == SKALD_OK) {
         for (struct sk_list *node = group->requests.next; node != &group->requests;
              node = node->next)
-            write_request(journal, group, request_of(node));
+            write_request(journal, group, sk_store_request_of(node));
         journal->written_bytes += sk_log_group_size(journal->log);
         status = sk_log_commit(journal->log, &error);
         if (status == SKALD_E_IO) journal->is_failed = true;
@@ -291,38 +275,26 @@ static void commit_group(struct sk_journal *journal, struct group *group)
     if (status != SKALD_OK) undo_shards(journal, group);
     for (struct sk_list *node = group->requests.next; node != &group->requests; node = node->next) {
         if (status == SKALD_OK) {
-            finish_request(journal, request_of(node));
+            finish_request(journal, sk_store_request_of(node));
         } else {
-            fail_request(journal, request_of(node), status, error.message);
+            fail_request(journal, sk_store_request_of(node), status, error.message);
         }
     }
     if (status == SKALD_OK) publish(journal, journal->written_bytes - before);
-    deliver(journal, group);
+    sk_store_requests_deliver(&group->requests, journal->delivery);
 }
 
 static void reopen(struct sk_journal *journal, struct group *group)
 {
-    struct journal_request *request = request_of(group->requests.next);
+    struct sk_store_request *request = sk_store_requests_first(&group->requests);
     journal->is_failed = false;
     request->status = why_not(journal, &request->error);
     if (request->status == SKALD_OK) request->status = sk_log_reopen(journal->log, &request->error);
     journal->is_failed = request->status != SKALD_OK;
-    deliver(journal, group);
+    sk_store_requests_deliver(&group->requests, journal->delivery);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
-
-/* A reopen alone, or all up to the next reopen. */
-static void take_group(struct sk_journal *journal, struct sk_list *group)
-{
-    for (int i = 0; i < GROUP_REQUESTS_MAX && !sk_list_is_empty(&journal->writes); i++) {
-        struct journal_request *request = request_of(journal->writes.next);
-        if (request->kind == JOURNAL_REOPEN && i > 0) return;
-        sk_list_remove(&request->item.node);
-        sk_list_push(group, &request->item.node);
-        if (request->kind == JOURNAL_REOPEN) return;
-    }
-}
 
 static bool has_room(const struct sk_journal *journal)
 {
@@ -337,7 +309,7 @@ static bool wait_group(struct sk_journal *journal, struct sk_list *group)
     while (sk_list_is_empty(&journal->writes) && !journal->is_closing)
         pthread_cond_wait(&journal->has_writes, &journal->lock);
     while (!has_room(journal)) pthread_cond_wait(&journal->has_room, &journal->lock); /* G5 */
-    take_group(journal, group);
+    sk_store_requests_take_group(&journal->writes, group);
     pthread_mutex_unlock(&journal->lock);
     return !sk_list_is_empty(group);
 }
@@ -350,7 +322,7 @@ void *journal_commit_main(void *argument)
     sk_list_init(&group.requests);
     sk_arena_init(&group.arena);
     while (wait_group(journal, &group.requests)) {
-        if (request_of(group.requests.next)->kind == JOURNAL_REOPEN) {
+        if (sk_store_requests_first(&group.requests)->call == SK_STORE_REOPEN) {
             reopen(journal, &group);
         } else {
             commit_group(journal, &group);

@@ -3,6 +3,8 @@
  *
  *   P1  `writes` is emptied by the commit thread alone, in the order of submission; everything that
  *       waits is one group: one write, one sync. It keeps `shards`: what the log has made of them.
+ *       A request's `number` is that of its last record in the group, 0 = none; the one read that
+ *       goes this way asks for the shards.
  *   P2  The apply thread reads the log behind the commits, merges, and has the loop give the batch
  *       to the index (whose calls are the loop's): one at a time.
  *   P3  Loop only: waiting reads, defines, `touched`, what the index answers.
@@ -12,45 +14,13 @@
 #ifndef SK_STORE_JOURNAL_PARTS_H
 #define SK_STORE_JOURNAL_PARTS_H
 
-#include "runtime/runtime.h"
-#include "store/delivery.h"
 #include "store/journal/journal.h"
 #include "store/journal/log.h"
 #include "store/journal/merge.h"
-#include "store/rows.h"
+#include "store/request.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-enum journal_kind {
-    JOURNAL_SUBMIT,
-    JOURNAL_TAKE,
-    JOURNAL_RENEW,
-    JOURNAL_DEFINE,
-    JOURNAL_REOPEN,
-    JOURNAL_SHARDS
-};
-
-struct journal_request {
-    struct sk_delivery_item item; /* its node is in a queue, then in the delivery */
-    struct sk_journal *journal;
-    enum journal_kind kind;
-    void *context;
-    union sk_store_done done;
-    struct sk_arena arena; /* copies of what came */
-    struct sk_batch *batch;
-    uint32_t shard;
-    uint64_t epoch;
-    struct sk_str owner;
-    int64_t now_ms, expires_at_ms;
-    struct sk_definition_row definition;
-    bool keep_latest;
-    struct sk_rows rows;
-    struct sk_shard_row row;
-    enum skald_status status;
-    skald_error error;
-    uint64_t number; /* of the last record of it in this group; 0 = none */
-};
 
 /* A read that waits until the index has everything up to `need`. */
 struct journal_read {

@@ -16,62 +16,20 @@ static struct sk_journal *journal_of(struct sk_store *store)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static void request_drop(struct sk_delivery_item *item)
+static struct sk_store_request *request_new(struct sk_journal *journal, enum sk_store_call call,
+                                            void *context)
 {
-    struct journal_request *request = sk_container_of(item, struct journal_request, item);
-    sk_arena_release(&request->arena);
-    sk_arena_release(&request->rows.arena);
-    sk_free(request);
-}
-
-static void request_run(struct sk_delivery_item *item)
-{
-    struct journal_request *request = sk_container_of(item, struct journal_request, item);
-    switch (request->kind) {
-    case JOURNAL_SUBMIT: request->done.batch(request->context, request->batch); break;
-    case JOURNAL_SHARDS: request->done.rows(request->context, &request->rows); break;
-    case JOURNAL_TAKE:
-    case JOURNAL_RENEW:
-        request->done.take(request->context, request->status, &request->row, &request->error);
-        break;
-    case JOURNAL_DEFINE:
-    case JOURNAL_REOPEN:
-        request->done.define(request->context, request->status, &request->error);
-        break;
-    }
-    request_drop(item);
-}
-
-static struct journal_request *request_new(struct sk_journal *journal, enum journal_kind kind,
-                                           void *context)
-{
-    struct journal_request *request =
+    struct sk_store_request *request =
         sk_alloc_patiently(sizeof *request, "out of memory: a request to the store");
-    request->item.run = request_run;
-    request->item.drop = request_drop;
-    sk_list_init(&request->item.node);
-    request->journal = journal;
-    request->kind = kind;
-    request->context = context;
-    request->now_ms = journal->runtime->ops->now_ms(journal->runtime);
-    sk_arena_init(&request->arena);
-    sk_arena_init(&request->rows.arena);
+    sk_store_request_init(request, call, context, journal->runtime);
+    request->store = journal;
     return request;
 }
 
-/* What was to be asked could not be copied. */
-static void refuse(struct sk_journal *journal, struct journal_request *request)
-{
-    request->status = request->rows.status =
-        sk_error_set(&request->error, SKALD_E_MEMORY, "no memory to ask the store");
-    request->rows.error = request->error;
-    sk_delivery_put(journal->delivery, &request->item);
-}
-
-static void enqueue(struct sk_journal *journal, struct journal_request *request)
+static void enqueue(struct sk_journal *journal, struct sk_store_request *request)
 {
     if (request->arena.failed) {
-        refuse(journal, request);
+        sk_store_request_refuse(request, journal->delivery);
         return;
     }
     pthread_mutex_lock(&journal->lock);
@@ -83,7 +41,7 @@ static void enqueue(struct sk_journal *journal, struct journal_request *request)
 static void store_submit(struct sk_store *base, struct sk_batch *batch, sk_batch_done *done,
                          void *context)
 {
-    struct journal_request *request = request_new(journal_of(base), JOURNAL_SUBMIT, context);
+    struct sk_store_request *request = request_new(journal_of(base), SK_STORE_SUBMIT, context);
     request->done.batch = done;
     request->batch = batch;
     enqueue(journal_of(base), request);
@@ -92,7 +50,7 @@ static void store_submit(struct sk_store *base, struct sk_batch *batch, sk_batch
 static void store_take(struct sk_store *base, uint32_t shard, uint64_t epoch, struct sk_str owner,
                        int64_t expires_at_ms, sk_take_done *done, void *context)
 {
-    struct journal_request *request = request_new(journal_of(base), JOURNAL_TAKE, context);
+    struct sk_store_request *request = request_new(journal_of(base), SK_STORE_TAKE, context);
     request->done.take = done;
     request->shard = shard;
     request->epoch = epoch;
@@ -104,7 +62,7 @@ static void store_take(struct sk_store *base, uint32_t shard, uint64_t epoch, st
 static void store_renew(struct sk_store *base, uint32_t shard, uint64_t epoch,
                         int64_t expires_at_ms, sk_take_done *done, void *context)
 {
-    struct journal_request *request = request_new(journal_of(base), JOURNAL_RENEW, context);
+    struct sk_store_request *request = request_new(journal_of(base), SK_STORE_RENEW, context);
     request->done.take = done;
     request->shard = shard;
     request->epoch = epoch;
@@ -112,60 +70,46 @@ static void store_renew(struct sk_store *base, uint32_t shard, uint64_t epoch,
     enqueue(journal_of(base), request);
 }
 
-/* ---- definitions ----------------------------------------------------------------------------- */
+/* ---- what the index answers first ------------------------------------------------------------ */
 
-/* The index knows whether it fits; then the log makes it durable. */
-static void on_index_defined(void *context, enum skald_status status, const skald_error *error)
+/* It knows whether a definition fits; then the log makes that durable. */
+static void on_index_answer(void *context, enum skald_status status, const skald_error *error)
 {
-    struct journal_request *request = context;
+    struct sk_store_request *request = context;
     sk_list_remove(&request->item.node);
     if (status == SKALD_OK) {
-        enqueue(request->journal, request);
+        enqueue(request->store, request);
         return;
     }
     request->done.define(request->context, status, error);
-    request_drop(&request->item);
+    sk_store_request_free(request);
 }
 
 static void store_define(struct sk_store *base, const struct sk_definition_row *row,
                          bool keep_latest, sk_define_done *done, void *context)
 {
     struct sk_journal *journal = journal_of(base);
-    struct journal_request *request = request_new(journal, JOURNAL_DEFINE, context);
+    struct sk_store_request *request = request_new(journal, SK_STORE_DEFINE, context);
     request->done.define = done;
     sk_definition_row_copy(&request->arena, row, &request->definition);
     request->keep_latest = keep_latest;
     if (request->arena.failed) {
-        refuse(journal, request);
+        sk_store_request_refuse(request, journal->delivery);
         return;
     }
     sk_list_push(&journal->asked, &request->item.node);
     journal->index.store->ops->define(journal->index.store, &request->definition, keep_latest,
-                                      on_index_defined, request);
-}
-
-/* ---- reopening ------------------------------------------------------------------------------- */
-
-static void on_index_reopened(void *context, enum skald_status status, const skald_error *error)
-{
-    struct journal_request *request = context;
-    sk_list_remove(&request->item.node);
-    if (status == SKALD_OK) {
-        enqueue(request->journal, request);
-        return;
-    }
-    request->done.define(request->context, status, error);
-    request_drop(&request->item);
+                                      on_index_answer, request);
 }
 
 /* Either may be what broke, and a definition may have met an index of which nobody else knows. */
 static void store_reopen(struct sk_store *base, sk_define_done *done, void *context)
 {
     struct sk_journal *journal = journal_of(base);
-    struct journal_request *request = request_new(journal, JOURNAL_REOPEN, context);
+    struct sk_store_request *request = request_new(journal, SK_STORE_REOPEN, context);
     request->done.define = done;
     sk_list_push(&journal->asked, &request->item.node);
-    journal->index.store->ops->reopen(journal->index.store, on_index_reopened, request);
+    journal->index.store->ops->reopen(journal->index.store, on_index_answer, request);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -178,9 +122,9 @@ static void wait_read(struct sk_journal *journal, uint64_t need, const struct sk
     sk_arena_init(&waiting->arena);
     sk_read_copy(&waiting->arena, read, &waiting->read);
     if (waiting->arena.failed) {
-        struct journal_request *request = request_new(journal, JOURNAL_SHARDS, context);
+        struct sk_store_request *request = request_new(journal, SK_STORE_READ, context);
         request->done.rows = done;
-        refuse(journal, request);
+        sk_store_request_refuse(request, journal->delivery);
         sk_arena_release(&waiting->arena);
         sk_free(waiting);
         return;
@@ -196,7 +140,7 @@ static void store_read(struct sk_store *base, const struct sk_read *read, sk_rea
 {
     struct sk_journal *journal = journal_of(base);
     if (read->kind == SK_READ_SHARDS) {
-        struct journal_request *request = request_new(journal, JOURNAL_SHARDS, context);
+        struct sk_store_request *request = request_new(journal, SK_STORE_READ, context);
         request->done.rows = done;
         enqueue(journal, request);
         return;
@@ -352,12 +296,7 @@ static void store_free(struct sk_store *base)
     struct sk_journal *journal = journal_of(base);
     stop_threads(journal);
     if (journal->index.store != NULL) journal->index.store->ops->free(journal->index.store);
-    while (!sk_list_is_empty(&journal->asked)) {
-        struct sk_delivery_item *item =
-            sk_container_of(journal->asked.next, struct sk_delivery_item, node);
-        sk_list_remove(&item->node);
-        item->drop(item);
-    }
+    sk_store_requests_drop(&journal->asked);
     while (!sk_list_is_empty(&journal->waiting))
         free_read(sk_container_of(journal->waiting.next, struct journal_read, node));
     if (journal->delivery != NULL) sk_delivery_close(journal->delivery);

@@ -18,14 +18,6 @@
 /* What became of a whole group. */
 enum group_end { GROUP_DONE, GROUP_REFUSED, GROUP_FAILED };
 
-enum { GROUP_REQUESTS_MAX = 1024 };
-
-static struct sk_sqlite_request *request_of(struct sk_list *node)
-{
-    struct sk_delivery_item *item = sk_container_of(node, struct sk_delivery_item, node);
-    return sk_container_of(item, struct sk_sqlite_request, item);
-}
-
 /* ---- inside the transaction ------------------------------------------------------------------ */
 
 /* is_alone: under a savepoint of its own, so that a refused part takes nothing with it. */
@@ -51,10 +43,10 @@ static enum group_end write_part(struct sk_sqlite_store *store, struct sk_part *
     return result == SK_PART_REFUSED ? GROUP_REFUSED : GROUP_FAILED;
 }
 
-static enum group_end write_one(struct sk_sqlite_store *store, struct sk_sqlite_request *request,
+static enum group_end write_one(struct sk_sqlite_store *store, struct sk_store_request *request,
                                 bool is_alone, struct sk_sqlite_fault *fault)
 {
-    if (request->kind != REQUEST_SUBMIT) {
+    if (request->call != SK_STORE_SUBMIT) {
         int code = sk_sqlite_write_request(&store->writer, request);
         if (code == SQLITE_OK) return GROUP_DONE;
         sk_sqlite_fault_take(store->writer.db, code, fault);
@@ -76,7 +68,7 @@ static enum group_end run_group(struct sk_sqlite_store *store, struct sk_list *g
     writer->is_alone = is_alone;
     struct sk_list *node = group->next;
     for (; code == SQLITE_OK && end == GROUP_DONE && node != group; node = node->next)
-        end = write_one(store, request_of(node), is_alone, fault);
+        end = write_one(store, sk_store_request_of(node), is_alone, fault);
     if (code == SQLITE_OK && end == GROUP_DONE) code = sk_sqlite_run(writer->sql[SQL_COMMIT]);
     if (code != SQLITE_OK) {
         sk_sqlite_fault_take(writer->db, code, fault);
@@ -95,13 +87,13 @@ static enum group_end run_group(struct sk_sqlite_store *store, struct sk_list *g
 
 /* ---- after it -------------------------------------------------------------------------------- */
 
-static void learn(struct sk_sqlite_store *store, const struct sk_sqlite_request *request)
+static void learn(struct sk_sqlite_store *store, const struct sk_store_request *request)
 {
-    if (request->kind == REQUEST_TAKE && request->status == SKALD_OK) {
+    if (request->call == SK_STORE_TAKE && request->status == SKALD_OK) {
         store->known[request->shard].epoch = request->row.epoch;
         store->known[request->shard].position = request->row.position;
     }
-    if (request->kind != REQUEST_SUBMIT) return;
+    if (request->call != SK_STORE_SUBMIT) return;
     for (uint32_t i = 0; i < request->batch->parts_count; i++) {
         const struct sk_part *part = &request->batch->parts[i];
         if (part->result == SK_PART_DONE)
@@ -124,10 +116,10 @@ static void fail_part(const struct sk_sqlite_store *store, struct sk_part *part,
     }
 }
 
-static void fail_request(const struct sk_sqlite_store *store, struct sk_sqlite_request *request,
+static void fail_request(const struct sk_sqlite_store *store, struct sk_store_request *request,
                          const struct sk_sqlite_fault *fault, enum sk_part_result result)
 {
-    if (request->kind != REQUEST_SUBMIT) {
+    if (request->call != SK_STORE_SUBMIT) {
         request->status = sk_sqlite_fault_status(fault, &request->error);
         return;
     }
@@ -143,16 +135,7 @@ static void fail_group(struct sk_sqlite_store *store, struct sk_list *group,
         result = SK_PART_PASSING; /* a lease or a definition, not a part */
     if (result == SK_PART_BROKEN) atomic_store(&store->is_broken, true);
     for (struct sk_list *node = group->next; node != group; node = node->next)
-        fail_request(store, request_of(node), fault, result);
-}
-
-static void deliver_group(struct sk_sqlite_store *store, struct sk_list *group)
-{
-    while (!sk_list_is_empty(group)) {
-        struct sk_sqlite_request *request = request_of(group->next);
-        sk_list_remove(&request->item.node);
-        sk_delivery_put(store->delivery, &request->item);
-    }
+        fail_request(store, sk_store_request_of(node), fault, result);
 }
 
 static void commit_group(struct sk_sqlite_store *store, struct sk_list *group)
@@ -169,38 +152,26 @@ static void commit_group(struct sk_sqlite_store *store, struct sk_list *group)
     }
     if (end == GROUP_DONE) {
         for (struct sk_list *node = group->next; node != group; node = node->next)
-            learn(store, request_of(node));
+            learn(store, sk_store_request_of(node));
     } else {
         fail_group(store, group, &fault);
     }
-    deliver_group(store, group);
+    sk_store_requests_deliver(group, store->delivery);
 }
 
 static void reopen(struct sk_sqlite_store *store, struct sk_list *group)
 {
-    struct sk_sqlite_request *request = request_of(group->next);
+    struct sk_store_request *request = sk_store_requests_first(group);
     pthread_rwlock_unlock(&store->open);
     pthread_rwlock_wrlock(&store->open);
     request->status = sk_sqlite_reconnect(store, &request->error);
     atomic_store(&store->is_broken, request->status != SKALD_OK);
     pthread_rwlock_unlock(&store->open);
     pthread_rwlock_rdlock(&store->open);
-    deliver_group(store, group);
+    sk_store_requests_deliver(group, store->delivery);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
-
-/* Moves the next group out of the queue: a reopen alone, or all up to the next reopen. */
-static void take_group(struct sk_sqlite_store *store, struct sk_list *group)
-{
-    for (int i = 0; i < GROUP_REQUESTS_MAX && !sk_list_is_empty(&store->writes); i++) {
-        struct sk_sqlite_request *request = request_of(store->writes.next);
-        if (request->kind == REQUEST_REOPEN && i > 0) return;
-        sk_list_remove(&request->item.node);
-        sk_list_push(group, &request->item.node);
-        if (request->kind == REQUEST_REOPEN) return;
-    }
-}
 
 /* false: closing, and nothing is left. */
 static bool wait_group(struct sk_sqlite_store *store, struct sk_list *group)
@@ -208,7 +179,7 @@ static bool wait_group(struct sk_sqlite_store *store, struct sk_list *group)
     pthread_mutex_lock(&store->lock);
     while (sk_list_is_empty(&store->writes) && !atomic_load(&store->is_closing))
         pthread_cond_wait(&store->has_writes, &store->lock);
-    take_group(store, group);
+    sk_store_requests_take_group(&store->writes, group);
     pthread_mutex_unlock(&store->lock);
     return !sk_list_is_empty(group);
 }
@@ -221,7 +192,7 @@ void *sk_sqlite_commit_main(void *argument)
     sk_list_init(&group);
     pthread_rwlock_rdlock(&store->open);
     while (wait_group(store, &group)) {
-        if (request_of(group.next)->kind == REQUEST_REOPEN) {
+        if (sk_store_requests_first(&group)->call == SK_STORE_REOPEN) {
             reopen(store, &group);
         } else {
             commit_group(store, &group);

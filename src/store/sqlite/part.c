@@ -464,7 +464,7 @@ enum sk_part_result sk_sqlite_write_part(struct sk_sqlite_writer *writer, struct
 
 /* ---- leases and definitions ------------------------------------------------------------------ */
 
-int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
+int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_store_request *request)
 {
     struct sk_sqlite_call s = { .statement = writer->sql[SQL_SHARD_GET] };
     sk_sqlite_bind_int(&s, 1, request->shard);
@@ -485,7 +485,7 @@ int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_reques
     return code == SQLITE_DONE ? SQLITE_NOTFOUND : end;
 }
 
-static int write_lease(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
+static int write_lease(struct sk_sqlite_writer *writer, struct sk_store_request *request)
 {
     int code = sk_sqlite_get_shard(writer, request);
     if (code == SQLITE_NOTFOUND) {
@@ -494,7 +494,7 @@ static int write_lease(struct sk_sqlite_writer *writer, struct sk_sqlite_request
         return SQLITE_OK;
     }
     if (code != SQLITE_OK) return code;
-    bool is_take = request->kind == REQUEST_TAKE;
+    bool is_take = request->call == SK_STORE_TAKE;
     request->status = is_take ? sk_lease_may_take(&request->row, request->epoch, request->owner,
                                                   request->now_ms, &request->error)
                               : sk_lease_may_renew(&request->row, request->epoch, &request->error);
@@ -534,7 +534,7 @@ static int add_definition(struct sk_sqlite_writer *writer, const struct sk_defin
     return sk_sqlite_call_run(&s);
 }
 
-static int write_definition(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
+static int write_definition(struct sk_sqlite_writer *writer, struct sk_store_request *request)
 {
     const struct sk_definition_row *row = &request->definition;
     int found = 0;
@@ -558,9 +558,9 @@ static int write_definition(struct sk_sqlite_writer *writer, struct sk_sqlite_re
     return sk_sqlite_call_run(&s);
 }
 
-int sk_sqlite_write_request(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request)
+int sk_sqlite_write_request(struct sk_sqlite_writer *writer, struct sk_store_request *request)
 {
     request->status = SKALD_OK;
-    return request->kind == REQUEST_DEFINE ? write_definition(writer, request)
-                                           : write_lease(writer, request);
+    return request->call == SK_STORE_DEFINE ? write_definition(writer, request)
+                                            : write_lease(writer, request);
 }

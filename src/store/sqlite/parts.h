@@ -19,7 +19,7 @@
 #ifndef SK_STORE_SQLITE_PARTS_H
 #define SK_STORE_SQLITE_PARTS_H
 
-#include "store/delivery.h"
+#include "store/request.h"
 #include "store/sqlite/file.h"
 #include "store/sqlite/span.h"
 #include "store/sqlite/sqlite.h"
@@ -27,39 +27,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-/* ---- requests -------------------------------------------------------------------------------- */
-
-enum request_kind {
-    REQUEST_SUBMIT,
-    REQUEST_TAKE,
-    REQUEST_RENEW,
-    REQUEST_DEFINE,
-    REQUEST_REOPEN,
-    REQUEST_READ
-};
-
-struct sk_sqlite_request {
-    struct sk_delivery_item item; /* its node is in a queue, then in the delivery */
-    enum request_kind kind;
-    void *context;
-    union sk_store_done done;
-    int64_t now_ms;        /* when it was submitted */
-    struct sk_arena arena; /* copies of what came, and the owner's name that goes back */
-    struct sk_batch *batch;
-    uint32_t shard;
-    uint64_t epoch;
-    struct sk_str owner;
-    int64_t expires_at_ms;
-    struct sk_definition_row definition;
-    bool keep_latest;
-    struct sk_read read;
-    /* the answer */
-    struct sk_rows rows;
-    struct sk_shard_row row;
-    enum skald_status status;
-    skald_error error;
-};
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -133,9 +100,9 @@ enum sk_part_result sk_sqlite_write_part(struct sk_sqlite_writer *writer, struct
 int sk_sqlite_put_events(struct sk_sqlite_writer *writer, const struct sk_part *part);
 int sk_sqlite_trim_events(struct sk_sqlite_writer *writer, int64_t saga, uint64_t below_seq);
 /* The row into request->row. SQLITE_OK or the code; SQLITE_NOTFOUND: no such shard. */
-int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request);
+int sk_sqlite_get_shard(struct sk_sqlite_writer *writer, struct sk_store_request *request);
 /* TAKE, RENEW, DEFINE: sets request->status; SQLITE_OK, or the code: roll back. */
-int sk_sqlite_write_request(struct sk_sqlite_writer *writer, struct sk_sqlite_request *request);
+int sk_sqlite_write_request(struct sk_sqlite_writer *writer, struct sk_store_request *request);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 

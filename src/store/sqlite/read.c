@@ -405,17 +405,15 @@ void sk_sqlite_reader_release(struct sk_sqlite_reader *reader)
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 /* NULL: closing. What still waits then is dropped: no `done` comes after free. */
-static struct sk_sqlite_request *wait_read(struct sk_sqlite_store *store)
+static struct sk_store_request *wait_read(struct sk_sqlite_store *store)
 {
-    struct sk_sqlite_request *request = NULL;
+    struct sk_store_request *request = NULL;
     pthread_mutex_lock(&store->lock);
     while (sk_list_is_empty(&store->reads) && !atomic_load(&store->is_closing))
         pthread_cond_wait(&store->has_reads, &store->lock);
     if (!atomic_load(&store->is_closing)) {
-        struct sk_delivery_item *item =
-            sk_container_of(store->reads.next, struct sk_delivery_item, node);
-        sk_list_remove(&item->node);
-        request = sk_container_of(item, struct sk_sqlite_request, item);
+        request = sk_store_requests_first(&store->reads);
+        sk_list_remove(&request->item.node);
     }
     pthread_mutex_unlock(&store->lock);
     return request;
@@ -426,7 +424,7 @@ void *sk_sqlite_read_main(void *argument)
     struct sk_sqlite_reader *reader = argument;
     struct sk_sqlite_store *store = reader->store;
     sk_thread_name(SK_THREAD_READ);
-    struct sk_sqlite_request *request;
+    struct sk_store_request *request;
     while ((request = wait_read(store)) != NULL) {
         pthread_rwlock_rdlock(&store->open);
         sk_sqlite_read_run(reader, &request->read, &request->rows);

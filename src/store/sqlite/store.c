@@ -17,48 +17,21 @@ static struct sk_sqlite_store *store_of(struct sk_store *store)
     return sk_container_of(store, struct sk_sqlite_store, base);
 }
 
-static void request_drop(struct sk_delivery_item *item)
+static struct sk_store_request *take_spare(struct sk_sqlite_store *store, enum sk_store_call call)
 {
-    struct sk_sqlite_request *request = sk_container_of(item, struct sk_sqlite_request, item);
-    sk_arena_release(&request->arena);
-    sk_arena_release(&request->rows.arena);
-    sk_free(request);
-}
-
-static void request_run(struct sk_delivery_item *item)
-{
-    struct sk_sqlite_request *request = sk_container_of(item, struct sk_sqlite_request, item);
-    switch (request->kind) {
-    case REQUEST_SUBMIT: request->done.batch(request->context, request->batch); break;
-    case REQUEST_READ: request->done.rows(request->context, &request->rows); break;
-    case REQUEST_TAKE:
-    case REQUEST_RENEW:
-        request->done.take(request->context, request->status, &request->row, &request->error);
-        break;
-    case REQUEST_DEFINE:
-    case REQUEST_REOPEN:
-        request->done.define(request->context, request->status, &request->error);
-        break;
-    }
-    request_drop(item);
-}
-
-static struct sk_sqlite_request *take_spare(struct sk_sqlite_store *store, enum request_kind kind)
-{
-    uint32_t kept = kind == REQUEST_READ ? SK_SQLITE_SPARE_FOR_WRITES : 0;
+    uint32_t kept = call == SK_STORE_READ ? SK_SQLITE_SPARE_FOR_WRITES : 0;
     if (store->spare_count <= kept) return NULL;
-    struct sk_delivery_item *item =
-        sk_container_of(store->spare.next, struct sk_delivery_item, node);
-    sk_list_remove(&item->node);
+    struct sk_store_request *request = sk_store_requests_first(&store->spare);
+    sk_list_remove(&request->item.node);
     store->spare_count -= 1;
-    return sk_container_of(item, struct sk_sqlite_request, item);
+    return request;
 }
 
 /* Not by those that come back: their `done` may have freed the store. */
 static bool keep_spare(struct sk_sqlite_store *store)
 {
     while (store->spare_count < SK_SQLITE_SPARE) {
-        struct sk_sqlite_request *request = sk_alloc(sizeof *request);
+        struct sk_store_request *request = sk_alloc(sizeof *request);
         if (request == NULL) return false;
         sk_list_push(&store->spare, &request->item.node);
         store->spare_count += 1;
@@ -68,53 +41,38 @@ static bool keep_spare(struct sk_sqlite_store *store)
 
 static void free_spare(struct sk_sqlite_store *store)
 {
-    struct sk_sqlite_request *request;
-    while ((request = take_spare(store, REQUEST_SUBMIT)) != NULL) sk_free(request);
+    struct sk_store_request *request;
+    while ((request = take_spare(store, SK_STORE_SUBMIT)) != NULL) sk_free(request);
 }
 
 /* When even what is kept is used up: waits for memory, then gives up loudly. Nothing acknowledged
  * is lost by that. */
-static struct sk_sqlite_request *find_memory(struct sk_sqlite_store *store, enum request_kind kind)
+static struct sk_store_request *find_memory(struct sk_sqlite_store *store, enum sk_store_call call)
 {
     for (int tries = 0;; tries++) {
         (void)keep_spare(store);
-        struct sk_sqlite_request *request = sk_alloc(sizeof *request);
-        if (request == NULL) request = take_spare(store, kind);
+        struct sk_store_request *request = sk_alloc(sizeof *request);
+        if (request == NULL) request = take_spare(store, call);
         if (request != NULL) return request;
         sk_be_patient(tries, "out of memory: a request to the store");
     }
 }
 
-static struct sk_sqlite_request *request_new(struct sk_sqlite_store *store, enum request_kind kind,
-                                             void *context)
+static struct sk_store_request *request_new(struct sk_sqlite_store *store, enum sk_store_call call,
+                                            void *context)
 {
-    struct sk_sqlite_request *request = find_memory(store, kind);
-    *request = (struct sk_sqlite_request){ .kind = kind, .context = context };
-    request->item.run = request_run;
-    request->item.drop = request_drop;
-    sk_list_init(&request->item.node);
-    request->now_ms = store->runtime->ops->now_ms(store->runtime);
-    sk_arena_init(&request->arena);
-    sk_arena_init(&request->rows.arena);
+    struct sk_store_request *request = find_memory(store, call);
+    sk_store_request_init(request, call, context, store->runtime);
     return request;
 }
 
-/* Q7: what was to be asked could not be copied. */
-static void refuse(struct sk_sqlite_store *store, struct sk_sqlite_request *request)
-{
-    request->status = request->rows.status =
-        sk_error_set(&request->error, SKALD_E_MEMORY, "no memory to ask the store");
-    request->rows.error = request->error;
-    sk_delivery_put(store->delivery, &request->item);
-}
-
-static void enqueue(struct sk_sqlite_store *store, struct sk_sqlite_request *request)
+static void enqueue(struct sk_sqlite_store *store, struct sk_store_request *request)
 {
     if (request->arena.failed) {
-        refuse(store, request);
+        sk_store_request_refuse(request, store->delivery); /* Q7 */
         return;
     }
-    bool is_read = request->kind == REQUEST_READ;
+    bool is_read = request->call == SK_STORE_READ;
     pthread_mutex_lock(&store->lock);
     sk_list_push(is_read ? &store->reads : &store->writes, &request->item.node);
     pthread_cond_signal(is_read ? &store->has_reads : &store->has_writes);
@@ -126,7 +84,7 @@ static void enqueue(struct sk_sqlite_store *store, struct sk_sqlite_request *req
 static void store_submit(struct sk_store *base, struct sk_batch *batch, sk_batch_done *done,
                          void *context)
 {
-    struct sk_sqlite_request *request = request_new(store_of(base), REQUEST_SUBMIT, context);
+    struct sk_store_request *request = request_new(store_of(base), SK_STORE_SUBMIT, context);
     request->done.batch = done;
     request->batch = batch;
     enqueue(store_of(base), request);
@@ -135,7 +93,7 @@ static void store_submit(struct sk_store *base, struct sk_batch *batch, sk_batch
 static void store_read(struct sk_store *base, const struct sk_read *read, sk_read_done *done,
                        void *context)
 {
-    struct sk_sqlite_request *request = request_new(store_of(base), REQUEST_READ, context);
+    struct sk_store_request *request = request_new(store_of(base), SK_STORE_READ, context);
     request->done.rows = done;
     sk_read_copy(&request->arena, read, &request->read);
     enqueue(store_of(base), request);
@@ -144,7 +102,7 @@ static void store_read(struct sk_store *base, const struct sk_read *read, sk_rea
 static void store_take(struct sk_store *base, uint32_t shard, uint64_t epoch, struct sk_str owner,
                        int64_t expires_at_ms, sk_take_done *done, void *context)
 {
-    struct sk_sqlite_request *request = request_new(store_of(base), REQUEST_TAKE, context);
+    struct sk_store_request *request = request_new(store_of(base), SK_STORE_TAKE, context);
     request->done.take = done;
     request->shard = shard;
     request->epoch = epoch;
@@ -156,7 +114,7 @@ static void store_take(struct sk_store *base, uint32_t shard, uint64_t epoch, st
 static void store_renew(struct sk_store *base, uint32_t shard, uint64_t epoch,
                         int64_t expires_at_ms, sk_take_done *done, void *context)
 {
-    struct sk_sqlite_request *request = request_new(store_of(base), REQUEST_RENEW, context);
+    struct sk_store_request *request = request_new(store_of(base), SK_STORE_RENEW, context);
     request->done.take = done;
     request->shard = shard;
     request->epoch = epoch;
@@ -167,7 +125,7 @@ static void store_renew(struct sk_store *base, uint32_t shard, uint64_t epoch,
 static void store_define(struct sk_store *base, const struct sk_definition_row *row,
                          bool keep_latest, sk_define_done *done, void *context)
 {
-    struct sk_sqlite_request *request = request_new(store_of(base), REQUEST_DEFINE, context);
+    struct sk_store_request *request = request_new(store_of(base), SK_STORE_DEFINE, context);
     request->done.define = done;
     sk_definition_row_copy(&request->arena, row, &request->definition);
     request->keep_latest = keep_latest;
@@ -176,7 +134,7 @@ static void store_define(struct sk_store *base, const struct sk_definition_row *
 
 static void store_reopen(struct sk_store *base, sk_define_done *done, void *context)
 {
-    struct sk_sqlite_request *request = request_new(store_of(base), REQUEST_REOPEN, context);
+    struct sk_store_request *request = request_new(store_of(base), SK_STORE_REOPEN, context);
     request->done.define = done;
     enqueue(store_of(base), request);
 }
@@ -198,22 +156,12 @@ static void stop_threads(struct sk_sqlite_store *store)
         if (store->readers[i].is_started) pthread_join(store->readers[i].thread, NULL);
 }
 
-static void drop_reads(struct sk_sqlite_store *store)
-{
-    while (!sk_list_is_empty(&store->reads)) {
-        struct sk_delivery_item *item =
-            sk_container_of(store->reads.next, struct sk_delivery_item, node);
-        sk_list_remove(&item->node);
-        item->drop(item);
-    }
-}
-
 static void store_free(struct sk_store *base)
 {
     if (base == NULL) return;
     struct sk_sqlite_store *store = store_of(base);
     stop_threads(store);
-    drop_reads(store);
+    sk_store_requests_drop(&store->reads);
     free_spare(store);
     sk_sqlite_disconnect(store);
     sk_sqlite_file_release(&store->file);
