@@ -169,12 +169,8 @@ static bool read_request(struct sk_exchange *x, struct batch *batch)
 
 void sk_handle_batch(struct sk_exchange *x)
 {
-    struct batch *batch = SK_ARENA_NEW(&x->arena, struct batch);
-    if (batch == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
-    x->state = batch;
+    struct batch *batch = SK_EXCHANGE_STATE(x, struct batch);
+    if (batch == NULL) return;
     if (!sk_exchange_command_id(x, &batch->request.id)) return;
     if (!sk_inputs_read_body(x, sk_batch_body, batch)) return;
     if (!sk_id_is_client(batch->request.id)) {
@@ -238,13 +234,9 @@ static void on_batches(void *context, enum skald_status status, const skald_erro
 
 void sk_handle_batches(struct sk_exchange *x)
 {
-    struct list *list = SK_ARENA_NEW(&x->arena, struct list);
-    if (list == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct list *list = SK_EXCHANGE_STATE(x, struct list);
+    if (list == NULL) return;
     list->limit = LIMIT_DEFAULT;
-    x->state = list;
     if (!sk_inputs_read_query(x, sk_batches_query, list)) return;
     struct sk_gather_question question = { .number = list->limit };
     sk_engine_gather(sk_engine_of(x), look, &question, on_batches, x);

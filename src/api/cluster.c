@@ -101,13 +101,9 @@ static void on_figures(void *context, enum skald_status status, const skald_erro
 
 static bool begin_recovery(struct sk_exchange *x, bool is_run_first)
 {
-    struct recovery *recovery = SK_ARENA_NEW(&x->arena, struct recovery);
-    if (recovery == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return false;
-    }
+    struct recovery *recovery = SK_EXCHANGE_STATE(x, struct recovery);
+    if (recovery == NULL) return false;
     recovery->is_run_first = is_run_first;
-    x->state = recovery;
     return true;
 }
 

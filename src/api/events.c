@@ -116,15 +116,14 @@ static void keep_shard_of_saga(struct sk_exchange *x, struct sk_events *events)
 static struct sk_events *read_request(struct sk_exchange *x, bool is_stream)
 {
     struct sk_meta meta = sk_engine_meta(sk_engine_of(x));
-    struct sk_events *events = SK_ARENA_NEW(&x->arena, struct sk_events);
-    if (events == NULL ||
-        !sk_feed_init(&events->feed, &x->arena, meta.incarnation, meta.shards_count)) {
+    struct sk_events *events = SK_EXCHANGE_STATE(x, struct sk_events);
+    if (events == NULL) return NULL;
+    if (!sk_feed_init(&events->feed, &x->arena, meta.incarnation, meta.shards_count)) {
         sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
         return NULL;
     }
     events->limit = LIMIT_DEFAULT;
     events->to_ms = INT64_MAX;
-    x->state = events;
     if (!sk_inputs_read_query(x, sk_feed_query, events)) return NULL;
     if (!read_types(x, events) || !read_time(x, "from", events->from, &events->from_ms) ||
         !read_time(x, "to", events->to, &events->to_ms) || !read_cursor(x, events, is_stream)) {

@@ -21,6 +21,17 @@ void sk_exchange_free(struct sk_exchange *x)
     sk_free(x);
 }
 
+void *sk_exchange_state(struct sk_exchange *x, size_t size)
+{
+    void *state = sk_arena_alloc(&x->arena, size);
+    if (state == NULL) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+        return NULL;
+    }
+    x->state = state;
+    return state;
+}
+
 /* ---- replies --------------------------------------------------------------------------------- */
 
 struct sk_json_writer sk_exchange_writer_on(const struct sk_exchange *x, struct sk_buf *out)

@@ -37,6 +37,10 @@ struct sk_exchange {
     struct sk_forward *forward;          /* forward.c: a sibling has been asked */
 };
 
+/* The handler's own, zeroed, as x->state. NULL: no memory, the exchange has been answered. */
+void *sk_exchange_state(struct sk_exchange *x, size_t size) SK_MUST_CHECK;
+#define SK_EXCHANGE_STATE(x, type) ((type *)sk_exchange_state((x), sizeof(type)))
+
 /* A JSON writer on `out`, emptied. */
 struct sk_json_writer sk_exchange_writer(struct sk_exchange *x);
 /* The same on another buffer, as it stands: what is sensitive is masked. */

@@ -101,17 +101,13 @@ static void on_preview(void *context, const struct sk_reply *reply)
 
 void sk_handle_preview(struct sk_exchange *x)
 {
-    struct preview *asked = SK_ARENA_NEW(&x->arena, struct preview);
-    if (asked == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct preview *asked = SK_EXCHANGE_STATE(x, struct preview);
+    if (asked == NULL) return;
     if (!sk_inputs_read_query(x, sk_preview_query, asked)) return;
     if (asked->past_pivot && !asked->force) {
         sk_exchange_refuse(x, "ask with force=true, or leave it out",
                            "past_pivot goes with force only");
         return;
     }
-    x->state = asked;
     sk_engine_get(sk_engine_of(x), x->params[0], on_preview, x);
 }

@@ -86,13 +86,9 @@ static void on_head(void *context, struct sk_rows *rows)
 
 void sk_handle_events(struct sk_exchange *x)
 {
-    struct history *history = SK_ARENA_NEW(&x->arena, struct history);
-    if (history == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct history *history = SK_EXCHANGE_STATE(x, struct history);
+    if (history == NULL) return;
     history->limit = LIMIT_DEFAULT;
-    x->state = history;
     if (!sk_inputs_read_query(x, sk_events_query, history)) return;
     if (sk_stream_is_wanted(x)) {
         sk_saga_stream(x, (uint64_t)history->after);

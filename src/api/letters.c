@@ -203,13 +203,9 @@ static void on_letters(void *context, struct sk_rows *rows)
 
 static struct letters *letters_of(struct sk_exchange *x)
 {
-    struct letters *letters = SK_ARENA_NEW(&x->arena, struct letters);
-    if (letters == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return NULL;
-    }
+    struct letters *letters = SK_EXCHANGE_STATE(x, struct letters);
+    if (letters == NULL) return NULL;
     letters->limit = LIMIT_DEFAULT;
-    x->state = letters;
     return letters;
 }
 

@@ -132,13 +132,9 @@ static void read_one(struct sk_exchange *x, struct sk_str key)
 
 void sk_handle_locks(struct sk_exchange *x)
 {
-    struct locks *locks = SK_ARENA_NEW(&x->arena, struct locks);
-    if (locks == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct locks *locks = SK_EXCHANGE_STATE(x, struct locks);
+    if (locks == NULL) return;
     locks->limit = LIMIT_DEFAULT;
-    x->state = locks;
     if (!sk_inputs_read_query(x, sk_locks_query, locks)) return;
     if (locks->key.size > 0) {
         read_one(x, locks->key);

@@ -139,13 +139,9 @@ static const struct sk_stream_source source = { .read = read_ring };
 
 void sk_handle_observations(struct sk_exchange *x)
 {
-    struct observations *asked = SK_ARENA_NEW(&x->arena, struct observations);
-    if (asked == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct observations *asked = SK_EXCHANGE_STATE(x, struct observations);
+    if (asked == NULL) return;
     asked->limit = LIMIT_DEFAULT;
-    x->state = asked;
     if (!sk_inputs_read_query(x, sk_observations_query, asked)) return;
     if (!sk_stream_is_wanted(x)) {
         if (read_cursor(x, asked->cursor, &asked->after)) reply_page(x, asked);

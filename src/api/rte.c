@@ -246,13 +246,9 @@ static void on_count(void *context, struct sk_rows *rows)
 
 static void handle_transactions(struct sk_exchange *x)
 {
-    struct page *page = SK_ARENA_NEW(&x->arena, struct page);
-    if (page == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct page *page = SK_EXCHANGE_STATE(x, struct page);
+    if (page == NULL) return;
     *page = (struct page){ .page = 1, .page_size = PAGE_SIZE_DEFAULT };
-    x->state = page;
     if (!sk_inputs_read_query(x, page_query, page)) return;
     if (!read_status(x, page->status, &page->read.filter.states)) return;
     page->read.kind = SK_READ_COUNT;

@@ -210,13 +210,9 @@ static void on_heads(void *context, struct sk_rows *rows)
 
 void sk_handle_sagas(struct sk_exchange *x)
 {
-    struct list *list = SK_ARENA_NEW(&x->arena, struct list);
-    if (list == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct list *list = SK_EXCHANGE_STATE(x, struct list);
+    if (list == NULL) return;
     list->limit = LIMIT_DEFAULT;
-    x->state = list;
     struct sk_list_filter *filter = &list->read.filter;
     if (!sk_inputs_read_query(x, sk_sagas_query, list)) return;
     if (!sk_saga_filter_read(x, &list->filter, filter)) return;

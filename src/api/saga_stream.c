@@ -136,14 +136,10 @@ static void read_head(struct sk_exchange *x)
 
 void sk_saga_stream(struct sk_exchange *x, uint64_t after)
 {
-    struct saga_stream *stream = SK_ARENA_NEW(&x->arena, struct saga_stream);
-    if (stream == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct saga_stream *stream = SK_EXCHANGE_STATE(x, struct saga_stream);
+    if (stream == NULL) return;
     struct sk_str last_id = sk_stream_last_id(x);
     stream->after = after;
-    x->state = stream;
     if (last_id.size > 0 && !sk_str_to_u64(last_id, &stream->after)) {
         sk_exchange_refuse(x, "send the id of the last event that came, or leave it out",
                            "Last-Event-ID is not one of ours");

@@ -158,12 +158,8 @@ static void on_started(void *context, const struct sk_reply *reply)
 
 static bool read_wait(struct sk_exchange *x)
 {
-    struct started *started = SK_ARENA_NEW(&x->arena, struct started);
-    if (started == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return false;
-    }
-    x->state = started;
+    struct started *started = SK_EXCHANGE_STATE(x, struct started);
+    if (started == NULL) return false;
     if (!sk_inputs_read_query(x, sk_start_query, started)) return false;
     int64_t wait_ms_max = x->api->options.wait_ms_max;
     if (started->wait_ms > wait_ms_max) started->wait_ms = wait_ms_max;

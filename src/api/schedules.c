@@ -145,12 +145,9 @@ static bool read_overlap(struct sk_exchange *x, struct schedule *schedule)
 
 void sk_handle_schedule(struct sk_exchange *x)
 {
-    struct schedule *schedule = SK_ARENA_NEW(&x->arena, struct schedule);
+    struct schedule *schedule = SK_EXCHANGE_STATE(x, struct schedule);
     struct sk_str key;
-    if (schedule == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    if (schedule == NULL) return;
     if (!sk_exchange_command_id(x, &key)) return;
     if (!sk_inputs_read_body(x, sk_schedule_body, schedule)) return;
     struct sk_schedule_request *r = &schedule->request;
@@ -221,13 +218,9 @@ static void on_schedules(void *context, enum skald_status status, const skald_er
 
 void sk_handle_schedules(struct sk_exchange *x)
 {
-    struct list *list = SK_ARENA_NEW(&x->arena, struct list);
-    if (list == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct list *list = SK_EXCHANGE_STATE(x, struct list);
+    if (list == NULL) return;
     list->limit = LIMIT_DEFAULT;
-    x->state = list;
     if (!sk_inputs_read_query(x, sk_schedules_query, list)) return;
     struct sk_gather_question question = { list->limit + 1, list->cursor };
     sk_engine_gather(sk_engine_of(x), look, &question, on_schedules, x);

@@ -233,11 +233,7 @@ static void on_tallies(void *context, struct sk_rows *rows)
 
 void sk_handle_stats(struct sk_exchange *x)
 {
-    x->state = SK_ARENA_NEW(&x->arena, uint32_t);
-    if (x->state == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    if (SK_EXCHANGE_STATE(x, uint32_t) == NULL) return;
     struct sk_read read = { .kind = SK_READ_TALLIES };
     sk_engine_read(sk_engine_of(x), &read, on_tallies, x);
 }

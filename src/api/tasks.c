@@ -352,13 +352,9 @@ static bool read_items(struct sk_exchange *x, struct batch *batch)
 
 static void handle_batch(struct sk_exchange *x, enum verb verb, const struct sk_input *body)
 {
-    struct batch *batch = SK_ARENA_NEW(&x->arena, struct batch);
-    if (batch == NULL) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-        return;
-    }
+    struct batch *batch = SK_EXCHANGE_STATE(x, struct batch);
+    if (batch == NULL) return;
     batch->verb = verb;
-    x->state = batch;
     if (!sk_inputs_read_body(x, body, batch) || !read_items(x, batch)) return;
     batch->w = sk_exchange_writer(x);
     sk_json_begin_object(&batch->w);
