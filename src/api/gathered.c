@@ -100,6 +100,18 @@ void sk_gathered_walk(struct sk_gather_part *part, const struct sk_gathered_walk
     walk_on(walking);
 }
 
+void sk_gathered_ask(struct sk_exchange *x, struct sk_buf *ids, sk_gather_look *look,
+                     sk_gather_done *done)
+{
+    struct sk_gather_question question = { .text = sk_buf_view(ids) };
+    if (ids->failed) {
+        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+    } else {
+        sk_engine_gather(sk_engine_of(x), look, &question, done, x);
+    }
+    sk_buf_release(ids);
+}
+
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)

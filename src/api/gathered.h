@@ -46,6 +46,9 @@ struct sk_gathered_walk {
     bool (*put)(struct sk_json_writer *w, const struct sk_reply *reply);
 };
 void sk_gathered_walk(struct sk_gather_part *part, const struct sk_gathered_walk *walk);
+/* Asks for such a look; takes the ids. */
+void sk_gathered_ask(struct sk_exchange *x, struct sk_buf *ids, sk_gather_look *look,
+                     sk_gather_done *done);
 
 /* By the asker, in its `done` and with what that was told: all rows in their order; they and their
  * texts are borrowed for that call. False: the exchange has been answered. */

@@ -94,18 +94,6 @@ static void on_locks(void *context, enum skald_status status, const skald_error 
     sk_exchange_reply(x, 200);
 }
 
-/* Takes the ids. */
-static void ask(struct sk_exchange *x, struct sk_buf *ids)
-{
-    struct sk_gather_question question = { .text = sk_buf_view(ids) };
-    if (ids->failed) {
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-    } else {
-        sk_engine_gather(sk_engine_of(x), look, &question, on_locks, x);
-    }
-    sk_buf_release(ids);
-}
-
 static void on_heads(void *context, struct sk_rows *rows)
 {
     struct sk_exchange *x = context;
@@ -116,7 +104,7 @@ static void on_heads(void *context, struct sk_rows *rows)
     }
     sk_exchange_keep_rows(x, rows);
     for (uint32_t i = 0; i < x->rows.heads_count; i++) sk_put_str(&ids, x->rows.heads[i].id);
-    ask(x, &ids);
+    sk_gathered_ask(x, &ids, look, on_locks);
 }
 
 static void read_one(struct sk_exchange *x, struct sk_str key)
@@ -127,7 +115,7 @@ static void read_one(struct sk_exchange *x, struct sk_str key)
     sk_put_str(&ids, sk_buf_view(&id));
     if (id.failed) ids.failed = true;
     sk_buf_release(&id);
-    ask(x, &ids);
+    sk_gathered_ask(x, &ids, look, on_locks);
 }
 
 void sk_handle_locks(struct sk_exchange *x)

@@ -221,12 +221,7 @@ static void on_heads(void *context, struct sk_rows *rows)
         return;
     }
     for (uint32_t i = 0; i < rows->heads_count; i++) sk_put_str(&ids, rows->heads[i].id);
-    struct sk_gather_question question = { .text = sk_buf_view(&ids) };
-    if (ids.failed)
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
-    else
-        sk_engine_gather(sk_engine_of(x), look, &question, on_sagas, x);
-    sk_buf_release(&ids);
+    sk_gathered_ask(x, &ids, look, on_sagas);
 }
 
 static void on_count(void *context, struct sk_rows *rows)
