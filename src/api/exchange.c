@@ -134,11 +134,25 @@ void sk_exchange_refuse(struct sk_exchange *x, const char *remedy, const char *f
     sk_exchange_problem(x, &problem);
 }
 
-void sk_exchange_no_saga(struct sk_exchange *x)
+void sk_exchange_read_head(struct sk_exchange *x, struct sk_str id, sk_read_done *done)
 {
+    struct sk_read read = {
+        .kind = SK_READ_HEAD, .shard = sk_engine_shard_of(sk_engine_of(x), id), .id = id, .limit = 1
+    };
+    sk_engine_read(sk_engine_of(x), &read, done, x);
+}
+
+const struct sk_head *sk_exchange_head(struct sk_exchange *x, const struct sk_rows *rows)
+{
+    if (rows->status != SKALD_OK) {
+        sk_exchange_fail(x, rows->status, &rows->error);
+        return NULL;
+    }
+    if (rows->heads_count > 0) return &rows->heads[0];
     struct sk_problem problem = sk_problem_http(404, SK_STR("there is no saga with this id"),
                                                 SK_STR("GET /api/v1/sagas lists them"));
     sk_exchange_problem(x, &problem);
+    return NULL;
 }
 
 void sk_exchange_keep_rows(struct sk_exchange *x, struct sk_rows *rows)

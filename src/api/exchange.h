@@ -60,8 +60,12 @@ void sk_exchange_fail(struct sk_exchange *x, enum skald_status status, const ska
 void sk_exchange_refuse(struct sk_exchange *x, const char *remedy, const char *format, ...)
     SK_PRINTF(3, 4);
 
-/* 404: the saga of the path is not there. */
-void sk_exchange_no_saga(struct sk_exchange *x);
+/* What the store has of a saga: `done` gets its head, or none. */
+void sk_exchange_read_head(struct sk_exchange *x, struct sk_str id, sk_read_done *done);
+/* In that `done`, when the saga is that of the path. NULL: it failed or is not there (404), the
+ * exchange has been answered. Borrowed, as the rows are. */
+const struct sk_head *sk_exchange_head(struct sk_exchange *x,
+                                       const struct sk_rows *rows) SK_MUST_CHECK;
 
 /* The rows of a read become x->rows: they and their texts live until the reply. */
 void sk_exchange_keep_rows(struct sk_exchange *x, struct sk_rows *rows);

@@ -66,18 +66,12 @@ static void on_head(void *context, struct sk_rows *rows)
 {
     struct sk_exchange *x = context;
     struct history *history = x->state;
-    if (rows->status != SKALD_OK) {
-        sk_exchange_fail(x, rows->status, &rows->error);
-        return;
-    }
-    if (rows->heads_count == 0) {
-        sk_exchange_no_saga(x);
-        return;
-    }
-    history->definition = rows->heads[0].definition;
+    const struct sk_head *head = sk_exchange_head(x, rows);
+    if (head == NULL) return;
+    history->definition = head->definition;
     struct sk_read read = { .kind = SK_READ_EVENTS,
-                            .shard = rows->heads[0].shard,
-                            .no = rows->heads[0].no,
+                            .shard = head->shard,
+                            .no = head->no,
                             .after = (uint64_t)history->after,
                             .limit = (uint32_t)history->limit,
                             .bytes_max = PAGE_BYTES_MAX };
@@ -94,9 +88,5 @@ void sk_handle_events(struct sk_exchange *x)
         sk_saga_stream(x, (uint64_t)history->after);
         return;
     }
-    struct sk_read read = { .kind = SK_READ_HEAD,
-                            .shard = sk_engine_shard_of(sk_engine_of(x), x->params[0]),
-                            .id = x->params[0],
-                            .limit = 1 };
-    sk_engine_read(sk_engine_of(x), &read, on_head, x);
+    sk_exchange_read_head(x, x->params[0], on_head);
 }

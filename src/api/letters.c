@@ -163,11 +163,7 @@ static void name_next(struct sk_exchange *x)
         return;
     }
     struct sk_str saga = saga_of(x, &x->rows.letters[letters->named_count]);
-    struct sk_read read = { .kind = SK_READ_HEAD,
-                            .shard = sk_engine_shard_of(sk_engine_of(x), saga),
-                            .id = saga,
-                            .limit = 1 };
-    sk_engine_read(sk_engine_of(x), &read, on_head, x);
+    sk_exchange_read_head(x, saga, on_head);
 }
 
 static void refuse_gone(struct sk_exchange *x)

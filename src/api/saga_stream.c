@@ -104,15 +104,8 @@ static void on_head(void *context, struct sk_rows *rows)
 {
     struct sk_exchange *x = context;
     struct saga_stream *stream = x->state;
-    if (rows->status != SKALD_OK) {
-        sk_exchange_fail(x, rows->status, &rows->error);
-        return;
-    }
-    if (rows->heads_count == 0) {
-        sk_exchange_no_saga(x);
-        return;
-    }
-    const struct sk_head *head = &rows->heads[0];
+    const struct sk_head *head = sk_exchange_head(x, rows);
+    if (head == NULL) return;
     enum sk_saga_state state = (enum sk_saga_state)head->state;
     stream->definition = head->definition;
     stream->shard = head->shard;
@@ -127,11 +120,7 @@ static void on_head(void *context, struct sk_rows *rows)
 
 static void read_head(struct sk_exchange *x)
 {
-    struct sk_read read = { .kind = SK_READ_HEAD,
-                            .shard = sk_engine_shard_of(sk_engine_of(x), x->params[0]),
-                            .id = x->params[0],
-                            .limit = 1 };
-    sk_engine_read(sk_engine_of(x), &read, on_head, x);
+    sk_exchange_read_head(x, x->params[0], on_head);
 }
 
 void sk_saga_stream(struct sk_exchange *x, uint64_t after)
