@@ -1,11 +1,10 @@
 /* forward.c: see forward.h. */
 #include "api/forward.h"
 
+#include "api/carried.h"
 #include "api/routes.h"
 #include "api/stream.h"
 #include "engine/group.h"
-
-#include <strings.h>
 
 enum { AGAIN_MS = 20 };
 
@@ -18,22 +17,16 @@ struct sk_peers {
     struct sk_api *apis[]; /* each looked at on its own loop only */
 };
 
-/* What handlers of routes with a place look at. Nothing of streams (F4). */
-static const char *const carried[] = { "Idempotency-Key", "Content-Type", "traceparent" };
-enum { CARRIED_COUNT = sizeof carried / sizeof carried[0] };
-
 /* One request on its way. It is touched by one loop at a time: its posts hand it over; `x` is the
  * sender's alone. */
 struct sk_forward {
-    struct sk_http_request request; /* at the sibling */
-    struct sk_list node;            /* there: among those it is asked, or that cannot go back */
+    struct sk_carried asked; /* first; at the sibling; copies */
+    struct sk_list node;     /* there: among those it is asked, or that cannot go back */
     struct sk_peers *peers;
     uint32_t from, to;
-    struct sk_exchange *x;    /* NULL: it has gone */
-    sk_forward_done *done;    /* NULL: the reply is the exchange's */
-    struct sk_api *at;        /* the sibling's; NULL: there was none */
-    struct sk_http_view view; /* copies, as are the headers */
-    struct sk_str headers[CARRIED_COUNT];
+    struct sk_exchange *x;     /* NULL: it has gone */
+    sk_forward_done *done;     /* NULL: the reply is the exchange's */
+    struct sk_api *at;         /* the sibling's; NULL: there was none */
     int status;                /* 0: nobody was there */
     struct sk_buf fields, out; /* of the reply: names and values, each with its NUL; the body */
     char text[];
@@ -198,20 +191,7 @@ static void go_back_at_once(struct sk_forward *forward)
 
 static struct sk_forward *forward_of(struct sk_http_request *request)
 {
-    return sk_container_of(request, struct sk_forward, request);
-}
-
-static struct sk_http_view view_of(struct sk_http_request *request)
-{
-    return forward_of(request)->view;
-}
-
-static struct sk_str header_of(struct sk_http_request *request, const char *name)
-{
-    for (size_t i = 0; i < CARRIED_COUNT; i++) {
-        if (strcasecmp(name, carried[i]) == 0) return forward_of(request)->headers[i];
-    }
-    return (struct sk_str){ NULL, 0 };
+    return sk_container_of(request, struct sk_forward, asked.request);
 }
 
 static void reply_header(struct sk_http_request *request, const char *name, const char *value)
@@ -239,15 +219,9 @@ static void reply(struct sk_http_request *request, int status, const char *reaso
     go_back(forward);
 }
 
-static bool is_gone(struct sk_http_request *request)
-{
-    (void)request;
-    return false;
-}
-
-static const struct sk_http_request_ops ops = { .is_gone = is_gone,
-                                                .view = view_of,
-                                                .header = header_of,
+static const struct sk_http_request_ops ops = { .is_gone = sk_carried_is_gone,
+                                                .view = sk_carried_view,
+                                                .header = sk_carried_header,
                                                 .reply_header = reply_header,
                                                 .reply = reply };
 
@@ -260,7 +234,7 @@ static void arrive(struct sk_engine *engine, void *context)
         return;
     }
     sk_list_push(&forward->at->visitors, &forward->node);
-    sk_api_take(forward->at, &forward->request);
+    sk_api_take(forward->at, &forward->asked.request);
 }
 
 /* ---- leaving --------------------------------------------------------------------------------- */
@@ -276,26 +250,27 @@ static struct sk_str append_text(char **at, struct sk_str text)
 }
 
 static struct sk_forward *forward_new(struct sk_exchange *x, uint32_t member,
-                                      const struct sk_http_view *view, const struct sk_str *headers)
+                                      const struct sk_carried *asked)
 {
+    const struct sk_http_view *view = &asked->view;
     size_t size = view->path.size + view->query.size + view->body.size + 3;
-    for (size_t i = 0; i < CARRIED_COUNT; i++) size += headers[i].size + 1;
+    for (size_t i = 0; i < SK_CARRIED_COUNT; i++) size += asked->headers[i].size + 1;
     struct sk_forward *forward = sk_alloc(sizeof *forward + size);
     if (forward == NULL) return NULL;
-    *forward = (struct sk_forward){ .request = { &ops },
+    *forward = (struct sk_forward){ .asked = *asked,
                                     .peers = x->api->options.peers,
                                     .from = x->api->options.member,
                                     .to = member,
-                                    .x = x,
-                                    .view = *view };
+                                    .x = x };
+    forward->asked.request.ops = &ops;
     sk_list_init(&forward->node);
     char *at = forward->text;
-    forward->view.path = append_text(&at, view->path);
-    forward->view.query = append_text(&at, view->query);
-    forward->view.body = append_text(&at, view->body);
-    for (size_t i = 0; i < CARRIED_COUNT; i++) {
-        struct sk_str copy = append_text(&at, headers[i]);
-        forward->headers[i] = headers[i].data == NULL ? headers[i] : copy;
+    forward->asked.view.path = append_text(&at, view->path);
+    forward->asked.view.query = append_text(&at, view->query);
+    forward->asked.view.body = append_text(&at, view->body);
+    for (size_t i = 0; i < SK_CARRIED_COUNT; i++) {
+        struct sk_str copy = append_text(&at, asked->headers[i]);
+        if (asked->headers[i].data != NULL) forward->asked.headers[i] = copy;
     }
     return forward;
 }
@@ -327,20 +302,21 @@ bool sk_forward(struct sk_exchange *x)
     if (!route->place(x, &id)) return false;
     uint32_t member = sk_forward_member(x, id);
     if (member == x->api->options.member) return false;
-    struct sk_str headers[CARRIED_COUNT];
-    for (size_t i = 0; i < CARRIED_COUNT; i++)
-        headers[i] = sk_http_request_header(x->http, carried[i]);
-    if (!leave(forward_new(x, member, &x->view, headers)))
-        sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
+    struct sk_carried asked = { .view = x->view };
+    for (size_t i = 0; i < SK_CARRIED_COUNT; i++)
+        asked.headers[i] = sk_http_request_header(x->http, sk_carried_names[i]);
+    if (!leave(forward_new(x, member, &asked))) sk_exchange_fail(x, SKALD_E_MEMORY, NULL);
     return true;
 }
 
 bool sk_forward_to(struct sk_exchange *x, uint32_t member, const struct sk_forward_ask *ask,
                    sk_forward_done *done)
 {
-    struct sk_http_view view = { .method = ask->method, .path = ask->path, .body = ask->body };
-    struct sk_str headers[CARRIED_COUNT] = { [1] = SK_STR("application/json") };
-    struct sk_forward *forward = forward_new(x, member, &view, headers);
+    struct sk_carried asked = {
+        .view = { .method = ask->method, .path = ask->path, .body = ask->body },
+        .headers = { [SK_CARRIED_TYPE] = SK_STR("application/json") }
+    };
+    struct sk_forward *forward = forward_new(x, member, &asked);
     if (forward != NULL) forward->done = done;
     return leave(forward);
 }

@@ -2,14 +2,14 @@
 #include "api/local.h"
 
 #include "api/api_private.h"
+#include "api/carried.h"
 #include "api/routes.h"
 
 #include <strings.h>
 
 struct local {
-    struct sk_http_request request; /* first */
-    struct sk_list node;            /* among the API's */
-    struct sk_local_question question;
+    struct sk_carried asked; /* first */
+    struct sk_list node;     /* among the API's */
     struct sk_local_answer answer;
     sk_local_done *done;
     void *context;
@@ -17,26 +17,7 @@ struct local {
 
 static struct local *local_of(struct sk_http_request *request)
 {
-    return sk_container_of(request, struct local, request);
-}
-
-static struct sk_http_view view_of(struct sk_http_request *request)
-{
-    const struct sk_local_question *question = &local_of(request)->question;
-    return (struct sk_http_view){ .method = question->method,
-                                  .path = question->path,
-                                  .query = question->query,
-                                  .body = question->body };
-}
-
-static struct sk_str header_of(struct sk_http_request *request, const char *name)
-{
-    const struct sk_local_question *question = &local_of(request)->question;
-    if (strcasecmp(name, "Idempotency-Key") == 0) return question->key;
-    if (strcasecmp(name, "Content-Type") == 0) {
-        return question->type.size > 0 ? question->type : SK_STR("application/json");
-    }
-    return (struct sk_str){ NULL, 0 };
+    return sk_container_of(request, struct local, asked.request);
 }
 
 /* What a caller in the same process can use; the rest is for the wire. */
@@ -66,15 +47,9 @@ static void reply(struct sk_http_request *request, int status, const char *reaso
     finish(local_of(request), status, body);
 }
 
-static bool is_gone(struct sk_http_request *request)
-{
-    (void)request;
-    return false;
-}
-
-static const struct sk_http_request_ops local_ops = { .is_gone = is_gone,
-                                                      .view = view_of,
-                                                      .header = header_of,
+static const struct sk_http_request_ops local_ops = { .is_gone = sk_carried_is_gone,
+                                                      .view = sk_carried_view,
+                                                      .header = sk_carried_header,
                                                       .reply_header = reply_header,
                                                       .reply = reply };
 
@@ -83,11 +58,20 @@ enum skald_status sk_api_ask(struct sk_api *api, const struct sk_local_question 
 {
     struct local *local = sk_alloc(sizeof *local);
     if (local == NULL) return SKALD_E_MEMORY;
-    *local = (struct local){
-        .request = { &local_ops }, .question = *question, .done = done, .context = context
-    };
+    bool has_type = question->type.size > 0;
+    *local = (struct local){ .asked = { .request = { &local_ops },
+                                        .view = { .method = question->method,
+                                                  .path = question->path,
+                                                  .query = question->query,
+                                                  .body = question->body },
+                                        .headers = { [SK_CARRIED_KEY] = question->key,
+                                                     [SK_CARRIED_TYPE] =
+                                                         has_type ? question->type
+                                                                  : SK_STR("application/json") } },
+                             .done = done,
+                             .context = context };
     sk_list_push(&api->locals, &local->node);
-    sk_api_take(api, &local->request);
+    sk_api_take(api, &local->asked.request);
     return SKALD_OK;
 }
 

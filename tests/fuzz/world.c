@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "api/api_private.h"
+#include "api/carried.h"
 #include "plans.h"
 #include "skald/testkit_private.h"
 
@@ -13,31 +14,13 @@ enum { STEPS_MAX = 100000 };
 /* ---- one request ----------------------------------------------------------------------------- */
 
 struct asking {
-    struct sk_http_request http; /* first */
-    const struct fuzz_request *request;
+    struct sk_carried asked; /* first */
     struct fuzz_answer *answer;
 };
 
-static struct asking *asking_of(struct sk_http_request *request)
+static struct asking *asking_of(struct sk_http_request *http)
 {
-    return sk_container_of(request, struct asking, http);
-}
-
-static struct sk_http_view view_of(struct sk_http_request *http)
-{
-    const struct fuzz_request *request = asking_of(http)->request;
-    return (struct sk_http_view){ .method = request->method,
-                                  .path = request->path,
-                                  .query = request->query,
-                                  .body = request->body };
-}
-
-static struct sk_str header_of(struct sk_http_request *http, const char *name)
-{
-    const struct fuzz_request *request = asking_of(http)->request;
-    if (strcasecmp(name, "Idempotency-Key") == 0) return request->key;
-    if (strcasecmp(name, "Content-Type") == 0) return request->type;
-    return (struct sk_str){ NULL, 0 };
+    return sk_container_of(http, struct asking, asked.request);
 }
 
 static void reply_header(struct sk_http_request *http, const char *name, const char *value)
@@ -58,15 +41,9 @@ static void reply(struct sk_http_request *http, int status, const char *reason, 
     sk_buf_append_str(&answer->body, body);
 }
 
-static bool is_gone(struct sk_http_request *http)
-{
-    (void)http;
-    return false;
-}
-
-static const struct sk_http_request_ops ops = { .is_gone = is_gone,
-                                                .view = view_of,
-                                                .header = header_of,
+static const struct sk_http_request_ops ops = { .is_gone = sk_carried_is_gone,
+                                                .view = sk_carried_view,
+                                                .header = sk_carried_header,
                                                 .reply_header = reply_header,
                                                 .reply = reply };
 
@@ -75,8 +52,15 @@ void fuzz_ask(struct sk_api *api, const struct fuzz_request *request, struct fuz
 {
     *answer = (struct fuzz_answer){ .status = 0 };
     sk_buf_init(&answer->body, 0);
-    struct asking asking = { .http = { &ops }, .request = request, .answer = answer };
-    sk_api_take(api, &asking.http);
+    struct asking asking = { .asked = { .request = { &ops },
+                                        .view = { .method = request->method,
+                                                  .path = request->path,
+                                                  .query = request->query,
+                                                  .body = request->body },
+                                        .headers = { [SK_CARRIED_KEY] = request->key,
+                                                     [SK_CARRIED_TYPE] = request->type } },
+                             .answer = answer };
+    sk_api_take(api, &asking.asked.request);
     for (int i = 0; answer->status == 0; i++)
         FUZZ_CHECK(i < STEPS_MAX && pump(context), "no answer to %.*s", SK_STR_ARGS(request->path));
 }
