@@ -4,6 +4,15 @@
 #include "dsl/dsl.h"
 #include "fuzz.h"
 
+/* The service that they share, and how often it is asked. */
+#define SHOP                                              \
+    "services: { shop: { endpoint: \"http://shop\" } }\n" \
+    "global_retry_policy:\n"                              \
+    "  type: exponential_backoff\n"                       \
+    "  max_attempts: 3\n"                                 \
+    "  initial_delay: 1s\n"                               \
+    "  max_delay: 5s\n"
+
 /* Steps one after the other with hooks, verify, a wait for a signal, a task, a pivot. */
 static const char line_source[] =
     "saga:\n"
@@ -13,13 +22,7 @@ static const char line_source[] =
     "  order: sequential\n"
     "  timeout: 1h\n"
     "  on_failure:\n"
-    "    notifications: [{ type: slack, target: ops, message: \"{{ .saga_id }}\" }]\n"
-    "services: { shop: { endpoint: \"http://shop\" } }\n"
-    "global_retry_policy:\n"
-    "  type: exponential_backoff\n"
-    "  max_attempts: 3\n"
-    "  initial_delay: 1s\n"
-    "  max_delay: 5s\n"
+    "    notifications: [{ type: slack, target: ops, message: \"{{ .saga_id }}\" }]\n" SHOP
     "steps:\n"
     "  - id: a\n"
     "    name: N-a\n"
@@ -62,14 +65,7 @@ static const char graph_source[] =
     "  version: \"1\"\n"
     "  lock_keys: [\"account-{{ .input.name }}\", b]\n"
     "  lock_timeout: 5s\n"
-    "  output: { n: \"{{ .output.e }}\" }\n"
-    "services: { shop: { endpoint: \"http://shop\" } }\n"
-    "global_retry_policy:\n"
-    "  type: exponential_backoff\n"
-    "  max_attempts: 3\n"
-    "  initial_delay: 1s\n"
-    "  max_delay: 5s\n"
-    "steps:\n"
+    "  output: { n: \"{{ .output.e }}\" }\n" SHOP "steps:\n"
     "  - id: a\n"
     "    name: N-a\n"
     "    type: service\n"
@@ -125,14 +121,7 @@ static const char forward_source[] =
     "  id: forward\n"
     "  name: N\n"
     "  version: \"1\"\n"
-    "  recovery: forward\n"
-    "services: { shop: { endpoint: \"http://shop\" } }\n"
-    "global_retry_policy:\n"
-    "  type: exponential_backoff\n"
-    "  max_attempts: 3\n"
-    "  initial_delay: 1s\n"
-    "  max_delay: 5s\n"
-    "steps:\n"
+    "  recovery: forward\n" SHOP "steps:\n"
     "  - id: a\n"
     "    name: N-a\n"
     "    type: function\n"
