@@ -11,13 +11,11 @@
 #include "sweep.h"
 
 #include "books.h"
-
-#include "skald/store_tools.h"
+#include "client.h"
+#include "judge.h"
 
 #include <skald/skald.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -217,16 +215,10 @@ static void ask_http(uint16_t port)
                                   "Connection: close\r\n\r\n";
     char answer[2048];
     fault_hold();
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons(port),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    const struct timeval patience = { .tv_sec = 2 };
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0)
+    int fd = client_connect(port, 2);
+    if (fd >= 0 && send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0)
         while (recv(fd, answer, sizeof answer, 0) > 0) {}
-    (void)close(fd);
+    if (fd >= 0) (void)close(fd);
     fault_release();
 }
 
@@ -307,24 +299,9 @@ static void check_state(struct trip *trip, int index)
     skald_reply_free(reply);
 }
 
-static void check_books(struct trip *trip)
+static bool is_of_undone(const char *key)
 {
-    static const char *const done[] = { "trip-1/room", "trip-1/car", "trip-1/pay" };
-    for (size_t i = 0; i < sizeof done / sizeof done[0]; i++) {
-        const struct effect *effect = books_find(done[i]);
-        if (effect == NULL || !effect->is_done || effect->is_undone)
-            sweep_fail(trip->run, "%s of a completed saga is not done", done[i]);
-    }
-    for (uint32_t i = 0; i < books_count(); i++) {
-        const struct effect *effect = books_at(i);
-        if (strncmp(effect->key, "trip-2", 6) == 0 && effect->is_done && !effect->is_undone)
-            sweep_fail(trip->run, "%s of an undone saga is done and not undone", effect->key);
-    }
-}
-
-static void on_problem(void *context, const char *text)
-{
-    sweep_fail(context, "the store's own check: %s", text);
+    return strncmp(key, "trip-2", 6) == 0;
 }
 
 static void run_again(struct trip *trip)
@@ -352,10 +329,10 @@ static void run_again(struct trip *trip)
         check_state(trip, i);
     }
     if (skald_close(trip->engine) != SKALD_OK) sweep_fail(trip->run, "close without a fault");
-    check_books(trip);
-    struct sk_store_report report = { .problem = on_problem, .context = trip->run };
-    if (sk_store_check(trip->url, (struct sk_store_watcher){ 0 }, &report, &failure) != SKALD_OK)
-        sweep_fail(trip->run, "check of the store: %s", failure.message);
+    static const char *const done[] = { "trip-1/room", "trip-1/car", "trip-1/pay" };
+    judge_done(trip->run, done, sizeof done / sizeof done[0]);
+    judge_undone(trip->run, is_of_undone);
+    judge_store(trip->run, trip->url);
 }
 
 static void run_library(struct sweep_run *run)

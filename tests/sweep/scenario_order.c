@@ -11,9 +11,8 @@
 #include "sweep.h"
 
 #include "books.h"
+#include "judge.h"
 #include "world.h"
-
-#include "skald/store_tools.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -373,42 +372,19 @@ static void check_states(struct shop *shop)
     json_decref(list);
 }
 
-static void check_books(struct shop *shop)
+static bool is_of_undone(const char *key)
 {
-    for (size_t i = 0; i < sizeof completed_keys / sizeof completed_keys[0]; i++) {
-        const struct effect *effect = books_find(completed_keys[i]);
-        if (effect == NULL || !effect->is_done || effect->is_undone)
-            sweep_fail(shop->run, "%s of a completed saga is %s", completed_keys[i],
-                       effect == NULL    ? "not done"
-                       : effect->is_done ? "undone"
-                                         : "not done");
-    }
-    for (uint32_t i = 0; i < books_count(); i++) {
-        const struct effect *effect = books_at(i);
-        bool is_undone_saga =
-            strncmp(effect->key, "order-2", 7) == 0 || strncmp(effect->key, "order-3", 7) == 0;
-        bool is_skip = strstr(effect->key, "/price") != NULL ||
-                       strstr(effect->key, "/mail") != NULL ||
-                       strstr(effect->key, "/hook/") != NULL;
-        if (is_undone_saga && !is_skip && effect->is_done && !effect->is_undone)
-            sweep_fail(shop->run, "%s of an undone saga is done and not undone", effect->key);
-    }
-}
-
-static void on_problem(void *context, const char *text)
-{
-    sweep_fail(context, "the store's own check: %s", text);
+    bool is_skip = strstr(key, "/price") != NULL || strstr(key, "/mail") != NULL ||
+                   strstr(key, "/hook/") != NULL;
+    return (strncmp(key, "order-2", 7) == 0 || strncmp(key, "order-3", 7) == 0) && !is_skip;
 }
 
 static void check_store(struct shop *shop)
 {
     char url[WORLD_TEXT_SIZE + 8];
-    skald_error error = { .status = SKALD_OK };
     snprintf(url, sizeof url, "%s:%s", shop->world.is_journal ? "journal" : "sqlite",
              shop->world.path);
-    struct sk_store_report report = { .problem = on_problem, .context = shop->run };
-    enum skald_status status = sk_store_check(url, (struct sk_store_watcher){ 0 }, &report, &error);
-    if (status != SKALD_OK) sweep_fail(shop->run, "check of the store: %s", error.message);
+    judge_store(shop->run, url);
 }
 
 /* What had ended before is not told to observers again. */
@@ -440,7 +416,8 @@ static void run_again(struct shop *shop)
     drive(shop, 8 * (int64_t)HOUR_MS);
     check_states(shop);
     world_close(&shop->world);
-    check_books(shop);
+    judge_done(shop->run, completed_keys, sizeof completed_keys / sizeof completed_keys[0]);
+    judge_undone(shop->run, is_of_undone);
     check_store(shop);
 }
 

@@ -8,12 +8,11 @@
  */
 #include "sweep.h"
 
-#include "skald/store_tools.h"
+#include "client.h"
+#include "judge.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,19 +219,13 @@ static int ask(uint16_t port, const char *method, const char *path, const char *
                         "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: %s\r\n"
                         "Content-Length: %zu\r\n\r\n%s",
                         method, path, type, strlen(body), body);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons(port),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    const struct timeval patience = { .tv_sec = 5 };
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    int fd = client_connect(port, 5);
     int status = 0;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        send(fd, request, (size_t)size, MSG_NOSIGNAL) == size &&
+    if (fd >= 0 && send(fd, request, (size_t)size, MSG_NOSIGNAL) == size &&
         recv(fd, answer, sizeof answer - 1, 0) > 12 && strncmp(answer, "HTTP/1.", 7) == 0 &&
         !is_unread(answer))
         status = (int)strtol(answer + 9, NULL, 10);
-    (void)close(fd);
+    if (fd >= 0) (void)close(fd);
     return status;
 }
 
@@ -281,11 +274,6 @@ static bool start_tea(struct program *program, uint16_t port)
            ask_until_done(program, port, "POST", "/api/v1/sagas", "application/json", tea_start);
 }
 
-static void on_problem(void *context, const char *text)
-{
-    sweep_fail(context, "the store's own check: %s", text);
-}
-
 static void serve_again(struct program *program, bool is_acknowledged)
 {
     struct sweep_run *run = program->run;
@@ -301,11 +289,8 @@ static void serve_again(struct program *program, bool is_acknowledged)
     }
     stop_server(program, "serve again");
     char url[PATH_SIZE + 8];
-    skald_error error = { .status = SKALD_OK };
     (void)snprintf(url, sizeof url, "sqlite:%s", program->store);
-    struct sk_store_report report = { .problem = on_problem, .context = run };
-    if (sk_store_check(url, (struct sk_store_watcher){ 0 }, &report, &error) != SKALD_OK)
-        sweep_fail(run, "check of the store: %s", error.message);
+    judge_store(run, url);
 }
 
 static void run_server(struct sweep_run *run, const char *loops)
