@@ -3,6 +3,8 @@
 
 #include "sqlite_world.h"
 
+#include "store/sqlite/schema.h"
+
 #include <stdio.h>
 
 static struct sk_sqlite_options options_of(struct world *world, const char *path)
@@ -23,6 +25,36 @@ static enum skald_status open_sqlite(struct world *world, struct sk_store **out_
 }
 
 const struct backend sqlite_backend = { .name = "sqlite", .is_durable = true, .open = open_sqlite };
+
+void sqlite_exec(sqlite3 *db, const char *sql)
+{
+    char *message = NULL;
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fprintf(stderr, "%s: %s\n", sql, message);
+    assert_null(message);
+}
+
+void sqlite_exec_file(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite_exec(db, sql);
+    sqlite3_close(db);
+}
+
+sqlite3 *sqlite_begin(struct world *world, uint32_t schema)
+{
+    char log[160];
+    sqlite3 *db = NULL;
+    skald_error error = { 0 };
+    world_close(world);
+    assert_int_equal(remove(world->path), 0);
+    snprintf(log, sizeof log, "%s-wal", world->path);
+    (void)remove(log);
+    assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+    assert_int_equal(sk_sqlite_migrate(db, sk_sqlite_migrations, schema, &error), SKALD_OK);
+    return db;
+}
 
 void sqlite_must_refuse(struct world *world, const char *path, enum skald_status status,
                         const char *word)

@@ -537,8 +537,7 @@ void free_drops_answers(void **state)
     struct sk_part part = world_part(world, 0);
     struct pending pending;
     world_send(world, &pending, &part, 1);
-    world->store->ops->free(world->store);
-    world->store = NULL;
+    world_close(world);
     fake_runtime_run_posted(world->runtime);
     assert_false(pending.is_done);
     assert_int_equal(part.result, SK_PART_DONE); /* it waited for what was submitted */

@@ -159,8 +159,7 @@ static void closing_with_questions_outstanding(void **state)
                                            .source = SK_STR("s") };
     world->store->ops->define(world->store, &row, false, never, NULL);
     world->store->ops->reopen(world->store, never, NULL);
-    world->store->ops->free(world->store);
-    world->store = NULL;
+    world_close(world);
     world_free(world);
 }
 

@@ -21,24 +21,12 @@ enum { EVENTS_PER_PART = 5, DATA_SIZE = 700 };
 
 static char filler[256 * 1024];
 
-static void close_store(struct world *world)
-{
-    world->store->ops->free(world->store);
-    world->store = NULL;
-}
-
 /* A part of the next events of saga 1 of its shard. `events` has EVENTS_PER_PART elements. */
 static struct sk_part next_part(struct world *world, uint32_t shard, struct sk_event_row *events,
                                 size_t data_size)
 {
-    struct sk_part part = world_part(world, shard);
-    for (uint32_t i = 0; i < EVENTS_PER_PART; i++) {
-        events[i] = event_of(1, part.first_position + i, "");
-        events[i].data = (struct sk_str){ filler, data_size };
-    }
-    part.events = events;
-    part.events_count = EVENTS_PER_PART;
-    return part;
+    return world_events(world, shard, events, EVENTS_PER_PART,
+                        (struct sk_str){ filler, data_size });
 }
 
 static enum sk_part_result write_next(struct world *world, uint32_t shard, size_t data_size)
@@ -114,7 +102,7 @@ static void crash_rounds(struct world *world, int rounds)
     uint64_t acknowledged[WORLD_SHARDS] = { 0 };
     uint64_t receipts_count = 0;
     for (int round = 0; round < rounds; round++) {
-        close_store(world);
+        world_close(world);
         int pipes[2];
         assert_int_equal(pipe(pipes), 0);
         pid_t child = fork();
@@ -164,7 +152,7 @@ static void killed_with_a_torn_log(void **state)
             acknowledged[s] = rows->shards[s].position;
             world->shards[s].position = rows->shards[s].position;
         }
-        close_store(world);
+        world_close(world);
         pid_t child = fork();
         if (child == 0) {
             if (world->backend->open(world, &world->store, NULL) != SKALD_OK) _exit(3);
@@ -198,7 +186,7 @@ static void fill_up(struct world *world, struct sk_part *part, struct sk_event_r
 static void a_full_file_is_passing(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     world->pages_max = 200;
     world_reopen(world);
     struct sk_event_row events[EVENTS_PER_PART];
@@ -242,14 +230,14 @@ static _Noreturn void child_fills_up(struct world *world)
     if (world_submit(world, &part) != SK_PART_PASSING) _exit(5);
     if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(2);
     if (world_submit(world, &part) != SK_PART_DONE) _exit(6); /* on the same handle */
-    close_store(world);
+    world_close(world);
     _exit(0);
 }
 
 static void a_full_disk_is_passing(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     pid_t child = fork();
     if (child == 0) child_fills_up(world);
     int status = 0;
@@ -279,7 +267,7 @@ static void a_start_on_a_full_disk_says_so(void **state)
 {
     struct world *world = *state;
     assert_int_equal(write_next(world, 0, DATA_SIZE), SK_PART_DONE);
-    close_store(world);
+    world_close(world);
     pid_t child = fork();
     if (child == 0) child_opens_on_a_full_disk(world);
     int status = 0;
@@ -364,7 +352,7 @@ static void an_older_copy_is_not_taken_for_the_store(void **state)
 static void the_log_stays_small(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     world->checkpoint_pages = 100;
     world_reopen(world);
     for (int i = 0; i < 600; i++) /* 600 × 5 × 4 KiB = 12 MB at least */
@@ -380,7 +368,7 @@ static void a_slow_read_is_stopped(void **state)
 {
     enum { SAGAS = 30000, PER_PART = 1000 };
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     world->read_ms_max = 1;
     world_reopen(world);
     struct sk_head *heads = calloc(PER_PART, sizeof *heads);
@@ -409,23 +397,18 @@ static void a_slow_read_is_stopped(void **state)
 int main(void)
 {
     for (size_t i = 0; i < sizeof filler; i++) filler[i] = (char)(i * 7 >> 3);
-#define TEST(name)                                                                   \
-    {                                                                                \
-#name, name, world_setup, world_teardown, (void *)(uintptr_t)&sqlite_backend \
-    }
     const struct CMUnitTest tests[] = {
-        TEST(killed_in_the_middle_of_commits),
-        TEST(killed_in_the_middle_of_checkpoints),
-        TEST(killed_with_a_torn_log),
-        TEST(a_full_file_is_passing),
-        TEST(a_full_disk_is_passing),
-        TEST(a_start_on_a_full_disk_says_so),
-        TEST(damage_is_broken_until_reopened),
-        TEST(an_older_copy_is_not_taken_for_the_store),
-        TEST(the_log_stays_small),
-        TEST(a_slow_read_is_stopped),
+        SQLITE_TEST(killed_in_the_middle_of_commits),
+        SQLITE_TEST(killed_in_the_middle_of_checkpoints),
+        SQLITE_TEST(killed_with_a_torn_log),
+        SQLITE_TEST(a_full_file_is_passing),
+        SQLITE_TEST(a_full_disk_is_passing),
+        SQLITE_TEST(a_start_on_a_full_disk_says_so),
+        SQLITE_TEST(damage_is_broken_until_reopened),
+        SQLITE_TEST(an_older_copy_is_not_taken_for_the_store),
+        SQLITE_TEST(the_log_stays_small),
+        SQLITE_TEST(a_slow_read_is_stopped),
     };
-#undef TEST
     return cmocka_run_group_tests_name("sqlite faults", tests, NULL, NULL);
 }
 

@@ -59,23 +59,6 @@ static void must_refuse_untouched(struct world *world, enum skald_status status,
     free(after.data);
 }
 
-static void close_store(struct world *world)
-{
-    world->store->ops->free(world->store);
-    world->store = NULL;
-}
-
-static void run_sql(const char *path, const char *sql)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    char *message = NULL;
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-        fprintf(stderr, "%s: %s\n", sql, message);
-    assert_null(message);
-    sqlite3_close(db);
-}
-
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 static void a_missing_folder(void **state)
@@ -101,7 +84,7 @@ static void no_name(void **state)
 static void not_a_database(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     save(world->path, "version: 1\nsteps: []\n", 21);
     must_refuse_untouched(world, SKALD_E_ARGUMENT, "not a database");
     save(world->path, "", 0);
@@ -111,17 +94,17 @@ static void not_a_database(void **state)
 static void the_database_of_another(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     unlink(world->path);
-    run_sql(world->path, "CREATE TABLE t (a)");
+    sqlite_exec_file(world->path, "CREATE TABLE t (a)");
     must_refuse_untouched(world, SKALD_E_ARGUMENT, "another program");
 }
 
 static void a_newer_one(void **state)
 {
     struct world *world = *state;
-    close_store(world);
-    run_sql(world->path, "PRAGMA user_version = 7; UPDATE meta SET schema = 7");
+    world_close(world);
+    sqlite_exec_file(world->path, "PRAGMA user_version = 7; UPDATE meta SET schema = 7");
     must_refuse_untouched(world, SKALD_E_VERSION, "version 7");
     must_refuse_untouched(world, SKALD_E_VERSION, "up to 4");
 }
@@ -130,12 +113,10 @@ static void a_newer_one(void **state)
 static void a_newer_one_behind_its_log(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 7; UPDATE meta SET schema = 7", NULL,
-                                  NULL, NULL),
-                     SQLITE_OK);
+    sqlite_exec(db, "PRAGMA user_version = 7; UPDATE meta SET schema = 7");
     /* A copy of file and log is what a crash leaves. */
     char from[160], to[160], path[128];
     snprintf(path, sizeof path, "%s/copy.db", world->folder);
@@ -155,7 +136,7 @@ static void a_truncated_one(void **state)
 {
     struct world *world = *state;
     for (int i = 0; i < 50; i++) world_saga(world, 0, (char[]){ (char)('0' + i), 0 }, 2, 5, 10);
-    close_store(world);
+    world_close(world);
     struct stat info;
     assert_int_equal(stat(world->path, &info), 0);
     assert_int_equal(truncate(world->path, info.st_size - 4096), 0);
@@ -167,7 +148,7 @@ static void a_truncated_one(void **state)
 static void a_lost_file_beside_its_log(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     unlink(world->path);
     char log[160];
     snprintf(log, sizeof log, "%s-wal", world->path);
@@ -196,7 +177,7 @@ static void one_without_rights(void **state)
 {
     enum { NOBODY = 65534 };
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     assert_int_equal(chmod(world->folder, 0755), 0);
     assert_int_equal(chmod(world->path, 0444), 0);
     pid_t child = fork();
@@ -235,7 +216,7 @@ static int64_t number(sqlite3 *db, const char *sql)
 static void migrations_go_forward_whole_or_not_at_all(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     sqlite3 *db = NULL;
     skald_error error = { 0 };
     assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
@@ -261,7 +242,7 @@ static void migrations_go_forward_whole_or_not_at_all(void **state)
 static void shards_are_fixed_at_creation(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     struct sk_sqlite_options options = { .path = world->path,
                                          .runtime = fake_runtime_port(world->runtime),
                                          .shards_count = 100 };
@@ -273,7 +254,7 @@ static void shards_are_fixed_at_creation(void **state)
 static void an_unfinished_creation_is_begun_anew(void **state)
 {
     struct world *world = *state;
-    close_store(world);
+    world_close(world);
     unlink(world->path);
     char made[160];
     snprintf(made, sizeof made, "%s.new", world->path);
@@ -285,28 +266,23 @@ static void an_unfinished_creation_is_begun_anew(void **state)
 
 int main(void)
 {
-#define TEST(name)                                                                   \
-    {                                                                                \
-#name, name, world_setup, world_teardown, (void *)(uintptr_t)&sqlite_backend \
-    }
     const struct CMUnitTest tests[] = {
-        TEST(a_missing_folder),
-        TEST(a_folder),
-        TEST(no_name),
-        TEST(not_a_database),
-        TEST(the_database_of_another),
-        TEST(a_newer_one),
-        TEST(a_newer_one_behind_its_log),
-        TEST(a_truncated_one),
-        TEST(a_lost_file_beside_its_log),
-        TEST(one_in_use),
-        TEST(one_without_rights),
-        TEST(network_file_systems),
-        TEST(migrations_go_forward_whole_or_not_at_all),
-        TEST(shards_are_fixed_at_creation),
-        TEST(an_unfinished_creation_is_begun_anew),
+        SQLITE_TEST(a_missing_folder),
+        SQLITE_TEST(a_folder),
+        SQLITE_TEST(no_name),
+        SQLITE_TEST(not_a_database),
+        SQLITE_TEST(the_database_of_another),
+        SQLITE_TEST(a_newer_one),
+        SQLITE_TEST(a_newer_one_behind_its_log),
+        SQLITE_TEST(a_truncated_one),
+        SQLITE_TEST(a_lost_file_beside_its_log),
+        SQLITE_TEST(one_in_use),
+        SQLITE_TEST(one_without_rights),
+        SQLITE_TEST(network_file_systems),
+        SQLITE_TEST(migrations_go_forward_whole_or_not_at_all),
+        SQLITE_TEST(shards_are_fixed_at_creation),
+        SQLITE_TEST(an_unfinished_creation_is_begun_anew),
     };
-#undef TEST
     return cmocka_run_group_tests_name("sqlite files", tests, NULL, NULL);
 }
 

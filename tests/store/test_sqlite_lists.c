@@ -104,38 +104,28 @@ static void common_lists_go_along_an_index(void **state)
 
 /* ---- an old file ----------------------------------------------------------------------------- */
 
-static void must_exec(sqlite3 *db, const char *sql)
-{
-    char *message = NULL;
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-        fprintf(stderr, "%s: %s\n", sql, message);
-    assert_null(message);
-}
-
 /* As version 1 wrote it: a definition in two versions and three sagas, one of them a lock. */
-static void make_first_version(const char *path)
+static void make_first_version(struct world *world)
 {
-    sqlite3 *db = NULL;
-    skald_error error = { 0 };
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sk_sqlite_migrate(db, sk_sqlite_migrations, 1, &error), SKALD_OK);
-    must_exec(db, "PRAGMA application_id = 1397443652;"
-                  "INSERT INTO meta VALUES (1, 'siphash24', 4, 1, 5);"
-                  "INSERT INTO shard VALUES (0, 3, 9, zeroblob(16), '', 0),"
-                  " (1, 3, 1, zeroblob(16), '', 0), (2, 3, 1, zeroblob(16), '', 0),"
-                  " (3, 3, 1, zeroblob(16), '', 0);"
-                  "INSERT INTO definition VALUES (zeroblob(32), 'order', '1', 7, 's');"
-                  "INSERT INTO definition VALUES (x'11' || zeroblob(31), 'order', '2', 8, 's');"
-                  "INSERT INTO latest VALUES ('order', x'11' || zeroblob(31));"
-                  "INSERT INTO saga (key, id, namespace, definition, state, reason, residue,"
-                  " is_lock, open, priority, wake_at, deadline, business_key, parent, seq,"
-                  " created_at, updated_at, ended_at, active) VALUES"
-                  " (1, 'old', '', zeroblob(32), 3, 0, 0, 0, 0, 0, 0, 0, '', '', 2, 10, 12, 12, 0),"
-                  " (3, 'new', '', CAST(x'11' || zeroblob(31) AS BLOB), 2, 0, 0, 0, 0, 0, 0, 0, '',"
-                  " '', 2, 11, 13, 0, 1),"
-                  " (5, '@lock/a', '', zeroblob(32), 2, 0, 0, 1, 0, 0, 0, 0, '', '', 2, 11, 13, 0,"
-                  " 1);");
-    must_exec(db, "UPDATE definition SET digest = CAST(digest AS BLOB)");
+    sqlite3 *db = sqlite_begin(world, 1);
+    sqlite_exec(db,
+                "PRAGMA application_id = 1397443652;"
+                "INSERT INTO meta VALUES (1, 'siphash24', 4, 1, 5);"
+                "INSERT INTO shard VALUES (0, 3, 9, zeroblob(16), '', 0),"
+                " (1, 3, 1, zeroblob(16), '', 0), (2, 3, 1, zeroblob(16), '', 0),"
+                " (3, 3, 1, zeroblob(16), '', 0);"
+                "INSERT INTO definition VALUES (zeroblob(32), 'order', '1', 7, 's');"
+                "INSERT INTO definition VALUES (x'11' || zeroblob(31), 'order', '2', 8, 's');"
+                "INSERT INTO latest VALUES ('order', x'11' || zeroblob(31));"
+                "INSERT INTO saga (key, id, namespace, definition, state, reason, residue,"
+                " is_lock, open, priority, wake_at, deadline, business_key, parent, seq,"
+                " created_at, updated_at, ended_at, active) VALUES"
+                " (1, 'old', '', zeroblob(32), 3, 0, 0, 0, 0, 0, 0, 0, '', '', 2, 10, 12, 12, 0),"
+                " (3, 'new', '', CAST(x'11' || zeroblob(31) AS BLOB), 2, 0, 0, 0, 0, 0, 0, 0, '',"
+                " '', 2, 11, 13, 0, 1),"
+                " (5, '@lock/a', '', zeroblob(32), 2, 0, 0, 1, 0, 0, 0, 0, '', '', 2, 11, 13, 0,"
+                " 1);");
+    sqlite_exec(db, "UPDATE definition SET digest = CAST(digest AS BLOB)");
     sqlite3_close(db);
 }
 
@@ -155,13 +145,7 @@ static void expect_ids(struct world *world, struct sk_list_filter filter, const 
 static void a_file_of_the_first_version_is_brought_forward(void **state)
 {
     struct world *world = *state;
-    world->store->ops->free(world->store);
-    world->store = NULL;
-    char extra[160];
-    assert_int_equal(remove(world->path), 0);
-    snprintf(extra, sizeof extra, "%s-wal", world->path);
-    (void)remove(extra);
-    make_first_version(world->path);
+    make_first_version(world);
     world_reopen(world);
     const struct sk_rows *rows = world_read(world, &(struct sk_read){ .kind = SK_READ_META });
     assert_int_equal(rows->meta.schema, SK_SQLITE_SCHEMA);
@@ -192,13 +176,9 @@ static void a_file_of_the_first_version_is_brought_forward(void **state)
 
 int main(void)
 {
-#define TEST(name)                                                                   \
-    {                                                                                \
-#name, name, world_setup, world_teardown, (void *)(uintptr_t)&sqlite_backend \
-    }
     const struct CMUnitTest tests[] = {
-        TEST(common_lists_go_along_an_index),
-        TEST(a_file_of_the_first_version_is_brought_forward),
+        SQLITE_TEST(common_lists_go_along_an_index),
+        SQLITE_TEST(a_file_of_the_first_version_is_brought_forward),
     };
     return cmocka_run_group_tests_name("sqlite lists", tests, NULL, NULL);
 }

@@ -170,13 +170,8 @@ static void write_part(struct world *world, uint32_t shard)
 {
     static char filler[DATA_SIZE];
     struct sk_event_row events[EVENTS_PER_PART];
-    struct sk_part part = world_part(world, shard);
-    for (uint32_t i = 0; i < EVENTS_PER_PART; i++) {
-        events[i] = event_of(1, part.first_position + i, "");
-        events[i].data = (struct sk_str){ filler, DATA_SIZE };
-    }
-    part.events = events;
-    part.events_count = EVENTS_PER_PART;
+    struct sk_part part =
+        world_events(world, shard, events, EVENTS_PER_PART, (struct sk_str){ filler, DATA_SIZE });
     world_must(world, &part);
 }
 

@@ -11,17 +11,6 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-static void run_sql(const char *path, const char *sql)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    char *message = NULL;
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-        fprintf(stderr, "%s: %s\n", sql, message);
-    assert_null(message);
-    sqlite3_close(db);
-}
-
 static const struct sk_rows *read_positions(struct world *world)
 {
     return world_read(world, &(struct sk_read){ .kind = SK_READ_POSITIONS, .limit = 100 });
@@ -60,12 +49,12 @@ static void every_column_is_summed(void **state)
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         char sql[160];
         snprintf(sql, sizeof sql, "UPDATE span SET %s WHERE key = 1", changes[i][0]);
-        run_sql(world->path, sql);
+        sqlite_exec_file(world->path, sql);
         expect_damage(read_events(world, no));
         expect_damage(read_positions(world));
         assert_int_equal(read_events(world, other)->status, SKALD_OK);
         snprintf(sql, sizeof sql, "UPDATE span SET %s WHERE key = 1", changes[i][1]);
-        run_sql(world->path, sql);
+        sqlite_exec_file(world->path, sql);
         assert_int_equal(read_events(world, no)->status, SKALD_OK);
     }
 }
@@ -75,7 +64,7 @@ static void events_in_anothers_place(void **state)
 {
     struct world *world = *state;
     world_saga(world, 0, "one", 2, 5, 3);
-    run_sql(world->path, "UPDATE span SET key = key + 10 WHERE key = 1");
+    sqlite_exec_file(world->path, "UPDATE span SET key = key + 10 WHERE key = 1");
     expect_damage(read_positions(world));
 }
 
@@ -84,19 +73,9 @@ static void events_in_anothers_place(void **state)
 static void events_of_older_files_become_spans(void **state)
 {
     struct world *world = *state;
-    world->store->ops->free(world->store);
-    world->store = NULL;
-    char extra[160];
-    assert_int_equal(remove(world->path), 0);
-    snprintf(extra, sizeof extra, "%s-wal", world->path);
-    (void)remove(extra);
-    sqlite3 *db = NULL;
-    skald_error error = { 0 };
-    assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
-    assert_int_equal(sk_sqlite_migrate(db, sk_sqlite_migrations, 3, &error), SKALD_OK);
-    sqlite3_close(db);
-    run_sql(
-        world->path,
+    sqlite3 *db = sqlite_begin(world, 3);
+    sqlite_exec(
+        db,
         "PRAGMA application_id = 1397443652;"
         "INSERT INTO meta VALUES (1, 'siphash24', 1, 3, 5);"
         "INSERT INTO shard VALUES (0, 3, 9, zeroblob(16), '', 0);"
@@ -104,6 +83,7 @@ static void events_of_older_files_become_spans(void **state)
         " VALUES (1, 1, 1, 1000, 1, -1, -1, 0, 0, x'6162', 3083765516),"
         " (2, 1, 2, 1001, 7, 3, 5, 2, 1, x'', NULL), (3, 3, 1, 1002, 1, -1, -1, 0, 0, x'63', 4);"
         "PRAGMA user_version = 3");
+    sqlite3_close(db);
     world_reopen(world);
     const struct sk_rows *rows = read_events(world, 1);
     assert_int_equal(rows->status, SKALD_OK);
@@ -164,26 +144,20 @@ static void a_check_names_what_was_damaged(void **state)
 {
     struct world *world = *state;
     world_saga(world, 0, "one", 2, 5, 3);
-    world->store->ops->free(world->store);
-    world->store = NULL;
+    world_close(world);
     assert_int_equal(damage_found(world->path), 0);
-    run_sql(world->path, "UPDATE span SET data = CAST('x' || data AS BLOB)");
+    sqlite_exec_file(world->path, "UPDATE span SET data = CAST('x' || data AS BLOB)");
     assert_int_equal(damage_found(world->path), 1);
 }
 
 int main(void)
 {
-#define TEST(name)                                                                   \
-    {                                                                                \
-#name, name, world_setup, world_teardown, (void *)(uintptr_t)&sqlite_backend \
-    }
     const struct CMUnitTest tests[] = {
-        TEST(every_column_is_summed),
-        TEST(events_in_anothers_place),
-        TEST(events_of_older_files_become_spans),
-        TEST(a_check_names_what_was_damaged),
+        SQLITE_TEST(every_column_is_summed),
+        SQLITE_TEST(events_in_anothers_place),
+        SQLITE_TEST(events_of_older_files_become_spans),
+        SQLITE_TEST(a_check_names_what_was_damaged),
     };
-#undef TEST
     return cmocka_run_group_tests_name("sqlite sums", tests, NULL, NULL);
 }
 

@@ -48,7 +48,7 @@ struct world *world_new(const struct backend *backend)
 
 void world_free(struct world *world)
 {
-    if (world->store != NULL) world->store->ops->free(world->store);
+    world_close(world);
     fake_runtime_free(world->runtime);
     sk_arena_release(&world->arena);
     world_remove_folder(world->folder);
@@ -67,10 +67,15 @@ int world_teardown(void **state)
     return 0;
 }
 
-void world_reopen(struct world *world)
+void world_close(struct world *world)
 {
     if (world->store != NULL) world->store->ops->free(world->store);
     world->store = NULL;
+}
+
+void world_reopen(struct world *world)
+{
+    world_close(world);
     open_store(world);
 }
 
@@ -83,6 +88,19 @@ struct sk_part world_part(struct world *world, uint32_t shard)
                             .first_position = world->shards[shard].position,
                             .result = SK_PART_NOT_KNOWN };
     memset(part.batch_id, (int)part.first_position & 0xff, sizeof part.batch_id);
+    return part;
+}
+
+struct sk_part world_events(struct world *world, uint32_t shard, struct sk_event_row *events,
+                            uint32_t count, struct sk_str data)
+{
+    struct sk_part part = world_part(world, shard);
+    for (uint32_t i = 0; i < count; i++) {
+        events[i] = event_of(1, part.first_position + i, "");
+        events[i].data = data;
+    }
+    part.events = events;
+    part.events_count = count;
     return part;
 }
 

@@ -46,6 +46,8 @@ int world_teardown(void **state);
 /* By hand: makes runtime and folder and opens the store. */
 struct world *world_new(const struct backend *backend);
 void world_free(struct world *world);
+/* The store is freed; its files are the test's. */
+void world_close(struct world *world);
 /* Opens again; with a durable store everything is still there. */
 void world_reopen(struct world *world);
 void world_remove_folder(const char *folder);
@@ -55,6 +57,9 @@ void world_take(struct world *world, uint32_t shard);
 
 /* A part at the place where world->shards says the shard is. */
 struct sk_part world_part(struct world *world, uint32_t shard);
+/* The same with the next events of saga 1; `events` has room for so many. */
+struct sk_part world_events(struct world *world, uint32_t shard, struct sk_event_row *events,
+                            uint32_t count, struct sk_str data);
 /* Submits one part and waits; on DONE moves world->shards on. */
 enum sk_part_result world_submit(struct world *world, struct sk_part *part);
 void world_must(struct world *world, struct sk_part *part); /* DONE */
