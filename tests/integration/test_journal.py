@@ -91,6 +91,21 @@ class Journal(unittest.TestCase):
         (self.log / segments[1].name).write_bytes(whole)
         self.refused("renamed", segments[1].name)
 
+    def test_its_index_is_no_store(self):
+        """What was started there would be in no log, and what only the log has would be gone."""
+        with self.serve() as server:
+            self.run_orders(server, 0, 1)
+        served = subprocess.run([SKALD, "serve", "--store", f"sqlite:{self.path}/orders/index.db", "--listen", ":0"],
+                                capture_output=True, text=True, timeout=GIVE_UP_S, check=False)
+        self.assertEqual(served.returncode, 2, served.stderr)
+        self.assertIn("index of a journal", served.stderr)
+        (self.path / "log").mkdir()
+        (self.path / "log/server.log").touch()  # no segment of a journal
+        with self.serve(f"sqlite:{self.path}/index.db") as server:
+            self.run_orders(server, 1, 1)
+        with self.serve() as server:
+            self.run_orders(server, 1, 1)
+
 
 if __name__ == "__main__":
     unittest.main()
