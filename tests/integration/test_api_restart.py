@@ -10,8 +10,8 @@ import tempfile
 import threading
 import unittest
 
-from skald_world import (GIVE_UP_S, SKALD, Participant, Server, key_file, order_definition, store_url,
-                         until)
+from skald_world import (GIVE_UP_S, SKALD, STORE_KIND, Participant, Server, key_file, order_definition,
+                         store_url, until)
 
 
 def run(*arguments):
@@ -103,7 +103,9 @@ class CommandLine(unittest.TestCase):
             self.assertIn("definition.refused", message)
 
 
-class Restart(unittest.TestCase):
+class Case(unittest.TestCase):
+    STORE_KIND = STORE_KIND
+
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
@@ -111,8 +113,10 @@ class Restart(unittest.TestCase):
         self.addCleanup(self.participant.close)
 
     def server(self, *options):
-        return Server(self.folder.name, *options)
+        return Server(self.folder.name, *options, store=store_url(self.folder.name, self.STORE_KIND))
 
+
+class Killed(Case):
     def test_kill_in_the_middle(self):
         """Killed while `pay` is on the wire: the same attempt is repeated under the same key."""
         release = threading.Event()
@@ -199,6 +203,12 @@ class Restart(unittest.TestCase):
             self.assertEqual(server.ended("pend-1")["output"]["pay"], 5)
             server.stop()
 
+
+class KilledOnSqlite(Killed):
+    STORE_KIND = "sqlite"
+
+
+class Stopped(Case):
     def test_graceful_stop(self):
         """What is on the wire is awaited, who waits is answered, and the exit code is 0."""
         release = threading.Event()
