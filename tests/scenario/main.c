@@ -1,8 +1,10 @@
-/* main.c: skald-scenario FILE…: plays text scenarios against the production core (see
- * README.md). */
+/* main.c: skald-scenario [--moves] FILE…: plays text scenarios against the production core (see
+ * README.md); --moves prints the moves of steps that their sagas made. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "moves.h"
 #include "script.h"
 
 static char *read_file(const char *path, size_t *out_size)
@@ -60,7 +62,7 @@ static void print_history(const struct script *script)
     }
 }
 
-static bool run_file(const char *path)
+static bool run_file(const char *path, struct moves *moves)
 {
     size_t size = 0;
     char *text = read_file(path, &size);
@@ -83,6 +85,8 @@ static bool run_file(const char *path)
     if (!ok) print_history(script);
     if (ok && script->expectations == 0)
         ok = script_fail(script, "a scenario that expects nothing cannot fail");
+    for (uint32_t i = 0; i < script->world.sagas_count; i++)
+        moves_add(moves, script->world.sagas[i]);
     world_release(&script->world);
     free(script);
     free(text);
@@ -91,11 +95,13 @@ static bool run_file(const char *path)
 
 int main(int argc, char **argv)
 {
-    int failed = 0;
-    if (argc < 2) {
-        fprintf(stderr, "usage: skald-scenario FILE...\n");
+    struct moves moves = { 0 };
+    int failed = 0, first = argc > 1 && strcmp(argv[1], "--moves") == 0 ? 2 : 1;
+    if (argc <= first) {
+        fprintf(stderr, "usage: skald-scenario [--moves] FILE...\n");
         return 2;
     }
-    for (int i = 1; i < argc; i++) failed += !run_file(argv[i]);
+    for (int i = first; i < argc; i++) failed += !run_file(argv[i], &moves);
+    if (first == 2) moves_print(&moves);
     return failed == 0 ? 0 : 1;
 }
