@@ -183,6 +183,7 @@ class Figures(Case):
         self.assertEqual(cluster["loops"], int(os.environ.get("SKALD_SERVER_LOOPS", "1")))
         self.assertEqual([node["is_this"] for node in cluster["nodes"]], [True])
         self.assertEqual(cluster["nodes"][0]["shards_owned"], cluster["shards_total"])
+        self.assertEqual({shard["expires_at"] for shard in cluster["shards"]}, {None})
         self.assertTrue(all(shard["owner"] == cluster["node"] and shard["epoch"] >= 1
                             for shard in cluster["shards"]))
 
