@@ -103,7 +103,7 @@ void sim_check_event(struct sim_world *world, struct sim_row *row, const struct 
     sim_note(world, sk_event_type_name((enum sk_event_type)event->type), event->seq, event->step,
              row->head.id);
     world->hash = sim_hash(world->hash, event->data.data, event->data.size);
-    if (is_end(event->type)) row->ended_at_us = world->now_us;
+    if (is_end(event->type)) row->ended_at_us = world->checks->last_end_us = world->now_us;
     struct sk_event shown = sim_event_of(event);
     if (row->head.is_lock) {
         sim_check_lock_queue(world, row, &shown);

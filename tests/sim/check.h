@@ -65,6 +65,7 @@ struct sim_checks {
     uint64_t replay_clock;
     uint64_t removed;       /* sagas, by retention */
     int64_t active_at_calm; /* check_liveness.c */
+    int64_t last_end_us;    /* of any saga */
 };
 
 void sim_checks_init(struct sim_world *world);

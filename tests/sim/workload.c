@@ -158,6 +158,15 @@ static bool is_forgotten_in(const struct sim_start *start, int64_t ms)
            sim_now_ms(world) + CLOCKS_DIFFER_MS + ms >= start->accepted_at_ms + window_ms;
 }
 
+/* Of two sagas that one start made: had the earlier one been forgotten when the other began? An
+ * answer may tell of the earlier one late. */
+static bool is_forgotten_between(const struct sim_start *start, const struct sim_row *other)
+{
+    int64_t window_ms = start->world->profile.retention_ms;
+    int64_t apart_ms = start->accepted_at_ms - other->head.created_at_ms;
+    return window_ms > 0 && apart_ms + CLOCKS_DIFFER_MS >= window_ms;
+}
+
 static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
 {
     struct sim_world *world = start->world;
@@ -176,7 +185,8 @@ static void acknowledge(struct sim_start *start, const struct sk_reply *reply)
                  SK_STR_ARGS(id));
     }
     if (start->is_acknowledged) {
-        if (sk_str_equal(start->saga_id, id) || is_forgotten_in(start, 0)) return;
+        bool may_differ = is_forgotten_in(start, 0) || is_forgotten_between(start, row);
+        if (sk_str_equal(start->saga_id, id) || may_differ) return;
         sim_fail(world, "acknowledged starts", id, "one key has two sagas; the other is %.*s",
                  SK_STR_ARGS(start->saga_id));
     }
