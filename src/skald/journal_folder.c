@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NAMES_MAX = 10000 };
+enum { NAMES_MAX = 10000, PRIVATE_SEGMENT_SIZE = 4096 };
 
 bool sk_journal_folder_index(const char *folder, char *out)
 {
@@ -21,10 +21,18 @@ bool sk_journal_folder_index(const char *folder, char *out)
     return folder[0] != 0 && size > 0 && size < PATH_MAX - 8;
 }
 
-static enum skald_status open_index(const char *path, struct sk_runtime *runtime,
+bool sk_journal_folder_log(const char *folder, char *out)
+{
+    int size = snprintf(out, PATH_MAX, "%s/log", folder);
+    return folder[0] != 0 && size > 0 && size < PATH_MAX;
+}
+
+static enum skald_status open_index(const char *path, struct sk_runtime *runtime, bool is_private,
                                     struct sk_journal_index *out_index, skald_error *error)
 {
-    struct sk_sqlite_options options = { .path = path, .runtime = runtime, .is_index = true };
+    struct sk_sqlite_options options = {
+        .path = path, .runtime = runtime, .is_index = true, .is_private = is_private
+    };
     enum skald_status status = sk_sqlite_store_open(&options, &out_index->store, error);
     if (status != SKALD_OK) return status;
     out_index->shards_count = sk_sqlite_store_shards_count(out_index->store);
@@ -35,20 +43,21 @@ static enum skald_status open_index(const char *path, struct sk_runtime *runtime
     return SKALD_OK;
 }
 
-enum skald_status sk_journal_folder_open(const char *folder, struct sk_runtime *runtime,
-                                         struct sk_store **out_store, skald_error *error)
+static enum skald_status open_folder(const char *folder, struct sk_runtime *runtime,
+                                     bool is_private, struct sk_store **out_store,
+                                     skald_error *error)
 {
     char index[PATH_MAX], log[PATH_MAX];
-    if (!sk_journal_folder_index(folder, index))
+    if (!sk_journal_folder_index(folder, index) || !sk_journal_folder_log(folder, log))
         return sk_error_set(error, SKALD_E_ARGUMENT,
                             "the path of the folder is %s: write it as journal:orders",
                             folder[0] == 0 ? "missing" : "too long");
-    (void)snprintf(log, sizeof log, "%.*s/log", (int)strlen(folder), folder);
     if (mkdir(folder, 0750) != 0 && errno != EEXIST)
         return sk_error_set(error, errno == ENOENT ? SKALD_E_NOT_FOUND : SKALD_E_IO, "%s: %s",
                             folder, strerror(errno));
-    struct sk_journal_options options = { .runtime = runtime };
-    enum skald_status status = open_index(index, runtime, &options.index, error);
+    struct sk_journal_options options = { .runtime = runtime,
+                                          .segment_size = is_private ? PRIVATE_SEGMENT_SIZE : 0 };
+    enum skald_status status = open_index(index, runtime, is_private, &options.index, error);
     if (status != SKALD_OK) return status;
     status = sk_disk_open(log, &options.disk, error);
     if (status != SKALD_OK) {
@@ -58,6 +67,12 @@ enum skald_status sk_journal_folder_open(const char *folder, struct sk_runtime *
     status = sk_journal_store_open(&options, out_store, error);
     if (status != SKALD_OK) sk_error_wrap(error, "open store: %s", folder);
     return status;
+}
+
+enum skald_status sk_journal_folder_open(const char *folder, struct sk_runtime *runtime,
+                                         struct sk_store **out_store, skald_error *error)
+{
+    return open_folder(folder, runtime, false, out_store, error);
 }
 
 struct settling {
@@ -74,7 +89,7 @@ static void on_settled(void *context, struct sk_rows *rows)
     sk_libevent_runtime_stop(settling->runtime);
 }
 
-enum skald_status sk_journal_folder_settle(const char *folder, skald_error *error)
+enum skald_status sk_journal_folder_settle(const char *folder, bool is_private, skald_error *error)
 {
     struct sk_libevent_options options = { .log = { .is_off = true } };
     struct settling settling = { .status = SKALD_E_IO };
@@ -82,7 +97,7 @@ enum skald_status sk_journal_folder_settle(const char *folder, skald_error *erro
     enum skald_status status = sk_libevent_runtime_new(&options, &settling.runtime, error);
     if (status != SKALD_OK) return status;
     status =
-        sk_journal_folder_open(folder, sk_libevent_runtime_port(settling.runtime), &store, error);
+        open_folder(folder, sk_libevent_runtime_port(settling.runtime), is_private, &store, error);
     if (status == SKALD_OK && store != NULL) {
         /* a question about everything waits until the index has it */
         store->ops->read(store, &(struct sk_read){ .kind = SK_READ_TALLIES }, on_settled,
@@ -100,7 +115,7 @@ enum skald_status sk_journal_folder_put_log_aside(const char *folder, skald_erro
 {
     char from[PATH_MAX], to[PATH_MAX];
     struct stat info;
-    (void)snprintf(from, sizeof from, "%s/log", folder);
+    (void)sk_journal_folder_log(folder, from);
     for (int n = 1; n < NAMES_MAX; n++) {
         int size = snprintf(to, sizeof to, "%s/log.replaced-%d", folder, n);
         if (size < 0 || size >= (int)sizeof to || stat(to, &info) == 0) continue;

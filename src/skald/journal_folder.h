@@ -17,12 +17,15 @@ enum skald_status sk_journal_folder_open(const char *folder, struct sk_runtime *
                                          struct sk_store **out_store,
                                          skald_error *error) SK_MUST_CHECK;
 /* Reads and judges the whole log and brings the index up to it, so that the index alone tells
- * everything. BUSY while a server has it. Blocks. */
-enum skald_status sk_journal_folder_settle(const char *folder, skald_error *error) SK_MUST_CHECK;
+ * everything. BUSY while a server has it. Blocks. `is_private`: a copy of which nobody else
+ * knows and that goes soon: nothing is prepared for writing, and any file system will do. */
+enum skald_status sk_journal_folder_settle(const char *folder, bool is_private,
+                                           skald_error *error) SK_MUST_CHECK;
 /* The log is put aside as DIR/log.replaced-N: what is in the index from now on is all there is. */
 enum skald_status sk_journal_folder_put_log_aside(const char *folder,
                                                   skald_error *error) SK_MUST_CHECK;
-/* "DIR/index.db"; false: too long. `out` has room for PATH_MAX. */
+/* "DIR/index.db" and "DIR/log"; false: too long. `out` has room for PATH_MAX. */
 bool sk_journal_folder_index(const char *folder, char *out);
+bool sk_journal_folder_log(const char *folder, char *out);
 
 #endif

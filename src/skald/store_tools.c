@@ -2,6 +2,7 @@
 #include "skald/store_tools.h"
 
 #include "runtime/files.h"
+#include "skald/journal_backup.h"
 #include "skald/journal_folder.h"
 #include "skald/store_check.h"
 
@@ -54,7 +55,7 @@ static enum skald_status settled_place(const char *url, struct place *out, skald
     enum skald_status status = place_of(url, out, error);
 #ifdef SK_WITH_JOURNAL
     if (status == SKALD_OK && out->folder != NULL)
-        status = sk_journal_folder_settle(out->folder, error);
+        status = sk_journal_folder_settle(out->folder, false, error);
 #endif
     return status;
 }
@@ -107,10 +108,16 @@ enum skald_status sk_store_backup(const char *url, const char *file,
 {
     struct place place;
     struct relay relay = { watcher, "pages" };
+    struct sk_sqlite_backup_options options = { .to = file, .watcher = { on_progress, &relay } };
     enum skald_status status = settled_place(url, &place, error);
-    if (status != SKALD_OK) return status;
-    status = sk_sqlite_backup(place.path, file, (struct sk_sqlite_watcher){ on_progress, &relay },
-                              error);
+    options.from = place.path;
+#ifdef SK_WITH_JOURNAL
+    if (status == SKALD_E_BUSY && place.folder != NULL)
+        status = sk_journal_backup(place.folder, file, options.watcher, error);
+    else
+#endif
+        if (status == SKALD_OK)
+        status = sk_sqlite_backup(&options, error);
     return status == SKALD_OK ? copy_key(place.path, file, error) : status;
 }
 

@@ -48,9 +48,14 @@ class Journal(unittest.TestCase):
     def test_copies_go_both_ways(self):
         with self.serve() as server:
             self.run_orders(server, 0, 5)
-            busy = store("backup", str(self.path / "early.db"), "--store", self.url)
-            self.assertEqual(busy.returncode, 1)
-            self.assertIn("in use by process", busy.stderr)
+            early = str(self.path / "early.db")
+            self.assertEqual(store("backup", early, "--store", self.url).returncode, 0)
+            for verb in ("check", "dump"):
+                busy = store(verb, "--store", self.url)
+                self.assertEqual(busy.returncode, 1)
+                self.assertIn("in use by process", busy.stderr)
+        found = json.loads(store("check", "--json", "--store", f"sqlite:{early}").stdout)
+        self.assertEqual((found["sagas"], found["problems"]), (5, []))
         copy = str(self.path / "copy.db")
         self.assertEqual(store("backup", copy, "--store", self.url).returncode, 0)
         with self.serve(f"sqlite:{copy}") as server:  # a store of its own

@@ -5,7 +5,9 @@
 #if defined(SK_WITH_JOURNAL) && defined(SK_WITH_SQLITE)
 
 #include "store/journal/journal.h"
+#include "store/journal/log.h"
 #include "store/sqlite/sqlite.h"
+#include "store/sqlite/tools.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -17,6 +19,7 @@ struct setting {
 };
 
 static struct setting setting;
+static struct sk_store *index_store; /* of the journal that was opened last */
 static bool is_power_cut; /* between closing and opening: what the index had not synced is gone */
 
 static enum skald_status open_journal(struct world *world, struct sk_store **out_store,
@@ -42,6 +45,7 @@ static enum skald_status open_journal(struct world *world, struct sk_store **out
                                        .is_index = true };
     enum skald_status status = sk_sqlite_store_open(&index, &options.index.store, error);
     if (status != SKALD_OK) return status;
+    index_store = options.index.store;
     options.index.shards_count = sk_sqlite_store_shards_count(options.index.store);
     options.index.incarnation = sk_sqlite_store_incarnation(options.index.store);
     options.index.shard = sk_sqlite_store_shard;
@@ -59,8 +63,7 @@ static const struct backend journal = {
 
 /* ---- beyond the suite ------------------------------------------------------------------------ */
 
-/* Everything that was DONE is there, and the shards are where they were. */
-static void must_have_all(struct world *world, uint32_t sagas)
+static void must_have(struct world *world, uint32_t sagas)
 {
     for (uint32_t i = 0; i < sagas; i++) {
         char id[32];
@@ -73,6 +76,12 @@ static void must_have_all(struct world *world, uint32_t sagas)
                                   .no = rows->heads[0].no };
         assert_int_equal(1 + i % 3, world_read(world, &events)->events_count);
     }
+}
+
+/* Everything that was DONE is there, and the shards are where they were. */
+static void must_have_all(struct world *world, uint32_t sagas)
+{
+    must_have(world, sagas);
     const struct sk_rows *shards = world_read(world, &(struct sk_read){ .kind = SK_READ_SHARDS });
     for (uint32_t i = 0; i < WORLD_SHARDS; i++)
         assert_int_equal(world->shards[i].position, shards->shards[i].position);
@@ -141,6 +150,87 @@ static void the_log_is_trimmed(void **state)
     world_free(world);
 }
 
+/* ---- a backup beside commits ----------------------------------------------------------------- */
+
+struct backup {
+    struct world *world;
+    uint32_t sagas; /* written so far */
+    char log[200], log_copy[200];
+};
+
+/* The index follows each time, and has its checkpoints. */
+static void write_sagas(struct backup *backup, uint32_t count)
+{
+    for (uint32_t end = backup->sagas + count; backup->sagas < end; backup->sagas++) {
+        char id[32];
+        (void)snprintf(id, sizeof id, "saga-%u", backup->sagas);
+        world_saga(backup->world, backup->sagas % WORLD_SHARDS, id, 2, 5, 1 + backup->sagas % 3);
+        if (backup->sagas % 4 == 0)
+            (void)world_read(backup->world, &(struct sk_read){ .kind = SK_READ_TALLIES });
+    }
+}
+
+/* What is younger than the moment is not safe before the moment ends, so no segment of it goes. */
+static enum skald_status at_the_moment(void *context, skald_error *error)
+{
+    struct backup *backup = context;
+    struct sk_disk *from = NULL, *to = NULL;
+    uint64_t commits = sk_sqlite_store_commits(index_store);
+    write_sagas(backup, 120);
+    assert_int_equal(SKALD_OK, sk_disk_open(backup->log, &from, error));
+    assert_int_equal(SKALD_OK, sk_disk_open(backup->log_copy, &to, error));
+    assert_int_equal(SKALD_OK, sk_log_copy(from, to, error));
+    from->ops->free(from);
+    to->ops->free(to);
+    write_sagas(backup, 40);
+    assert_true(sk_sqlite_store_commits(index_store) > commits + 20);
+    assert_true(sk_sqlite_store_safe_commits(index_store) <= commits);
+    return SKALD_OK;
+}
+
+static void at_a_step(void *context, uint64_t done, uint64_t total)
+{
+    if (done < total) write_sagas(context, 5);
+}
+
+/* What was DONE before the backup began is in it, and what the log's copy has beyond that. */
+static void a_backup_is_made_beside_commits(void **state)
+{
+    (void)state;
+    setting = (struct setting){ .apply_rows = 1, .apply_delay_ms = 1, .segment_size = 4096 };
+    struct world *copy = world_new(&journal), *world = world_new(&journal);
+    struct backup backup = { .world = world };
+    world->checkpoint_pages = 10;
+    world_reopen(world);
+    (void)snprintf(backup.log, sizeof backup.log, "%s.log", world->path);
+    (void)snprintf(backup.log_copy, sizeof backup.log_copy, "%s.log", copy->path);
+    struct sk_sqlite_backup_options options = { .from = world->path,
+                                                .to = copy->path,
+                                                .watcher = { at_a_step, &backup },
+                                                .moment = at_the_moment,
+                                                .context = &backup };
+    for (int round = 0; round < 4; round++) {
+        write_sagas(&backup, 100);
+        uint32_t before = backup.sagas;
+        skald_error error = { 0 };
+        copy->store->ops->free(copy->store);
+        copy->store = NULL;
+        (void)unlink(copy->path);
+        assert_int_equal(SKALD_OK, sk_sqlite_backup(&options, &error));
+        struct sk_store *index = index_store;
+        world_reopen(copy);
+        index_store = index; /* the one that is written to */
+        must_have(copy, before + 120);
+        write_sagas(&backup, 60); /* segments go again */
+    }
+    uint64_t commits = sk_sqlite_store_commits(index_store);
+    write_sagas(&backup, 60);
+    assert_true(sk_sqlite_store_safe_commits(index_store) > commits / 2);
+    must_have_all(world, backup.sagas);
+    world_free(world);
+    world_free(copy);
+}
+
 static void never(void *context, enum skald_status status, const skald_error *error)
 {
     (void)context;
@@ -169,6 +259,7 @@ static int run_own(void)
         cmocka_unit_test(an_index_that_loses_power_is_made_whole),
         cmocka_unit_test(commits_wait_for_the_index),
         cmocka_unit_test(the_log_is_trimmed),
+        cmocka_unit_test(a_backup_is_made_beside_commits),
         cmocka_unit_test(closing_with_questions_outstanding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

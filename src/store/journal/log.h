@@ -37,10 +37,22 @@ typedef enum skald_status sk_log_fn(void *context, const struct sk_record *recor
 enum skald_status sk_log_open(const struct sk_log_options *options, sk_log_fn *fn, void *context,
                               struct sk_log **out_log, skald_error *error) SK_MUST_CHECK;
 void sk_log_free(struct sk_log *log); /* NULL is fine */
-/* Only reads and judges, writes nothing: for `skald store check`. `problem` gets every finding. */
-enum skald_status sk_log_check(struct sk_disk *disk, sk_log_fn *fn,
-                               void (*problem)(void *context, const char *text), void *context,
-                               skald_error *error) SK_MUST_CHECK;
+
+/*
+ * Copies the log as it is on disk into the folder of `to`, while another process goes on writing
+ * it, rotates it and lets segments go. `to` is emptied first.
+ *
+ *   C1  What was acknowledged before the call, and was not let go before it, is in the copy, unless
+ *       it was let go during the call together with all that stood before it.
+ *   C2  The copy is a log, whole records alone, that a crash of the writer might have left: of what
+ *       was not acknowledged it may hold the last group, though it never came to be.
+ *   C3  A log that is damaged is CORRUPT, as it would be to whoever opens it, and never a shorter
+ *       log; nothing that the writer does meanwhile looks like damage.
+ *
+ * BUSY: it changed all the time.
+ */
+enum skald_status sk_log_copy(struct sk_disk *from, struct sk_disk *to,
+                              skald_error *error) SK_MUST_CHECK;
 
 /* ---- writing --------------------------------------------------------------------------------- */
 

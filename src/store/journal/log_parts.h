@@ -1,4 +1,4 @@
-/* log_parts.h: the inside of the log (log.h). Private to log.c, log_scan.c and log_read.c. */
+/* log_parts.h: the inside of the log (log.h). Private to the files called log*.c. */
 #ifndef SK_STORE_JOURNAL_LOG_PARTS_H
 #define SK_STORE_JOURNAL_LOG_PARTS_H
 
@@ -49,5 +49,10 @@ struct scan {
     bool has_spare;
 };
 enum skald_status sk_log_scan(struct scan *scan, skald_error *error) SK_MUST_CHECK;
+/* The same in steps: which segments there are (names that are no segment's are passed over), and
+ * one of them, the next in order. `bytes` gets the file; the log's are the first segment.bytes. */
+enum skald_status sk_log_find_segments(struct scan *scan, skald_error *error) SK_MUST_CHECK;
+enum skald_status sk_log_scan_segment(struct scan *scan, uint32_t index, struct sk_buf *bytes,
+                                      skald_error *error) SK_MUST_CHECK;
 
 #endif

@@ -31,7 +31,7 @@ static int compare_segments(const void *a, const void *b)
     return (left->first > right->first) - (left->first < right->first);
 }
 
-static enum skald_status find_segments(struct scan *scan, skald_error *error)
+enum skald_status sk_log_find_segments(struct scan *scan, skald_error *error)
 {
     const char *const *names = NULL;
     uint32_t count = 0;
@@ -158,24 +158,30 @@ static enum skald_status read_header(struct scan *scan, uint32_t index, struct s
     return SKALD_OK;
 }
 
+enum skald_status sk_log_scan_segment(struct scan *scan, uint32_t index, struct sk_buf *bytes,
+                                      skald_error *error)
+{
+    char name[SEGMENT_NAME_SIZE];
+    struct segment *segment = &scan->segments[index];
+    bool is_last = index + 1 == scan->segments_count;
+    uint64_t limit = is_last ? UINT64_MAX : scan->segments[index + 1].first;
+    sk_segment_name(segment->first, name);
+    enum skald_status status = load(scan, name, bytes, error);
+    if (status == SKALD_OK) status = read_header(scan, index, sk_buf_view(bytes), error);
+    if (status == SKALD_E_CORRUPT || status == SKALD_E_VERSION)
+        sk_error_wrap(error, "segment %s", name);
+    if (status == SKALD_OK)
+        status = read_records(scan, name, sk_buf_view(bytes), limit, &segment->bytes, error);
+    segment->end = scan->next;
+    return status;
+}
+
 enum skald_status sk_log_scan(struct scan *scan, skald_error *error)
 {
     struct sk_buf bytes = { 0 };
-    enum skald_status status = find_segments(scan, error);
-    for (uint32_t i = 0; i < scan->segments_count && status == SKALD_OK; i++) {
-        char name[SEGMENT_NAME_SIZE];
-        bool is_last = i + 1 == scan->segments_count;
-        uint64_t limit = is_last ? UINT64_MAX : scan->segments[i + 1].first;
-        sk_segment_name(scan->segments[i].first, name);
-        status = load(scan, name, &bytes, error);
-        if (status == SKALD_OK) status = read_header(scan, i, sk_buf_view(&bytes), error);
-        if (status == SKALD_E_CORRUPT || status == SKALD_E_VERSION)
-            sk_error_wrap(error, "segment %s", name);
-        if (status == SKALD_OK)
-            status = read_records(scan, name, sk_buf_view(&bytes), limit, &scan->segments[i].bytes,
-                                  error);
-        scan->segments[i].end = scan->next;
-    }
+    enum skald_status status = sk_log_find_segments(scan, error);
+    for (uint32_t i = 0; i < scan->segments_count && status == SKALD_OK; i++)
+        status = sk_log_scan_segment(scan, i, &bytes, error);
     sk_buf_release(&bytes);
     return status;
 }

@@ -254,7 +254,7 @@ enum skald_status sk_sqlite_check(const char *path, const struct sk_sqlite_scan 
                                   skald_error *error)
 {
     struct sk_sqlite_file file;
-    enum skald_status status = sk_sqlite_file_claim(path, &file, error);
+    enum skald_status status = sk_sqlite_file_claim(path, false, &file, error);
     if (status == SKALD_OK) {
         status = check_file(&file, scan, error);
         sk_sqlite_file_release(&file);

@@ -49,17 +49,21 @@ static int copy_steps(sqlite3_backup *backup, struct sk_sqlite_watcher watcher)
 }
 
 /* The open transaction keeps the steps in one moment: without it each commit would begin the copy
- * anew. */
-static enum skald_status copy_pages(sqlite3 *from, sqlite3 *to, struct sk_sqlite_watcher watcher,
+ * anew. It also keeps what is younger than the moment out of the file (T4). */
+static enum skald_status copy_pages(sqlite3 *from, sqlite3 *to,
+                                    const struct sk_sqlite_backup_options *options,
                                     skald_error *error)
 {
     int64_t schema = 0;
     int code = sk_sqlite_exec(from, "BEGIN");
     if (code == SQLITE_OK) code = sk_sqlite_number(from, "SELECT schema FROM meta", &schema);
     if (code != SQLITE_OK) return fail(from, code, error);
+    enum skald_status status =
+        options->moment == NULL ? SKALD_OK : options->moment(options->context, error);
+    if (status != SKALD_OK) return status;
     sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
     if (backup == NULL) return fail(to, sqlite3_errcode(to), error);
-    code = copy_steps(backup, watcher);
+    code = copy_steps(backup, options->watcher);
     int end = sqlite3_backup_finish(backup);
     (void)sk_sqlite_exec(from, "COMMIT");
     if (code == SQLITE_OK) code = end;
@@ -85,13 +89,13 @@ static int raise_epochs(sqlite3 *db, uint64_t incarnation)
     return sk_sqlite_exec(db, sql);
 }
 
-/* `incarnation` 0: a plain copy. */
-static enum skald_status copy_file(const char *from, const char *made, uint64_t incarnation,
-                                   struct sk_sqlite_watcher watcher, skald_error *error)
+/* `incarnation` 0: a plain copy. To `made`, whatever the options say. */
+static enum skald_status copy_file(const struct sk_sqlite_backup_options *options, const char *made,
+                                   uint64_t incarnation, skald_error *error)
 {
     sqlite3 *source = NULL, *target = NULL;
     enum skald_status status = SKALD_OK;
-    int code = connect_to(from, SQLITE_OPEN_READWRITE, &source);
+    int code = connect_to(options->from, SQLITE_OPEN_READWRITE, &source);
     if (code != SQLITE_OK) {
         status = fail(source, code, error);
         goto out;
@@ -101,7 +105,7 @@ static enum skald_status copy_file(const char *from, const char *made, uint64_t 
         status = fail(target, code, error);
         goto out;
     }
-    status = copy_pages(source, target, watcher, error);
+    status = copy_pages(source, target, options, error);
     if (status != SKALD_OK) goto out;
     if (incarnation != 0) code = raise_epochs(target, incarnation);
     status = code == SQLITE_OK ? settle(target, error) : fail(target, code, error);
@@ -175,21 +179,39 @@ static enum skald_status check_source(const char *path, skald_error *error)
     return status == SKALD_OK ? status : (sk_error_wrap(error, "%s", path), status);
 }
 
-enum skald_status sk_sqlite_backup(const char *from, const char *to,
-                                   struct sk_sqlite_watcher watcher, skald_error *error)
+enum skald_status sk_sqlite_backup_may_be(const char *to, skald_error *error)
+{
+    if (!is_there(to)) return SKALD_OK;
+    return sk_error_set(error, SKALD_E_CONFLICT,
+                        "%s is there already; name a file that is not, or remove it", to);
+}
+
+enum skald_status sk_sqlite_backup(const struct sk_sqlite_backup_options *options,
+                                   skald_error *error)
 {
     char made[PATH_MAX];
+    const char *to = options->to;
     if (!name_of(to, ".new", "", made))
         return sk_error_set(error, SKALD_E_ARGUMENT, "%s: the path is too long", to);
-    if (is_there(to))
-        return sk_error_set(error, SKALD_E_CONFLICT,
-                            "%s is there already; name a file that is not, or remove it", to);
-    enum skald_status status = check_source(from, error);
+    enum skald_status status = sk_sqlite_backup_may_be(to, error);
+    if (status == SKALD_OK) status = check_source(options->from, error);
     if (status != SKALD_OK) return status;
     remove_parts(to, ".new");
-    status = copy_file(from, made, 0, watcher, error);
+    status = copy_file(options, made, 0, error);
     if (status == SKALD_OK) status = put_in_place(made, to, error);
     remove_parts(to, ".new");
+    return status == SKALD_OK ? status : (sk_error_wrap(error, "backup to %s", to), status);
+}
+
+enum skald_status sk_sqlite_adopt(const char *made, const char *to, skald_error *error)
+{
+    sqlite3 *db = NULL;
+    enum skald_status status = sk_sqlite_backup_may_be(to, error);
+    if (status != SKALD_OK) return status;
+    int code = connect_to(made, SQLITE_OPEN_READWRITE, &db);
+    status = code == SQLITE_OK ? settle(db, error) : fail(db, code, error);
+    sqlite3_close_v2(db);
+    if (status == SKALD_OK) status = put_in_place(made, to, error);
     return status == SKALD_OK ? status : (sk_error_wrap(error, "backup to %s", to), status);
 }
 
@@ -222,8 +244,9 @@ static enum skald_status restore_into(const struct sk_sqlite_restore_options *op
                             "as %s.replaced",
                             file->path);
     remove_parts(file->path, ".new");
-    enum skald_status status =
-        copy_file(options->from, made, options->incarnation, options->watcher, error);
+    const struct sk_sqlite_backup_options copy = { .from = options->from,
+                                                   .watcher = options->watcher };
+    enum skald_status status = copy_file(&copy, made, options->incarnation, error);
     if (status == SKALD_OK) status = set_aside(file->path, error);
     if (status == SKALD_OK) status = put_in_place(made, file->path, error);
     remove_parts(file->path, ".new");
@@ -236,7 +259,7 @@ enum skald_status sk_sqlite_restore(const struct sk_sqlite_restore_options *opti
     struct sk_sqlite_file file;
     enum skald_status status = check_source(options->from, error);
     if (status != SKALD_OK) return status;
-    status = sk_sqlite_file_claim(options->to, &file, error);
+    status = sk_sqlite_file_claim(options->to, false, &file, error);
     if (status == SKALD_OK) {
         status = restore_into(options, &file, error);
         sk_sqlite_file_release(&file);

@@ -168,7 +168,7 @@ enum skald_status sk_sqlite_dump(const char *path, sk_sqlite_line *line, void *c
 {
     struct sk_sqlite_file file;
     struct dump dump = { .line = line, .context = context };
-    enum skald_status status = sk_sqlite_file_claim(path, &file, error);
+    enum skald_status status = sk_sqlite_file_claim(path, false, &file, error);
     sk_buf_init(&dump.buf, 0);
     sk_buf_init(&dump.hex, 0);
     if (status == SKALD_OK) {

@@ -224,8 +224,8 @@ static enum skald_status take_lock(struct sk_sqlite_file *file, skald_error *err
     return SKALD_OK;
 }
 
-enum skald_status sk_sqlite_file_claim(const char *path, struct sk_sqlite_file *out_file,
-                                       skald_error *error)
+enum skald_status sk_sqlite_file_claim(const char *path, bool is_private,
+                                       struct sk_sqlite_file *out_file, skald_error *error)
 {
     struct sk_sqlite_file file = { .lock_fd = -1 };
     char folder[PATH_MAX];
@@ -233,7 +233,7 @@ enum skald_status sk_sqlite_file_claim(const char *path, struct sk_sqlite_file *
     if (status != SKALD_OK) return status;
     folder_of(file.path, folder, sizeof folder);
     status = check_kind(&file, error);
-    if (status == SKALD_OK) status = check_folder(folder, error);
+    if (status == SKALD_OK && !is_private) status = check_folder(folder, error);
     if (status == SKALD_OK) status = take_lock(&file, error);
     if (status != SKALD_OK) {
         sk_sqlite_file_release(&file);

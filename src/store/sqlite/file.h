@@ -23,8 +23,9 @@ struct sk_sqlite_file {
     bool is_there;
 };
 
-/* Resolves, checks and locks; with an error nothing is held. */
-enum skald_status sk_sqlite_file_claim(const char *path, struct sk_sqlite_file *out_file,
+/* Resolves, checks and locks; with an error nothing is held. `is_private`: as in sqlite.h. */
+enum skald_status sk_sqlite_file_claim(const char *path, bool is_private,
+                                       struct sk_sqlite_file *out_file,
                                        skald_error *error) SK_MUST_CHECK;
 /* Makes the file if it is not there. */
 enum skald_status sk_sqlite_file_create(struct sk_sqlite_file *file, uint32_t shards_count,

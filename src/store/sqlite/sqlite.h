@@ -33,6 +33,7 @@ struct sk_sqlite_options {
     uint32_t pages_max;        /* of the file; at the limit parts end PASSING. 0 = the disk's end */
     bool is_index;             /* of a journal: a commit is safe from a power cut at the next
                                 * checkpoint only, and survives the process's end at once */
+    bool is_private;           /* nobody else knows the file: a network file system will do */
 };
 
 /*

@@ -267,7 +267,8 @@ static bool start_threads(struct sk_sqlite_store *store)
 static enum skald_status open_file(struct sk_sqlite_store *store, const char *path,
                                    skald_error *error)
 {
-    enum skald_status status = sk_sqlite_file_claim(path, &store->file, error);
+    enum skald_status status =
+        sk_sqlite_file_claim(path, store->options.is_private, &store->file, error);
     if (status != SKALD_OK) return status;
     uint64_t incarnation = 0;
     store->runtime->ops->random(store->runtime, &incarnation, sizeof incarnation);

@@ -7,6 +7,9 @@
  *   T2  A restored store raises every epoch, far above what may have been used since the copy was
  *       made, and has an incarnation of its own: nobody who knew the old one mistakes it.
  *   T3  restore and scan claim the file's lock as a server does; scan writes nothing into the file.
+ *   T4  While a copy's moment is held, no commit that is younger counts as safe from a power cut
+ *       (sk_sqlite_store_safe_commits), also not in a process that opens the file meanwhile: what
+ *       is younger is in the write-ahead log alone, from which nobody may take it.
  */
 #ifndef SK_STORE_SQLITE_TOOLS_H
 #define SK_STORE_SQLITE_TOOLS_H
@@ -22,10 +25,23 @@ struct sk_sqlite_watcher {
     void *context;
 };
 
-/* `to` must not be there. Pages of 4 KiB are counted. */
-enum skald_status sk_sqlite_backup(const char *from, const char *to,
-                                   struct sk_sqlite_watcher watcher,
+struct sk_sqlite_backup_options {
+    const char *from, *to; /* `to` must not be there */
+    struct sk_sqlite_watcher watcher;
+    /* May be NULL. Called once, when the moment is fixed and before it is copied (T4); not OK ends
+     * the backup with that. */
+    enum skald_status (*moment)(void *context, skald_error *error);
+    void *context;
+};
+/* Pages of 4 KiB are counted. */
+enum skald_status sk_sqlite_backup(const struct sk_sqlite_backup_options *options,
                                    skald_error *error) SK_MUST_CHECK;
+/* OK, or CONFLICT: a backup would find its name taken. */
+enum skald_status sk_sqlite_backup_may_be(const char *to, skald_error *error) SK_MUST_CHECK;
+/* A store of which nobody else knows becomes `to`, on the same file system, as a backup does: its
+ * log goes into the file, which appears complete and synced. */
+enum skald_status sk_sqlite_adopt(const char *made, const char *to,
+                                  skald_error *error) SK_MUST_CHECK;
 
 struct sk_sqlite_restore_options {
     const char *from, *to;
