@@ -142,6 +142,7 @@ static enum skald_status copy_log(void *context, skald_error *error)
 {
     const struct logs *logs = context;
     struct sk_disk *from = NULL, *to = NULL;
+    if (access(logs->from, F_OK) != 0) return fail(logs->from, error); /* it is not ours to make */
     enum skald_status status = sk_disk_open(logs->from, &from, error);
     if (status == SKALD_OK) status = sk_disk_open(logs->to, &to, error);
     if (status == SKALD_OK) status = sk_log_copy(from, to, error);

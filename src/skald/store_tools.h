@@ -20,7 +20,8 @@ struct sk_store_watcher {
     void *context;
 };
 
-/* The key that signs pending tokens goes with the store: <file>.key. */
+/* The key that signs pending tokens goes with the store: <file>.key. Of a journal that is served
+ * the copy is made in <file>.making (journal_backup.h). */
 enum skald_status sk_store_backup(const char *url, const char *file,
                                   struct sk_store_watcher watcher,
                                   skald_error *error) SK_MUST_CHECK;
