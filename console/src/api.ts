@@ -75,9 +75,11 @@ export function newKey(): string {
   return "console-" + Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The server has said no: what is sent next is another intention. */
+/** The server has said no, and not just "not now": what is sent next is another intention. */
 export function isRefusal(reason: unknown): boolean {
-  return reason instanceof Problem && reason.body.status >= 400 && reason.body.status < 500;
+  if (!(reason instanceof Problem)) return false;
+  const { status } = reason.body;
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 export const BASE = "/api/v1";

@@ -10,8 +10,8 @@ interface Props {
   help: ComponentChildren;
   label: string;
   isDangerous: boolean;
-  /** Without who and why: commands that keep neither. */
-  isAnonymous?: boolean;
+  /** What of who and why is kept, and so asked for; both if it is not said. */
+  asks?: "both" | "who" | "neither";
   isBlocked?: boolean;
   /** `key`: the same for every try of one intention. */
   send: (asked: { by: string; reason: string }, key: string) => Promise<unknown>;
@@ -19,7 +19,7 @@ interface Props {
   children?: ComponentChildren;
 }
 
-export function Ask({ title, help, label, isDangerous, isAnonymous, isBlocked, send, onClose, children }: Props) {
+export function Ask({ title, help, label, isDangerous, asks = "both", isBlocked, send, onClose, children }: Props) {
   const [by, setBy] = useState(who.get());
   const [reason, setReason] = useState("");
   const [isSure, setSure] = useState(!isDangerous);
@@ -31,7 +31,7 @@ export function Ask({ title, help, label, isDangerous, isAnonymous, isBlocked, s
     setBusy(true);
     setProblem(null);
     try {
-      if (!isAnonymous) who.set(by);
+      if (asks !== "neither") who.set(by);
       await send({ by, reason }, key.current);
       onClose();
     } catch (caught) {
@@ -46,15 +46,15 @@ export function Ask({ title, help, label, isDangerous, isAnonymous, isBlocked, s
       <form onSubmit={(event) => void submit(event)}>
         <div class="help">{help}</div>
         {children}
-        {isAnonymous ? null : (
-          <>
-            <Field label="Who"><input name="by" required maxLength={200} value={by} autocomplete="name"
-              onInput={(event) => setBy(event.currentTarget.value)} /></Field>
-            <Field label="Why" help="Both are kept in the saga's history.">
-              <input name="reason" required maxLength={1000} value={reason}
-                onInput={(event) => setReason(event.currentTarget.value)} /></Field>
-          </>
+        {asks === "neither" ? null : (
+          <Field label="Who"><input name="by" required maxLength={200} value={by} autocomplete="name"
+            onInput={(event) => setBy(event.currentTarget.value)} /></Field>
         )}
+        {asks === "both" ? (
+          <Field label="Why" help="Both are kept in the saga's history.">
+            <input name="reason" required maxLength={1000} value={reason}
+              onInput={(event) => setReason(event.currentTarget.value)} /></Field>
+        ) : null}
         {isDangerous ? (
           <label class="sure">
             <input type="checkbox" name="sure" checked={isSure} onChange={(event) => setSure(event.currentTarget.checked)} />

@@ -234,7 +234,7 @@ function Signal({ command, saga, onDone, onClose }: Props) {
     onDone();
   };
   return (
-    <Ask title={`${command.label}: ${saga.id}`} help={<p>{command.help}</p>} label="Send" isDangerous={false} isAnonymous
+    <Ask title={`${command.label}: ${saga.id}`} help={<p>{command.help}</p>} label="Send" isDangerous={false} asks="neither"
       send={send} onClose={onClose}>
       <Field label="Name"><input name="name" required maxLength={200} value={name}
         onInput={(event) => setName(event.currentTarget.value)} /></Field>
@@ -259,7 +259,7 @@ function Complete({ command, saga, onDone, onClose }: Props) {
     onDone();
   };
   return (
-    <Ask title={`${command.label}: ${saga.id}`} help={<p>{command.help}</p>} label="Complete" isDangerous={false} isAnonymous
+    <Ask title={`${command.label}: ${saga.id}`} help={<p>{command.help}</p>} label="Complete" isDangerous={false} asks="neither"
       send={send} onClose={onClose}>
       <StepChoice steps={steps} value={step} onChange={setStep} />
       <Field label="Token" help="The participant got it as the header Skald-Token.">
@@ -290,7 +290,7 @@ function Delete({ command, saga, onClose }: Props) {
     location.hash = link("sagas");
   };
   return (
-    <Ask title={`${command.label}: ${saga.id}`} label="Delete" isDangerous isAnonymous send={send} onClose={onClose}
+    <Ask title={`${command.label}: ${saga.id}`} label="Delete" isDangerous asks="neither" send={send} onClose={onClose}
       help={<p>{command.help} Its id and its key are free again; nothing tells that it was there. Export it first if
         somebody may ask.</p>} />
   );

@@ -31,6 +31,14 @@ export function relative(instant: string, now: number): string {
   return ms < 0 ? `${text} ago` : `in ${text}`;
 }
 
+/** "2026-01-31 12:00 UTC": an instant that is far away, or that somebody has set. */
+export function instant(at: string | null): string {
+  const ms = Date.parse(at ?? "");
+  if (Number.isNaN(ms)) return "–";
+  const text = new Date(ms).toISOString().replace("T", " ");
+  return `${ms % 60_000 === 0 ? text.slice(0, 16) : text.slice(0, 19)} UTC`;
+}
+
 export function between(from: string | null, to: string | null): string {
   return from && to ? duration(Date.parse(to) - Date.parse(from)) : "";
 }

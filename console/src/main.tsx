@@ -4,20 +4,22 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useErrorBoundary, useState } from "preact/hooks";
 import { BASE } from "./api";
 import { Empty } from "./parts";
+import { Batches } from "./pages/batches";
 import { DefinitionPage, Definitions } from "./pages/definitions";
 import { Events } from "./pages/events";
 import { Letters } from "./pages/letters";
-import { Locks, Schedules, Server, Services } from "./pages/node";
+import { Locks, Server, Services } from "./pages/node";
 import { SagaPage } from "./pages/saga";
 import { Sagas } from "./pages/sagas";
+import { SchedulePage, Schedules } from "./pages/schedules";
 import { link, parseRoute } from "./route";
 import type { Route } from "./route";
 
 const PAGES: [string, string][] = [["sagas", "Sagas"], ["definitions", "Definitions"], ["events", "Events"],
-  ["dead-letters", "Dead letters"], ["schedules", "Schedules"], ["locks", "Locks"], ["services", "Services"],
+  ["dead-letters", "Dead letters"], ["schedules", "Schedules"], ["batches", "Batches"], ["locks", "Locks"], ["services", "Services"],
   ["server", "Server"]];
 // A page that belongs to another one's entry.
-const PARTS: Record<string, string> = { saga: "sagas", definition: "definitions" };
+const PARTS: Record<string, string> = { saga: "sagas", definition: "definitions", schedule: "schedules" };
 
 function pageOf(route: Route): ComponentChildren {
   const [first = "", second = ""] = route.rest;
@@ -29,7 +31,9 @@ function pageOf(route: Route): ComponentChildren {
       return <DefinitionPage key={`${first}/${second}`} id={first} version={second} isStarting={route.query.has("start")} />;
     case "events": return <Events type={route.query.get("type") ?? ""} />;
     case "dead-letters": return <Letters />;
-    case "schedules": return <Schedules />;
+    case "schedules": return <Schedules fresh={route.query.get("new")} />;
+    case "schedule": return <SchedulePage key={first} id={first} />;
+    case "batches": return <Batches />;
     case "locks": return <Locks />;
     case "services": return <Services />;
     case "server": return <Server />;
@@ -71,6 +75,7 @@ function App() {
   }, []);
   useEffect(() => {
     document.title = titleOf(route);
+    document.querySelector("nav.top [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [route]);
   const current = PARTS[route.page] ?? route.page;
   return (

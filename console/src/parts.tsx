@@ -135,10 +135,16 @@ export function Live({ connection }: { connection: Connection }) {
   return <span class={`live live-${connection}`} role="status">{text}</span>;
 }
 
-/** A modal dialog: the browser keeps the focus in it and closes it on Escape. */
-export function Dialog({ title, onClose, children }:
-    { title: string; onClose: () => void; children: ComponentChildren }) {
+/**
+ * A modal dialog: the browser keeps the focus in it and closes it on Escape; once something was typed only on a
+ * second one, so that a slip loses nothing. While it is held (something runs) Escape does not close it.
+ */
+export function Dialog({ title, isHeld, onClose, children }:
+    { title: string; isHeld?: boolean; onClose: () => void; children: ComponentChildren }) {
   const self = useRef<HTMLDialogElement>(null);
+  // No state: drawing anew between an `input` and its `change` would take a tick back.
+  const isTyped = useRef(false);
+  const [isWarned, setWarned] = useState(false);
   useEffect(() => {
     const before = document.activeElement;
     self.current?.showModal();
@@ -146,10 +152,29 @@ export function Dialog({ title, onClose, children }:
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
+  const onCancel = (event: Event) => {
+    if (event.target !== self.current) return; // a choice of files was left
+    if (isHeld || isTyped.current) {
+      event.preventDefault();
+      isTyped.current = false;
+      setWarned(true);
+    } else {
+      onClose();
+    }
+  };
+  const onInput = () => {
+    isTyped.current = true;
+  };
+  const onEnd = (event: Event) => {
+    if (event.target === self.current) onClose();
+  };
   return (
-    <dialog ref={self} aria-label={title} onClose={onClose} onCancel={onClose}>
+    <dialog ref={self} aria-label={title} onClose={onEnd} onCancel={onCancel} onInput={onInput}>
       <h2>{title}</h2>
       {children}
+      <p class="slip quiet" role="status">
+        {isWarned ? isHeld ? "Stop it first." : "Escape once more discards what you have typed." : ""}
+      </p>
     </dialog>
   );
 }
@@ -157,20 +182,6 @@ export function Dialog({ title, onClose, children }:
 export function Field({ label, help, children }:
     { label: string; help?: ComponentChildren; children: ComponentChildren }) {
   return <label class="field"><span>{label}</span>{children}{help ? <small>{help}</small> : null}</label>;
-}
-
-/** Pages by cursor: those that were seen are kept, so that one can go back. */
-export function Pager({ trail, next, onTrail }:
-    { trail: string[]; next: string | null; onTrail: (trail: string[]) => void }) {
-  if (trail.length === 0 && !next) return null;
-  return (
-    <nav class="pager" aria-label="Pages">
-      <button type="button" disabled={trail.length === 0} onClick={() => onTrail([])}>First</button>
-      <button type="button" disabled={trail.length === 0} onClick={() => onTrail(trail.slice(0, -1))}>Back</button>
-      <span>page {trail.length + 1}</span>
-      <button type="button" disabled={!next} onClick={() => next && onTrail([...trail, next])}>Next</button>
-    </nav>
-  );
 }
 
 export function Figures({ rows }: { rows: [string, ComponentChildren][] }) {

@@ -248,7 +248,16 @@ export interface Schedule {
   cron: string | null;
   at: string | null;
   definition: string;
+  version: string | null;
+  input: Json;
+  context: Json;
+  business_key: string | null;
+  attributes: Json;
+  tags: Json;
   overlap: string;
+  catch_up: string | null;
+  by: string | null;
+  created_at: string | null;
   next: string[];
   last_at: string | null;
   last_saga: string | null;
@@ -272,6 +281,12 @@ export interface Batch {
   last_error: string | null;
   created_at: string | null;
   finished_at: string | null;
+}
+
+/** A batch that is only looked at. */
+export interface DryRun {
+  matched: number | null;
+  sample: string[];
 }
 
 export interface ProblemBody {

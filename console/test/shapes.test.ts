@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { BOX, layOut } from "../src/layout";
-import { fieldsOf, valuesOf } from "../src/schema";
+import { faultOfInput, fieldsOf, partsOf, textsOf, valuesOf } from "../src/schema";
 import type { GraphStep } from "../src/types";
 import { toYaml } from "../src/yaml";
 
@@ -100,4 +100,33 @@ test("what was typed becomes the values, and what cannot is told", () => {
   assert.throws(() => valuesOf(fields, { customer: "Ada", amount: "1.5" }), /whole number/);
   assert.throws(() => valuesOf(fields, { customer: "Ada", amount: "x" }), /no number/);
   assert.throws(() => valuesOf(fields, { customer: "Ada", amount: "1", items: "[" }), /items is no JSON/);
+});
+
+const ABOUT = {
+  type: "object", required: ["to"],
+  properties: {
+    to: { type: "string" }, n: { type: "integer" }, x: { type: "number" }, fast: { type: "boolean" },
+    size: { enum: ["s", 1] }, list: { type: "array" },
+  },
+};
+
+test("a form becomes JSON and comes back, and what it would lose keeps it from coming back", () => {
+  const fields = fieldsOf(ABOUT)!;
+  const value = { to: "Rome", n: 9007199254740993n, x: 0.5, fast: false, size: "s", list: [1] };
+  assert.deepEqual(valuesOf(fields, textsOf(fields, value)), value);
+  assert.deepEqual(partsOf(fields, { to: "", n: "half", x: "1" }), { x: 1 });
+  assert.throws(() => textsOf(fields, { to: "Rome", other: 1 }), /no field for other/);
+  assert.throws(() => textsOf(fields, { to: 7 }), /to is no text/);
+  assert.throws(() => textsOf(fields, [1]), /objects only/);
+});
+
+test("an input is judged as the form would", () => {
+  const fields = fieldsOf(ABOUT);
+  for (const [input, fault] of [
+    [{ to: "Rome" }, ""], [{ to: "Rome", more: 1 }, ""], [{ to: "" }, ""], [{}, "to is missing"], [[], "is no object"],
+    [{ to: 1 }, "to is no text"], [{ to: "x", n: 1.5 }, "n is no whole number"], [{ to: "x", n: "1" }, "n is no number"],
+    [{ to: "x", n: 12345678901234567890n }, ""], [{ to: "x", fast: "yes" }, "fast is neither true nor false"],
+    [{ to: "x", size: "1" }, 'size is none of "s", 1'], [{ to: "x", size: 1 }, ""],
+  ] as const) assert.equal(faultOfInput(fields, input as never), fault);
+  assert.equal(faultOfInput(null, "anything"), "");
 });

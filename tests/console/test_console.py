@@ -98,7 +98,8 @@ class Console(unittest.TestCase):
         for message in self.browser.complaints():
             self.assertTrue(any(one in message for one in self.expected), message)
         for url in self.browser.requested():
-            self.assertTrue(url.startswith((self.server.url + "/", "about:")), url)
+            # data: is the browser's own picture in a field of time; it asks nobody.
+            self.assertTrue(url.startswith((self.server.url + "/", "about:", "data:image/svg+xml;")), url)
         self.assertIsNone(self.browser.driver.execute_script("return window.hacked ?? null"))
 
     # ---- helpers -----------------------------------------------------------------------------
@@ -388,7 +389,7 @@ class Console(unittest.TestCase):
         self.start()
         for page, text in (("sagas", "Sagas"), ("definitions", "order"), ("events", "Events"),
                            ("events?type=observations", "Events"), ("dead-letters", "Dead letters"),
-                           ("schedules", "Nothing starts by the clock"), ("locks", "No key is held"),
+                           ("schedules", "Nothing starts by the clock"), ("batches", "Batches"), ("locks", "No key is held"),
                            ("services", "stock"), ("server", "Recovery"), ("nowhere", "There is no such page")):
             self.open(page)
             self.browser.sees(text, "main")
@@ -413,6 +414,157 @@ class Console(unittest.TestCase):
         self.browser.click("dialog input[name=sure]")
         self.browser.click("dialog button[type=submit]", "Delete")
         self.browser.sees("Nothing starts by the clock")
+
+    def test_a_schedule_is_made_by_a_form(self):
+        self.open("definition/order")
+        self.browser.click("a", "Schedule it")
+        self.browser.type("dialog input[name=cron]", "at noon")
+        self.browser.type("dialog input[name='input.customer']", "{{ .timestamp }}")
+        self.browser.type("dialog input[name='input.amount']", "12345678901234567")
+        self.browser.click("dialog summary", "Id")
+        self.browser.type("dialog input[name=id]", self.name)
+        self.browser.type("dialog input[name=tags]", "nightly, report")
+        self.browser.type("dialog input[name=catch_up]", "2h")
+        self.browser.choose("dialog select[name=overlap]", "queue")
+        self.browser.type("dialog input[name=by]", "ada")
+        self.expected = ["400"]
+        self.browser.click("dialog button[type=submit]", "Make it")
+        self.browser.sees("is no minute", "dialog .problem")
+        self.assertEqual(self.browser.one("dialog input[name='input.customer']").get_attribute("value"),
+                         "{{ .timestamp }}", "nothing is lost")
+        self.browser.type("dialog input[name=cron]", "30 4 * * *")
+        self.browser.click("dialog button[type=submit]", "Make it")
+        self.browser.sees(self.name, "h1")
+        self.browser.until(lambda: self.browser.text("main ol").count("04:30 UTC") == 5, "the next five instants")
+        made = self.server.get(f"/api/v1/schedules/{self.name}")
+        self.assertRegex(made.body.decode(), r'"amount": ?12345678901234567\b')
+        about = {name: made.json[name] for name in ("cron", "definition", "overlap", "tags", "by")}
+        self.assertEqual(about, {"cron": "30 4 * * *", "definition": "order", "overlap": "queue",
+                                 "tags": ["nightly", "report"], "by": "ada"})
+        self.browser.click(".commands button", "Start now")
+        self.browser.click("dialog button[type=submit]", "Start now")
+        self.browser.gone("dialog")
+        self.browser.until(lambda: self.server.get(f"/api/v1/schedules/{self.name}").json["runs"] == 1, "it was started")
+        self.browser.click(".commands button", "Delete")
+        self.browser.click("dialog input[name=sure]")
+        self.browser.click("dialog button[type=submit]", "Delete")
+        self.browser.until(lambda: self.browser.driver.current_url.endswith("#/schedules"), "the list")
+        self.browser.sees("Nothing starts by the clock")
+
+    def test_a_schedule_starts_once_at_an_instant_of_this_computer(self):
+        self.open("schedules")
+        self.browser.click("button", "New schedule")
+        self.browser.choose("dialog select[name=definition]", "forward")
+        self.browser.choose("dialog select[name=kind]", "at")
+        self.browser.choose("dialog input[name=at]", "2030-01-02T03:04")
+        self.browser.type("dialog textarea[name=input]", '{"to": "Rome"}')
+        self.browser.type("dialog input[name=by]", "ada")
+        self.browser.click("dialog button[type=submit]", "Make it")
+        self.browser.sees("once, 2030-01-0", ".figures")
+        made = self.server.get("/api/v1/schedules").json["items"][0]
+        local = self.browser.driver.execute_script("return new Date('2030-01-02T03:04').toISOString()")
+        self.assertEqual((made["at"], made["input"]), (local, {"to": "Rome"}))
+        self.assertEqual(self.server.ask("DELETE", f"/api/v1/schedules/{made['id']}").status, 204)
+
+    # ---- many at once ------------------------------------------------------------------------
+
+    def test_many_are_started_from_lines(self):
+        self.open("definition/order")
+        self.browser.click("button", "Start many")
+        lines = [json.dumps({"customer": f"c-{i}", "amount": i}) for i in range(40)]  # the server refuses the first
+        wrong = [*lines, '{"customer": "Eve"}', '{"customer": "Eve", "amount": 1.5}', "Eve"]
+        area = "dialog textarea[name=inputs]"
+        self.browser.choose(area, "\n".join(wrong))
+        self.browser.sees("line 41: amount is missing", "dialog .note")
+        self.browser.sees("line 42: amount is no whole number", "dialog .note")
+        self.browser.sees("line 43: is no JSON", "dialog .note")
+        self.assertFalse(self.browser.one("dialog button[type=submit]").is_enabled())
+        self.browser.choose(area, "\n".join(lines))
+        self.browser.type("dialog input[name=tag]", self.name)
+        self.expected = ["422"]
+        self.browser.click("dialog button[type=submit]", "Start 40 sagas")
+        self.browser.sees("39 of 40 sagas started, 1 refused", "dialog")
+        self.browser.sees("/amount", "dialog .note")
+        self.browser.click("dialog button", "Mend the refused")
+        self.assertEqual(json.loads(self.browser.one(area).get_attribute("value")), {"customer": "c-0", "amount": 0})
+        self.browser.choose(area, '{"customer": "c-0", "amount": 12345678901234567890}')
+        self.browser.click("dialog button[type=submit]", "Start 1 saga")
+        self.browser.sees("1 of 1 saga started", "dialog")
+        self.browser.click("dialog a", "See them")
+        self.browser.until(lambda: len(self.browser.all("table.rows tbody tr")) == 40, "all of them")
+        found = self.server.get(f"/api/v1/sagas?tag={self.name}&limit=100").json["items"]
+        amounts = [self.server.saga(one["id"])["input"]["amount"] for one in found]
+        self.assertEqual(sorted(amounts), [*range(1, 40), 12345678901234567890])
+
+    def test_many_that_were_not_answered_are_started_once(self):
+        """From a file, with answers that are lost: each is asked for again under its key."""
+        self.open("definition/order")
+        self.browser.click("button", "Start many")
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump([{"customer": "c", "amount": i + 1} for i in range(12)], file)
+            file.flush()
+            self.browser.one("dialog input[type=file]").send_keys(file.name)
+            self.browser.one("dialog button[type=submit]", "Start 12 sagas")
+        self.browser.type("dialog input[name=tag]", self.name)
+        self.browser.driver.execute_script("""
+            window.lost = new Set();
+            const real = window.fetch;
+            window.fetch = async (url, options) => {
+              const reply = await real(url, options);
+              const key = options?.headers?.["Idempotency-Key"];
+              if (!key || window.lost.has(key)) return reply;
+              window.lost.add(key);
+              throw new TypeError("the answer was lost");
+            };""")
+        self.browser.click("dialog button[type=submit]")
+        self.browser.sees("12 of 12 sagas started", "dialog")
+        self.assertEqual(self.browser.driver.execute_script("return window.lost.size"), 12)
+        self.assertEqual(len(self.server.get(f"/api/v1/sagas?tag={self.name}").json["items"]), 12)
+
+    def test_one_command_for_all_of_a_list(self):
+        names = [self.start(suffix=f"-{i}", business_key="recalled", tags=["x"]) for i in range(3)]
+        other = self.start(suffix="-other", tags=["x"])
+        self.open("sagas?tag=x")
+        self.browser.one("button", "Command all of these")
+        self.browser.type("input[name=business_key]", "recalled")
+        self.browser.click(".filters button", "Filter")
+        self.browser.until(lambda: len(self.browser.all("table.rows tbody tr")) == 3, "three of them")
+        self.browser.click("button", "Command all of these")
+        self.browser.choose("dialog select[name=command]", "cancel")
+        self.browser.sees("Now 3 sagas", "dialog .preview")
+        self.browser.sees(names[0], "dialog .preview")
+        submit = self.browser.one("dialog button[type=submit]")
+        self.assertFalse(submit.is_enabled(), "nobody has read it yet")
+        self.command("Cancel them", reason="a recall")
+        self.browser.sees("finished", "table.rows")
+        self.browser.sees("3 of 3 done", "table.rows")
+        self.browser.sees("ada: a recall", "table.rows")
+        self.assertEqual([self.server.ended(name)["state"] for name in names], ["cancelled"] * 3)
+        self.assertEqual(self.server.saga(other)["state"], "running")
+
+    def test_a_slip_loses_nothing_that_was_typed(self):
+        self.open("definitions")
+        self.browser.click("button", "Define")
+        self.browser.type("dialog textarea[name=source]", "saga:")
+        active = self.browser.driver.switch_to.active_element
+        active.send_keys("\ue00c")  # Escape
+        self.browser.sees("Escape once more", "dialog")
+        self.assertEqual(self.browser.one("dialog textarea[name=source]").get_attribute("value"), "saga:")
+        active.send_keys("\ue00c")
+        self.browser.gone("dialog")
+
+    def test_a_form_becomes_json_and_a_form_again(self):
+        self.open("definition/order?start=1")
+        self.browser.type("dialog input[name='input.customer']", "Grace")
+        self.browser.click("dialog button", "As JSON")
+        area = "dialog textarea[name=input]"
+        self.assertEqual(json.loads(self.browser.one(area).get_attribute("value")), {"customer": "Grace"})
+        self.browser.type(area, '{"customer": "Ada", "amount": 7, "more": 1}')
+        self.browser.click("dialog button", "As a form")
+        self.browser.sees("no field for more", "dialog .note")
+        self.browser.type(area, '{"customer": "Ada", "amount": 7}')
+        self.browser.click("dialog button", "As a form")
+        self.assertEqual(self.browser.one("dialog input[name='input.amount']").get_attribute("value"), "7")
 
     def test_the_keyboard_reaches_it(self):
         """From the top of the page by Tab alone into the dialog, and out of it by Escape to where one was."""
@@ -440,6 +592,7 @@ class Console(unittest.TestCase):
             "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True})
         try:
             for fragment, css in (("sagas", "table.rows"), (f"saga/{name}", ".graph"), ("definition/order", ".graph"),
+                                  ("definition/order?start=1", "dialog"), ("schedules?new=order", "dialog fieldset"),
                                   ("services", "table.rows"), ("server", ".figures")):
                 self.open(fragment)
                 self.browser.one(css)

@@ -1,11 +1,12 @@
 // letters.tsx: dead letters: what was given up and a person must see to.
 import { useState } from "preact/hooks";
 import { Ask } from "../ask";
-import { get, path, post, query, remove } from "../api";
+import { path, post, query, remove } from "../api";
 import { words } from "../format";
-import { useAnswer, useWake } from "../live";
-import { Answer, Empty, Live, Pager, SagaLink, Time } from "../parts";
-import type { Letter, Page } from "../types";
+import { useWake } from "../live";
+import { Empty, Live, SagaLink, Time } from "../parts";
+import { Paged, usePages } from "../table";
+import type { Letter } from "../types";
 
 function pathOf(letter: Letter): string {
   const [saga, seq, number] = letter.id.split("/");
@@ -13,9 +14,7 @@ function pathOf(letter: Letter): string {
 }
 
 export function Letters() {
-  const [trail, setTrail] = useState<string[]>([]);
-  const cursor = trail.at(-1) ?? "";
-  const list = useAnswer(() => get<Page<Letter>>(`/dead-letters${query({ limit: 50, cursor })}`), [cursor]);
+  const list = usePages<Letter>("/dead-letters");
   const connection = useWake("/events?type=saga.*,operator.*", () => void list.again());
   const [asked, setAsked] = useState<{ letter: Letter; what: "retry" | "discard" } | null>(null);
   const send = async ({ by, reason }: { by: string; reason: string }, key: string) => {
@@ -34,34 +33,26 @@ export function Letters() {
             : "Delete the letter: somebody has seen to it. The saga stays as it is."}</p>}
           send={send} onClose={() => setAsked(null)} />
       ) : null}
-      <Answer value={list.value} problem={list.problem}>
-        {(page) => page.items.length === 0 ? (
+      <Paged list={list} label="Dead letters" keyOf={(letter) => letter.id}
+        empty={(
           <Empty title="No dead letters">
             <p>Nothing was given up. A compensation that failed for good, or a step of which nobody knows whether it
               happened, would stand here.</p>
           </Empty>
-        ) : (
-          <table class="rows">
-            <thead><tr><th>Saga</th><th>Step</th><th>Why</th><th>Definition</th><th>When</th><th /></tr></thead>
-            <tbody>
-              {page.items.map((letter) => (
-                <tr key={letter.id}>
-                  <td data-label="Saga"><SagaLink id={letter.saga} /></td>
-                  <td data-label="Step">{letter.step}{letter.item !== null ? `[${letter.item}]` : ""}</td>
-                  <td data-label="Why">{words(letter.why ?? "")}</td>
-                  <td data-label="Definition">{letter.definition}</td>
-                  <td data-label="When"><Time at={letter.at} /></td>
-                  <td>
-                    <button type="button" onClick={() => setAsked({ letter, what: "retry" })}>Retry</button>{" "}
-                    <button type="button" class="danger" onClick={() => setAsked({ letter, what: "discard" })}>Discard</button>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
         )}
-      </Answer>
-      <Pager trail={trail} next={list.value?.next ?? null} onTrail={setTrail} />
+        columns={[
+          { title: "Saga", of: (letter) => <SagaLink id={letter.saga} /> },
+          { title: "Step", of: (letter) => `${letter.step}${letter.item !== null ? `[${letter.item}]` : ""}` },
+          { title: "Why", of: (letter) => words(letter.why ?? "") },
+          { title: "Definition", of: (letter) => letter.definition },
+          { title: "When", of: (letter) => <Time at={letter.at} /> },
+          { title: "Acts", isActs: true, of: (letter) => (
+            <>
+              <button type="button" onClick={() => setAsked({ letter, what: "retry" })}>Retry</button>
+              <button type="button" class="danger" onClick={() => setAsked({ letter, what: "discard" })}>Discard</button>
+            </>
+          ) },
+        ]} />
     </main>
   );
 }

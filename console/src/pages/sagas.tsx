@@ -1,20 +1,22 @@
 // sagas.tsx: the list of sagas by filters, counts by state, live. The filters stand in the address, so a view
 // can be kept and passed on.
 import { useState } from "preact/hooks";
-import { get, query } from "../api";
+import { get } from "../api";
+import { FILTERS, isNarrowed } from "../bulk";
+import type { Filters } from "../bulk";
 import { between, count, noteOf, signOf, words } from "../format";
 import { useAnswer, useWake } from "../live";
-import { Answer, Empty, Field, Live, Pager, SagaLink, State, Time } from "../parts";
+import { Empty, Field, Live, SagaLink, State, Time } from "../parts";
 import { link } from "../route";
-import type { Page, SagaRow, Stats } from "../types";
+import { Paged, usePages } from "../table";
+import type { Column } from "../table";
+import type { SagaRow, Stats } from "../types";
+import { BatchDialog } from "./batches";
 
 const STATES = ["running", "pending", "compensating", "suspended", "failed", "completed", "compensated",
   "cancelled", "timed_out"];
 const TIMES: [string, string][] = [["", "any time"], ["15m", "last 15 minutes"], ["1h", "last hour"],
   ["24h", "last 24 hours"], ["168h", "last 7 days"], ["720h", "last 30 days"]];
-const FILTERS = ["state", "definition", "business_key", "tag", "attribute", "created_from", "created_to", "residue",
-  "parent", "sort"] as const;
-type Filters = Partial<Record<(typeof FILTERS)[number], string>>;
 
 function filtersOf(search: URLSearchParams): Filters {
   const filters: Filters = {};
@@ -32,12 +34,9 @@ function go(filters: Filters): void {
 export function Sagas({ search }: { search: URLSearchParams }) {
   const filters = filtersOf(search);
   const key = JSON.stringify(filters);
-  const [trail, setTrail] = useState<{ key: string; cursors: string[] }>({ key, cursors: [] });
-  const cursors = trail.key === key ? trail.cursors : [];
-  const cursor = cursors.at(-1) ?? "";
+  const [isTelling, setTelling] = useState(false);
   const stats = useAnswer(() => get<Stats>("/stats"), []);
-  const url = `/sagas${query({ ...filters, limit: 50, cursor })}`;
-  const list = useAnswer(() => get<Page<SagaRow>>(url), [url]);
+  const list = usePages<SagaRow>("/sagas", filters);
   const connection = useWake("/events?type=saga.*", () => {
     void stats.again();
     void list.again();
@@ -50,13 +49,10 @@ export function Sagas({ search }: { search: URLSearchParams }) {
         <Jump />
       </header>
       <Counts stats={stats.value} filters={filters} />
-      <FilterBar key={key} filters={filters} stats={stats.value} />
-      <Answer value={list.value} problem={list.problem}>
-        {(page) => page.items.length === 0
-          ? <Nothing hasFilters={key !== "{}"} stats={stats.value} />
-          : <Rows rows={page.items} />}
-      </Answer>
-      <Pager trail={cursors} next={list.value?.next ?? null} onTrail={(next) => setTrail({ key, cursors: next })} />
+      <FilterBar key={key} filters={filters} stats={stats.value} onTell={() => setTelling(true)} />
+      {isTelling ? <BatchDialog filters={filters} onClose={() => setTelling(false)} /> : null}
+      <Paged list={list} label="Sagas" keyOf={(row) => row.id} columns={COLUMNS}
+        empty={<Nothing hasFilters={key !== "{}"} stats={stats.value} />} />
     </main>
   );
 }
@@ -98,7 +94,7 @@ function Counts({ stats, filters }: { stats: Stats | null; filters: Filters }) {
   );
 }
 
-function FilterBar({ filters, stats }: { filters: Filters; stats: Stats | null }) {
+function FilterBar({ filters, stats, onTell }: { filters: Filters; stats: Stats | null; onTell: () => void }) {
   const names = [...new Set(stats?.definitions.map((one) => one.definition))].sort();
   if (filters.definition && !names.includes(filters.definition)) names.push(filters.definition);
   const apply = (event: Event) => {
@@ -152,35 +148,25 @@ function FilterBar({ filters, stats }: { filters: Filters; stats: Stats | null }
       <div class="buttons">
         <button type="submit" class="primary">Filter</button>
         {Object.keys(filters).length > 0 ? <a class="button" href={link("sagas")}>Clear</a> : null}
+        {isNarrowed(filters) ? <button type="button" onClick={onTell}>Command all of these</button> : null}
       </div>
     </form>
   );
 }
 
-function Rows({ rows }: { rows: SagaRow[] }) {
-  return (
-    <table class="rows">
-      <thead>
-        <tr><th>Saga</th><th>State</th><th>Definition</th><th>Business key</th><th>Started</th><th>Took</th></tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => (
-          <tr key={row.id}>
-            <td data-label="Saga"><SagaLink id={row.id} /></td>
-            <td data-label="State">
-              <State name={row.state} note={noteOf(row)} />
-              {row.has_residue ? <span class="badge warn" title="Something was left standing">residue</span> : null}
-            </td>
-            <td data-label="Definition">{row.definition ?? "?"} <span class="quiet">{row.version}</span></td>
-            <td data-label="Business key">{row.business_key ?? <span class="quiet">–</span>}</td>
-            <td data-label="Started"><Time at={row.created_at} /></td>
-            <td data-label="Took">{between(row.created_at, row.ended_at) || <span class="quiet">–</span>}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
+const COLUMNS: Column<SagaRow>[] = [
+  { title: "Saga", of: (row) => <SagaLink id={row.id} /> },
+  { title: "State", of: (row) => (
+    <>
+      <State name={row.state} note={noteOf(row)} />
+      {row.has_residue ? <span class="badge warn" title="Something was left standing">residue</span> : null}
+    </>
+  ) },
+  { title: "Definition", of: (row) => <>{row.definition ?? "?"} <span class="quiet">{row.version}</span></> },
+  { title: "Business key", of: (row) => row.business_key ?? <span class="quiet">–</span> },
+  { title: "Started", of: (row) => <Time at={row.created_at} /> },
+  { title: "Took", of: (row) => between(row.created_at, row.ended_at) || <span class="quiet">–</span> },
+];
 
 function Nothing({ hasFilters, stats }: { hasFilters: boolean; stats: Stats | null }) {
   const all = Object.values(stats?.by_state ?? {}).reduce((a, b) => a + b, 0);
