@@ -521,6 +521,32 @@ class Console(unittest.TestCase):
         self.assertEqual(self.browser.driver.execute_script("return window.lost.size"), 12)
         self.assertEqual(len(self.server.get(f"/api/v1/sagas?tag={self.name}").json["items"]), 12)
 
+    def test_a_run_that_is_stopped_is_gone_on_with(self):
+        """The server does not answer any more: Stop does not wait for it, and nothing is started twice."""
+        self.open("definition/order")
+        self.browser.click("button", "Start many")
+        self.browser.choose("dialog textarea[name=inputs]", "\n".join('{"customer": "c", "amount": 1}' for _ in range(30)))
+        self.browser.sees("29 inputs are the same", "dialog")
+        self.browser.type("dialog input[name=tag]", self.name)
+        self.browser.driver.execute_script("""
+            const real = window.fetch;
+            let sent = 0;
+            window.isAway = true;
+            window.fetch = async (url, options) => {
+              const reply = await real(url, options);
+              if (options?.method !== "POST" || ++sent <= 10 || !window.isAway) return reply;
+              return new Promise(() => undefined);
+            };""")
+        self.browser.click("dialog button[type=submit]", "Start 30 sagas")
+        self.browser.sees("10 of 30 sagas started, 20 to go", "dialog")
+        self.browser.one("dialog button", "Stop").send_keys("\ue00c")  # Escape
+        self.browser.sees("Stop it first", "dialog")
+        self.browser.driver.execute_script("window.isAway = false")
+        self.browser.click("dialog button", "Stop")
+        self.browser.click("dialog button", "Go on")
+        self.browser.sees("30 of 30 sagas started", "dialog")
+        self.assertEqual(len(self.server.get(f"/api/v1/sagas?tag={self.name}&limit=100").json["items"]), 30)
+
     def test_one_command_for_all_of_a_list(self):
         names = [self.start(suffix=f"-{i}", business_key="recalled", tags=["x"]) for i in range(3)]
         other = self.start(suffix="-other", tags=["x"])

@@ -11,7 +11,8 @@ import { link } from "../route";
 import { Paged, usePages } from "../table";
 import type { Batch, DryRun } from "../types";
 
-const EVERY_MS = 1000;
+const EVERY_MS = 3000;
+const RUNNING_MS = 1000;
 
 export function BatchDialog({ filters, onClose }: { filters: Filters; onClose: () => void }) {
   const [command, setCommand] = useState<BulkName>("suspend");
@@ -65,9 +66,8 @@ function Found({ found }: { found: DryRun }) {
 export function Batches() {
   const list = usePages<Batch>("/batches");
   const [asked, setAsked] = useState<string | null>(null);
-  useEvery(EVERY_MS, () => {
-    if (!list.value || list.value.items.some((one) => one.state === "running")) void list.again();
-  });
+  const isRunning = list.value?.items.some((one) => one.state === "running");
+  useEvery(isRunning ? RUNNING_MS : EVERY_MS, () => void list.again());
   return (
     <main>
       <header class="title"><h1>Batches</h1></header>

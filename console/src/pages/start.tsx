@@ -171,25 +171,32 @@ function Progress({ definition, rows, tag, onMend, onClose }:
   const [, draw] = useState(0);
   const [isRunning, setRunning] = useState(false);
   const [problem, setProblem] = useState<Error | null>(null);
-  const isStopped = useRef(false);
+  const stop = useRef(() => undefined as void);
   const run = async () => {
-    isStopped.current = false;
     setProblem(null);
     setRunning(true);
     const timer = setInterval(() => draw((n) => n + 1), DRAWN_MS);
-    const ended = await startAll(rows, {
+    let isStopped = false;
+    // Whoever stops does not wait for answers that may never come: their rows wait, and keep their keys.
+    const stopped = new Promise<null>((resolve) => {
+      stop.current = () => {
+        isStopped = true;
+        resolve(null);
+      };
+    });
+    const ended = await Promise.race([stopped, startAll(rows, {
       send: (row) => post("/sagas", { definition: definition.id, version: definition.version, input: row.input, tags: [tag] },
         row.key),
-      isStopped: () => isStopped.current,
+      isStopped: () => isStopped,
       pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    });
+    })]);
     clearInterval(timer);
     setProblem(ended);
     setRunning(false);
   };
   useEffect(() => {
     void run();
-    return () => { isStopped.current = true; };
+    return () => stop.current();
   }, []);
   useEffect(() => {
     if (!isRunning) return;
@@ -209,8 +216,8 @@ function Progress({ definition, rows, tag, onMend, onClose }:
         {left > 0 ? `, ${left.toLocaleString("en")} to go` : ""}
       </p>
       <ProblemBox problem={problem} />
-      {problem ? <p class="note warn">What was not answered may have been started. Go on sends it again under the same
-        key, which starts nothing twice.</p> : null}
+      {!isRunning && left > 0 ? <p class="note warn">What was not answered may have been started. Go on sends it again under
+        the same key, which starts nothing twice.</p> : null}
       {refused.length > 0 ? (
         <div class="note bad">
           <ul>{refused.slice(0, SHOWN_MAX).map((row) => (
@@ -220,7 +227,7 @@ function Progress({ definition, rows, tag, onMend, onClose }:
         </div>
       ) : null}
       <div class="buttons">
-        {isRunning ? <button type="button" onClick={() => { isStopped.current = true; }}>Stop</button> : (
+        {isRunning ? <button type="button" onClick={() => stop.current()}>Stop</button> : (
           <>
             <button type="button" onClick={onClose}>Close</button>
             {refused.length > 0 && left === 0 ? <button type="button" onClick={onMend}>Mend the refused ones</button> : null}
