@@ -62,4 +62,15 @@ static const char waiting_yaml[] =
     "    type: function\n"
     "    action: {function: {name: then}}\n";
 
+/* A task of the queue "packers". */
+static const char packing_yaml[] =
+    "saga: {id: packing, name: Packing, version: '1'}\n"
+    "steps:\n"
+    "  - id: pack\n"
+    "    name: Pack\n"
+    "    type: task\n"
+    "    action: {task: packers}\n"
+    "    retry_policy: {type: fixed_delay, max_attempts: 3, initial_delay: 1s}\n"
+    "    compensation: {type: skip}\n";
+
 #endif

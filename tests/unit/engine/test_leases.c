@@ -1,5 +1,5 @@
 /* Leases on a shared store: how long a node sends, counted from when, and never in the margin. */
-#include "world.h"
+#include "workers.h"
 
 #include "definitions.h"
 
@@ -244,34 +244,21 @@ static void nobody_is_answered_from_memory_after_the_lease(void **state)
     assert_int_equal(SKALD_E_NOT_FOUND, world_get(&world, "l-9").status);
 }
 
-static void on_tasks(void *context, enum skald_status status, const skald_error *error,
-                     const struct sk_task_given *tasks, uint32_t count)
-{
-    (void)error, (void)tasks;
-    assert_int_equal(SKALD_OK, status);
-    *(int *)context = (int)count;
-}
-
 /* Its taking was durable too late: somebody else may have the saga, and no worker is to begin. */
 static void no_task_is_given_out_after_the_lease(void **state)
 {
     (void)state;
-    int given = -1;
-    world_define(&world, "saga: {id: packing, name: Packing, version: '1'}\n"
-                         "steps:\n"
-                         "  - {id: pack, name: Pack, type: task, action: {task: packers}}\n");
+    struct worker worker;
+    world_define(&world, packing_yaml);
     (void)world_start(&world, "packing", "t-1", "{}");
-    struct sk_poll_request request = { .queue = SK_STR("packers"),
-                                       .worker = SK_STR("ada"),
-                                       .max = 1,
-                                       .wait_ms = 60000,
-                                       .lease_ms = 60000 };
+    const struct sk_poll_request request = { .max = 1, .wait_ms = 60000, .lease_ms = 60000 };
     world.store.is_holding = true;
-    (void)sk_engine_poll(world.engine, &request, on_tasks, &given);
+    worker_poll(world.engine, &worker, request, worker_on_tasks);
     world_advance(&world, LEASE_MS - MARGIN_MS);
     world_unhold(&world, false);
     world_advance(&world, 10);
-    assert_int_equal(0, given);
+    assert_int_equal(1, worker.told_count);
+    assert_int_equal(0, worker.tasks_count);
 }
 
 int main(void)

@@ -1,21 +1,11 @@
 /* Workers that poll for tasks: one task, one worker at a time; what did not reach a worker comes
  * back. */
-#include "world.h"
+#include "workers.h"
 
 #include "definitions.h"
 #include "engine/engine_private.h"
 
 #include <malloc.h>
-
-static const char packing_yaml[] =
-    "saga: {id: packing, name: Packing, version: '1'}\n"
-    "steps:\n"
-    "  - id: pack\n"
-    "    name: Pack\n"
-    "    type: task\n"
-    "    action: {task: packers}\n"
-    "    retry_policy: {type: fixed_delay, max_attempts: 3, initial_delay: 1s}\n"
-    "    compensation: {type: skip}\n";
 
 static struct world world;
 
@@ -35,35 +25,12 @@ static int tear_down(void **state)
     return 0;
 }
 
-struct worker {
-    uint32_t told_count, tasks_count, attempt;
-    uint64_t number;
-    char saga[32];
-};
-
-static void on_tasks(void *context, enum skald_status status, const skald_error *error,
-                     const struct sk_task_given *tasks, uint32_t count)
-{
-    struct worker *worker = context;
-    (void)error;
-    assert_int_equal(SKALD_OK, status);
-    worker->told_count += 1;
-    worker->tasks_count = count;
-    if (count == 0) return;
-    worker->attempt = tasks[0].attempt;
-    snprintf(worker->saga, sizeof worker->saga, "%.*s", SK_STR_ARGS(tasks[0].saga_id));
-}
-
 static void begin_poll(struct worker *worker, const char *name, uint32_t max)
 {
-    *worker = (struct worker){ 0 };
-    struct sk_poll_request request = { .queue = SK_STR("packers"),
-                                       .worker = sk_str_of(name),
-                                       .max = max,
-                                       .wait_ms = 1000,
-                                       .lease_ms = 60000 };
-    worker->number = sk_engine_poll(world.engine, &request, on_tasks, worker);
-    assert_int_equal(0, worker->told_count);
+    const struct sk_poll_request request = {
+        .worker = sk_str_of(name), .max = max, .wait_ms = 1000, .lease_ms = 60000
+    };
+    worker_poll(world.engine, worker, request, worker_on_tasks);
 }
 
 static void each_task_goes_to_one_worker(void **state)

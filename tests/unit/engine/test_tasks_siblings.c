@@ -1,19 +1,10 @@
 /* Workers that poll at one engine of a group get the tasks of all, each task once. */
-#include "world.h"
+#include "workers.h"
 
+#include "definitions.h"
 #include "engine/engine_private.h"
 #include "engine/group.h"
 #include "support/alloc_fail.h"
-
-static const char packing_yaml[] =
-    "saga: {id: packing, name: Packing, version: '1'}\n"
-    "steps:\n"
-    "  - id: pack\n"
-    "    name: Pack\n"
-    "    type: task\n"
-    "    action: {task: packers}\n"
-    "    retry_policy: {type: fixed_delay, max_attempts: 3, initial_delay: 1s}\n"
-    "    compensation: {type: skip}\n";
 
 enum { SAGAS_MAX = 40 };
 
@@ -35,40 +26,25 @@ static int tear_down(void **state)
     return 0;
 }
 
-struct worker {
-    uint32_t told_count, tasks_count, attempt;
-    uint64_t number;
-    char saga[32], token[200];
-};
-
 static uint32_t given[SAGAS_MAX]; /* by the number in the saga's id */
 
 static void on_tasks(void *context, enum skald_status status, const skald_error *error,
                      const struct sk_task_given *tasks, uint32_t count)
 {
-    struct worker *worker = context;
-    (void)error;
-    assert_int_equal(SKALD_OK, status);
-    worker->told_count += 1;
-    worker->tasks_count = count;
+    worker_on_tasks(context, status, error, tasks, count);
     for (uint32_t i = 0; i < count; i++) {
-        snprintf(worker->saga, sizeof worker->saga, "%.*s", SK_STR_ARGS(tasks[i].saga_id));
-        snprintf(worker->token, sizeof worker->token, "%.*s", SK_STR_ARGS(tasks[i].token));
-        worker->attempt = tasks[i].attempt;
-        if (worker->saga[0] == 't') given[strtol(worker->saga + 2, NULL, 10)] += 1;
+        struct sk_str id = tasks[i].saga_id;
+        uint64_t number = SAGAS_MAX;
+        if (id.data[0] != 't') continue;
+        assert_true(sk_str_to_u64(sk_str_sub(id, 2, id.size), &number) && number < SAGAS_MAX);
+        given[number] += 1;
     }
 }
 
 static void poll(struct sk_engine *engine, struct worker *worker, uint32_t max, int64_t wait_ms)
 {
-    *worker = (struct worker){ 0 };
-    struct sk_poll_request request = { .queue = SK_STR("packers"),
-                                       .worker = SK_STR("ada"),
-                                       .max = max,
-                                       .wait_ms = wait_ms,
-                                       .lease_ms = 600000 };
-    worker->number = sk_engine_poll(engine, &request, on_tasks, worker);
-    assert_int_equal(0, worker->told_count);
+    const struct sk_poll_request request = { .max = max, .wait_ms = wait_ms, .lease_ms = 600000 };
+    worker_poll(engine, worker, request, on_tasks);
 }
 
 /* The first id from `from` on that this member serves. */
