@@ -32,8 +32,7 @@ static void put_limits(struct sk_json_writer *w, const struct sk_limits *limits)
         sk_json_key(w, "burst");
         sk_json_put_null(w);
     }
-    sk_json_key(w, "circuit_breaker");
-    sk_json_put_bool(w, limits->breaker == SK_BREAKER_ON);
+    sk_shape_flag(w, "circuit_breaker", limits->breaker == SK_BREAKER_ON);
     sk_shape_count(w, "threshold", limits->breaker_threshold);
     sk_shape_count(w, "timeout_ms", (uint64_t)limits->breaker_timeout_ms);
     sk_shape_count(w, "half_open_requests", limits->breaker_probes);

@@ -5,12 +5,6 @@
 #include "api/gathered.h"
 #include "api/shapes.h"
 
-static void put_u64(struct sk_json_writer *w, const char *name, uint64_t value)
-{
-    sk_json_key(w, name);
-    sk_json_put_u64(w, value);
-}
-
 /* ---- recovery -------------------------------------------------------------------------------- */
 
 enum { STUCK_SHOWN_MAX = 1000 };
@@ -51,13 +45,13 @@ static void reply_recovery(struct sk_exchange *x, const struct sk_gathered_list 
     const struct sk_engine_stats *stats = &recovery->stats;
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
-    put_u64(&w, "scanned", stats->sweep_scanned);
-    put_u64(&w, "processed", stats->sweep_processed);
-    put_u64(&w, "failed", stats->sweep_failed);
-    put_u64(&w, "redriven", stats->redriven);
+    sk_shape_count(&w, "scanned", stats->sweep_scanned);
+    sk_shape_count(&w, "processed", stats->sweep_processed);
+    sk_shape_count(&w, "failed", stats->sweep_failed);
+    sk_shape_count(&w, "redriven", stats->redriven);
     sk_shape_time(&w, "last_run_at", stats->sweep_at_ms);
     (void)sk_gathered_put(&w, "stuck", stuck, STUCK_SHOWN_MAX);
-    put_u64(&w, "stuck_total", stuck->total);
+    sk_shape_count(&w, "stuck_total", stuck->total);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }
@@ -142,10 +136,9 @@ static void put_node(struct sk_json_writer *w, struct sk_exchange *x, const stru
     bool is_here = sk_str_equal(node, sk_engine_node(sk_engine_of(x)));
     sk_json_begin_object(w);
     sk_shape_text(w, "node", node);
-    sk_json_key(w, "is_this");
-    sk_json_put_bool(w, is_here);
+    sk_shape_flag(w, "is_this", is_here);
     sk_shape_text(w, "version", is_here ? SK_STR(SKALD_BUILD_VERSION) : (struct sk_str){ 0 });
-    put_u64(w, "shards_owned", owned_by(rows, node));
+    sk_shape_count(w, "shards_owned", owned_by(rows, node));
     sk_json_end_object(w);
 }
 
@@ -174,10 +167,11 @@ static void on_shards(void *context, struct sk_rows *rows)
     sk_json_begin_object(&w);
     sk_shape_text(&w, "node", sk_engine_node(sk_engine_of(x)));
     sk_shape_text(&w, "version", SK_STR(SKALD_BUILD_VERSION));
-    put_u64(&w, "incarnation", meta.incarnation);
-    put_u64(&w, "schema", meta.schema);
-    put_u64(&w, "loops", x->api->options.peers == NULL ? 1 : sk_peers_count(x->api->options.peers));
-    put_u64(&w, "shards_total", rows->shards_count);
+    sk_shape_count(&w, "incarnation", meta.incarnation);
+    sk_shape_count(&w, "schema", meta.schema);
+    sk_shape_count(&w, "loops",
+                   x->api->options.peers == NULL ? 1 : sk_peers_count(x->api->options.peers));
+    sk_shape_count(&w, "shards_total", rows->shards_count);
     sk_json_key(&w, "nodes");
     put_nodes(&w, x, rows);
     sk_json_key(&w, "shards");
@@ -185,10 +179,10 @@ static void on_shards(void *context, struct sk_rows *rows)
     for (uint32_t i = 0; i < rows->shards_count; i++) {
         const struct sk_shard_row *row = &rows->shards[i];
         sk_json_begin_object(&w);
-        put_u64(&w, "shard", row->shard);
+        sk_shape_count(&w, "shard", row->shard);
         sk_shape_text(&w, "owner", row->owner);
-        put_u64(&w, "epoch", row->epoch);
-        put_u64(&w, "position", row->position);
+        sk_shape_count(&w, "epoch", row->epoch);
+        sk_shape_count(&w, "position", row->position);
         /* What a store of one process has (1, see engine/shard.c) does not run out. */
         sk_shape_time(&w, "expires_at", row->expires_at_ms == 1 ? 0 : row->expires_at_ms);
         sk_json_end_object(&w);

@@ -29,10 +29,8 @@ static void reply_defined(struct sk_exchange *x, const struct sk_define_reply *r
     sk_shape_text(&w, "version", reply->version);
     sk_json_key(&w, "digest");
     sk_json_put_text(&w, digest);
-    sk_json_key(&w, "is_new");
-    sk_json_put_bool(&w, reply->is_new);
-    sk_json_key(&w, "warnings");
-    sk_json_put_raw(&w, sk_buf_view(&warnings));
+    sk_shape_flag(&w, "is_new", reply->is_new);
+    sk_shape_raw(&w, "warnings", sk_buf_view(&warnings));
     sk_json_end_object(&w);
     if (warnings.failed) x->out.failed = true;
     sk_buf_release(&warnings);

@@ -91,8 +91,7 @@ static void shape(struct sk_exchange *x, struct sk_json_writer *w, uint32_t i)
         sk_json_put_null(w);
     }
     sk_shape_text(w, "why", sk_json_string(sk_json_member(row->body, SK_STR("why")), &x->arena));
-    sk_json_key(w, "seq");
-    sk_json_put_u64(w, row->seq);
+    sk_shape_count(w, "seq", row->seq);
     sk_shape_time(w, "at", row->at_ms);
     sk_json_end_object(w);
 }

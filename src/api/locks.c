@@ -32,8 +32,7 @@ static void shape(struct sk_json_writer *w, const struct sk_lock *lock)
     sk_shape_text(w, "key", sk_str_sub(lock->id, prefix, lock->id.size - prefix));
     sk_shape_text(w, "holder", lock->holder);
     sk_shape_time(w, "since", lock->holder.size > 0 ? lock->since_ms : 0);
-    sk_json_key(w, "waiters_total");
-    sk_json_put_u64(w, lock->waiters_count);
+    sk_shape_count(w, "waiters_total", lock->waiters_count);
     sk_json_key(w, "waiters");
     sk_json_begin_array(w);
     for (const struct sk_lock_waiter *waiter = lock->first;

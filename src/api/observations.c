@@ -72,15 +72,13 @@ static const char *level_name(enum sk_log_level level)
 static void shape(struct sk_json_writer *w, const struct sk_observation *o)
 {
     sk_json_begin_object(w);
-    sk_json_key(w, "number");
-    sk_json_put_u64(w, o->number);
+    sk_shape_count(w, "number", o->number);
     sk_shape_time(w, "at", o->at_ms);
     sk_shape_text(w, "type", o->type);
     sk_shape_text(w, "level", sk_str_of(level_name(o->level)));
     sk_shape_text(w, "saga", o->saga);
     sk_shape_text(w, "message", o->message);
-    sk_json_key(w, "data");
-    sk_json_put_raw(w, o->data);
+    sk_shape_raw(w, "data", o->data);
     sk_json_end_object(w);
 }
 

@@ -41,18 +41,6 @@ static uint32_t steps_begun(const struct sk_saga *saga)
     return count;
 }
 
-static void put_u64(struct sk_json_writer *w, const char *name, uint64_t value)
-{
-    sk_json_key(w, name);
-    sk_json_put_u64(w, value);
-}
-
-static void put_raw(struct sk_json_writer *w, const char *name, struct sk_str json)
-{
-    sk_json_key(w, name);
-    sk_json_put_raw(w, json);
-}
-
 static void put_transaction(struct sk_json_writer *w, const struct sk_saga *saga)
 {
     uint32_t begun = steps_begun(saga);
@@ -61,8 +49,8 @@ static void put_transaction(struct sk_json_writer *w, const struct sk_saga *saga
     sk_shape_text(w, "tx_id", saga->start.id);
     sk_shape_text(w, "tx_type", saga->plan->id);
     sk_shape_text(w, "status", sk_str_of(sk_state_word_rte(saga->state, is_locked)));
-    put_u64(w, "current_step", begun);
-    put_u64(w, "total_steps", saga->plan->steps_count);
+    sk_shape_count(w, "current_step", begun);
+    sk_shape_count(w, "total_steps", saga->plan->steps_count);
     sk_json_key(w, "step_names");
     sk_json_begin_array(w);
     for (uint32_t i = 0; i < saga->plan->steps_count; i++) {
@@ -75,12 +63,12 @@ static void put_transaction(struct sk_json_writer *w, const struct sk_saga *saga
         sk_json_put_str(w, saga->start.lock_keys[i]);
     }
     sk_json_end_array(w);
-    put_raw(w, "input", saga->start.input);
-    put_raw(w, "context", saga->start.context);
-    put_raw(w, "output", saga->output);
+    sk_shape_raw(w, "input", saga->start.input);
+    sk_shape_raw(w, "context", saga->start.context);
+    sk_shape_raw(w, "output", saga->output);
     sk_shape_text(w, "error_msg",
                   saga->error_message.size > 0 ? saga->error_message : saga->error_code);
-    put_u64(w, "retry_count", saga->retries_count);
+    sk_shape_count(w, "retry_count", saga->retries_count);
     sk_shape_time(w, "created_at", saga->created_at_ms);
     sk_shape_time(w, "updated_at", saga->at_ms);
     sk_shape_time(w, "completed_at", saga->ended_at_ms);
@@ -95,14 +83,14 @@ static void put_step(struct sk_json_writer *w, const struct sk_saga *saga, uint3
     struct sk_str none = { 0 }, error = none;
     if (unit != NULL) error = unit->error_message.size > 0 ? unit->error_message : unit->error_code;
     sk_json_begin_object(w);
-    put_u64(w, "step_index", i);
+    sk_shape_count(w, "step_index", i);
     sk_shape_text(w, "step_name", saga->plan->steps[i].id);
     sk_shape_text(w, "status", sk_str_of(step_word(run->state)));
-    put_raw(w, "output",
-            saga->plan->steps[i].items != NULL || unit == NULL ? run->output : unit->output);
+    sk_shape_raw(w, "output",
+                 saga->plan->steps[i].items != NULL || unit == NULL ? run->output : unit->output);
     sk_shape_text(w, "error_msg", error);
-    put_u64(w, "retry_count",
-            unit == NULL || unit->action.attempt == 0 ? 0 : unit->action.attempt - 1);
+    sk_shape_count(w, "retry_count",
+                   unit == NULL || unit->action.attempt == 0 ? 0 : unit->action.attempt - 1);
     sk_shape_time(w, "started_at", run->first_start_at_ms);
     sk_json_end_object(w);
 }
@@ -205,9 +193,9 @@ static void on_sagas(void *context, enum skald_status status, const skald_error 
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
     (void)sk_gathered_put(&w, "transactions", &all, UINT64_MAX);
-    put_u64(&w, "total", page->total);
-    put_u64(&w, "page", (uint64_t)page->page);
-    put_u64(&w, "page_size", (uint64_t)page->page_size);
+    sk_shape_count(&w, "total", page->total);
+    sk_shape_count(&w, "page", (uint64_t)page->page);
+    sk_shape_count(&w, "page_size", (uint64_t)page->page_size);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }
@@ -298,15 +286,15 @@ static void on_tallies(void *context, struct sk_rows *rows)
     }
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
-    put_u64(&w, "total_transactions", all);
-    put_u64(&w, "pending_transactions",
-            counts[SK_SAGA_PENDING] + counts[SK_SAGA_RUNNING] + counts[SK_SAGA_SUSPENDED]);
-    put_u64(&w, "compensating_transactions", counts[SK_SAGA_COMPENSATING]);
-    put_u64(&w, "completed_transactions", counts[SK_SAGA_COMPLETED]);
-    put_u64(&w, "compensated_transactions", counts[SK_SAGA_COMPENSATED]);
-    put_u64(&w, "failed_transactions", counts[SK_SAGA_FAILED]);
-    put_u64(&w, "timeout_transactions", counts[SK_SAGA_TIMED_OUT]);
-    put_u64(&w, "cancelled_transactions", counts[SK_SAGA_CANCELLED]);
+    sk_shape_count(&w, "total_transactions", all);
+    sk_shape_count(&w, "pending_transactions",
+                   counts[SK_SAGA_PENDING] + counts[SK_SAGA_RUNNING] + counts[SK_SAGA_SUSPENDED]);
+    sk_shape_count(&w, "compensating_transactions", counts[SK_SAGA_COMPENSATING]);
+    sk_shape_count(&w, "completed_transactions", counts[SK_SAGA_COMPLETED]);
+    sk_shape_count(&w, "compensated_transactions", counts[SK_SAGA_COMPENSATED]);
+    sk_shape_count(&w, "failed_transactions", counts[SK_SAGA_FAILED]);
+    sk_shape_count(&w, "timeout_transactions", counts[SK_SAGA_TIMED_OUT]);
+    sk_shape_count(&w, "cancelled_transactions", counts[SK_SAGA_CANCELLED]);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }
@@ -327,11 +315,10 @@ static void on_figures(void *context, enum skald_status status, const skald_erro
     }
     struct sk_json_writer w = sk_exchange_writer(x);
     sk_json_begin_object(&w);
-    sk_json_key(&w, "is_running");
-    sk_json_put_bool(&w, sk_api_is_ready(x->api));
-    put_u64(&w, "scanned_count", stats->sweep_scanned);
-    put_u64(&w, "processed_count", stats->sweep_processed);
-    put_u64(&w, "failed_count", stats->sweep_failed);
+    sk_shape_flag(&w, "is_running", sk_api_is_ready(x->api));
+    sk_shape_count(&w, "scanned_count", stats->sweep_scanned);
+    sk_shape_count(&w, "processed_count", stats->sweep_processed);
+    sk_shape_count(&w, "failed_count", stats->sweep_failed);
     sk_shape_time(&w, "last_scan_at", stats->sweep_at_ms);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
@@ -360,8 +347,8 @@ static void put_breaker(void *context, const struct sk_limiter_view *view)
     sk_json_begin_object(w);
     sk_shape_text(w, "service", view->service);
     sk_shape_text(w, "state", sk_str_of(breaker_word(view->breaker.state)));
-    put_u64(w, "failures", view->breaker.failures);
-    put_u64(w, "successes", view->breaker.successes);
+    sk_shape_count(w, "failures", view->breaker.failures);
+    sk_shape_count(w, "successes", view->breaker.successes);
     sk_shape_time(w, "last_state_change", view->breaker.changed_at_ms);
     sk_json_end_object(w);
 }

@@ -78,8 +78,7 @@ static bool is_wanted(const struct events *events, const struct sk_observation *
 
 static void put_member(struct sk_json_writer *w, const char *name, struct sk_str data)
 {
-    sk_json_key(w, name);
-    sk_json_put_raw(w, data.size == 0 ? data : sk_json_member(data, sk_str_of(name)));
+    sk_shape_raw(w, name, data.size == 0 ? data : sk_json_member(data, sk_str_of(name)));
 }
 
 static void put_event(struct sk_json_writer *w, const struct sk_observation *o)
@@ -93,8 +92,7 @@ static void put_event(struct sk_json_writer *w, const struct sk_observation *o)
     put_member(w, "step_name", data);
     sk_shape_time(w, "timestamp", o->at_ms);
     sk_shape_text(w, "error", o->message);
-    sk_json_key(w, "data");
-    sk_json_put_raw(w, is_notice ? o->data : (struct sk_str){ 0 });
+    sk_shape_raw(w, "data", is_notice ? o->data : (struct sk_str){ 0 });
     sk_json_end_object(w);
 }
 
@@ -121,8 +119,7 @@ void sk_handle_rte_events(struct sk_exchange *x)
     if (text.failed) x->out.failed = true;
     sk_buf_release(&text);
     sk_json_end_array(&w);
-    sk_json_key(&w, "total");
-    sk_json_put_i64(&w, total);
+    sk_shape_number(&w, "total", total);
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }

@@ -138,10 +138,8 @@ static void put_total(struct sk_json_writer *w, const struct list *list)
         sk_json_put_null(w);
     }
     if (list->page == 0) return;
-    sk_json_key(w, "page");
-    sk_json_put_i64(w, list->page);
-    sk_json_key(w, "page_size");
-    sk_json_put_i64(w, list->page_size);
+    sk_shape_number(w, "page", list->page);
+    sk_shape_number(w, "page_size", list->page_size);
 }
 
 static void reply(struct sk_exchange *x)

@@ -46,12 +46,6 @@ const struct sk_input sk_schedule_body[] = {
 
 /* ---- shape ----------------------------------------------------------------------------------- */
 
-static void put_payload(struct sk_json_writer *w, const char *name, struct sk_str json)
-{
-    sk_json_key(w, name);
-    sk_json_put_raw(w, json);
-}
-
 static void put_next(const struct sk_engine *engine, struct sk_json_writer *w,
                      const struct sk_schedule_view *view)
 {
@@ -81,14 +75,13 @@ static void put_schedule(const struct sk_engine *engine, struct sk_json_writer *
     sk_shape_time(w, "at", r->at_ms);
     sk_shape_text(w, "definition", r->definition);
     sk_shape_text(w, "version", r->version);
-    put_payload(w, "input", r->input);
-    put_payload(w, "context", r->context);
+    sk_shape_raw(w, "input", r->input);
+    sk_shape_raw(w, "context", r->context);
     sk_shape_text(w, "business_key", r->business_key);
     sk_shape_text(w, "namespace", r->space);
-    put_payload(w, "attributes", r->attributes);
-    put_payload(w, "tags", r->tags);
-    sk_json_key(w, "priority");
-    sk_json_put_i64(w, r->priority);
+    sk_shape_raw(w, "attributes", r->attributes);
+    sk_shape_raw(w, "tags", r->tags);
+    sk_shape_number(w, "priority", r->priority);
     sk_shape_text(w, "overlap", sk_str_of(sk_overlap_name(r->overlap)));
     sk_shape_text(w, "catch_up", sk_str_of(r->catch_up_ms > 0 ? catch_up : NULL));
     sk_shape_text(w, "by", r->by);
@@ -97,12 +90,9 @@ static void put_schedule(const struct sk_engine *engine, struct sk_json_writer *
     sk_shape_time(w, "last_at", view->last_at_ms);
     sk_shape_text(w, "last_saga", view->last_saga);
     sk_shape_time(w, "queued_at", view->queued_at_ms);
-    sk_json_key(w, "runs");
-    sk_json_put_u64(w, view->runs);
-    sk_json_key(w, "skipped");
-    sk_json_put_u64(w, view->skipped);
-    sk_json_key(w, "failed");
-    sk_json_put_u64(w, view->failed);
+    sk_shape_count(w, "runs", view->runs);
+    sk_shape_count(w, "skipped", view->skipped);
+    sk_shape_count(w, "failed", view->failed);
     sk_shape_text(w, "last_error", view->last_error);
     sk_json_end_object(w);
 }

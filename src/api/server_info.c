@@ -116,8 +116,7 @@ static void put_states(struct sk_json_writer *w, const struct sk_tally_row *rows
     sk_count_states(rows, count, counts);
     sk_json_begin_object(w);
     for (int state = SK_SAGA_PENDING; state < SK_SAGA_STATES_COUNT; state++) {
-        sk_json_key(w, sk_saga_state_name((enum sk_saga_state)state));
-        sk_json_put_i64(w, counts[state]);
+        sk_shape_number(w, sk_saga_state_name((enum sk_saga_state)state), counts[state]);
     }
     sk_json_end_object(w);
 }
@@ -141,8 +140,7 @@ static void put_totals(struct sk_json_writer *w, const struct sk_tally_row *rows
                     { "completed", completed }, { "failed", counts[SK_SAGA_FAILED] } };
     sk_json_begin_object(w);
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        sk_json_key(w, figures[i].name);
-        sk_json_put_i64(w, figures[i].count);
+        sk_shape_number(w, figures[i].name, figures[i].count);
     }
     sk_json_key(w, "failure_rate");
     sk_json_put_double(w, ended == 0 ? 0 : (double)(ended - completed) / (double)ended);
@@ -202,8 +200,7 @@ static void on_figures(void *context, enum skald_status status, const skald_erro
         x->api->options.put_channels(x->api->options.channels_context, &w);
     else
         sk_json_put_null(&w);
-    sk_json_key(&w, "streams");
-    sk_json_put_u64(&w, x->api->streams == NULL ? 0 : sk_streams_count(x->api));
+    sk_shape_count(&w, "streams", x->api->streams == NULL ? 0 : sk_streams_count(x->api));
     sk_json_end_object(&w);
     sk_exchange_reply(x, 200);
 }

@@ -30,17 +30,17 @@ void sk_shape_text(struct sk_json_writer *w, const char *name, struct sk_str tex
     }
 }
 
-static void put_raw(struct sk_json_writer *w, const char *name, struct sk_str json)
+void sk_shape_raw(struct sk_json_writer *w, const char *name, struct sk_str json)
 {
     sk_json_key(w, name);
     sk_json_put_raw(w, json);
 }
 
-/* As put_raw, but what is missing is an empty list or object. */
+/* As sk_shape_raw, but what is missing is an empty list or object. */
 static void put_raw_or(struct sk_json_writer *w, const char *name, struct sk_str json,
                        const char *empty)
 {
-    put_raw(w, name, json.size == 0 ? sk_str_of(empty) : json);
+    sk_shape_raw(w, name, json.size == 0 ? sk_str_of(empty) : json);
 }
 
 void sk_shape_count(struct sk_json_writer *w, const char *name, uint64_t count)
@@ -49,10 +49,16 @@ void sk_shape_count(struct sk_json_writer *w, const char *name, uint64_t count)
     sk_json_put_u64(w, count);
 }
 
-static void put_bool(struct sk_json_writer *w, const char *name, bool value)
+void sk_shape_number(struct sk_json_writer *w, const char *name, int64_t number)
 {
     sk_json_key(w, name);
-    sk_json_put_bool(w, value);
+    sk_json_put_i64(w, number);
+}
+
+void sk_shape_flag(struct sk_json_writer *w, const char *name, bool is_so)
+{
+    sk_json_key(w, name);
+    sk_json_put_bool(w, is_so);
 }
 
 static void put_error(struct sk_json_writer *w, struct sk_str code, struct sk_str message)
@@ -110,12 +116,12 @@ static void put_undo(struct sk_json_writer *w, const struct sk_unit *unit)
 /* What a step without foreach and an item of one have in common. */
 static void put_unit(struct sk_json_writer *w, const struct sk_unit *unit)
 {
-    put_bool(w, "maybe", unit->maybe);
+    sk_shape_flag(w, "maybe", unit->maybe);
     sk_shape_count(w, "attempts", unit->action.attempt);
     sk_shape_count(w, "round", unit->action.round);
     put_wait(w, &unit->action);
     sk_shape_time(w, "started_at", unit->first_start_at_ms);
-    put_raw(w, "output", unit->output);
+    sk_shape_raw(w, "output", unit->output);
     put_error(w, unit->error_code, unit->error_message);
     put_undo(w, unit);
 }
@@ -134,10 +140,10 @@ static void put_items_total(struct sk_json_writer *w, const struct sk_step_run *
         code = unit->error_code;
         message = unit->error_message;
     }
-    put_bool(w, "maybe", maybe);
+    sk_shape_flag(w, "maybe", maybe);
     sk_shape_count(w, "attempts", attempts);
     sk_shape_time(w, "started_at", run->first_start_at_ms);
-    put_raw(w, "output", run->output);
+    sk_shape_raw(w, "output", run->output);
     put_error(w, code, message);
     sk_shape_count(w, "items_total", run->units_count);
     sk_shape_count(w, "items_settled", run->units_done);
@@ -152,7 +158,7 @@ static void put_items(struct sk_json_writer *w, const struct sk_step_run *run)
         sk_shape_count(w, "item", i);
         sk_json_key(w, "state");
         sk_json_put_text(w, sk_step_state_name(run->units[i].state));
-        put_raw(w, "value", run->units[i].item);
+        sk_shape_raw(w, "value", run->units[i].item);
         put_unit(w, &run->units[i]);
         sk_json_end_object(w);
     }
@@ -241,7 +247,7 @@ static void put_state(struct sk_json_writer *w, const struct sk_saga *saga)
         sk_shape_text(w, "requested", sk_str_of(sk_reason_name(saga->wish)));
     }
     put_residue(w, saga);
-    if (saga->left.size > 0) put_raw(w, "left", saga->left); /* by a force-complete */
+    if (saga->left.size > 0) sk_shape_raw(w, "left", saga->left); /* by a force-complete */
     sk_shape_count(w, "open", sk_saga_open(saga));
 }
 
@@ -272,9 +278,9 @@ void sk_shape_saga(struct sk_json_writer *w, const struct sk_saga *saga)
     sk_shape_text(w, "business_key", start->business_key);
     put_raw_or(w, "tags", start->tags, "[]");
     put_raw_or(w, "attributes", start->attributes, "{}");
-    put_raw(w, "input", start->input);
-    put_raw(w, "context", start->context);
-    put_raw(w, "output", saga->output);
+    sk_shape_raw(w, "input", start->input);
+    sk_shape_raw(w, "context", start->context);
+    sk_shape_raw(w, "output", saga->output);
     put_saga_error(w, saga);
     put_figures(w, saga);
     sk_shape_text(w, "parent", start->parent);
@@ -295,11 +301,10 @@ void sk_shape_head(struct sk_json_writer *w, const struct sk_head *head, struct 
     sk_shape_text(w, "namespace", head->space);
     sk_shape_text(w, "state", sk_str_of(sk_saga_state_name((enum sk_saga_state)head->state)));
     sk_shape_text(w, "reason", sk_str_of(sk_reason_name((enum sk_reason)head->reason)));
-    put_bool(w, "has_residue", head->has_residue);
+    sk_shape_flag(w, "has_residue", head->has_residue);
     sk_shape_count(w, "open", head->open);
     sk_shape_text(w, "business_key", head->business_key);
-    sk_json_key(w, "priority");
-    sk_json_put_i64(w, head->priority);
+    sk_shape_number(w, "priority", head->priority);
     sk_shape_count(w, "seq", head->seq);
     sk_shape_time(w, "created_at", head->created_at_ms);
     sk_shape_time(w, "updated_at", head->updated_at_ms);
@@ -383,7 +388,7 @@ void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_ro
     sk_json_key(w, "digest");
     sk_json_put_text(w, digest);
     sk_shape_time(w, "created_at", row->created_at_ms);
-    put_bool(w, "is_latest", row->is_latest);
+    sk_shape_flag(w, "is_latest", row->is_latest);
     if (graph != NULL) {
         bool is_json = sk_json_check(row->source, NULL) == SKALD_OK;
         sk_json_key(w, "source");
@@ -392,7 +397,7 @@ void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_ro
         } else {
             sk_json_put_str(w, row->source);
         }
-        put_raw(w, "graph", *graph);
+        sk_shape_raw(w, "graph", *graph);
     }
     sk_json_end_object(w);
 }

@@ -32,8 +32,11 @@ void sk_shape_definition(struct sk_json_writer *w, const struct sk_definition_ro
                          const struct sk_str *graph);
 void sk_shape_stats(struct sk_json_writer *w, const struct sk_engine_stats *stats);
 
-/* Members. Text and time are null when there is nothing. */
+/* Members. Text, time and raw JSON are null when there is nothing. */
 void sk_shape_count(struct sk_json_writer *w, const char *name, uint64_t count);
+void sk_shape_number(struct sk_json_writer *w, const char *name, int64_t number);
+void sk_shape_flag(struct sk_json_writer *w, const char *name, bool is_so);
+void sk_shape_raw(struct sk_json_writer *w, const char *name, struct sk_str json);
 void sk_shape_time(struct sk_json_writer *w, const char *name, int64_t at_ms);
 void sk_shape_text(struct sk_json_writer *w, const char *name, struct sk_str text);
 

@@ -49,21 +49,17 @@ static void put_task(struct sk_json_writer *w, const struct sk_task_given *task)
         sk_json_put_null(w);
     sk_json_key(w, "operation");
     sk_json_put_text(w, task->operation == SK_OPERATION_ACTION ? "action" : "compensation");
-    sk_json_key(w, "attempt");
-    sk_json_put_u64(w, task->attempt);
-    sk_json_key(w, "round");
-    sk_json_put_u64(w, task->round + 1u);
+    sk_shape_count(w, "attempt", task->attempt);
+    sk_shape_count(w, "round", task->round + 1u);
     sk_shape_text(w, "queue", task->queue);
     sk_shape_text(w, "definition", task->definition);
     sk_shape_text(w, "namespace", task->space);
     sk_shape_text(w, "business_key", task->business_key);
-    sk_json_key(w, "priority");
-    sk_json_put_i64(w, task->priority);
+    sk_shape_number(w, "priority", task->priority);
     sk_shape_text(w, "key", task->key);
     sk_shape_text(w, "token", task->token);
     sk_shape_time(w, "lease_until", task->deadline_ms);
-    sk_json_key(w, "input");
-    sk_json_put_raw(w, task->input);
+    sk_shape_raw(w, "input", task->input);
     sk_json_end_object(w);
 }
 
@@ -214,8 +210,7 @@ static void put_lease(struct batch *batch, struct sk_exchange *x, const struct s
         (void)sk_engine_lease(sk_engine_of(x), reply->saga, batch->items[batch->next].token,
                               &lease);
     sk_shape_time(&batch->w, "lease_until", lease.deadline_ms);
-    sk_json_key(&batch->w, "cancel");
-    sk_json_put_bool(&batch->w, lease.is_unwanted || lease.deadline_ms == 0);
+    sk_shape_flag(&batch->w, "cancel", lease.is_unwanted || lease.deadline_ms == 0);
 }
 
 static void on_told(void *context, const struct sk_reply *reply)
@@ -227,13 +222,11 @@ static void on_told(void *context, const struct sk_reply *reply)
     sk_json_begin_object(w);
     sk_shape_text(w, "saga", batch->items[batch->next].saga);
     sk_shape_text(w, "token", batch->items[batch->next].token);
-    sk_json_key(w, "ok");
-    sk_json_put_bool(w, is_done);
+    sk_shape_flag(w, "ok", is_done);
     if (batch->verb == VERB_HEARTBEAT) put_lease(batch, x, reply);
     sk_shape_text(w, "code", is_done ? SK_STR("") : sk_str_of(skald_status_name(reply->status)));
     sk_shape_text(w, "detail", is_done ? SK_STR("") : sk_str_of(reply->error->message));
-    sk_json_key(w, "again");
-    sk_json_put_bool(w, !is_done && skald_status_class(reply->status) == SKALD_CLASS_RETRY);
+    sk_shape_flag(w, "again", !is_done && skald_status_class(reply->status) == SKALD_CLASS_RETRY);
     sk_json_end_object(w);
     batch->next += 1;
     run_next(x);
@@ -247,17 +240,14 @@ static void put_missed(struct batch *batch)
     sk_json_begin_object(w);
     sk_shape_text(w, "saga", batch->items[batch->next].saga);
     sk_shape_text(w, "token", batch->items[batch->next].token);
-    sk_json_key(w, "ok");
-    sk_json_put_bool(w, false);
+    sk_shape_flag(w, "ok", false);
     if (batch->verb == VERB_HEARTBEAT) {
         sk_shape_time(w, "lease_until", 0);
-        sk_json_key(w, "cancel");
-        sk_json_put_bool(w, false); /* nobody knows: it may go on */
+        sk_shape_flag(w, "cancel", false); /* nobody knows: it may go on */
     }
     sk_shape_text(w, "code", sk_str_of(skald_status_name(SKALD_E_AGAIN)));
     sk_shape_text(w, "detail", SK_STR("the saga's shard is not served by this node now"));
-    sk_json_key(w, "again");
-    sk_json_put_bool(w, true);
+    sk_shape_flag(w, "again", true);
     sk_json_end_object(w);
 }
 
@@ -412,12 +402,9 @@ static void put_queue(struct sk_json_writer *w, const struct sk_queue_view *queu
 {
     sk_json_begin_object(w);
     sk_shape_text(w, "queue", queue->name);
-    sk_json_key(w, "waiting");
-    sk_json_put_u64(w, queue->waiting);
-    sk_json_key(w, "in_flight");
-    sk_json_put_u64(w, queue->leased);
-    sk_json_key(w, "workers_waiting");
-    sk_json_put_u64(w, queue->polls);
+    sk_shape_count(w, "waiting", queue->waiting);
+    sk_shape_count(w, "in_flight", queue->leased);
+    sk_shape_count(w, "workers_waiting", queue->polls);
     sk_shape_time(w, "oldest", queue->oldest_ms);
     sk_json_end_object(w);
 }
