@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "cli/table.h"
+#include "invoke/percent.h"
 #include "runtime/files.h"
 
 #include <curl/curl.h>
@@ -321,18 +322,7 @@ int cli_client_call(struct cli_client *client, const struct cli_request *request
 
 void cli_escape(struct sk_buf *out, const char *text)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    for (const char *c = text; *c != 0; c++) {
-        if (strchr(plain, *c) != NULL) {
-            sk_buf_append_char(out, *c);
-            continue;
-        }
-        sk_buf_append_char(out, '%');
-        sk_buf_append_char(out, hex[(uint8_t)*c >> 4]);
-        sk_buf_append_char(out, hex[(uint8_t)*c & 15]);
-    }
+    sk_percent_append(out, sk_str_of(text));
 }
 
 void cli_query(struct sk_buf *path, const char *name, const char *value)

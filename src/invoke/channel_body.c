@@ -3,20 +3,7 @@
  * stands in a value is never looked at for further places or secrets. */
 #include "base/json.h"
 #include "invoke/channel_parts.h"
-
-static void append_encoded(struct sk_buf *out, struct sk_str value)
-{
-    static const char unreserved[] = "-._~";
-    for (size_t i = 0; i < value.size; i++) {
-        unsigned char c = (unsigned char)value.data[i];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                        (c >= '0' && c <= '9') || (c != '\0' && strchr(unreserved, c) != NULL);
-        if (is_plain)
-            sk_buf_append_char(out, (char)c);
-        else
-            sk_buf_printf(out, "%%%02X", c);
-    }
-}
+#include "invoke/percent.h"
 
 /* Without its quotes: inside of a string. */
 static void append_inside(struct sk_buf *out, struct sk_str text)
@@ -59,7 +46,7 @@ static void append_value(struct sk_buf *out, struct sk_str value, enum sk_fillin
         sk_buf_append_str(&text, sk_json_trim(value));
     if (text.failed) out->failed = true;
     if (filling == SK_FILL_URL)
-        append_encoded(out, sk_buf_view(&text));
+        sk_percent_append(out, sk_buf_view(&text));
     else
         append_inside(out, sk_buf_view(&text));
     sk_buf_release(&text);

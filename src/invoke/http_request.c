@@ -11,6 +11,7 @@
 
 #include "base/time.h"
 #include "base/word.h"
+#include "invoke/percent.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -38,21 +39,6 @@ static void refuse(struct build *b, enum sk_http_failure failure, const char *wh
 
 /* ---- secrets ------------------------------------------------------------------------------ */
 
-static void append_encoded(struct sk_buf *out, struct sk_str value)
-{
-    static const char unreserved[] = "-._~";
-    for (size_t i = 0; i < value.size; i++) {
-        unsigned char c = (unsigned char)value.data[i];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                        (c >= '0' && c <= '9') || (c != '\0' && strchr(unreserved, c) != NULL);
-        if (is_plain) {
-            sk_buf_append_char(out, (char)c);
-        } else {
-            sk_buf_printf(out, "%%%02X", c);
-        }
-    }
-}
-
 static void append_secret(struct build *b, struct sk_str name, bool is_encoded)
 {
     const struct sk_http_options *options = &b->transfer->invoker->options;
@@ -61,7 +47,7 @@ static void append_secret(struct build *b, struct sk_str name, bool is_encoded)
     if (options->secret == NULL || !options->secret(options->secret_context, name, &value)) {
         refuse(b, SK_HTTP_NO_SECRET, "no such secret", name);
     } else if (is_encoded) {
-        append_encoded(b->head, sk_buf_view(&value));
+        sk_percent_append(b->head, sk_buf_view(&value));
     } else {
         sk_buf_append_str(b->head, sk_buf_view(&value));
     }

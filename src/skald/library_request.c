@@ -10,6 +10,8 @@
  */
 #include "skald/library.h"
 
+#include "invoke/percent.h"
+
 #include <stdio.h>
 
 struct question {
@@ -250,24 +252,10 @@ void sk_ask_init(struct sk_ask *ask, const char *method, const char *path)
     sk_buf_append_text(&ask->path, path);
 }
 
-static void append_escaped(struct sk_buf *out, const char *text)
-{
-    static const char plain[] = "-_.~";
-    for (const char *c = text; *c != 0; c++) {
-        bool is_plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-                        (*c >= '0' && *c <= '9') || strchr(plain, *c) != NULL;
-        if (is_plain) {
-            sk_buf_append_char(out, *c);
-        } else {
-            sk_buf_printf(out, "%%%02X", (unsigned)(unsigned char)*c);
-        }
-    }
-}
-
 void sk_ask_segment(struct sk_ask *ask, const char *segment)
 {
     sk_buf_append_char(&ask->path, '/');
-    append_escaped(&ask->path, segment == NULL ? "" : segment);
+    sk_percent_append(&ask->path, sk_str_of(segment));
 }
 
 void sk_ask_query(struct sk_ask *ask, const char *name, const char *value)
@@ -277,7 +265,7 @@ void sk_ask_query(struct sk_ask *ask, const char *name, const char *value)
     ask->has_query = true;
     sk_buf_append_text(&ask->path, name);
     sk_buf_append_char(&ask->path, '=');
-    append_escaped(&ask->path, value);
+    sk_percent_append(&ask->path, sk_str_of(value));
 }
 
 static void begin_member(struct sk_ask *ask, const char *name)
