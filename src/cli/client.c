@@ -379,6 +379,15 @@ void cli_put_text(struct sk_json_writer *w, const char *name, const char *value)
     sk_json_put_text(w, value);
 }
 
+void cli_put_list(struct sk_json_writer *w, const char *name, const struct cli_list *list)
+{
+    if (list->count == 0) return;
+    sk_json_key(w, name);
+    sk_json_begin_array(w);
+    for (size_t i = 0; i < list->count; i++) sk_json_put_text(w, list->items[i]);
+    sk_json_end_array(w);
+}
+
 int cli_put_json(const struct cli *cli, struct sk_json_writer *w, const char *name,
                  const char *value)
 {

@@ -67,9 +67,10 @@ void cli_escape(struct sk_buf *out, const char *text);
 /* Appends "&name=value" ("?…" for the first), unless value is NULL. */
 void cli_query(struct sk_buf *path, const char *name, const char *value);
 
-/* Members of a body: nothing for NULL. `name` is also the option's. The JSON is
+/* Members of a body: nothing for NULL or an empty list. `name` is also the option's. The JSON is
  * that of cli_read_json, whose exit code comes back. */
 void cli_put_text(struct sk_json_writer *w, const char *name, const char *value);
+void cli_put_list(struct sk_json_writer *w, const char *name, const struct cli_list *list);
 int cli_put_json(const struct cli *cli, struct sk_json_writer *w, const char *name,
                  const char *value);
 

@@ -49,36 +49,6 @@ static const struct cli_option options[] = {
 
 /* ---- the body -------------------------------------------------------------------------------- */
 
-static void put_text(struct sk_json_writer *w, const char *name, const char *value)
-{
-    if (value == NULL) return;
-    sk_json_key(w, name);
-    sk_json_put_text(w, value);
-}
-
-static int put_json(const struct cli *cli, struct sk_json_writer *w, const char *name,
-                    const char *option, const char *value)
-{
-    struct sk_buf json = { 0 };
-    if (value == NULL) return CLI_GO_ON;
-    int code = cli_read_json(cli, option, value, &json);
-    if (code == CLI_GO_ON) {
-        sk_json_key(w, name);
-        sk_json_put_raw(w, sk_buf_view(&json));
-    }
-    sk_buf_release(&json);
-    return code;
-}
-
-static void put_list(struct sk_json_writer *w, const char *name, const struct cli_list *list)
-{
-    if (list->count == 0) return;
-    sk_json_key(w, name);
-    sk_json_begin_array(w);
-    for (size_t i = 0; i < list->count; i++) sk_json_put_text(w, list->items[i]);
-    sk_json_end_array(w);
-}
-
 static int put_attributes(const struct cli *cli, struct sk_json_writer *w,
                           const struct cli_list *list)
 {
@@ -104,7 +74,7 @@ static void put_numbers(struct sk_json_writer *w, const struct start *start)
     char timeout[SK_DURATION_TEXT_SIZE];
     if (start->timeout_ms > 0) {
         sk_duration_format(start->timeout_ms, timeout);
-        put_text(w, "timeout", timeout);
+        cli_put_text(w, "timeout", timeout);
     }
     if (start->max_attempts > 0) {
         sk_json_key(w, "max_attempts");
@@ -121,17 +91,17 @@ static int write_body(const struct cli *cli, const struct start *start, const ch
 {
     struct sk_json_writer w = sk_json_writer_of(out);
     sk_json_begin_object(&w);
-    put_text(&w, "definition", definition);
-    put_text(&w, "version", start->version);
-    put_text(&w, "id", start->id);
-    put_text(&w, "business_key", start->business_key);
-    put_text(&w, "namespace", start->space);
-    put_list(&w, "tags", &start->tags);
-    put_list(&w, "lock_keys", &start->lock_keys);
+    cli_put_text(&w, "definition", definition);
+    cli_put_text(&w, "version", start->version);
+    cli_put_text(&w, "id", start->id);
+    cli_put_text(&w, "business_key", start->business_key);
+    cli_put_text(&w, "namespace", start->space);
+    cli_put_list(&w, "tags", &start->tags);
+    cli_put_list(&w, "lock_keys", &start->lock_keys);
     put_numbers(&w, start);
     int code = put_attributes(cli, &w, &start->attributes);
-    if (code == CLI_GO_ON) code = put_json(cli, &w, "input", "--input", start->input);
-    if (code == CLI_GO_ON) code = put_json(cli, &w, "context", "--context", start->context);
+    if (code == CLI_GO_ON) code = cli_put_json(cli, &w, "input", start->input);
+    if (code == CLI_GO_ON) code = cli_put_json(cli, &w, "context", start->context);
     sk_json_end_object(&w);
     return code;
 }

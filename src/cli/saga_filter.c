@@ -44,15 +44,6 @@ void cli_saga_filter_query(const struct cli_saga_filter *filter, struct sk_buf *
     if (filter->only_residue) cli_query(path, "residue", "true");
 }
 
-static void put_list(struct sk_json_writer *w, const char *name, const struct cli_list *list)
-{
-    if (list->count == 0) return;
-    sk_json_key(w, name);
-    sk_json_begin_array(w);
-    for (size_t i = 0; i < list->count; i++) sk_json_put_text(w, list->items[i]);
-    sk_json_end_array(w);
-}
-
 void cli_saga_filter_json(const struct cli_saga_filter *filter, struct sk_json_writer *w)
 {
     sk_json_begin_object(w);
@@ -62,8 +53,8 @@ void cli_saga_filter_json(const struct cli_saga_filter *filter, struct sk_json_w
         sk_json_key(w, texts[i].name);
         sk_json_put_text(w, text);
     }
-    put_list(w, "tag", &filter->tags);
-    put_list(w, "attribute", &filter->attributes);
+    cli_put_list(w, "tag", &filter->tags);
+    cli_put_list(w, "attribute", &filter->attributes);
     if (filter->only_residue) {
         sk_json_key(w, "residue");
         sk_json_put_bool(w, true);

@@ -98,6 +98,8 @@ void sk_ask_text(struct sk_ask *ask, const char *name, const char *value);
 enum skald_status sk_ask_json(struct sk_ask *ask, const char *name, const char *json,
                               skald_error *error) SK_MUST_CHECK;
 void sk_ask_number(struct sk_ask *ask, const char *name, int64_t value);
+/* Nothing for 0. */
+void sk_ask_duration(struct sk_ask *ask, const char *name, int64_t ms);
 /* Asks and waits; releases the ask, whatever comes of it. */
 enum skald_status sk_ask_send(struct sk_ask *ask, skald_engine *engine, skald_reply **out_reply,
                               skald_error *error);

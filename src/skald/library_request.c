@@ -290,6 +290,14 @@ void sk_ask_number(struct sk_ask *ask, const char *name, int64_t value)
     sk_json_put_i64(&ask->w, value);
 }
 
+void sk_ask_duration(struct sk_ask *ask, const char *name, int64_t ms)
+{
+    char text[32];
+    if (ms == 0) return;
+    (void)snprintf(text, sizeof text, "%lldms", (long long)ms);
+    sk_ask_text(ask, name, text);
+}
+
 enum skald_status sk_ask_json(struct sk_ask *ask, const char *name, const char *json,
                               skald_error *error)
 {

@@ -52,11 +52,7 @@ static enum skald_status put_start(struct sk_ask *ask, const skald_start_options
     sk_ask_text(ask, "namespace", options->space);
     if (options->max_attempts > 0) sk_ask_number(ask, "max_attempts", options->max_attempts);
     if (options->priority != 0) sk_ask_number(ask, "priority", options->priority);
-    if (options->timeout_ms != 0) {
-        char text[32];
-        (void)snprintf(text, sizeof text, "%lldms", (long long)options->timeout_ms);
-        sk_ask_text(ask, "timeout", text);
-    }
+    sk_ask_duration(ask, "timeout", options->timeout_ms);
     ask->key = options->idempotency_key;
     return SKALD_OK;
 }

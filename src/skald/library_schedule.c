@@ -34,11 +34,7 @@ static enum skald_status put_schedule(struct sk_ask *ask, const skald_schedule_o
     sk_ask_text(ask, "overlap", options->overlap);
     sk_ask_text(ask, "by", options->by);
     if (options->priority != 0) sk_ask_number(ask, "priority", options->priority);
-    if (options->catch_up_ms != 0) {
-        char text[32];
-        (void)snprintf(text, sizeof text, "%lldms", (long long)options->catch_up_ms);
-        sk_ask_text(ask, "catch_up", text);
-    }
+    sk_ask_duration(ask, "catch_up", options->catch_up_ms);
     ask->key = options->idempotency_key;
     return SKALD_OK;
 }

@@ -10,14 +10,6 @@ static void clear(skald_reply **out_reply)
     if (out_reply != NULL) *out_reply = NULL;
 }
 
-static void put_duration(struct sk_ask *ask, const char *name, int64_t ms)
-{
-    char text[32];
-    if (ms == 0) return;
-    (void)snprintf(text, sizeof text, "%lldms", (long long)ms);
-    sk_ask_text(ask, name, text);
-}
-
 enum skald_status skald_poll_tasks(skald_engine *engine, const char *queue,
                                    const skald_poll_options *given, skald_reply **out_reply,
                                    skald_error *error)
@@ -31,8 +23,8 @@ enum skald_status skald_poll_tasks(skald_engine *engine, const char *queue,
     sk_ask_text(&ask, "queue", queue);
     sk_ask_text(&ask, "worker", options.worker);
     if (options.max > 0) sk_ask_number(&ask, "max", options.max);
-    put_duration(&ask, "wait", options.wait_ms);
-    put_duration(&ask, "lease", options.lease_ms);
+    sk_ask_duration(&ask, "wait", options.wait_ms);
+    sk_ask_duration(&ask, "lease", options.lease_ms);
     return sk_ask_send(&ask, engine, out_reply, error);
 }
 
@@ -42,7 +34,7 @@ static enum skald_status tell(skald_engine *engine, const char *path, const char
     struct sk_ask ask;
     clear(out_reply);
     sk_ask_init(&ask, "POST", path);
-    put_duration(&ask, "lease", lease_ms);
+    sk_ask_duration(&ask, "lease", lease_ms);
     enum skald_status status = sk_ask_json(&ask, "tasks", tasks_json, error);
     if (status != SKALD_OK) return sk_ask_drop(&ask, status);
     return sk_ask_send(&ask, engine, out_reply, error);
