@@ -8,8 +8,8 @@ import tempfile
 import threading
 import unittest
 
-from skald_world import (GIVE_UP_S, SKALD, STORE_KIND, Participant, Server, memory_of, order_definition,
-                         store_url)
+from skald_world import (GIVE_UP_S, SKALD, STORE_KIND, Participant, Server, memory_of,
+                         order_definition, read_all, store_url)
 
 MIB = 1024 * 1024
 SAGAS = "/api/v1/sagas"
@@ -104,16 +104,6 @@ class Case(unittest.TestCase):
         except OSError:
             pass  # it has answered and closed already
         return read_all(connection)
-
-
-def read_all(connection):
-    answer = b""
-    try:
-        while part := connection.recv(65536):
-            answer += part
-    except ConnectionResetError:
-        pass
-    return answer
 
 
 def status_of(answer):

@@ -21,6 +21,12 @@ SKALD = os.environ.get("SKALD", str(ROOT / "build/dev/bin/skald"))
 GIVE_UP_S = 60
 STORE_KIND = os.environ.get("SKALD_TEST_STORE", "journal")  # of a server that is not told which
 
+WAITER = """
+saga: { id: waiter, name: waiter, version: '1', description: waits for a signal }
+steps:
+  - { id: approval, name: approval, type: wait, wait: { signal: approved, timeout: 1h } }
+"""
+
 
 class Answer:
     def __init__(self, status, headers, body):
@@ -31,10 +37,17 @@ class Answer:
         return json.loads(self.body)
 
 
+def run(*arguments, server=None, stdin=None, **environment):
+    """`skald …`, to its end; as a client of this server, if it is one's."""
+    if server is not None:
+        arguments = (*arguments, "--server", server.url)
+    return subprocess.run([SKALD, *arguments], capture_output=True, text=True, timeout=GIVE_UP_S,
+                          input=stdin, env={**os.environ, **environment}, check=False)
+
+
 def store(*arguments):
     """`skald store …`, to its end."""
-    return subprocess.run([SKALD, "store", *arguments], capture_output=True, text=True,
-                          timeout=GIVE_UP_S, check=False)
+    return run("store", *arguments)
 
 
 def store_url(folder, kind=STORE_KIND):
@@ -171,6 +184,17 @@ class Server:
             self.process.wait(GIVE_UP_S)
         self.process.stdout.close()
         self.log.close()
+
+
+def read_all(connection):
+    """What comes until the server closes."""
+    answer = b""
+    try:
+        while part := connection.recv(65536):
+            answer += part
+    except ConnectionResetError:
+        pass
+    return answer
 
 
 def memory_of(server):

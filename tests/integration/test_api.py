@@ -6,7 +6,7 @@ import tempfile
 import threading
 import unittest
 
-from skald_world import Participant, Server, order_definition
+from skald_world import WAITER, Participant, Server, order_definition
 
 SAGA_MEMBERS = {
     "id", "definition", "version", "state", "reason", "residue", "open", "input", "output", "error",
@@ -14,13 +14,6 @@ SAGA_MEMBERS = {
     "updated_at", "ended_at", "deadline", "parent", "steps"}
 STEP_MEMBERS = {"id", "name", "index", "state", "maybe", "attempts"}
 EVENT_MEMBERS = {"seq", "at", "type", "step", "item", "attempt", "round", "data"}
-
-WAITER = """
-saga: { id: waiter, name: waiter, version: '1', description: waits for a signal }
-steps:
-  - { id: approval, name: approval, type: wait, wait: { signal: approved, timeout: 1h } }
-"""
-
 
 class Case(unittest.TestCase):
     @classmethod

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from skald_world import GIVE_UP_S, Participant, Server, order_definition
+from skald_world import GIVE_UP_S, Participant, Server, order_definition, read_all
 
 REQUEST_TIMEOUT_S = 2
 MIB = 1024 * 1024
@@ -46,17 +46,7 @@ class Front(unittest.TestCase):
         connection.sendall(data)
         if half_close:
             connection.shutdown(socket.SHUT_WR)
-        return self.read_all(connection)
-
-    @staticmethod
-    def read_all(connection):
-        answer = b""
-        try:
-            while part := connection.recv(65536):
-                answer += part
-        except ConnectionResetError:
-            pass
-        return answer
+        return read_all(connection)
 
     def test_half_closed(self):
         answer = self.talk(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n", half_close=True)
@@ -88,7 +78,7 @@ class Front(unittest.TestCase):
         connection = self.connect()
         connection.sendall(b"POST /api/v1/sagas HTTP/1.1\r\nContent-Type: application/json\r\n"
                            b"Content-Length: 1000\r\n\r\n{")
-        self.assertEqual(self.read_all(connection), b"")
+        self.assertEqual(read_all(connection), b"")
 
     def test_no_http(self):
         for noise in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 50 + b"\r\n\r\n",
@@ -192,7 +182,7 @@ class Front(unittest.TestCase):
         for connection in crowd:
             connection.sendall(b"GET /version HTTP/1.1\r\nConnection: close\r\n\r\n")
         for connection in crowd:
-            self.assertIn(b" 200 ", self.read_all(connection).splitlines()[0])
+            self.assertIn(b" 200 ", read_all(connection).splitlines()[0])
 
     def test_silent_connections_do_not_keep_others_out_for_ever(self):
         crowd = [self.connect() for _ in range(30)]

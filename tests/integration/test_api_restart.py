@@ -5,18 +5,12 @@ import os
 import pathlib
 import signal
 import stat
-import subprocess
 import tempfile
 import threading
 import unittest
 
-from skald_world import (GIVE_UP_S, SKALD, STORE_KIND, Participant, Server, key_file, order_definition,
-                         store_url, until)
-
-
-def run(*arguments):
-    return subprocess.run([SKALD, *arguments], capture_output=True, text=True, timeout=GIVE_UP_S,
-                          check=False)
+from skald_world import (GIVE_UP_S, STORE_KIND, Participant, Server, key_file, order_definition,
+                         run, store_url, until)
 
 
 class CommandLine(unittest.TestCase):

@@ -1,23 +1,13 @@
 #!/usr/bin/env python3
 """Batches: one command for all sagas of a filter, over HTTP and on the command line."""
+import functools
 import json
-import os
-import subprocess
 import tempfile
 import unittest
 
-from skald_world import SKALD, Server, until
+from skald_world import WAITER, Server, run, until
 
-WAITER = """
-saga: { id: waiter, name: waiter, version: '1', description: waits for a signal }
-steps:
-  - { id: approval, name: approval, type: wait, wait: { signal: approved, timeout: 1h } }
-"""
-
-
-def run(*arguments, server):
-    return subprocess.run([SKALD, *arguments, "--server", server.url], capture_output=True, text=True,
-                          timeout=60, env={**os.environ, "NO_COLOR": "1", "USER": "ada"})
+run_as_ada = functools.partial(run, USER="ada")
 
 
 class Batches(unittest.TestCase):
@@ -113,23 +103,23 @@ class Batches(unittest.TestCase):
     def test_command_line(self):
         self.waiters(5, "a")
         who = ("--reason", "a recall")
-        done = run("batch", "cancel", "--tag", "a", *who, "--dry-run", server=self.server)
+        done = run_as_ada("batch", "cancel", "--tag", "a", *who, "--dry-run", server=self.server)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout.splitlines()[0], "5 sagas are meant")
-        done = run("batch", "cancel", "--tag", "a", "--id", "cli-1", *who, server=self.server)
+        done = run_as_ada("batch", "cancel", "--tag", "a", "--id", "cli-1", *who, server=self.server)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout, "batch cli-1 is finished: 5 of 5 told: 5 done, 0 refused, 0 failed\n")
-        done = run("batch", "delete", "--tag", "a", "--state", "cancelled", *who, "--json",
+        done = run_as_ada("batch", "delete", "--tag", "a", "--state", "cancelled", *who, "--json",
                    server=self.server)
         self.assertEqual(json.loads(done.stdout)["done"], 5)
         self.assertEqual(self.server.get("/api/v1/sagas").json["items"], [])
-        done = run("batches", server=self.server)
+        done = run_as_ada("batches", server=self.server)
         self.assertIn("cli-1", done.stdout)
-        done = run("batches", "--cancel", "cli-1", server=self.server)
+        done = run_as_ada("batches", "--cancel", "cli-1", server=self.server)
         self.assertIn("finished", done.stdout)
-        self.assertEqual(run("batches", "none", server=self.server).returncode, 1)
-        self.assertEqual(run("batch", "cancel", "--tag", "a", server=self.server).returncode, 2)
-        self.assertEqual(run("batch", *who, server=self.server).returncode, 2)
+        self.assertEqual(run_as_ada("batches", "none", server=self.server).returncode, 1)
+        self.assertEqual(run_as_ada("batch", "cancel", "--tag", "a", server=self.server).returncode, 2)
+        self.assertEqual(run_as_ada("batch", *who, server=self.server).returncode, 2)
 
 
 if __name__ == "__main__":

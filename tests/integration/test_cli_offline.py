@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD
+from skald_world import GIVE_UP_S, SKALD, run
 
 SOURCE = pathlib.Path(os.environ.get("SKALD_SOURCE_DIR",
                                      pathlib.Path(__file__).resolve().parent.parent.parent))
@@ -27,11 +27,6 @@ steps:
   - { id: d, name: D, type: http, dependencies: [b, c], action: { service: { name: s, path: /d } },
       compensation: { type: automatic } }
 """
-
-
-def run(*arguments, stdin=None, **environment):
-    return subprocess.run([SKALD, *arguments], capture_output=True, text=True, timeout=GIVE_UP_S,
-                          input=stdin, env=dict(os.environ, **environment), check=False)
 
 
 class Folder(unittest.TestCase):

@@ -15,18 +15,13 @@ import termios
 import threading
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition, until
+from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition, run, until
 
 WAITER = """
 saga: { id: waiter, name: Waiter, version: "1", description: Waits }
 steps:
   - { id: gate, name: Gate, type: wait, wait: { signal: go }, compensation: { type: skip } }
 """
-
-
-def run(*arguments, stdin=None, **environment):
-    return subprocess.run([SKALD, *arguments], capture_output=True, text=True, timeout=GIVE_UP_S,
-                          input=stdin, env=dict(os.environ, **environment), check=False)
 
 
 def run_on_terminal(*arguments, columns=100, rows=40, on_text=None, **environment):

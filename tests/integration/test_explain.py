@@ -2,13 +2,11 @@
 """What a saga waits for and what a cancel would do, over the API and the command line; retries with
 another input; what a force-complete leaves."""
 import json
-import os
 import pathlib
-import subprocess
 import tempfile
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition
+from skald_world import Participant, Server, order_definition, run
 
 PIVOT = """
 saga: {{ id: trip, name: Trip, version: "1", description: A pivot and a step after it, order: sequential }}
@@ -29,11 +27,6 @@ steps:
   - { id: gate, name: Gate, type: wait, wait: { signal: go } }
   - { id: bell, name: Bell, type: wait, wait: { for: 1h } }
 """
-
-
-def run(*arguments, **environment):
-    return subprocess.run([SKALD, *arguments], capture_output=True, text=True, timeout=GIVE_UP_S,
-                          env=dict(os.environ, **environment), check=False)
 
 
 class Explain(unittest.TestCase):

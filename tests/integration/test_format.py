@@ -3,11 +3,10 @@
 import json
 import os
 import pathlib
-import subprocess
 import tempfile
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD
+from skald_world import run
 
 SOURCE = pathlib.Path(os.environ.get("SKALD_SOURCE_DIR",
                                      pathlib.Path(__file__).resolve().parent.parent.parent))
@@ -34,11 +33,6 @@ steps:
     action: { function: { name: pay } }
     compensation: { type: skip }
 """
-
-
-def run(*arguments, stdin=None):
-    return subprocess.run([SKALD, *arguments], capture_output=True, text=True, timeout=GIVE_UP_S,
-                          input=stdin, check=False)
 
 
 class Format(unittest.TestCase):

@@ -1,24 +1,10 @@
 #!/usr/bin/env python3
 """Finished sagas are removed: asked for, and by retention, over a restart."""
 import json
-import os
-import subprocess
 import tempfile
 import unittest
 
-from skald_world import SKALD, Participant, Server, order_definition, until
-
-WAITER = """
-saga: { id: waiter, name: waiter, version: '1', description: waits for a signal }
-steps:
-  - { id: approval, name: approval, type: wait, wait: { signal: approved, timeout: 1h } }
-"""
-
-
-def run(*arguments, server):
-    return subprocess.run([SKALD, *arguments, "--server", server.url], capture_output=True, text=True,
-                          timeout=60, env={**os.environ, "NO_COLOR": "1"})
-
+from skald_world import WAITER, Participant, Server, order_definition, run, until
 
 class Delete(unittest.TestCase):
     @classmethod

@@ -1,24 +1,17 @@
 #!/usr/bin/env python3
 """Lists of sagas: every filter, order and way to page, over HTTP and on the command line."""
 import json
-import os
-import subprocess
 import tempfile
 import unittest
 import urllib.parse
 
-from skald_world import SKALD, Server
+from skald_world import Server, run
 
 WAITER = """
 saga: {{ id: {name}, name: {name}, version: '{version}', description: waits for a signal }}
 steps:
   - {{ id: approval, name: approval, type: wait, wait: {{ signal: approved, timeout: 1h }} }}
 """
-
-
-def run(*arguments, server):
-    return subprocess.run([SKALD, *arguments, "--server", server.url], capture_output=True, text=True,
-                          timeout=60, env={**os.environ, "NO_COLOR": "1"})
 
 
 class Lists(unittest.TestCase):

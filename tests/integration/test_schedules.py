@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Schedules: definitions that start by the clock, over HTTP, a restart, and the command line."""
 import datetime
+import functools
 import json
-import os
-import subprocess
 import tempfile
 import unittest
 
-from skald_world import SKALD, Server, until
+from skald_world import Server, run, until
 
 ECHO = """
 saga:
@@ -21,9 +20,7 @@ steps:
 """
 
 
-def run(*arguments, server):
-    return subprocess.run([SKALD, *arguments, "--server", server.url], capture_output=True, text=True,
-                          timeout=60, env={**os.environ, "NO_COLOR": "1", "USER": "ada"})
+run_as_ada = functools.partial(run, USER="ada")
 
 
 def soon(seconds):
@@ -111,7 +108,7 @@ class Schedules(unittest.TestCase):
 
     def test_command_line(self):
         def cli(*arguments, code=0):
-            done = run("schedule", *arguments, server=self.server)
+            done = run_as_ada("schedule", *arguments, server=self.server)
             self.assertEqual(done.returncode, code, done.stderr)
             return done.stdout
         cli("create", "n1", "--cron", "@hourly", "--definition", "echo", "--input", '{"day": 1}')

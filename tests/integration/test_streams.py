@@ -1,17 +1,11 @@
 #!/usr/bin/env python3
 """Server-Sent Events: of one saga, of all, of what the node observes; resumed, slow, gone, too many."""
-import json
 import tempfile
 import unittest
 
-from skald_world import Participant, Server, memory_of, order_definition, until
+from skald_world import WAITER, Participant, Server, memory_of, order_definition, until
 from sse import Stream
 
-WAITER = """
-saga: { id: waiter, name: waiter, version: '1', description: waits for a signal }
-steps:
-  - { id: approval, name: approval, type: wait, wait: { signal: approved, timeout: 1h } }
-"""
 ALL = "/api/v1/events"
 
 

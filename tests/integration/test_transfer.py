@@ -4,14 +4,12 @@ cannot leave its store."""
 import base64
 import copy
 import json
-import os
 import pathlib
-import subprocess
 import tempfile
 import threading
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition
+from skald_world import GIVE_UP_S, Participant, Server, order_definition, run
 
 LOCKED = """
 saga: { id: locked, name: Locked, version: "1", description: Holds a key, lock_keys: ["account:7"] }
@@ -28,11 +26,6 @@ saga: { id: outer, name: Outer, version: "1", description: A parent }
 steps:
   - { id: sub, name: Sub, type: saga, action: { saga: { definition: inner } } }
 """
-
-
-def run(*arguments, **environment):
-    return subprocess.run([SKALD, *arguments], capture_output=True, text=True, timeout=GIVE_UP_S,
-                          env=dict(os.environ, **environment), check=False)
 
 
 class Transfer(unittest.TestCase):

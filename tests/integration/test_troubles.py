@@ -3,21 +3,16 @@
 names come from the sources; the page docs/troubleshooting.md is what the binary prints."""
 import json
 import re
-import subprocess
 import tempfile
 import unittest
 
-from skald_world import ROOT, SKALD, Server
+from skald_world import ROOT, Server, run
 
 SOURCES = ROOT / "src"
 # Names in the sources that are no errors: facts of a saga's history and of a normal day.
 NO_TROUBLE = re.compile(r"(saga|step|verify|compensation|lock|hook|operator|signal)\.\w+$|server\.(ready|stopping|"
                         r"stopped|log)$|definition\.")
 REASONS = {"cancelled", "compensate", "retry", "child_repaired", "failed", "operator", "engine", "preview"}
-
-
-def skald(*arguments):
-    return subprocess.run([SKALD, *arguments], capture_output=True, text=True, check=False)
 
 
 def texts(pattern, *folders):
@@ -33,7 +28,7 @@ def texts(pattern, *folders):
 class Troubles(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.rows = json.loads(skald("trouble", "--format", "json").stdout)
+        cls.rows = json.loads(run("trouble", "--format", "json").stdout)
         cls.names = {}
         for row in cls.rows:
             cls.names.setdefault(row["kind"], set()).add(row["name"])
@@ -80,10 +75,10 @@ class Troubles(unittest.TestCase):
         """Of the command line's own: wrong use, a file that is not there, no server."""
         for arguments in (["strat"], ["define"], ["list", "--lmit", "3"], ["validate", "/nowhere/a.saga.yaml"],
                           ["list", "--server", "http://127.0.0.1:1"], ["config", "check", "/nowhere/a.yaml"]):
-            said = skald(*arguments).stderr
+            said = run(*arguments).stderr
             entry = re.search(r"skald trouble ([\w-]+)", said)
             self.assertTrue(entry, said)
-            self.assertEqual(skald("trouble", entry[1]).returncode, 0, said)
+            self.assertEqual(run("trouble", entry[1]).returncode, 0, said)
 
     def test_rows_are_whole(self):
         seen = set()
@@ -93,15 +88,15 @@ class Troubles(unittest.TestCase):
             self.assertTrue(row["means"] and row["remedy"], row)
 
     def test_page(self):
-        self.assertEqual(skald("trouble", "--format", "markdown").stdout,
+        self.assertEqual(run("trouble", "--format", "markdown").stdout,
                          (ROOT / "docs/troubleshooting.md").read_text(),
                          "renew it: skald trouble -f markdown > docs/troubleshooting.md")
 
     def test_command(self):
-        done = skald("trouble", "store-full")
+        done = run("trouble", "store-full")
         self.assertEqual(done.returncode, 0)
         self.assertIn("make room", done.stdout)
-        done = skald("trouble", "no-such-thing")
+        done = run("trouble", "no-such-thing")
         self.assertEqual(done.returncode, 2)
         self.assertIn("no trouble is called", done.stderr)
 
@@ -111,8 +106,7 @@ class Troubles(unittest.TestCase):
             entry = server.get(problem["type"])
             self.assertEqual(entry.status, 200)
             self.assertEqual(entry.json["items"][0]["name"], "not-found")
-            done = subprocess.run([SKALD, "show", "none", "--server", server.url], capture_output=True, text=True,
-                                  check=False)
+            done = run("show", "none", server=server)
             self.assertIn("(skald trouble not-found)", done.stderr)
             self.assertEqual(server.get("/problems/no-such-thing").status, 404)
 
