@@ -27,6 +27,21 @@ struct cli_remote {
             .offset = offsetof(type, remote.is_json)           \
     }
 
+/* Those of a list that is looked at page by page; `type` has the fields `limit` and `cursor`. */
+#define CLI_PAGE_OPTIONS(type, rows_max)                                \
+    { "limit",                                                          \
+      'l',                                                              \
+      CLI_INT,                                                          \
+      "N",                                                              \
+      "rows of a page (50)",                                            \
+      .offset = offsetof(type, limit),                                  \
+      .min = 1,                                                         \
+      .max = (rows_max) },                                              \
+    {                                                                   \
+        "cursor", 0, CLI_TEXT, "CURSOR", "where the page before ended", \
+            .offset = offsetof(type, cursor)                            \
+    }
+
 struct cli_client;
 
 struct cli_reply {

@@ -15,10 +15,7 @@ static const struct cli_option options[] = {
       .offset = offsetof(struct letters, by) },
     { "reason", 'r', CLI_TEXT, "TEXT", "why; kept in the history or the log",
       .offset = offsetof(struct letters, reason) },
-    { "limit", 'l', CLI_INT, "N", "rows of a page (50)", .offset = offsetof(struct letters, limit),
-      .min = 1, .max = 500 },
-    { "cursor", 0, CLI_TEXT, "CURSOR", "where the page before ended",
-      .offset = offsetof(struct letters, cursor) },
+    CLI_PAGE_OPTIONS(struct letters, 500),
     CLI_REMOTE_OPTIONS(struct letters),
     { 0 },
 };

@@ -12,10 +12,7 @@ struct locks {
 
 static const struct cli_option options[] = {
     { "key", 'k', CLI_TEXT, "KEY", "only this key", .offset = offsetof(struct locks, key) },
-    { "limit", 'l', CLI_INT, "N", "rows of a page (50)", .offset = offsetof(struct locks, limit),
-      .min = 1, .max = 500 },
-    { "cursor", 0, CLI_TEXT, "CURSOR", "where the page before ended",
-      .offset = offsetof(struct locks, cursor) },
+    CLI_PAGE_OPTIONS(struct locks, 500),
     CLI_REMOTE_OPTIONS(struct locks),
     { 0 },
 };
