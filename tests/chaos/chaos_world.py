@@ -21,7 +21,6 @@ from cluster import BIN, READY_SECONDS, Client, Failure, Program
 HERE = pathlib.Path(__file__).resolve().parent
 SHIM = BIN.parent / "tests" / "libskald-shim.so"
 SAGAS = sorted((HERE / "sagas").glob("*.saga.yaml"))
-ACTIVE = "pending,running,compensating,suspended"
 SETTINGS = ("lease.duration=3s", "lease.margin=500ms", "recovery.interval=2s", "server.grace=3s",
             "circuit_breaker.threshold=10", "circuit_breaker.timeout=500ms")
 
@@ -191,18 +190,9 @@ class World:
                 self.limit(what, None)
 
     def await_end(self, seconds):
-        """Until no saga is active; the suspended are resumed. How many were."""
-        client, deadline, resumed = self.client(120), time.monotonic() + seconds, 0
-        while active := client.pages(f"/api/v1/sagas?limit=1000&state={ACTIVE}"):
-            for saga in active:
-                if saga["state"] == "suspended":
-                    resumed += 1
-                    client.call("POST", f"/api/v1/sagas/{saga['id']}/resume",
-                                {"by": "chaos", "reason": "the faults are over"})
-            if time.monotonic() > deadline:
-                _, why = client.call("GET", f"/api/v1/sagas/{active[0]['id']}/explain")
-                raise Failure(f"{len(active)} sagas have not ended after {seconds} s; one of them: {why}")
-            client.call("GET", f"/api/v1/sagas/{active[-1]['id']}?wait=2s")
+        """As the client's."""
+        client = self.client(120)
+        resumed = client.await_end(seconds)
         client.close()
         return resumed
 

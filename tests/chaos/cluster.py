@@ -14,6 +14,7 @@ BIN = pathlib.Path(os.environ.get("SKALD_BIN_DIR", "build/dev/bin")).resolve()
 SOURCE = pathlib.Path(os.environ.get("SKALD_SOURCE_DIR",
                                      pathlib.Path(__file__).resolve().parent.parent.parent))
 READY_SECONDS = 60
+ACTIVE = "pending,running,compensating,suspended"
 
 
 class Failure(Exception):
@@ -95,6 +96,22 @@ class Client:
             items += page["items"]
             cursor = page["next"]
         return items
+
+    def await_end(self, seconds):
+        """Until no saga is active; those that too many faults have suspended are resumed. How many
+        were."""
+        deadline, resumed = time.monotonic() + seconds, 0
+        while active := self.pages(f"/api/v1/sagas?limit=1000&state={ACTIVE}"):
+            for saga in active:
+                if saga["state"] == "suspended":
+                    resumed += 1
+                    self.call("POST", f"/api/v1/sagas/{saga['id']}/resume",
+                              {"by": "chaos", "reason": "the faults are over"})
+            if time.monotonic() > deadline:
+                _, why = self.call("GET", f"/api/v1/sagas/{active[0]['id']}/explain")
+                raise Failure(f"{len(active)} sagas have not ended after {seconds} s; one of them: {why}")
+            self.call("GET", f"/api/v1/sagas/{active[-1]['id']}?wait=2s")
+        return resumed
 
 
 class World:

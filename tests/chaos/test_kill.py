@@ -41,7 +41,6 @@ STEPS = {"order": ["create-order", "reserve-stock", "pay", "ship"],
 # Calls that are never answered hold a connection for 2 s each, and a server keeps 64 to one host: more
 # of them would starve others of their time, which K6 would then call an end without a cause.
 HANGING_MAX = 40
-ACTIVE = "pending,running,compensating,suspended"
 NETWORK = {"delay": 0.2, "reset": 0.1, "cut": 0.1, "half-up": 0.05, "replay": 0.1}
 LOST = ("network", "timeout", "connection_refused", "connection_timeout", "circuit_open", "queue_timeout",
         "service_unavailable", "internal")  # these two: killed participants forget whom they refused
@@ -186,24 +185,6 @@ def ended_by_the_network(client, load, sagas):
     return found
 
 
-def await_end(world, client):
-    """Until no saga is active; suspended ones (by too many crashes) are resumed. How many were."""
-    deadline, resumed = time.monotonic() + END_SECONDS, 0
-    while True:
-        active = client.pages(f"/api/v1/sagas?limit=1000&state={ACTIVE}")
-        if not active:
-            return resumed
-        for saga in active:
-            if saga["state"] == "suspended":
-                resumed += 1
-                client.call("POST", f"/api/v1/sagas/{saga['id']}/resume",
-                            {"by": "chaos", "reason": "the crashes are over"})
-        if time.monotonic() > deadline:
-            _, shown = client.call("GET", f"/api/v1/sagas/{active[0]['id']}")
-            raise Failure(f"{len(active)} sagas have not ended; for instance {shown}")
-        client.call("GET", f"/api/v1/sagas/{active[-1]['id']}?wait=5s")
-
-
 class Judge:
     def __init__(self, load, sagas, lost, books):
         self.load, self.lost, self.problems, self.checks = load, lost, [], 0
@@ -295,7 +276,7 @@ def run(world, chance):
     world.await_ready()
     load.finish()
     client = world.client(timeout=120)
-    resumed = await_end(world, client)
+    resumed = client.await_end(END_SECONDS)
     sagas = client.pages("/api/v1/sagas?limit=1000")
     books_client = Client(world.participants.host, world.participants.port)
     _, totals = books_client.call("GET", "/books")
