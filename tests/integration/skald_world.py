@@ -12,8 +12,10 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import threading
 import time
+import unittest
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -334,3 +336,14 @@ def order_definition(participant, saga_id="order", retry="no_retry"):
 """)
     return f"saga:\n  id: {saga_id}\n  name: {saga_id}\n  version: '1'\n  description: three steps\nsteps:" \
         + "".join(steps)
+
+
+class OwnFolder(unittest.TestCase):
+    """Each test has a folder and a participant of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name)
+        self.participant = Participant()
+        self.addCleanup(self.participant.close)

@@ -2,13 +2,11 @@
 """Hooks and notifications of the real server: HTTP requests and commands, retries, kill -9, figures."""
 import json
 import os
-import pathlib
 import stat
-import tempfile
 import threading
 import unittest
 
-from skald_world import GIVE_UP_S, Participant, Server, until
+from skald_world import GIVE_UP_S, OwnFolder, Server, until
 
 
 def definition(url, hooks, step_hooks=""):
@@ -24,14 +22,7 @@ NOTIFY = "notifications: [ { type: %s, target: \"%s\", message: \"{{.saga_id}} \
     "metadata: { n: \"{{.input.n}}\" } } ]"
 
 
-class Hooks(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = pathlib.Path(folder.name)
-        self.participant = Participant()
-        self.addCleanup(self.participant.close)
-
+class Hooks(OwnFolder):
     def server(self, config=None, *options):
         if config is not None:
             (self.path / "skald.yaml").write_text(config)

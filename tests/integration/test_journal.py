@@ -1,22 +1,16 @@
 #!/usr/bin/env python3
 """A server on a journal: kills, copies both ways, damage that is named."""
 import json
-import pathlib
 import signal
 import subprocess
-import tempfile
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition, store
+from skald_world import GIVE_UP_S, SKALD, OwnFolder, Server, order_definition, store
 
 
-class Journal(unittest.TestCase):
+class Journal(OwnFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = pathlib.Path(folder.name)
-        self.participant = Participant()
-        self.addCleanup(self.participant.close)
+        super().setUp()
         self.url = f"journal:{self.path / 'orders'}"
         self.log = self.path / "orders/log"
 

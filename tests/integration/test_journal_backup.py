@@ -5,11 +5,10 @@ import os
 import pathlib
 import resource
 import subprocess
-import tempfile
 import threading
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, Participant, Server, order_definition, store, until
+from skald_world import GIVE_UP_S, SKALD, OwnFolder, Server, order_definition, store, until
 
 STARTERS = 3
 BACKUPS = 3
@@ -50,13 +49,9 @@ class Load:
             thread.join(GIVE_UP_S)
 
 
-class JournalBackup(unittest.TestCase):
+class JournalBackup(OwnFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = pathlib.Path(folder.name)
-        self.participant = Participant()
-        self.addCleanup(self.participant.close)
+        super().setUp()
         self.url = f"journal:{self.path / 'orders'}"
         self.log = self.path / "orders/log"
 

@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """`skald store`: a copy of a store in use, a restored one that is served on, checks that find damage."""
 import json
-import pathlib
 import sqlite3
-import tempfile
 import threading
 import unittest
 
-from skald_world import Participant, Server, order_definition, store
+from skald_world import OwnFolder, Server, order_definition, store
 
 APPROVAL = """
 saga: { id: approval, name: Approval, version: "1", description: Waits }
@@ -18,13 +16,9 @@ steps:
 """
 
 
-class Case(unittest.TestCase):
+class Case(OwnFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = pathlib.Path(folder.name)
-        self.participant = Participant()
-        self.addCleanup(self.participant.close)
+        super().setUp()
         self.url = f"sqlite:{self.path / 'test.db'}"
 
     def serve(self, store_url=None):
