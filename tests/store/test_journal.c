@@ -78,7 +78,15 @@ static void must_have(struct world *world, uint32_t sagas)
     }
 }
 
-/* Everything that was DONE is there, and the shards are where they were. */
+/* The n-th saga: its shard and the number of its events follow from n. */
+static void write_saga(struct world *world, uint32_t n)
+{
+    char id[32];
+    (void)snprintf(id, sizeof id, "saga-%u", n);
+    world_saga(world, n % WORLD_SHARDS, id, 2, 5, 1 + n % 3);
+}
+
+/* All so many of them are there, and the shards are where they were. */
 static void must_have_all(struct world *world, uint32_t sagas)
 {
     must_have(world, sagas);
@@ -99,11 +107,7 @@ static void an_index_that_loses_power_is_made_whole(void **state)
     uint32_t sagas = 0;
     for (int life = 0; life < 8; life++) {
         for (uint32_t i = 0; i < WORLD_SHARDS; i++) world_take(world, i);
-        for (int i = 0; i < 60; i++, sagas++) {
-            char id[32];
-            (void)snprintf(id, sizeof id, "saga-%u", sagas);
-            world_saga(world, sagas % WORLD_SHARDS, id, 2, 5, 1 + sagas % 3);
-        }
+        for (int i = 0; i < 60; i++) write_saga(world, sagas++);
         world_reopen(world);
         must_have_all(world, sagas);
     }
@@ -117,11 +121,7 @@ static void commits_wait_for_the_index(void **state)
     (void)state;
     setting = (struct setting){ .apply_rows = 1, .apply_delay_ms = 1, .lag_max = 1 };
     struct world *world = world_new(&journal);
-    for (uint32_t i = 0; i < 100; i++) {
-        char id[32];
-        (void)snprintf(id, sizeof id, "saga-%u", i);
-        world_saga(world, i % WORLD_SHARDS, id, 2, 5, 1 + i % 3);
-    }
+    for (uint32_t i = 0; i < 100; i++) write_saga(world, i);
     must_have_all(world, 100);
     world_free(world);
 }
@@ -139,9 +139,7 @@ static void the_log_is_trimmed(void **state)
     (void)snprintf(path, sizeof path, "%s.log/0000000000000001.log", world->path);
     assert_int_equal(0, stat(path, &info));
     for (uint32_t i = 0; i < 400; i++) {
-        char id[32];
-        (void)snprintf(id, sizeof id, "saga-%u", i);
-        world_saga(world, i % WORLD_SHARDS, id, 2, 5, 1 + i % 3);
+        write_saga(world, i);
         must_have_all(world, i % 50 == 49 ? i + 1 : 0);
     }
     assert_int_not_equal(0, stat(path, &info));
@@ -164,9 +162,7 @@ struct backup {
 static void write_sagas(struct backup *backup, uint32_t count)
 {
     for (uint32_t end = backup->sagas + count; backup->sagas < end; backup->sagas++) {
-        char id[32];
-        (void)snprintf(id, sizeof id, "saga-%u", backup->sagas);
-        world_saga(backup->world, backup->sagas % WORLD_SHARDS, id, 2, 5, 1 + backup->sagas % 3);
+        write_saga(backup->world, backup->sagas);
         if (backup->sagas % 4 == 0)
             (void)world_read(backup->world, &(struct sk_read){ .kind = SK_READ_TALLIES });
     }
