@@ -50,6 +50,19 @@ static bool is_lost(const struct sim_unit_book *book)
     return false;
 }
 
+/* Its no was told twice, and the second one is the answer to that attempt that is recorded late:
+ * the yes behind it is no news any more (law 12). Whoever contradicts himself has no better one. */
+static bool has_said_no_late(const struct sim_row *row, const struct sim_unit_book *book,
+                             uint32_t step)
+{
+    for (uint32_t i = 0; book->has_contradicted && i < row->events_count; i++) {
+        if (row->events[i].type != SK_EVENT_STEP_LATE || row->events[i].step != step) continue;
+        struct sk_event event = sim_event_of(&row->events[i]);
+        if (event.item == book->item && event.flags != SK_OUTCOME_SUCCEEDED) return true;
+    }
+    return false;
+}
+
 /* Completed by force: what is not done properly stands in the list of what was left, or came late
  * and stands in the residue. */
 static bool is_told(const struct sk_saga *saga, const struct sk_step *step,
@@ -94,7 +107,7 @@ static void judge(struct sim_world *world, const struct sim_row *row, const stru
         fail(world, book, saga, "it counts as completed and never happened");
     }
     /* Removed before anybody took what its participant had to say. */
-    bool is_unheard = book->owed > 0;
+    bool is_unheard = book->owed > 0 || has_said_no_late(row, book, index);
     if (is_standing && saga->is_forced && !is_undone_saga && !is_unheard &&
         !is_told(saga, step, unit, book))
         fail(world, book, saga, "it stands, and nobody who looks at the forced saga is told");

@@ -235,6 +235,7 @@ static const char *act(struct sim_books *books, struct sim_unit_book *unit,
     if (request->token.size > 0 && strikes(books, unit, p->contradicts)) {
         sim_books_apply(books, unit, request);
         key->decided = SIM_APPLIED;
+        unit->has_contradicted = true;
         sim_complete_later(books->world, request, true);
         return refused(out, "act-says-no");
     }

@@ -48,13 +48,14 @@ struct sim_unit_book {
     uint32_t applied_count, undone_count;
     uint64_t applied_order, undone_order; /* of the last one; the books' own count, 0 = never */
     bool has_tombstone;
-    bool is_restored;    /* something was sent in the time that a restore took back, … */
-    bool is_denied;      /* verify has said that it did not happen */
-    bool is_heard_again; /* … and the action again since */
-    uint32_t owed;       /* completions that no node has taken yet */
-    bool is_excused;     /* acted where no engine could have known: see apply() */
-    uint32_t nulls;      /* verify will say so often that it does not know */
-    struct sk_str token; /* of the first attempt that arrived, … */
+    bool is_restored;      /* something was sent in the time that a restore took back, … */
+    bool has_contradicted; /* it has said no, and then that it happened */
+    bool is_denied;        /* verify has said that it did not happen */
+    bool is_heard_again;   /* … and the action again since */
+    uint32_t owed;         /* completions that no node has taken yet */
+    bool is_excused;       /* acted where no engine could have known: see apply() */
+    uint32_t nulls;        /* verify will say so often that it does not know */
+    struct sk_str token;   /* of the first attempt that arrived, … */
     uint32_t token_attempt, token_round;
     struct sim_key_book *keys;
     struct sim_visit *visits, *visits_last;
