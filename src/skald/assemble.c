@@ -14,7 +14,6 @@
 #include "store/sqlite/sqlite.h"
 #endif
 
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,30 +46,6 @@ static enum skald_status open_memory(struct sk_node *node, const char *rest, ska
 }
 
 #ifdef SK_WITH_SQLITE
-static bool has_segments(const char *folder)
-{
-    enum { DIGITS = 16 }; /* and ".log" */
-    DIR *names = opendir(folder);
-    const struct dirent *one;
-    bool has_one = false;
-    while (names != NULL && !has_one && (one = readdir(names)) != NULL)
-        has_one = strspn(one->d_name, "0123456789abcdef") == DIGITS &&
-                  strcmp(one->d_name + DIGITS, ".log") == 0;
-    if (names != NULL) (void)closedir(names);
-    return has_one;
-}
-
-/* It looks like any store, but lacks what only the log has, and what is written into it past the
- * log tears the two apart for good. */
-static bool is_index_of_journal(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
-    char log[PATH_MAX];
-    int size = snprintf(log, sizeof log, "%.*slog", (int)(name - path), path);
-    return strcmp(name, "index.db") == 0 && size > 0 && (size_t)size < sizeof log &&
-           has_segments(log);
-}
-
 static enum skald_status open_sqlite(struct sk_node *node, const char *path, skald_error *error)
 {
     char key[PATH_MAX];
@@ -80,12 +55,12 @@ static enum skald_status open_sqlite(struct sk_node *node, const char *path, ska
                             "the path of the database is %s: write it as sqlite:orders.db",
                             path[0] == 0 ? "missing" : "too long");
     }
-    if (is_index_of_journal(path))
-        return sk_error_set(error, SKALD_E_ARGUMENT,
-                            "%s is the index of a journal, no store: write journal: and its folder",
-                            path);
     struct sk_sqlite_options options = { .path = path, .runtime = home_of(node) };
-    enum skald_status status = sk_sqlite_store_open(&options, &node->store, error);
+    enum skald_status status = SKALD_OK;
+#ifdef SK_WITH_JOURNAL
+    status = sk_journal_folder_refuse_index(path, error);
+#endif
+    if (status == SKALD_OK) status = sk_sqlite_store_open(&options, &node->store, error);
     if (status != SKALD_OK) return status;
     return sk_token_key_load(options.runtime, key, node->token_key, error);
 }

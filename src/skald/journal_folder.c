@@ -7,6 +7,7 @@
 #include "store/journal/journal.h"
 #include "store/sqlite/sqlite.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -25,6 +26,32 @@ bool sk_journal_folder_log(const char *folder, char *out)
 {
     int size = snprintf(out, PATH_MAX, "%s/log", folder);
     return folder[0] != 0 && size > 0 && size < PATH_MAX;
+}
+
+static bool has_segments(const char *log)
+{
+    enum { DIGITS = 16 }; /* and ".log" */
+    DIR *names = opendir(log);
+    const struct dirent *one;
+    bool has_one = false;
+    while (names != NULL && !has_one && (one = readdir(names)) != NULL)
+        has_one = strspn(one->d_name, "0123456789abcdef") == DIGITS &&
+                  strcmp(one->d_name + DIGITS, ".log") == 0;
+    if (names != NULL) (void)closedir(names);
+    return has_one;
+}
+
+enum skald_status sk_journal_folder_refuse_index(const char *file, skald_error *error)
+{
+    const char *slash = strrchr(file, '/'), *name = slash == NULL ? file : slash + 1;
+    char log[PATH_MAX];
+    int size = snprintf(log, sizeof log, "%.*slog", (int)(name - file), file);
+    bool is_index =
+        strcmp(name, "index.db") == 0 && size > 0 && (size_t)size < sizeof log && has_segments(log);
+    if (!is_index) return SKALD_OK;
+    return sk_error_set(error, SKALD_E_ARGUMENT,
+                        "%s is the index of a journal, no store: write journal: and its folder",
+                        file);
 }
 
 static enum skald_status open_index(const char *path, struct sk_runtime *runtime, bool is_private,

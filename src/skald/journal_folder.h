@@ -27,5 +27,9 @@ enum skald_status sk_journal_folder_put_log_aside(const char *folder,
 /* "DIR/index.db" and "DIR/log"; false: too long. `out` has room for PATH_MAX. */
 bool sk_journal_folder_index(const char *folder, char *out);
 bool sk_journal_folder_log(const char *folder, char *out);
+/* ARGUMENT if that file is the index of a journal. It looks like any store, but lacks what only the
+ * log has, and what is written into it past the log tears the two apart for good. */
+enum skald_status sk_journal_folder_refuse_index(const char *file,
+                                                 skald_error *error) SK_MUST_CHECK;
 
 #endif

@@ -37,12 +37,14 @@ static enum skald_status place_of(const char *url, struct place *out, skald_erro
 {
     const char *file = behind(url, "sqlite:");
     out->folder = NULL;
-    if (file != NULL && snprintf(out->path, sizeof out->path, "%s", file) < PATH_MAX)
-        return SKALD_OK;
+    bool is_file =
+        file != NULL && snprintf(out->path, sizeof out->path, "%s", file) < (int)sizeof out->path;
 #ifdef SK_WITH_JOURNAL
+    if (is_file) return sk_journal_folder_refuse_index(file, error);
     out->folder = behind(url, "journal:");
     if (out->folder != NULL && sk_journal_folder_index(out->folder, out->path)) return SKALD_OK;
 #endif
+    if (is_file) return SKALD_OK;
     return sk_error_set(error, SKALD_E_UNSUPPORTED,
                         "store '%s': only a store in files can be handled here: sqlite:PATH or "
                         "journal:DIR",

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, OwnFolder, Server, order_definition, store
+from skald_world import GIVE_UP_S, SKALD, OwnFolder, Server, order_definition, run, store
 
 
 class Journal(OwnFolder):
@@ -98,6 +98,11 @@ class Journal(OwnFolder):
                                 capture_output=True, text=True, timeout=GIVE_UP_S, check=False)
         self.assertEqual(served.returncode, 2, served.stderr)
         self.assertIn("index of a journal", served.stderr)
+        for tool in (["check"], ["dump"], ["backup", str(self.path / "copy.db")],
+                     ["restore", str(self.path / "copy.db")]):
+            command, *rest = tool
+            told = run("store", command, "--store", f"sqlite:{self.path}/orders/index.db", *rest)
+            self.assertIn("index of a journal", told.stderr, told)
         (self.path / "log").mkdir()
         (self.path / "log/server.log").touch()  # no segment of a journal
         with self.serve(f"sqlite:{self.path}/index.db") as server:
