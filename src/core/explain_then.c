@@ -188,6 +188,25 @@ static void tell_end(struct telling *t)
     if (state == SK_SAGA_FAILED) sk_buf_append_text(t->out, ": a person must look");
 }
 
+static void tell_suspended(struct telling *t)
+{
+    if (find(t, SK_EVENT_SAGA_SUSPENDED, false) == NULL) return;
+    tell(t, "the saga is suspended");
+    if (t->r->saga.suspend_reason.size == 0) return;
+    sk_buf_append_text(t->out, " (");
+    sk_buf_append_str(t->out, t->r->saga.suspend_reason);
+    sk_buf_append_char(t->out, ')');
+}
+
+/* Nothing else is due: law 6 holds the next one back. */
+static void tell_nothing_undone(struct telling *t)
+{
+    const struct sk_event *skipped = find(t, SK_EVENT_COMPENSATION_SKIPPED, true);
+    if (skipped == NULL || t->out->size > 0) return;
+    sk_explain_unit(&t->r->saga, skipped->step, skipped->item, t->out);
+    sk_buf_append_text(t->out, " is passed over");
+}
+
 static void tell_saga(struct telling *t, bool was_ended)
 {
     const struct sk_event *undo = find(t, SK_EVENT_COMPENSATION_STARTED, true);
@@ -213,6 +232,8 @@ static void tell_saga(struct telling *t, bool was_ended)
             sk_buf_append_text(t->out, " waits for a worker");
         }
     }
+    tell_suspended(t);
+    tell_nothing_undone(t);
     const struct sk_event *alert = find(t, SK_EVENT_SAGA_ALERTED, false);
     if (alert == NULL || has_ended || has_turned) return;
     if ((alert->flags & SK_ALERT_WISH_TIMEOUT) != 0u)

@@ -387,6 +387,27 @@ static struct skt_play *stopping_in_undo(void)
     skt_answer(play, B, SK_OUTCOME_FAILED);
     return play;
 }
+static struct skt_play *stopping_before_law6(void)
+{
+    struct skt_play *play =
+        play_of("", SKT_STEP("a", SKT_UNDO) SKT_STEP("b", "") SKT_STEP("c", ""));
+    ordered(play, SK_COMMAND_RECOVER);
+    skt_answer(play, A, SK_OUTCOME_SUCCEEDED);
+    skt_answer(play, B, SK_OUTCOME_SUCCEEDED);
+    play->rules.starts_nothing = true;
+    skt_answer(play, C, SK_OUTCOME_FAILED);
+    return play;
+}
+static struct skt_play *stopping_with_a_bad_list(void)
+{
+    struct skt_play *play =
+        play_of(", recovery: forward",
+                "  - { id: a, name: A, type: service, foreach: { items: '{{ .saga_id }}', var: "
+                "it, action: { service: { name: shop, path: /a } } } }\n");
+    play->rules.starts_nothing = true;
+    ordered(play, SK_COMMAND_RESUME);
+    return play;
+}
 static struct skt_play *decided_by_a_function(void)
 {
     return play_of("", SKT_STEP("a", ", retry_policy: { type: fixed_delay, max_attempts: 3, "
@@ -585,6 +606,12 @@ static const struct {
     ROW(stopping_in_undo, "nothing",
         "The saga is being undone because step b failed (code); the saga waits for nothing "
         "but its server, which is stopping or starting; then step a is undone."),
+    ROW(stopping_before_law6, "nothing",
+        "The saga is being undone because step c failed (code); the saga waits for nothing "
+        "but its server, which is stopping or starting; then step b is passed over."),
+    ROW(stopping_with_a_bad_list, "nothing",
+        "The saga waits for nothing but its server, which is stopping or starting; then the "
+        "saga is suspended (bad_items)."),
     ROW(two_at_once, "backoff",
         "Step b pauses after attempt 1 of 3 (code) until 2026-01-01T00:00:05.000Z (in 5s); "
         "then attempt 2 starts; beside it 2 things more are awaited."),
