@@ -6,6 +6,7 @@
  */
 #include "base/limits.h"
 #include "check.h"
+#include "core/core_private.h"
 #include "node.h"
 #include "participants.h"
 #include "workload.h"
@@ -116,6 +117,18 @@ static void repair(struct humans *humans, const struct sim_row *row)
     sk_saga_release(&saga);
 }
 
+/* They go on after the end; where a clock was set back, for as long as it takes to come up
+ * again. */
+static bool has_open_hooks(struct sim_world *world, const struct sim_row *row)
+{
+    if (row->head.open == 0) return false;
+    struct sk_saga saga;
+    sim_fold(world, row, &saga);
+    bool has_some = sk_hooks_open(&saga) > 0;
+    sk_saga_release(&saga);
+    return has_some;
+}
+
 static bool are_clients_done(const struct sim_load *load)
 {
     for (uint32_t i = 0; i < load->starts_count; i++) {
@@ -142,7 +155,7 @@ static void on_round(void *context)
         bool is_over =
             sk_saga_state_is_end((enum sk_saga_state)row->head.state) && row->head.open == 0;
         if (row->head.state == SK_SAGA_FAILED) {
-            if (retry_failed(humans, row)) waiting += 1;
+            if (retry_failed(humans, row) || has_open_hooks(world, row)) waiting += 1;
         } else if (!is_over) {
             waiting += 1;
             repair(humans, row);
