@@ -9,6 +9,9 @@
  *       crash between the two looks at it again: its key finds the saga that is there.
  *   C2  One instant of a schedule is looked at at a time (is_busy).
  *   C3  Instants that were missed: those within catch_up, each; without catch_up the latest one.
+ *   C4  Where sagas must not overlap, it is written which instant is begun before its start is
+ *       asked for, and until that is answered no other instant is looked at: its saga may be there
+ *       although nobody could say so, a store that was away having kept the answer back.
  */
 #include "engine/schedule_private.h"
 
@@ -133,6 +136,7 @@ void sk_schedule_arm(struct sk_schedule *schedule)
     int64_t since_ms = schedule->last_at_ms > 0 ? schedule->last_at_ms : schedule->created_at_ms;
     int64_t next_ms = next_after(schedule, since_ms);
     if (schedule->queued_at_ms > 0 && next_ms > now_ms + LOOK_MS) next_ms = now_ms + LOOK_MS;
+    if (schedule->begun_at_ms > 0) next_ms = now_ms + LOOK_MS;
     if (next_ms == INT64_MAX) return;
     sk_alarm_set(engine, &schedule->alarm, next_ms > now_ms ? next_ms : now_ms + 1);
 }
@@ -245,6 +249,15 @@ void sk_schedule_start(struct sk_schedule *schedule, int64_t at_ms, sk_schedule_
     sk_buf_release(&input);
 }
 
+static void note_refusal(struct sk_schedule *schedule, const struct sk_reply *reply)
+{
+    const char *why = reply->error != NULL ? reply->error->message : "the start was refused";
+    size_t size = strlen(why);
+    if (size >= sizeof schedule->error_text) size = sizeof schedule->error_text - 1;
+    memcpy(schedule->error_text, why, size);
+    schedule->error_text[size] = 0;
+}
+
 void sk_schedule_note_start(struct sk_schedule *schedule, const struct sk_reply *reply)
 {
     bool is_there = reply->status == SKALD_OK && reply->saga_id.size > 0;
@@ -256,11 +269,7 @@ void sk_schedule_note_start(struct sk_schedule *schedule, const struct sk_reply 
         return;
     }
     schedule->failed += 1;
-    const char *why = reply->error != NULL ? reply->error->message : "the start was refused";
-    size_t size = strlen(why);
-    if (size >= sizeof schedule->error_text) size = sizeof schedule->error_text - 1;
-    memcpy(schedule->error_text, why, size);
-    schedule->error_text[size] = 0;
+    note_refusal(schedule, reply);
 }
 
 /* ---- one instant ----------------------------------------------------------------------------- */
@@ -270,6 +279,7 @@ static void pass(struct sk_schedule *schedule, int64_t at_ms)
 {
     schedule->is_busy = false;
     schedule->tries = 0;
+    schedule->begun_at_ms = 0;
     if (at_ms > schedule->last_at_ms) schedule->last_at_ms = at_ms;
     bool is_over = schedule->request.cron.size == 0 && schedule->queued_at_ms == 0;
     if (is_over && schedule->state == SK_SCHEDULE_ACTIVE) schedule->state = SK_SCHEDULE_DONE;
@@ -298,7 +308,9 @@ static void on_fired(struct sk_schedule *schedule, const struct sk_reply *reply,
     sk_free(instant);
     if (!sk_schedule_end_call(schedule)) return;
     bool may_pass = skald_status_class(reply->status) == SKALD_CLASS_RETRY;
-    if (may_pass && ++schedule->tries < TRIES_MAX) {
+    bool has_tries = ++schedule->tries < TRIES_MAX;
+    if (may_pass && (has_tries || schedule->begun_at_ms == at_ms)) {
+        if (!has_tries) note_refusal(schedule, reply); /* for people; it goes on */
         schedule->is_busy = false;
         sk_alarm_set(schedule->engine, &schedule->alarm, sk_engine_now(schedule->engine) + LOOK_MS);
         return;
@@ -311,6 +323,37 @@ static void on_fired(struct sk_schedule *schedule, const struct sk_reply *reply,
 static void fire(struct instant *instant)
 {
     sk_schedule_start(instant->schedule, instant->at_ms, on_fired, instant);
+}
+
+static void on_begun(struct sk_engine *engine, void *context, enum skald_status status)
+{
+    struct instant *instant = context;
+    struct sk_schedule *schedule = instant->schedule;
+    bool is_there = sk_schedule_end_call(schedule);
+    if (is_there && status == SKALD_OK) {
+        fire(instant);
+        return;
+    }
+    sk_disown(&instant->owned);
+    sk_free(instant);
+    if (!is_there) return;
+    schedule->begun_at_ms = 0; /* nothing was asked for */
+    schedule->is_busy = false;
+    sk_alarm_set(engine, &schedule->alarm, sk_engine_now(engine) + LOOK_MS);
+}
+
+/* C4 */
+static void begin(struct instant *instant)
+{
+    struct sk_schedule *schedule = instant->schedule;
+    bool may_overlap = schedule->request.overlap == SK_OVERLAP_ALLOW;
+    if (may_overlap || schedule->begun_at_ms == instant->at_ms) {
+        fire(instant);
+        return;
+    }
+    schedule->begun_at_ms = instant->at_ms;
+    schedule->calls += 1;
+    sk_schedule_write(schedule, on_begun, instant);
 }
 
 static void on_told(void *context, const struct sk_reply *reply)
@@ -373,7 +416,7 @@ static void on_head(struct sk_engine *engine, void *context, struct sk_rows *row
     bool runs = rows->status == SKALD_OK && rows->heads_count > 0 &&
                 !sk_saga_state_is_end((enum sk_saga_state)rows->heads[0].state);
     if (rows->status == SKALD_OK && !runs) {
-        fire(instant);
+        begin(instant);
         return;
     }
     sk_disown(&instant->owned);
@@ -398,9 +441,10 @@ static void look_at(struct sk_schedule *schedule, int64_t at_ms)
     instant->at_ms = at_ms;
     sk_own(engine, &instant->owned, free_instant);
     schedule->is_busy = true;
-    bool matters = schedule->request.overlap != SK_OVERLAP_ALLOW && schedule->last_saga.size > 0;
+    bool matters = schedule->request.overlap != SK_OVERLAP_ALLOW && schedule->last_saga.size > 0 &&
+                   schedule->begun_at_ms != at_ms;
     if (!matters) {
-        fire(instant);
+        begin(instant);
         return;
     }
     schedule->calls += 1;
@@ -418,7 +462,8 @@ static void on_alarm(struct sk_engine *engine, struct sk_alarm *alarm)
         sk_alarm_set(engine, alarm, sk_engine_now(engine) + LOOK_MS);
         return;
     }
-    int64_t at_ms = due(schedule, sk_engine_now(engine));
+    int64_t begun_ms = schedule->begun_at_ms;
+    int64_t at_ms = begun_ms > 0 ? begun_ms : due(schedule, sk_engine_now(engine));
     if (at_ms == INT64_MAX) at_ms = schedule->queued_at_ms > 0 ? schedule->queued_at_ms : INT64_MAX;
     if (at_ms == INT64_MAX) {
         sk_schedule_arm(schedule);

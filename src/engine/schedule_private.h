@@ -22,6 +22,7 @@ struct sk_schedule {
     bool is_gone;                              /* deleted */
     bool is_known;                             /* durably: before, nobody is told of it (law 2) */
     int64_t created_at_ms, last_at_ms, queued_at_ms;
+    int64_t begun_at_ms; /* C4: the instant whose start has been asked for; 0 = none */
     uint64_t runs, skipped, failed;
     struct sk_buf last_saga;
     char error_text[160];

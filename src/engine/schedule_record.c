@@ -103,6 +103,7 @@ void sk_schedule_write(struct sk_schedule *schedule, sk_record_done *done, void 
     sk_put_u64(&body, schedule->failed);
     sk_put_str(&body, sk_buf_view(&schedule->last_saga));
     sk_put_str(&body, sk_str_of(schedule->error_text));
+    sk_put_i64(&body, schedule->begun_at_ms);
     struct sk_record_row row = { .kind = SK_RECORD_SCHEDULE,
                                  .id = schedule->request.id,
                                  .body = sk_buf_view(&body),
@@ -131,6 +132,7 @@ bool sk_schedule_decode(struct sk_schedule *schedule, struct sk_str body)
     size_t size =
         text.size < sizeof schedule->error_text ? text.size : sizeof schedule->error_text - 1;
     if (size > 0) memcpy(schedule->error_text, text.data, size);
+    schedule->begun_at_ms = sk_get_i64(&reader);
     return !reader.bad && schedule->state <= SK_SCHEDULE_DONE &&
            sk_schedule_digest(&schedule->request, &schedule->digest) &&
            compile(schedule, NULL) == SKALD_OK;

@@ -115,8 +115,9 @@ static void on_beat(void *context, const struct sk_reply *reply)
     struct sk_lease_view lease;
     if (reply->saga == NULL || reply->status != SKALD_OK) return;
     sim_check_seen(node->world, reply->saga);
-    if (sk_engine_lease(node->engine, reply->saga, job->request.token, &lease))
-        job->request.deadline_ms = lease.deadline_ms;
+    if (!sk_engine_lease(node->engine, reply->saga, job->request.token, &lease)) return;
+    job->request.deadline_ms = lease.deadline_ms;
+    job->request.sent_us = node->world->now_us; /* a restore may take the longer lease back */
 }
 
 static void beat(void *context)

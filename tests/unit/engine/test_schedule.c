@@ -417,6 +417,55 @@ static void it_survives_what_the_store_does(void **state)
     }
 }
 
+/* C4: the store is away for longer than a start is asked for again; its saga is there in the
+ *     end. */
+static void no_other_instant_before_the_begun_one_is_settled(void **state)
+{
+    (void)state;
+    struct sk_schedule_request request = request_of("* * * * *", "waiter");
+    (void)make(&request);
+    world_advance(&world, MINUTE - world.runtime.now_ms % MINUTE - 1);
+    world.store.is_holding = true;
+    world_advance(&world, 2);
+    world_unhold(&world, true); /* that it is begun; now its start is held */
+    world.store.fate = FATE_PASSING;
+    world.store.fates_count = UINT32_MAX;
+    world_unhold(&world, false);
+    world_advance(&world, HOUR);
+    assert_int_equal(0, sagas().all);
+    assert_true(view_of("s").last_error.size > 0);
+    world.store.fates_count = 0;
+    world_advance(&world, 3 * MINUTE);
+    assert_int_equal(1, sagas().all);
+    assert_int_equal(1, view_of("s").runs);
+    send_signal(view_of("s").last_saga);
+    world_advance(&world, MINUTE);
+    assert_int_equal(2, view_of("s").runs);
+}
+
+/* C4, over a crash behind which another instant is the latest. */
+static void what_is_begun_is_settled_after_a_crash(void **state)
+{
+    (void)state;
+    struct sk_schedule_request request = request_of("* * * * *", "waiter");
+    (void)make(&request);
+    world_advance(&world, MINUTE - world.runtime.now_ms % MINUTE - 1);
+    world.store.is_holding = true;
+    world_advance(&world, 2);
+    world_unhold(&world, true); /* that it is begun */
+    world_unhold(&world, true); /* its start */
+    assert_int_equal(1, sagas().active);
+    world_crash(&world);
+    world.store.fate = FATE_PASSING; /* what was to be written of it is not */
+    world.store.fates_count = 1;
+    world_unhold(&world, false);
+    world_advance(&world, 3 * MINUTE);
+    world_open(&world);
+    world_advance(&world, 5 * SECOND);
+    assert_int_equal(1, sagas().all);
+    assert_int_equal(1, view_of("s").runs);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -437,6 +486,8 @@ int main(void)
         TEST(the_same_again_and_another),
         TEST(what_is_wrong_is_told),
         TEST(it_survives_what_the_store_does),
+        TEST(no_other_instant_before_the_begun_one_is_settled),
+        TEST(what_is_begun_is_settled_after_a_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
