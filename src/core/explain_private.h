@@ -15,6 +15,8 @@ void sk_explain_sentence(const struct sk_saga *saga, int64_t now_ms,
                          const struct sk_explanation *explanation, struct sk_buf *out);
 /* "step pay", "item 3 of step notify" */
 void sk_explain_unit(const struct sk_saga *saga, uint32_t step, int32_t item, struct sk_buf *out);
+/* "the saga is suspended (why)" */
+void sk_explain_suspended(const struct sk_saga *saga, struct sk_buf *out);
 
 /* explain_then.c: what happens at entry->until_ms if nothing else comes before; appends nothing
  * when nothing happens by itself. False: out of memory. */

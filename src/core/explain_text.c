@@ -320,14 +320,18 @@ static void put_ended(const struct sk_saga *saga, struct sk_buf *out)
     sk_buf_append_u64(out, hooks);
 }
 
-static void put_suspended(const struct sk_saga *saga, struct sk_buf *out)
+void sk_explain_suspended(const struct sk_saga *saga, struct sk_buf *out)
 {
     sk_buf_append_text(out, "the saga is suspended");
-    if (saga->suspend_reason.size > 0) {
-        sk_buf_append_text(out, " (");
-        sk_buf_append_str(out, saga->suspend_reason);
-        sk_buf_append_char(out, ')');
-    }
+    if (saga->suspend_reason.size == 0) return;
+    sk_buf_append_text(out, " (");
+    sk_buf_append_str(out, saga->suspend_reason);
+    sk_buf_append_char(out, ')');
+}
+
+static void put_suspended(const struct sk_saga *saga, struct sk_buf *out)
+{
+    sk_explain_suspended(saga, out);
     sk_buf_append_text(out, " while ");
     sk_buf_append_text(out, sk_saga_state_name(saga->state));
     sk_buf_append_text(out, ": nothing new starts until a person resumes it");

@@ -191,11 +191,8 @@ static void tell_end(struct telling *t)
 static void tell_suspended(struct telling *t)
 {
     if (find(t, SK_EVENT_SAGA_SUSPENDED, false) == NULL) return;
-    tell(t, "the saga is suspended");
-    if (t->r->saga.suspend_reason.size == 0) return;
-    sk_buf_append_text(t->out, " (");
-    sk_buf_append_str(t->out, t->r->saga.suspend_reason);
-    sk_buf_append_char(t->out, ')');
+    begin_clause(t);
+    sk_explain_suspended(&t->r->saga, t->out);
 }
 
 /* Nothing else is due: law 6 holds the next one back. */

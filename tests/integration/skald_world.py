@@ -347,3 +347,15 @@ class OwnFolder(unittest.TestCase):
         self.path = pathlib.Path(folder.name)
         self.participant = Participant()
         self.addCleanup(self.participant.close)
+
+
+class OwnJournal(OwnFolder):
+    """The same, and a server on a journal in it."""
+
+    def setUp(self):
+        super().setUp()
+        self.url = f"journal:{self.path / 'orders'}"
+        self.log = self.path / "orders/log"
+
+    def serve(self, url=None):
+        return Server(self.path, store=url or self.url)

@@ -5,18 +5,10 @@ import signal
 import subprocess
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, OwnFolder, Server, order_definition, run, store
+from skald_world import GIVE_UP_S, SKALD, OwnJournal, order_definition, run, store
 
 
-class Journal(OwnFolder):
-    def setUp(self):
-        super().setUp()
-        self.url = f"journal:{self.path / 'orders'}"
-        self.log = self.path / "orders/log"
-
-    def serve(self, url=None):
-        return Server(self.path, store=url or self.url)
-
+class Journal(OwnJournal):
     def run_orders(self, server, first, count):
         self.assertIn(server.define(order_definition(self.participant)).status, (200, 201))
         for number in range(first, first + count):

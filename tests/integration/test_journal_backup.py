@@ -8,7 +8,7 @@ import subprocess
 import threading
 import unittest
 
-from skald_world import GIVE_UP_S, SKALD, OwnFolder, Server, order_definition, store, until
+from skald_world import GIVE_UP_S, SKALD, OwnJournal, order_definition, store, until
 
 STARTERS = 3
 BACKUPS = 3
@@ -49,15 +49,7 @@ class Load:
             thread.join(GIVE_UP_S)
 
 
-class JournalBackup(OwnFolder):
-    def setUp(self):
-        super().setUp()
-        self.url = f"journal:{self.path / 'orders'}"
-        self.log = self.path / "orders/log"
-
-    def serve(self, url=None):
-        return Server(self.path, store=url or self.url)
-
+class JournalBackup(OwnJournal):
     def define(self, server):
         self.assertIn(server.define(order_definition(self.participant)).status, (200, 201))
 
