@@ -11,6 +11,9 @@
  *       durable while nobody listened any more is given back: the attempt ends `retryable`.
  *   P3  Where the engine has siblings, their tasks are given out, too: poll_sibling.c.
  *   P4  Polls are bounded (SK_TASK_POLLS_MAX), and so is each answer.
+ *   P5  A poll is told that there is nothing only behind a look at all sources in which none had
+ *       anything: not while something of which it could be given is known, nor because what one
+ *       source was believed to have has gone to another worker.
  */
 #include "engine/engine_private.h"
 
@@ -146,21 +149,17 @@ static void fail_poll(struct sk_poll *poll, enum skald_status status, const char
     end_poll(poll);
 }
 
+/* Only what looks at all that there is (match) may say that there is nothing (P5). */
 static void on_late(struct sk_engine *engine, struct sk_alarm *alarm)
 {
     struct sk_poll *poll = sk_container_of(alarm, struct sk_poll, alarm);
-    bool is_hearing = !poll->is_late && poll->queue != NULL && poll->queue->unheard != 0;
     poll->is_late = true;
-    if (is_hearing) /* siblings say in a moment whether they have anything */
-        sk_alarm_set(engine, alarm, sk_engine_now(engine) + SK_HEAR_MS);
-    else if (poll->takings_count == 0)
-        end_poll(poll);
+    if (poll->queue != NULL) sk_polls_match_soon(engine);
 }
 
-/* Those that did not wait for tasks, only for siblings to say whether they have any. */
-static void end_late(struct sk_task_queue *queue)
+static void end_late(struct sk_engine *engine, struct sk_task_queue *queue)
 {
-    if (queue->far == NULL || queue->unheard != 0) return;
+    if (sk_interest_is_unheard(engine, queue)) return; /* they say it in a moment */
     for (struct sk_list *at = queue->polls.next, *next; at != &queue->polls; at = next) {
         next = at->next;
         struct sk_poll *poll = sk_container_of(at, struct sk_poll, node);
@@ -277,7 +276,7 @@ static void after_taking(struct sk_poll *poll)
 {
     struct sk_engine *engine = poll->engine;
     if (poll->takings_count > 0) return;
-    bool is_over = poll->given_count > 0 || poll->is_late || poll->has_trouble ||
+    bool is_over = poll->given_count > 0 || poll->is_given_up || poll->has_trouble ||
                    engine->options.rules.starts_nothing;
     if (is_over) {
         end_poll(poll);
@@ -427,10 +426,11 @@ static void match(struct sk_engine *engine, struct sk_alarm *alarm)
          * is the next one is asked afterwards. */
         queue->claims_count += 1;
         if (!sk_list_is_empty(&queue->polls)) serve(engine, queue);
-        if (!sk_list_is_empty(&queue->polls) && sk_interest_is_unheard(engine, queue))
+        bool is_hearing = sk_interest_is_unheard(engine, queue);
+        if (!sk_list_is_empty(&queue->polls) && is_hearing && queue->hear_until_ms < until_ms)
             until_ms = queue->hear_until_ms;
         if (sk_interest_is_untold(queue)) sk_interest_offer(engine, queue);
-        end_late(queue);
+        end_late(engine, queue);
         next = queue->hh.next;
         queue->claims_count -= 1;
         sk_task_queue_let_go(engine, queue);
@@ -528,7 +528,7 @@ void sk_engine_poll_cancel(struct sk_engine *engine, uint64_t number)
 {
     struct sk_poll *poll = find_poll(engine, number);
     if (poll == NULL || poll->is_given_up) return;
-    poll->is_given_up = poll->is_late = true;
+    poll->is_given_up = true;
     for (uint32_t i = 0; i < poll->given_count; i++) give_back_anywhere(poll, &poll->given[i]);
     poll->given_count = 0;
     if (poll->queue != NULL) end_poll(poll);
@@ -539,8 +539,7 @@ void sk_polls_stop(struct sk_engine *engine)
 {
     for (struct sk_list *at = engine->polls.next; at != &engine->polls; at = at->next) {
         struct sk_poll *poll = sk_container_of(at, struct sk_poll, all);
-        poll->is_late = true;
-        if (poll->takings_count == 0 && poll->queue != NULL) end_poll(poll);
+        if (poll->queue != NULL) end_poll(poll);
     }
 }
 

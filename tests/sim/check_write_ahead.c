@@ -91,7 +91,7 @@ void sim_check_observed(struct sim_world *world, const struct sk_saga *saga,
     }
     /* The saga may be ahead of its durable events, and of those of a node that has taken over. */
     bool is_same = saga->seq == event->seq && saga->seq == sim_row_last(row)->seq;
-    if (!is_same) return;
+    if (!is_same || row->is_removed) return;
     sim_check_live(world, saga);
     sim_check_model_saga(world, saga);
 }

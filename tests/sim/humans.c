@@ -13,7 +13,13 @@
 
 #include <stdio.h>
 
-enum { RETRIES_OF_FAILED = 3, RETRIES_OF_PARKED = 3, ATTEMPTS_SEEN = 30, ROUNDS_PATIENT = 10 };
+enum {
+    RETRIES_OF_FAILED = 3,
+    RETRIES_OF_PARKED = 3,
+    ATTEMPTS_SEEN = 30,
+    PAUSE_MS_MAX = 3600 * 1000,
+    ROUNDS_PATIENT = 10
+};
 
 struct humans {
     struct sim_world *world;
@@ -72,9 +78,12 @@ static void give_up_unit(struct humans *humans, const struct sim_row *row,
 {
     const struct sk_unit *unit = &saga->steps[step].units[index];
     int32_t item = saga->plan->steps[step].items != NULL ? (int32_t)index : -1;
-    bool is_seen = unit->action.state == SK_CALL_PAUSED && unit->has_warned &&
-                   unit->action.attempt > ATTEMPTS_SEEN;
-    if (is_seen) (void)sim_operate(humans->world, row->head.id, SK_COMMAND_SKIP_STEP, step, item);
+    if (unit->action.state != SK_CALL_PAUSED || !unit->has_warned) return;
+    /* Pauses that grow without a limit are years after a few attempts. */
+    bool is_hopeless =
+        unit->action.attempt > ATTEMPTS_SEEN || unit->action.due_at_ms - saga->at_ms > PAUSE_MS_MAX;
+    if (is_hopeless)
+        (void)sim_operate(humans->world, row->head.id, SK_COMMAND_SKIP_STEP, step, item);
 }
 
 /* A list that is none and never will be: its step is left out. */

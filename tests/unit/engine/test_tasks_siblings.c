@@ -152,6 +152,43 @@ static void one_poll_brings_what_there_is_anywhere(void **state)
     for (int i = 0; i < SAGAS_MAX; i++) assert_true(given[i] <= 1);
 }
 
+/* Of several that are there one is believed to be the sibling's, and is gone. */
+static void a_poll_that_does_not_wait_is_not_content_with_one_source(void **state)
+{
+    (void)state;
+    struct worker worker;
+    char id[16];
+    int own = start_at(0, 0), last = start_at(0, own + 1), far = start_at(1, 0);
+    poll(world.engine, &worker, 1, 0);
+    world_advance(&world, 10);
+    assert_int_equal(1, given[own]); /* and next time it is the sibling's turn */
+    snprintf(id, sizeof id, "t-%d", far);
+    struct answer answer = { 0 };
+    struct sk_command cancel = { .kind = SK_COMMAND_CANCEL, .step = SK_STEP_NONE, .item = -1 };
+    sk_engine_command(world.sibling, sk_str_of(id), &cancel, SK_STR(""), world_on_answer, &answer);
+    world_run(&world);
+    assert_int_equal(SKALD_OK, answer.status);
+    poll(world.engine, &worker, 1, 0);
+    world_move_clock(&world, 50); /* the wait ends before the sibling has answered */
+    world_advance(&world, 10);
+    assert_int_equal(1, worker.told_count);
+    assert_int_equal(1, given[last]);
+}
+
+/* A turn of the loop that takes long: what a sibling says and the end of the wait are there at
+ * once. */
+static void what_is_heard_late_is_given_before_the_wait_ends(void **state)
+{
+    (void)state;
+    struct worker worker;
+    int number = start_at(1, 0);
+    poll(world.engine, &worker, 1, 0);
+    world_move_clock(&world, 50);
+    world_advance(&world, 10);
+    assert_int_equal(1, worker.told_count);
+    assert_int_equal(1, given[number]);
+}
+
 /* J3: the own tasks never end, and still a sibling's turn comes. */
 static void own_tasks_do_not_starve_a_siblings(void **state)
 {
@@ -358,6 +395,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(each_task_goes_to_one_worker, fresh, tear_down),
         cmocka_unit_test_setup_teardown(one_poll_brings_what_there_is_anywhere, fresh, tear_down),
+        cmocka_unit_test_setup_teardown(a_poll_that_does_not_wait_is_not_content_with_one_source,
+                                        fresh, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_heard_late_is_given_before_the_wait_ends, fresh,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(own_tasks_do_not_starve_a_siblings, fresh, tear_down),
         cmocka_unit_test_setup_teardown(a_queue_goes_when_nobody_uses_it, fresh, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_was_told_of_comes_back, fresh, tear_down),
