@@ -21,7 +21,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_OWN = 40 /* store, log, loop, definitions */ };
+enum {
+    DESCRIPTORS_OWN = 32,   /* store, log, commands of channels; 16 are open with a journal */
+    DESCRIPTORS_A_LOOP = 8, /* its event base, listener, libcurl; 7 are open */
+    /* A connection out at worst: libcurl looks a name up (a pair of sockets, and the resolver's).
+     * Later it is one, but each of the two clients may keep as many as are allowed. */
+    DESCRIPTORS_OUT = 3
+};
 
 struct options {
     struct cli_settings_args settings;
@@ -356,6 +362,15 @@ static void close_all(struct server *server)
     free(server->definitions);
 }
 
+/* How many connections in, and as many out, these descriptors are enough for: a multiple of the
+ * loops, among which they are divided. */
+static int64_t connections_for(int64_t descriptors, int64_t loops)
+{
+    int64_t left = descriptors - DESCRIPTORS_OWN - DESCRIPTORS_A_LOOP * loops;
+    int64_t share = left / (1 + DESCRIPTORS_OUT);
+    return share < loops ? loops : share - share % loops;
+}
+
 /* As many descriptors as the system allows, and never more connections than there are: one that
  * finds no descriptor would be refused in the middle of a saga, one too many waits in a queue. */
 static void share_descriptors(struct server *server)
@@ -366,8 +381,7 @@ static void share_descriptors(struct server *server)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT32_MAX) return;
 
-    int64_t share = ((int64_t)limit.rlim_cur - DESCRIPTORS_OWN) / 2;
-    if (share < 1) share = 1;
+    int64_t share = connections_for((int64_t)limit.rlim_cur, server->settings.node.loops);
     int64_t *in = &server->settings.connections_max;
     uint32_t *out = &server->settings.node.http.connections_max;
     bool is_short = *in > share || *out > share;

@@ -78,7 +78,7 @@ static void transfer_recycle(struct sk_http_transfer *transfer)
     invoker->spare_count += 1;
 }
 
-/* I2. The host's next in line is sent at once. */
+/* I2. Who is next in line for its connection is sent at once. */
 static void detach(struct sk_http_transfer *transfer)
 {
     struct sk_http_invoker *invoker = transfer->invoker;
@@ -87,7 +87,8 @@ static void detach(struct sk_http_transfer *transfer)
     invoker->transfers_count -= 1;
     (void)evtimer_del(&transfer->timer);
     if (host == NULL) return;
-    bool has_others = !sk_list_is_empty(&host->waiting);
+    bool has_others =
+        !sk_list_is_empty(&host->waiting) || !sk_list_is_empty(&invoker->pool.held_hosts);
     sk_http_pool_leave(invoker, transfer);
     if (has_others) sk_http_pool_launch(invoker, host);
 }

@@ -29,7 +29,7 @@ struct event_base;
 
 enum {
     SK_HTTP_CONNECTIONS_PER_HOST = 64,
-    SK_HTTP_CONNECTIONS_MAX = 1024, /* kept alive, over all hosts */
+    SK_HTTP_CONNECTIONS_MAX = 1024, /* over all hosts */
     SK_HTTP_CONNECT_TIMEOUT_MS = 5000,
     SK_HTTP_INVOCATIONS_MAX =
         100000,               /* in flight or waiting for a connection; then SKALD_E_LIMIT */
@@ -48,13 +48,15 @@ struct sk_http_options {
     struct sk_runtime *runtime;    /* required; outlives the invoker */
     struct event_base *base;       /* required: the loop of `runtime` */
     uint32_t connections_per_host; /* 0 = SK_HTTP_CONNECTIONS_PER_HOST; more wait in line */
-    uint32_t connections_max;      /* 0 = SK_HTTP_CONNECTIONS_MAX */
-    int64_t connect_timeout_ms;    /* DNS, TCP and TLS; 0 = SK_HTTP_CONNECT_TIMEOUT_MS */
-    int64_t idle_timeout_ms;       /* of a kept connection; 0 = SK_HTTP_IDLE_S_MAX */
-    size_t answer_size_max;        /* of an answer's body; 0 = SK_PAYLOAD_SIZE_MAX, never more */
-    struct sk_tls_options tls;     /* for services that have none of their own */
-    const char *proxy;             /* "http://user:password@proxy:3128"; NULL = none */
-    const char *no_proxy;          /* hosts called directly: "localhost,.internal"; NULL = none */
+    /* Exchanges at once over all hosts; more wait in line, hosts take turns. So many connections
+     * are kept at most, by each of the two clients. 0 = SK_HTTP_CONNECTIONS_MAX */
+    uint32_t connections_max;
+    int64_t connect_timeout_ms; /* DNS, TCP and TLS; 0 = SK_HTTP_CONNECT_TIMEOUT_MS */
+    int64_t idle_timeout_ms;    /* of a kept connection; 0 = SK_HTTP_IDLE_S_MAX */
+    size_t answer_size_max;     /* of an answer's body; 0 = SK_PAYLOAD_SIZE_MAX, never more */
+    struct sk_tls_options tls;  /* for services that have none of their own */
+    const char *proxy;          /* "http://user:password@proxy:3128"; NULL = none */
+    const char *no_proxy;       /* hosts called directly: "localhost,.internal"; NULL = none */
     enum sk_http2 http2;
     enum sk_http_client client;
     /* "api.example.com", "*.example.com", "10.0.*", "localhost:8080"; none = every host */

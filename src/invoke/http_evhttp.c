@@ -101,15 +101,29 @@ void sk_http_wires_reap(struct sk_http_pool *pool)
     }
 }
 
-/* Those that have been idle for too long, and the oldest when they are too many. */
+static struct sk_http_wire *oldest_idle(struct sk_http_pool *pool)
+{
+    if (sk_list_is_empty(&pool->idle_wires)) return NULL;
+    return sk_container_of(pool->idle_wires.next, struct sk_http_wire, pool_link);
+}
+
+/* Those that have been idle for too long. */
 static void close_old(struct sk_http_invoker *invoker, int64_t now)
 {
+    int64_t age_max_us = invoker->options.idle_timeout_ms * 1000;
+    struct sk_http_wire *oldest;
+    while ((oldest = oldest_idle(&invoker->pool)) != NULL) {
+        if (now - oldest->idle_since_us <= age_max_us) break;
+        sk_http_wire_close(oldest);
+    }
+}
+
+void sk_http_wires_make_room(struct sk_http_invoker *invoker)
+{
     struct sk_http_pool *pool = &invoker->pool;
-    while (!sk_list_is_empty(&pool->idle_wires)) {
-        struct sk_http_wire *oldest =
-            sk_container_of(pool->idle_wires.next, struct sk_http_wire, pool_link);
-        bool is_old = now - oldest->idle_since_us > invoker->options.idle_timeout_ms * 1000;
-        if (!is_old && pool->idle_wires_count <= invoker->options.connections_max) break;
+    struct sk_http_wire *oldest;
+    while (pool->idle_wires_count + pool->flying_count > invoker->options.connections_max &&
+           (oldest = oldest_idle(pool)) != NULL) {
         sk_http_wire_close(oldest);
     }
 }
@@ -530,6 +544,7 @@ bool sk_http_wire_launch(struct sk_http_invoker *invoker, struct sk_http_transfe
     while ((wire = take_idle(invoker, host)) != NULL) {
         if (begin(wire, transfer, command)) return true;
     }
+    sk_http_wires_make_room(invoker);
     wire = wire_new(invoker, host);
     if (wire == NULL || !begin(wire, transfer, command)) return false;
     set_socket(wire);

@@ -170,14 +170,16 @@ enum skald_status sk_http_multi_init(struct sk_http_invoker *invoker)
     (void)evtimer_assign(&invoker->multi_timer, invoker->options.base, on_timer, invoker);
     invoker->multi = curl_multi_init();
     CURLM *multi = invoker->multi;
+    long connections_max = (long)invoker->options.connections_max;
     if (multi == NULL) return SKALD_E_MEMORY;
-    bool is_set = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket_change) == CURLM_OK &&
-                  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, invoker) == CURLM_OK &&
-                  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer_change) == CURLM_OK &&
-                  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, invoker) == CURLM_OK &&
-                  curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK &&
-                  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
-                                    (long)invoker->options.connections_max) == CURLM_OK;
+    bool is_set =
+        curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket_change) == CURLM_OK &&
+        curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, invoker) == CURLM_OK &&
+        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer_change) == CURLM_OK &&
+        curl_multi_setopt(multi, CURLMOPT_TIMERDATA, invoker) == CURLM_OK &&
+        curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK &&
+        curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections_max) == CURLM_OK &&
+        curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max) == CURLM_OK;
     return is_set ? SKALD_OK : SKALD_E_UNSUPPORTED;
 }
 

@@ -45,6 +45,7 @@ enum sk_http_place { SK_HTTP_BARRED, SK_HTTP_WAITING, SK_HTTP_FLYING };
 struct sk_http_host {
     UT_hash_handle hh;
     struct sk_list idle_link; /* in pool.idle_hosts while nothing flies or waits */
+    struct sk_list held_link; /* in pool.held_hosts while its line waits for others' connections */
     struct sk_list waiting;   /* of transfers, first come first served */
     struct sk_list late;      /* stood in line too long: their time-out ends them */
     struct sk_list wires;     /* idle ones, the last one used first */
@@ -65,9 +66,11 @@ struct sk_http_host {
 struct sk_http_pool {
     struct sk_http_host *hosts; /* uthash by key */
     struct sk_list idle_hosts;  /* least recently used first */
+    struct sk_list held_hosts;  /* whose turn it is, first */
     struct sk_list idle_wires;  /* of all hosts, least recently used first */
     struct sk_list over_wires;  /* closed while idle, to be freed */
     uint32_t idle_wires_count;
+    uint32_t flying_count; /* over all hosts */
     uint32_t hosts_count;
 };
 
@@ -196,6 +199,8 @@ bool sk_http_wire_is_sent(const struct sk_http_wire *wire);
 void sk_http_wire_close(struct sk_http_wire *wire);
 void sk_http_wires_close(struct sk_http_host *host); /* the idle ones */
 void sk_http_wires_reap(struct sk_http_pool *pool);  /* those that are over */
+/* One connection more is opened for what flies: idle wires that are too many then are closed. */
+void sk_http_wires_make_room(struct sk_http_invoker *invoker);
 
 /* http_multi.c. The two callbacks are for the handles: libcurl opens and closes its sockets by
  * them, with the invoker as context. */

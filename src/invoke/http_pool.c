@@ -1,11 +1,17 @@
 /*
- * http_pool.c: who may send now. Per host at most connections_per_host exchanges fly, the others
- * stand in line; the handles that carried one are kept for the next, because making a handle costs
- * more than an exchange.
+ * http_pool.c: who may send now. Per host at most connections_per_host exchanges fly, over all
+ * hosts connections_max; the others stand in their host's line. The handles that carried one are
+ * kept for the next, because making a handle costs more than an exchange.
  *
  *   P1  A host is in idle_hosts exactly when nothing flies to it and nothing waits for it; only
  *       such a host may be forgotten.
  *   P2  flying_count + easies_count ≤ connections_per_host: there are no handles beyond it.
+ *   P3  The pool's flying_count is the sum of its hosts' and ≤ connections_max.
+ *   P4  A host is in held_hosts only while it has a line and may send more itself: the pool was
+ *       full. Whatever ends an exchange serves them, one exchange each in turns, so that a host
+ *       that keeps sending holds up no other. While there are such hosts the pool is full.
+ *   P5  Idle wires and what flies are ≤ connections_max together when a connection is opened: the
+ *       oldest idle wires make room. libcurl keeps as many at most, on its own.
  */
 #include "invoke/http_parts.h"
 
@@ -15,6 +21,7 @@ void sk_http_pool_init(struct sk_http_pool *pool)
 {
     *pool = (struct sk_http_pool){ 0 };
     sk_list_init(&pool->idle_hosts);
+    sk_list_init(&pool->held_hosts);
     sk_list_init(&pool->idle_wires);
     sk_list_init(&pool->over_wires);
 }
@@ -22,7 +29,7 @@ void sk_http_pool_init(struct sk_http_pool *pool)
 static void forget_host(struct sk_http_pool *pool, struct sk_http_host *host)
 {
     SK_ASSERT(host->flying_count == 0 && sk_list_is_empty(&host->waiting));
-    SK_ASSERT(sk_list_is_empty(&host->late));
+    SK_ASSERT(sk_list_is_empty(&host->late) && sk_list_is_empty(&host->held_link));
     HASH_DEL(pool->hosts, host);
     sk_list_remove(&host->idle_link);
     sk_http_wires_close(host);
@@ -39,7 +46,7 @@ void sk_http_pool_release(struct sk_http_pool *pool)
         forget_host(pool, sk_container_of(pool->idle_hosts.next, struct sk_http_host, idle_link));
     }
     sk_http_wires_reap(pool);
-    SK_ASSERT(pool->hosts_count == 0);
+    SK_ASSERT(pool->hosts_count == 0 && pool->flying_count == 0);
 }
 
 static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_str key,
@@ -56,6 +63,7 @@ static struct sk_http_host *add_host(struct sk_http_invoker *invoker, struct sk_
         sk_free(host);
         return NULL;
     }
+    sk_list_init(&host->held_link);
     sk_list_init(&host->waiting);
     sk_list_init(&host->late);
     sk_list_init(&host->wires);
@@ -110,16 +118,24 @@ enum skald_status sk_http_pool_enter(struct sk_http_invoker *invoker,
     return SKALD_OK;
 }
 
-static void take_off(struct sk_http_host *host, struct sk_http_transfer *transfer)
+static void take_off(struct sk_http_pool *pool, struct sk_http_transfer *transfer)
 {
     sk_list_remove(&transfer->link);
     transfer->place = SK_HTTP_FLYING;
-    host->flying_count += 1;
+    transfer->host->flying_count += 1;
+    pool->flying_count += 1;
+}
+
+static void touch_down(struct sk_http_pool *pool, struct sk_http_transfer *transfer)
+{
+    transfer->host->flying_count -= 1;
+    pool->flying_count -= 1;
 }
 
 bool sk_http_pool_launch_easy(struct sk_http_invoker *invoker, struct sk_http_transfer *transfer)
 {
     struct sk_http_host *host = transfer->host;
+    sk_http_wires_make_room(invoker);
     CURL *easy = host->easies_count > 0 ? host->easies[--host->easies_count]
                                         : sk_http_easy_new(invoker, host->profile);
     if (easy == NULL) return false;
@@ -132,33 +148,74 @@ bool sk_http_pool_launch_easy(struct sk_http_invoker *invoker, struct sk_http_tr
     return false;
 }
 
-/* False: no way to send it; the transfer stays where it is. One that has
- * stood in line for half of its time is not sent any more: with the rest of it its answer would
- * likely be lost. Its time-out ends it as never sent, which is known not to have happened. */
-static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *host)
+/* The first in line, or NULL. One that has stood there for half of its time is not sent any more:
+ * with the rest of it its answer would likely be lost. Its time-out ends it as never sent, which is
+ * known not to have happened. */
+static struct sk_http_transfer *first_in_time(struct sk_http_invoker *invoker,
+                                              struct sk_http_host *host)
 {
-    struct sk_http_transfer *transfer =
-        sk_container_of(host->waiting.next, struct sk_http_transfer, link);
     struct sk_runtime *runtime = invoker->options.runtime;
-    if (runtime->ops->monotonic_us(runtime) > transfer->launch_until_us) {
+    while (!sk_list_is_empty(&host->waiting)) {
+        struct sk_http_transfer *transfer =
+            sk_container_of(host->waiting.next, struct sk_http_transfer, link);
+        if (runtime->ops->monotonic_us(runtime) <= transfer->launch_until_us) return transfer;
         sk_list_remove(&transfer->link);
         sk_list_push(&host->late, &transfer->link);
-        return true;
     }
-    bool is_sent = host->is_plain && sk_http_wire_launch(invoker, transfer);
-    if (!is_sent && !sk_http_pool_launch_easy(invoker, transfer)) return false;
-    take_off(host, transfer);
-    return true;
+    return NULL;
 }
 
-/* What cannot be sent for want of memory waits in line: the next end of an exchange tries again,
- * and the time-out ends it as never sent. */
+/* False: there is none, or no way to send it; it stays where it is. */
+static bool send_first(struct sk_http_invoker *invoker, struct sk_http_host *host)
+{
+    struct sk_http_transfer *transfer = first_in_time(invoker, host);
+    if (transfer == NULL) return false;
+    take_off(&invoker->pool, transfer);
+    if (host->is_plain && sk_http_wire_launch(invoker, transfer)) return true;
+    if (sk_http_pool_launch_easy(invoker, transfer)) return true;
+    touch_down(&invoker->pool, transfer);
+    sk_list_push_front(&host->waiting, &transfer->link);
+    transfer->place = SK_HTTP_WAITING;
+    return false;
+}
+
+static bool is_full(const struct sk_http_invoker *invoker)
+{
+    return invoker->pool.flying_count >= invoker->options.connections_max;
+}
+
+/* It has a line, and its own bound is not what it waits for. */
+static bool wants_to_send(const struct sk_http_invoker *invoker, const struct sk_http_host *host)
+{
+    return !sk_list_is_empty(&host->waiting) &&
+           host->flying_count < invoker->options.connections_per_host;
+}
+
+/* P4 */
+static void serve_held(struct sk_http_invoker *invoker)
+{
+    struct sk_list *held = &invoker->pool.held_hosts;
+    while (!sk_list_is_empty(held) && !is_full(invoker)) {
+        struct sk_http_host *host = sk_container_of(held->next, struct sk_http_host, held_link);
+        sk_list_remove(&host->held_link);
+        if (!send_first(invoker, host)) continue;
+        if (wants_to_send(invoker, host)) sk_list_push(held, &host->held_link);
+    }
+}
+
+/* What cannot be sent for want of memory waits in line: the next end of an exchange with its host
+ * tries again, and the time-out ends it as never sent. */
 void sk_http_pool_launch(struct sk_http_invoker *invoker, struct sk_http_host *host)
 {
-    while (!sk_list_is_empty(&host->waiting) &&
-           host->flying_count < invoker->options.connections_per_host) {
-        if (!send_first(invoker, host)) break;
+    struct sk_list *held = &invoker->pool.held_hosts;
+    bool is_alone = sk_list_is_empty(held); /* else the others come first */
+    while (is_alone && wants_to_send(invoker, host) && !is_full(invoker)) {
+        if (!send_first(invoker, host)) return;
     }
+    if (wants_to_send(invoker, host) && sk_list_is_empty(&host->held_link)) {
+        sk_list_push(held, &host->held_link);
+    }
+    if (!is_alone) serve_held(invoker);
 }
 
 /* Where libcurl keeps headers, before 8.1.1, a handle that is used again has the last header of its
@@ -190,9 +247,12 @@ void sk_http_pool_leave(struct sk_http_invoker *invoker, struct sk_http_transfer
 {
     struct sk_http_host *host = transfer->host;
     if (host == NULL) return;
-    if (transfer->place == SK_HTTP_WAITING) sk_list_remove(&transfer->link);
+    if (transfer->place == SK_HTTP_WAITING) {
+        sk_list_remove(&transfer->link);
+        if (sk_list_is_empty(&host->waiting)) sk_list_remove(&host->held_link);
+    }
     if (transfer->place == SK_HTTP_FLYING) {
-        host->flying_count -= 1;
+        touch_down(&invoker->pool, transfer);
         land(invoker, transfer);
     }
     transfer->host = NULL;

@@ -294,7 +294,7 @@ static const struct sk_setting rows[] = {
     { "http.connections_per_host", SK_SETTING_INT, "64", 1, 100000,
       AT(node.http.connections_per_host), .help = "at once to one host; more wait in line" },
     { "http.connections_max", SK_SETTING_INT, "1024", 1, 1000000, AT(node.http.connections_max),
-      .help = "kept alive over all hosts" },
+      .help = "at once over all hosts; more wait in line, hosts take turns" },
     { "http.connect_timeout", SK_SETTING_DURATION, "5s", 10, HOUR, AT(node.http.connect_timeout_ms),
       .help = "for DNS, TCP and TLS" },
     { "http.idle_timeout", SK_SETTING_DURATION, "50s", SECOND, HOUR, AT(node.http.idle_timeout_ms),

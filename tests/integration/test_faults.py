@@ -86,21 +86,43 @@ class Faults(unittest.TestCase):
 
     # ---- descriptors ---------------------------------------------------------------------------
 
-    def test_few_descriptors(self):
-        """Connections share what there is: more of them wait, and sagas go on."""
+    def more_connections_than_allowed(self, server, count):
+        idle = [socket.create_connection((server.host, server.port), GIVE_UP_S) for _ in range(count)]
+        idle[0].sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        self.assertIn(b"200", idle[0].recv(100))
+        for connection in idle:
+            connection.close()
+
+    def few_descriptors(self, loops, client):
+        def slow(request):
+            time.sleep(0.02)  # so that the sagas' calls meet
+            return 200, {}
+
+        folder = os.path.join(self.folder, f"{client}-{loops}")
+        os.mkdir(folder)
         with Participant() as participant, \
-                Server(self.folder, under=("prlimit", "--nofile=64:64")) as server:
+                Server(folder, "--loops", str(loops), "--set", f"http.client={client}",
+                       under=("prlimit", "--nofile=64:64")) as server:
             self.assertIn("ulimit -n", server.log_text())
+            for path in ("/reserve", "/pay", "/ship"):
+                participant.on(path, slow)
             server.define(order_definition(participant, retry="fixed_delay"))
-            idle = [socket.create_connection((server.host, server.port), GIVE_UP_S) for _ in range(30)]
-            idle[0].sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-            self.assertIn(b"200", idle[0].recv(100))
-            for connection in idle:
-                connection.close()
+            if client == "libevent":
+                self.more_connections_than_allowed(server, 12)
             sagas = [server.start(definition="order", id=f"few-{n}", input={"amount": n}) for n in range(60)]
             for answer in sagas:
                 self.assertEqual(answer.status, 201, answer.body)
                 self.assertEqual(server.ended(answer.json["id"])["state"], "completed")
+                events = server.get(f"/api/v1/sagas/{answer.json['id']}/events?limit=1000").body
+                self.assertNotIn(b'"code":"network"', events.replace(b" ", b""))
+
+    def test_few_descriptors(self):
+        """Connections share what there is: more of them wait, no exchange fails for want of a descriptor,
+        and sagas go on; whatever the loops and the client of HTTP."""
+        for loops in (1, 2):
+            for client in ("libevent", "libcurl"):
+                with self.subTest(loops=loops, client=client):
+                    self.few_descriptors(loops, client)
 
     # ---- participants --------------------------------------------------------------------------
 

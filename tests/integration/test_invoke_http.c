@@ -842,6 +842,191 @@ static void test_late_in_line(void **state)
     close_world(&world);
 }
 
+/* ---- connections to all hosts together ------------------------------------------------------ */
+
+enum { FIRST_COUNT = 7, SECOND_COUNT = 3, BOTH_COUNT = FIRST_COUNT + SECOND_COUNT };
+
+static const char *slow_of(const struct skt_polite *server)
+{
+    return url(skt_polite_port(server), "/slow");
+}
+
+static void end_as(struct call *call, int expected, const char *code)
+{
+    assert_int_equal(call->done_count, 1);
+    assert_int_equal(call->outcome.class_, expected);
+    assert_text(call->outcome.code, code);
+    sk_buf_release(&call->text);
+}
+
+/* The same participant under two names: two hosts to the invoker. */
+static void test_connections_to_all_hosts_are_limited(void **state)
+{
+    (void)state;
+    struct world world;
+    open_with(&world, (struct sk_http_options){ .connections_per_host = 4, .connections_max = 3 });
+    static struct call calls[MANY];
+    char second[64];
+    (void)snprintf(second, sizeof second, "http://127.1:%u/slow", skt_polite_port(world.polite));
+    for (size_t i = 0; i < MANY; i++) {
+        begin(&world, &calls[i], invocation_to(i % 3 == 0 ? second : slow_of(world.polite)));
+    }
+    wait_for_calls(&world);
+    for (size_t i = 0; i < MANY; i++) end_as(&calls[i], YES, "");
+    assert_int_equal(skt_polite_requests(world.polite), MANY);
+    assert_int_equal(skt_polite_slow_max(world.polite), 3);
+    close_world(&world);
+}
+
+struct turn {
+    struct world *world;
+    char *said, name;
+};
+
+static void on_turn(void *context, uint64_t ticket, const struct sk_outcome *outcome)
+{
+    struct turn *turn = context;
+    (void)ticket;
+    assert_int_equal(outcome->class_, YES);
+    turn->said[strlen(turn->said)] = turn->name;
+    if (strlen(turn->said) == BOTH_COUNT) sk_libevent_runtime_stop(turn->world->runtime);
+}
+
+/* The first host has all connections and a long line; the second one comes later and need not wait
+ * for the end of it. Each change of hosts closes the idle connection to the other. */
+static void test_hosts_take_turns(void **state)
+{
+    (void)state;
+    char said[BOTH_COUNT + 1] = "";
+    struct world world;
+    open_with(&world, (struct sk_http_options){ .connections_max = 1 });
+    struct skt_polite *other = skt_polite_new();
+    struct turn first = { &world, said, 'a' }, second = { &world, said, 'b' };
+    for (uint64_t i = 0; i < BOTH_COUNT; i++) {
+        bool is_first = i < FIRST_COUNT;
+        struct sk_invocation next = invocation_to(slow_of(is_first ? world.polite : other));
+        next.ticket = i + 1;
+        enum skald_status status =
+            world.invoker->ops->start(world.invoker, &next, on_turn, is_first ? &first : &second);
+        assert_int_equal(status, SKALD_OK);
+    }
+    wait_for_calls(&world);
+    assert_string_equal(said, "aabababaaa");
+    assert_int_equal(skt_polite_connections(world.polite), 4);
+    assert_int_equal(skt_polite_connections(other), 3);
+    close_world(&world);
+    skt_polite_free(other);
+}
+
+/* What is idle is used again, and closed only where another host needs its place: the oldest, which
+ * libcurl tells by milliseconds. */
+static void test_idle_connections_make_room(void **state)
+{
+    (void)state;
+    struct world world;
+    open_with(&world, (struct sk_http_options){ .connections_max = 2 });
+    struct skt_polite *all[3] = { world.polite, skt_polite_new(), skt_polite_new() };
+    static const struct {
+        size_t server;
+        uint32_t connections;
+    } calls[] = { { 0, 1 }, { 1, 1 }, { 0, 1 }, { 1, 1 }, { 2, 1 }, { 1, 1 }, { 0, 2 }, { 2, 2 } };
+    size_t count = client == SK_HTTP_CLIENT_LIBCURL ? 5 : sizeof calls / sizeof calls[0];
+    for (size_t i = 0; i < count; i++) {
+        struct skt_polite *server = all[calls[i].server];
+        expect(&world, url(skt_polite_port(server), "/json"), YES, "", "{\"ok\": true}");
+        if (skt_polite_connections(server) != calls[i].connections) fail_msg("call %zu", i);
+    }
+    close_world(&world);
+    skt_polite_free(all[1]);
+    skt_polite_free(all[2]);
+}
+
+/* Its host is no longer held when the last in its line is gone, and stays so while one is left. */
+static void test_cancel_and_time_out_while_held(void **state)
+{
+    (void)state;
+    struct world world;
+    open_with(&world, (struct sk_http_options){ .connections_max = 1 });
+    struct call flying, held[3];
+    struct sk_invocation brief = invocation_to(polite(&world, "/json"));
+    brief.timeout_ms = 20;
+    begin(&world, &flying, invocation_to(rude(&world, "/never")));
+    begin(&world, &held[0], invocation_to(polite(&world, "/json")));
+    world.invoker->ops->cancel(world.invoker, (uint64_t)(uintptr_t)&held[0]);
+    begin(&world, &held[0], brief);
+    world.left = 1;
+    wait_for_calls(&world);
+    end_as(&held[0], AGAIN, "connection_timeout");
+    for (size_t i = 0; i < 3; i++) {
+        begin(&world, &held[i], invocation_to(polite(&world, "/json")));
+    }
+    world.invoker->ops->cancel(world.invoker, (uint64_t)(uintptr_t)&held[0]);
+    world.invoker->ops->cancel(world.invoker, (uint64_t)(uintptr_t)&held[2]);
+    world.invoker->ops->cancel(world.invoker, (uint64_t)(uintptr_t)&flying);
+    world.left = 1;
+    wait_for_calls(&world);
+    end_as(&held[1], YES, "");
+    assert_int_equal(skt_polite_requests(world.polite), 1);
+    for (size_t i = 0; i < 2; i++) {
+        begin(&world, &flying, invocation_to(rude(&world, "/never")));
+    }
+    begin(&world, &held[0], invocation_to(polite(&world, "/json")));
+    close_world(&world); /* with a host that is held */
+    assert_int_equal(held[0].done_count, 0);
+}
+
+/* As test_late_in_line, in the line of a host that is held by another. */
+static void test_late_while_held(void **state)
+{
+    (void)state;
+    struct world world;
+    open_with(&world, (struct sk_http_options){ .connections_max = 1 });
+    struct call first, late, only_late, last;
+    struct sk_invocation hanging = invocation_to(rude(&world, "/never"));
+    hanging.timeout_ms = 120;
+    begin(&world, &first, hanging);
+    struct sk_invocation waiting = invocation_to(polite(&world, "/json"));
+    waiting.timeout_ms = 200; /* half of it has passed when the first one ends */
+    begin(&world, &late, waiting);
+    waiting.target = sk_str_of(rude(&world, "/moody"));
+    begin(&world, &only_late, waiting);
+    begin(&world, &last, invocation_to(polite(&world, "/json")));
+    wait_for_calls(&world);
+    end_as(&first, MAYBE, "timeout");
+    end_as(&late, AGAIN, "connection_timeout");
+    end_as(&only_late, AGAIN, "connection_timeout");
+    end_as(&last, YES, "");
+    assert_int_equal(skt_polite_requests(world.polite), 1);
+    assert_int_equal(skt_rude_requests(world.rude), 1);
+    close_world(&world);
+}
+
+/* A held host to which nothing can be sent does not stand in the way of the one behind it: here no
+ * handle of libcurl can be made, since its key's password is not to be had. */
+static void test_no_way_to_send_while_held(void **state)
+{
+    (void)state;
+    struct world world;
+    if (client == SK_HTTP_CLIENT_LIBCURL) return; /* there it would be all hosts */
+    struct sk_tls_options tls = { .cert_file = "none", .key_password = "${secret:NONE}" };
+    open_with(&world, (struct sk_http_options){ .connections_max = 1, .tls = tls });
+    struct call first, stuck, last;
+    struct sk_invocation hanging = invocation_to(rude(&world, "/never"));
+    hanging.timeout_ms = 150;
+    begin(&world, &first, hanging);
+    struct sk_invocation waiting = invocation_to("https://127.0.0.1:1/");
+    waiting.timeout_ms = 600;
+    begin(&world, &stuck, waiting);
+    begin(&world, &last, invocation_to(polite(&world, "/json")));
+    wait_for_calls(&world);
+    end_as(&first, MAYBE, "timeout");
+    end_as(&stuck, AGAIN, "connection_timeout");
+    end_as(&last, YES, "");
+    close_world(&world);
+}
+
+/* ---- connections that die ------------------------------------------------------------------- */
+
 /* A kept connection that dies under a request of which bytes have left: libcurl sends it again
  * under the same key, and its answer is no proof that the first copy is not still being worked on.
  * libevent's client leaves it at that. */
@@ -1010,6 +1195,12 @@ int main(void)
         cmocka_unit_test(test_connections_are_limited_and_kept),
         cmocka_unit_test(test_time_out_in_line),
         cmocka_unit_test(test_late_in_line),
+        cmocka_unit_test(test_connections_to_all_hosts_are_limited),
+        cmocka_unit_test(test_hosts_take_turns),
+        cmocka_unit_test(test_idle_connections_make_room),
+        cmocka_unit_test(test_cancel_and_time_out_while_held),
+        cmocka_unit_test(test_late_while_held),
+        cmocka_unit_test(test_no_way_to_send_while_held),
         cmocka_unit_test(test_a_request_that_was_sent_twice),
         cmocka_unit_test(test_a_no_to_the_second_copy),
         cmocka_unit_test(test_cancel),
