@@ -326,7 +326,7 @@ void sk_engine_turn(struct sk_engine *engine)
     if (!sk_list_is_empty(&engine->dirty_shards) || !sk_list_is_empty(&engine->ready)) {
         sk_batch_schedule(engine);
     }
-    if (engine->phase == SK_PHASE_STOPPING) sk_stop_check(engine);
+    if (engine->phase == SK_PHASE_STOPPING && !engine->is_finishing) sk_stop_check(engine);
 }
 
 void sk_engine_stats(const struct sk_engine *engine, struct sk_engine_stats *out_stats)

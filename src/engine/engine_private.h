@@ -465,7 +465,8 @@ void sk_retention_init(struct sk_engine *engine);
 /* ---- record.c, bulk.c ------------------------------------------------------------------------ */
 
 /* `done` once it is durable, or can not be any more; may be NULL. Without memory, or when the shard
- * is not held, from inside the call. */
+ * is not held, from inside the call. `done` may be in the middle of a commit's answer: what it asks
+ * of the engine comes in a turn of its own. */
 typedef void sk_record_done(struct sk_engine *engine, void *context, enum skald_status status);
 void sk_record_put(struct sk_shard *shard, const struct sk_record_row *row, sk_record_done *done,
                    void *context);

@@ -441,6 +441,7 @@ struct sk_engine {
     struct sk_serving *servings; /* by shard; NULL: no siblings */
     bool has_asked_siblings;
     bool is_on_errand; /* for a sibling: errand.c */
+    bool is_finishing; /* a work: no shard is given back meanwhile */
     struct sk_machine *machines;
     struct sk_list machines_spare; /* by in_shard: freed, with the memory of their sagas */
     uint32_t machines_spare_count;

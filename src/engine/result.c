@@ -169,10 +169,12 @@ static void finish_work(struct sk_work *work)
     shard->position += events_count > 0 ? events_count : 1;
     sk_list_remove(&work->node);
     recover_from_degraded(shard);
-    uint32_t rows = 0; /* of messages */
+    shard->engine->is_finishing = true; /* machines of the work must not go meanwhile */
+    uint32_t rows = 0;                  /* of messages */
     for (uint32_t i = 0; i < work->items_count; i++) finish_item(work, &work->items[i], &rows);
     finish_own_rows(work);
     for (uint32_t i = 0; i < work->items_count; i++) let_out(&work->items[i]);
+    shard->engine->is_finishing = false;
     sk_work_give_back(work);
     sk_outbox_deliver(shard);
     if (!sk_list_is_empty(&shard->works) || sk_shard_has_more(shard)) sk_shard_mark_dirty(shard);

@@ -325,21 +325,18 @@ static void fire(struct instant *instant)
     sk_schedule_start(instant->schedule, instant->at_ms, on_fired, instant);
 }
 
+/* In the middle of a commit's answer: the start itself comes in a turn of its own. */
 static void on_begun(struct sk_engine *engine, void *context, enum skald_status status)
 {
     struct instant *instant = context;
     struct sk_schedule *schedule = instant->schedule;
-    bool is_there = sk_schedule_end_call(schedule);
-    if (is_there && status == SKALD_OK) {
-        fire(instant);
-        return;
-    }
     sk_disown(&instant->owned);
     sk_free(instant);
-    if (!is_there) return;
-    schedule->begun_at_ms = 0; /* nothing was asked for */
+    if (!sk_schedule_end_call(schedule)) return;
+    bool is_begun = status == SKALD_OK;
+    if (!is_begun) schedule->begun_at_ms = 0; /* nothing was asked for */
     schedule->is_busy = false;
-    sk_alarm_set(engine, &schedule->alarm, sk_engine_now(engine) + LOOK_MS);
+    sk_alarm_set(engine, &schedule->alarm, sk_engine_now(engine) + (is_begun ? 0 : LOOK_MS));
 }
 
 /* C4 */

@@ -427,7 +427,8 @@ static void no_other_instant_before_the_begun_one_is_settled(void **state)
     world_advance(&world, MINUTE - world.runtime.now_ms % MINUTE - 1);
     world.store.is_holding = true;
     world_advance(&world, 2);
-    world_unhold(&world, true); /* that it is begun; now its start is held */
+    world_unhold(&world, true); /* that it is begun */
+    world_advance(&world, 1);   /* its start is held */
     world.store.fate = FATE_PASSING;
     world.store.fates_count = UINT32_MAX;
     world_unhold(&world, false);
@@ -453,6 +454,7 @@ static void what_is_begun_is_settled_after_a_crash(void **state)
     world.store.is_holding = true;
     world_advance(&world, 2);
     world_unhold(&world, true); /* that it is begun */
+    world_advance(&world, 1);
     world_unhold(&world, true); /* its start */
     assert_int_equal(1, sagas().active);
     world_crash(&world);
@@ -463,6 +465,35 @@ static void what_is_begun_is_settled_after_a_crash(void **state)
     world_open(&world);
     world_advance(&world, 5 * SECOND);
     assert_int_equal(1, sagas().all);
+    assert_int_equal(1, view_of("s").runs);
+}
+
+/* What is begun becomes durable in one part with sagas, and the engine stops. */
+static void what_is_begun_when_the_engine_stops_is_left_to_the_next_life(void **state)
+{
+    (void)state;
+    struct sk_schedule_request request = request_of("* * * * *", "waiter");
+    struct answer answer = { 0 };
+    (void)make(&request);
+    world_advance(&world, MINUTE - world.runtime.now_ms % MINUTE - 1);
+    world.store.is_holding = true;
+    for (int i = 0, made = 0; made < 4; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "beside-%d", i);
+        uint32_t shard = sk_engine_shard_of(world.engine, sk_str_of(id));
+        if (shard != sk_engine_shard_of(world.engine, request.id)) continue;
+        struct sk_start_request start = { .definition = SK_STR("waiter"), .id = sk_str_of(id) };
+        sk_engine_start(world.engine, &start, world_on_answer, &answer);
+        world_run(&world);
+        if (made++ == 0) world_advance(&world, 2); /* on its way alone; the instant has come */
+    }
+    sk_engine_stop(world.engine, 2000, NULL, NULL);
+    world_unhold(&world, false);
+    world_advance(&world, MINUTE);
+    world_crash(&world);
+    world_open(&world);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(5, sagas().all);
     assert_int_equal(1, view_of("s").runs);
 }
 
@@ -488,6 +519,7 @@ int main(void)
         TEST(it_survives_what_the_store_does),
         TEST(no_other_instant_before_the_begun_one_is_settled),
         TEST(what_is_begun_is_settled_after_a_crash),
+        TEST(what_is_begun_when_the_engine_stops_is_left_to_the_next_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
