@@ -15,6 +15,7 @@
 
 enum {
     LOOK_EVERY_MS = 1000,
+    LOOK_WHEN_FULL_MS = 20, /* who closed without a request must not keep others waiting */
     SIZE_MAX_OF_ALL = 256 * 1024 * 1024, /* requests that are not answered, together */
     SMALL_SIZE = 64 * 1024, /* requests up to here always fit: large ones do not keep them out */
     REQUESTS_MIN = 4        /* of the largest size that fit at least */
@@ -92,6 +93,19 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     watch->is_replacing = false;
 }
 
+static bool look_every(struct sk_http_watches *all, int64_t ms)
+{
+    struct timeval every = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+    return event_add(all->look, &every) == 0;
+}
+
+static void become_full(struct sk_http_watches *all, bool is_full)
+{
+    all->is_full = is_full;
+    (void)look_every(all, is_full ? LOOK_WHEN_FULL_MS : LOOK_EVERY_MS); /* else as before */
+    all->options.on_room(all->options.context, !is_full);
+}
+
 static void watch_drop(struct watch *watch)
 {
     struct sk_http_watches *all = watch->all;
@@ -103,10 +117,7 @@ static void watch_drop(struct watch *watch)
     (void)evbuffer_remove_cb(bufferevent_get_output(watch->bev), on_output, watch);
     (void)bufferevent_decref(watch->bev);
     sk_free(watch);
-    if (all->is_full && all->count < all->options.connections_max) {
-        all->is_full = false;
-        all->options.on_room(all->options.context, true);
-    }
+    if (all->is_full && all->count < all->options.connections_max) become_full(all, false);
 }
 
 /* evhttp lets go of a bufferevent by taking its callbacks away. */
@@ -181,10 +192,7 @@ struct bufferevent *sk_http_watches_connection(struct sk_http_watches *all)
     }
     bufferevent_incref(bev);
     all->count += 1;
-    if (!all->is_full && all->count >= all->options.connections_max) {
-        all->is_full = true;
-        all->options.on_room(all->options.context, false);
-    }
+    if (!all->is_full && all->count >= all->options.connections_max) become_full(all, true);
     return bev;
 }
 
@@ -245,10 +253,8 @@ struct sk_http_watches *sk_http_watches_new(const struct sk_http_watch_options *
     size_t least = REQUESTS_MIN * options->request_size_max;
     size_t most = SIZE_MAX_OF_ALL / (options->servers_count == 0 ? 1 : options->servers_count);
     *all = (struct sk_http_watches){ .options = *options, .size_max = least > most ? least : most };
-    struct timeval every = { .tv_sec = LOOK_EVERY_MS / 1000,
-                             .tv_usec = LOOK_EVERY_MS % 1000 * 1000 };
     all->look = event_new(options->base, -1, EV_PERSIST, on_look, all);
-    if (all->look == NULL || event_add(all->look, &every) != 0) {
+    if (all->look == NULL || !look_every(all, LOOK_EVERY_MS)) {
         sk_http_watches_free(all);
         return NULL;
     }
