@@ -62,18 +62,11 @@ static void fold_compensating(struct fold *f)
     saga->retry_after_locks = false;
 }
 
-/* Forced in the midst of undoing: no list goes on being undone. */
+/* Forced in the midst of undoing: of no list anything more is undone. */
 static void settle_lists(struct sk_saga *saga)
 {
-    for (uint32_t s = 0; s < saga->plan->steps_count; s++) {
-        struct sk_step_run *run = &saga->steps[s];
-        bool has_failed = false;
-        if (!sk_step_is_foreach(sk_step_of(saga, s)) || run->state != SK_STEP_COMPENSATING)
-            continue;
-        for (uint32_t i = 0; i < run->units_count; i++)
-            has_failed = has_failed || run->units[i].state == SK_STEP_COMPENSATION_FAILED;
-        run->state = has_failed ? SK_STEP_COMPENSATION_FAILED : SK_STEP_COMPENSATED;
-    }
+    for (uint32_t s = 0; s < saga->plan->steps_count; s++)
+        if (sk_step_is_foreach(sk_step_of(saga, s))) sk_fold_conclude_list(&saga->steps[s]);
 }
 
 /* Nobody waits any more for what a question on the wire is answered. */

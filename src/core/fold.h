@@ -51,6 +51,8 @@ void sk_fold_undo_skipped(struct fold *f);
 /* A foreach's own state, once the undo of all its units is settled: by a compensation's event, or
  * by the end of an attempt that was awaited. Where nothing was undone it stays what it was. */
 void sk_fold_settle_undo(struct fold *f);
+/* The same where nothing more of it is undone, whatever is open. */
+void sk_fold_conclude_list(struct sk_step_run *run);
 void sk_fold_undo_waiting(struct fold *f);
 
 #endif

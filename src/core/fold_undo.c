@@ -1,11 +1,20 @@
 /* fold_undo.c: what the events of compensations do to a saga's state. */
 #include "core/fold.h"
 
+void sk_fold_conclude_list(struct sk_step_run *run)
+{
+    bool failed = false, undone = run->state == SK_STEP_COMPENSATING;
+    for (uint32_t i = 0; i < run->units_count; i++) {
+        failed = failed || run->units[i].state == SK_STEP_COMPENSATION_FAILED;
+        undone = undone || run->units[i].state == SK_STEP_COMPENSATED;
+    }
+    if (failed || undone) run->state = failed ? SK_STEP_COMPENSATION_FAILED : SK_STEP_COMPENSATED;
+}
+
 void sk_fold_settle_undo(struct fold *f)
 {
     if (!sk_step_is_foreach(f->step) || f->saga->state != SK_SAGA_COMPENSATING) return;
     if (f->unit != NULL && f->run->state == SK_STEP_RUNNING) return; /* its own end comes first */
-    bool failed = false, undone = false;
     for (uint32_t i = 0; i < f->run->units_count; i++) {
         const struct sk_unit *unit = &f->run->units[i];
         bool is_open = !sk_unit_undo_is_settled(f->saga, f->event->step, unit) ||
@@ -13,11 +22,8 @@ void sk_fold_settle_undo(struct fold *f)
         /* A late success: it is not undone any more. */
         if (is_open && f->run->state == SK_STEP_COMPENSATED) f->run->state = SK_STEP_COMPENSATING;
         if (is_open) return;
-        failed = failed || unit->state == SK_STEP_COMPENSATION_FAILED;
-        undone = undone || unit->state == SK_STEP_COMPENSATED;
     }
-    if (failed || undone)
-        f->run->state = failed ? SK_STEP_COMPENSATION_FAILED : SK_STEP_COMPENSATED;
+    sk_fold_conclude_list(f->run);
 }
 
 void sk_fold_undo_started(struct fold *f)
