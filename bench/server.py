@@ -22,7 +22,7 @@ class Server:
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             [bench.program("skald"), "serve", "--store", store, "--listen", "127.0.0.1:0", "--ready-file", str(ready),
-             "--log-level", "warn", *options], stdout=subprocess.PIPE, stderr=self.log)
+             "--log-level", "error", *options], stdout=subprocess.PIPE, stderr=self.log)
         line = ""
         if select.select([self.process.stdout], [], [], GIVE_UP_S)[0]:
             line = self.process.stdout.readline().decode()

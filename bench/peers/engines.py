@@ -97,7 +97,7 @@ class Skald(Engine):
                        for word in ("--define", HERE / "skald" / f"{path}.saga.yaml")]
         ready = self.folder / "ready"
         self.run("skald", [self.program, "serve", "--store", url, "--listen", f"127.0.0.1:{self.port}",
-                           "--log-level", "warn", "--ready-file", ready, *definitions],
+                           "--log-level", "error", "--ready-file", ready, *definitions],
                  {"PARTICIPANT": participant}).await_ready(ready.exists)
         self.data = [place]
 
