@@ -15,6 +15,10 @@
  *   L4  `done` is never called from sk_http_wire_launch.
  *   L5  What evhttp would guess about the end of an answer is refused in on_head, or told to it.
  *   L6  evhttp's time limit is that of connecting; from then on it has none.
+ *   L7  evhttp stops and begins to read between an answer and the next request, which changes
+ *       nothing and would be two calls of the system each time. While a listener of ours waits for
+ *       the same socket to be readable libevent keeps that to itself. It is there only while evhttp
+ *       reads as well: what nobody reads would wake the loop again and again.
  */
 #include "invoke/http_parts.h"
 
@@ -44,12 +48,13 @@ struct sk_http_wire {
     struct evhttp_request *request; /* ours until evhttp hands it back */
     struct sk_http_loan loan;       /* to the request, while evhttp writes it */
     struct evbuffer_cb_entry *watch;
+    struct event listener; /* L7 */
     int64_t idle_since_us, connecting_since_us;
     size_t size, sent_size; /* of the request, as evhttp wrote it */
     size_t unread_size;     /* of the answer, when the connection was closed */
     enum evhttp_request_error error;
     const char *reason; /* why we refused the answer */
-    bool is_idle, is_launching, is_connected, is_closed;
+    bool is_idle, is_launching, is_connected, is_closed, is_listening;
     bool was_used; /* by an exchange before this one */
     bool has_head, says_close;
 };
@@ -61,6 +66,27 @@ static int64_t now_us(const struct sk_http_invoker *invoker)
 }
 
 /* ---- wires ----------------------------------------------------------------------------------- */
+
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd, (void)what, (void)context; /* evhttp is told, too, and reads */
+}
+
+/* L7. Without it all is the same, and takes longer. */
+static void listen_too(struct sk_http_wire *wire)
+{
+    if (wire->is_listening) return;
+    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(wire->connection));
+    wire->is_listening = event_assign(&wire->listener, wire->invoker->options.base, fd,
+                                      EV_READ | EV_PERSIST, on_readable, wire) == 0 &&
+                         event_add(&wire->listener, NULL) == 0;
+}
+
+static void listen_no_more(struct sk_http_wire *wire)
+{
+    if (wire->is_listening) (void)event_del(&wire->listener);
+    wire->is_listening = false;
+}
 
 static void leave_lists(struct sk_http_wire *wire)
 {
@@ -75,6 +101,7 @@ void sk_http_wire_close(struct sk_http_wire *wire)
 {
     struct bufferevent *buffers = evhttp_connection_get_bufferevent(wire->connection);
     leave_lists(wire);
+    listen_no_more(wire);
     if (wire->transfer != NULL) wire->transfer->wire = NULL;
     evhttp_connection_set_closecb(wire->connection, NULL, NULL);
     (void)evbuffer_remove_cb_entry(bufferevent_get_output(buffers), wire->watch);
@@ -135,6 +162,7 @@ static void make_idle(struct sk_http_wire *wire)
     wire->transfer = NULL;
     wire->is_idle = true;
     wire->was_used = true;
+    listen_too(wire);
     wire->idle_since_us = now_us(invoker);
     sk_list_push_front(&wire->host->wires, &wire->host_link);
     sk_list_push(&invoker->pool.idle_wires, &wire->pool_link);
@@ -179,6 +207,7 @@ static void on_closed(struct evhttp_connection *connection, void *context)
     struct sk_http_wire *wire = context;
     struct bufferevent *buffers = evhttp_connection_get_bufferevent(connection);
     wire->is_closed = true;
+    listen_no_more(wire); /* its socket is closed next */
     wire->unread_size = evbuffer_get_length(bufferevent_get_input(buffers));
     if (!wire->is_idle) return;
     leave_lists(wire);
@@ -427,14 +456,17 @@ static void on_end(struct evhttp_request *handed, void *context)
 /* Sends what evhttp has written without waiting for the turn in which the socket is found writable:
  * with libevent's list of changes that saves two calls of the system a request. What does not go,
  * and why, comes in that turn. */
-static void flush(const struct sk_http_wire *wire)
+static void flush(struct sk_http_wire *wire)
 {
     struct bufferevent *buffers = evhttp_connection_get_bufferevent(wire->connection);
     struct evbuffer *output = bufferevent_get_output(buffers);
     (void)evbuffer_unfreeze(output, 1);
     int size = evbuffer_write(output, bufferevent_getfd(buffers));
     (void)evbuffer_freeze(output, 1);
-    if (size <= 0 || evbuffer_get_length(output) > 0) return;
+    if (size <= 0 || evbuffer_get_length(output) > 0) {
+        listen_no_more(wire); /* evhttp reads only once all has gone */
+        return;
+    }
     bufferevent_trigger(buffers, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS);
 }
 
