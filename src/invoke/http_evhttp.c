@@ -17,8 +17,8 @@
  *   L6  evhttp's time limit is that of connecting; from then on it has none.
  *   L7  evhttp stops and begins to read between an answer and the next request, which changes
  *       nothing and would be two calls of the system each time. While a listener of ours waits for
- *       the same socket to be readable libevent keeps that to itself. It is there only while evhttp
- *       reads as well: what nobody reads would wake the loop again and again.
+ *       the same socket to be readable libevent keeps that to itself. It goes when evhttp does not
+ *       read what there is, as during a long request: that would wake the loop again and again.
  */
 #include "invoke/http_parts.h"
 
@@ -67,9 +67,19 @@ static int64_t now_us(const struct sk_http_invoker *invoker)
 
 /* ---- wires ----------------------------------------------------------------------------------- */
 
+static void listen_no_more(struct sk_http_wire *wire)
+{
+    if (wire->is_listening) (void)event_del(&wire->listener);
+    wire->is_listening = false;
+}
+
+/* evhttp is told, too, and reads; or does not read now. */
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
-    (void)fd, (void)what, (void)context; /* evhttp is told, too, and reads */
+    struct sk_http_wire *wire = context;
+    struct bufferevent *buffers = evhttp_connection_get_bufferevent(wire->connection);
+    (void)fd, (void)what;
+    if ((bufferevent_get_enabled(buffers) & EV_READ) == 0) listen_no_more(wire);
 }
 
 /* L7. Without it all is the same, and takes longer. */
@@ -80,12 +90,6 @@ static void listen_too(struct sk_http_wire *wire)
     wire->is_listening = event_assign(&wire->listener, wire->invoker->options.base, fd,
                                       EV_READ | EV_PERSIST, on_readable, wire) == 0 &&
                          event_add(&wire->listener, NULL) == 0;
-}
-
-static void listen_no_more(struct sk_http_wire *wire)
-{
-    if (wire->is_listening) (void)event_del(&wire->listener);
-    wire->is_listening = false;
 }
 
 static void leave_lists(struct sk_http_wire *wire)
@@ -456,17 +460,14 @@ static void on_end(struct evhttp_request *handed, void *context)
 /* Sends what evhttp has written without waiting for the turn in which the socket is found writable:
  * with libevent's list of changes that saves two calls of the system a request. What does not go,
  * and why, comes in that turn. */
-static void flush(struct sk_http_wire *wire)
+static void flush(const struct sk_http_wire *wire)
 {
     struct bufferevent *buffers = evhttp_connection_get_bufferevent(wire->connection);
     struct evbuffer *output = bufferevent_get_output(buffers);
     (void)evbuffer_unfreeze(output, 1);
     int size = evbuffer_write(output, bufferevent_getfd(buffers));
     (void)evbuffer_freeze(output, 1);
-    if (size <= 0 || evbuffer_get_length(output) > 0) {
-        listen_no_more(wire); /* evhttp reads only once all has gone */
-        return;
-    }
+    if (size <= 0 || evbuffer_get_length(output) > 0) return;
     bufferevent_trigger(buffers, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS);
 }
 
