@@ -157,6 +157,7 @@ static bool pause_undo(struct model *model, const struct fact *fact)
     const struct policy *policy = policy_of_undo(fact);
     if (event->when_ms - event->at_ms < least_pause_ms(policy, call->attempt + 1))
         return model_no(model, "its pause is shorter than its policy says");
+    if (call->stage == OFFERED) call->is_granted = false; /* what an operator asked for was done */
     call->stage = PAUSED;
     call->until_ms = event->when_ms;
     call->last_was_no = false;

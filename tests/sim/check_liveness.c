@@ -84,6 +84,20 @@ static int64_t bound_ms(struct sim_world *world, const struct sim_row *row,
     return bound;
 }
 
+/* A child may be asked to undo what it did at the end of all that its parent does. */
+static int64_t family_bound_ms(struct sim_world *world, const struct sim_row *row,
+                               const struct sk_saga *saga)
+{
+    const struct sim_row *parent =
+        row->head.parent.size == 0 ? NULL : sim_store_row(world->store, row->head.parent);
+    if (parent == NULL) return bound_ms(world, row, saga);
+    struct sk_saga of_parent;
+    sim_fold(world, parent, &of_parent);
+    int64_t bound = family_bound_ms(world, parent, &of_parent);
+    sk_saga_release(&of_parent);
+    return bound;
+}
+
 /* As many as stand in the queues with it. */
 static int64_t queue_of(const struct sim_world *world, const struct sk_saga *saga)
 {
@@ -108,7 +122,7 @@ static void judge_bound(struct sim_world *world, const struct sim_row *row,
     if (row->stored_at_ms > from_ms) from_ms = row->stored_at_ms;
     int64_t took_ms = SIM_EPOCH_MS + row->ended_at_us / SIM_MS - from_ms - SETTLING_MS;
     if (took_ms <= 0) return;
-    int64_t most_ms = bound_ms(world, row, saga) * queue_of(world, saga);
+    int64_t most_ms = family_bound_ms(world, row, saga) * queue_of(world, saga);
     most_ms += world->profile.longest_us / SIM_MS; /* it may have seen a time that was to come */
     if (took_ms <= most_ms) return;
     sim_fail(world, "every saga ends", row->head.id,
