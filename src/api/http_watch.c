@@ -99,10 +99,11 @@ static bool look_every(struct sk_http_watches *all, int64_t ms)
     return event_add(all->look, &every) == 0;
 }
 
-static void become_full(struct sk_http_watches *all, bool is_full)
+static void set_full(struct sk_http_watches *all, bool is_full)
 {
     all->is_full = is_full;
-    (void)look_every(all, is_full ? LOOK_WHEN_FULL_MS : LOOK_EVERY_MS); /* else as before */
+    /* Without memory for it one looks as often as before. */
+    (void)look_every(all, is_full ? LOOK_WHEN_FULL_MS : LOOK_EVERY_MS);
     all->options.on_room(all->options.context, !is_full);
 }
 
@@ -117,7 +118,7 @@ static void watch_drop(struct watch *watch)
     (void)evbuffer_remove_cb(bufferevent_get_output(watch->bev), on_output, watch);
     (void)bufferevent_decref(watch->bev);
     sk_free(watch);
-    if (all->is_full && all->count < all->options.connections_max) become_full(all, false);
+    if (all->is_full && all->count < all->options.connections_max) set_full(all, false);
 }
 
 /* evhttp lets go of a bufferevent by taking its callbacks away. */
@@ -192,7 +193,7 @@ struct bufferevent *sk_http_watches_connection(struct sk_http_watches *all)
     }
     bufferevent_incref(bev);
     all->count += 1;
-    if (!all->is_full && all->count >= all->options.connections_max) become_full(all, true);
+    if (!all->is_full && all->count >= all->options.connections_max) set_full(all, true);
     return bev;
 }
 
