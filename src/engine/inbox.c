@@ -103,8 +103,9 @@ void sk_inbox_lost(struct sk_shard *shard, struct sk_incoming *incoming)
     if (member != shard->engine->options.group_member) {
         sk_sibling_lost(shard, incoming->from_shard, member, incoming->id);
     } else {
-        struct sk_shard *from = sender_of(shard, incoming);
-        if (from != NULL) sk_outbox_again(from, incoming->id);
+        /* Handed over from here: it waits there again, also where its lease is too short to ask. */
+        struct sk_shard *from = &shard->engine->shards[incoming->from_shard];
+        if (sk_shard_is_held(from)) sk_outbox_again(from, incoming->id);
     }
     sk_inbox_remove(shard, incoming);
 }
