@@ -773,6 +773,14 @@ static void test_injected_headers_are_refused(void **state)
 
 enum { MANY = 40 };
 
+static void end_as(struct call *call, int expected, const char *code)
+{
+    assert_int_equal(call->done_count, 1);
+    assert_int_equal(call->outcome.class_, expected);
+    assert_text(call->outcome.code, code);
+    sk_buf_release(&call->text);
+}
+
 static void test_connections_are_limited_and_kept(void **state)
 {
     (void)state;
@@ -783,11 +791,7 @@ static void test_connections_are_limited_and_kept(void **state)
         begin(&world, &calls[i], invocation_to(polite(&world, "/slow")));
     }
     wait_for_calls(&world);
-    for (size_t i = 0; i < MANY; i++) {
-        assert_int_equal(calls[i].done_count, 1);
-        assert_int_equal(calls[i].outcome.class_, YES);
-        sk_buf_release(&calls[i].text);
-    }
+    for (size_t i = 0; i < MANY; i++) end_as(&calls[i], YES, "");
     assert_int_equal(skt_polite_requests(world.polite), MANY);
     assert_int_equal(skt_polite_slow_max(world.polite), 3);
     assert_int_equal(skt_polite_connections(world.polite), 3);
@@ -808,10 +812,7 @@ static void test_time_out_in_line(void **state)
     world.left = 1; /* nobody waits for the first */
     wait_for_calls(&world);
     assert_int_equal(first.done_count, 0);
-    assert_int_equal(second.done_count, 1);
-    assert_text(second.outcome.code, "connection_timeout");
-    assert_int_equal(second.outcome.class_, AGAIN);
-    sk_buf_release(&second.text);
+    end_as(&second, AGAIN, "connection_timeout");
     close_world(&world);
 }
 
@@ -831,14 +832,10 @@ static void test_late_in_line(void **state)
     begin(&world, &second, waiting);
     begin(&world, &third, invocation_to(rude(&world, "/moody"))); /* has the time to wait */
     wait_for_calls(&world);
-    assert_int_equal(first.outcome.class_, SK_OUTCOME_UNKNOWN);
-    assert_int_equal(second.outcome.class_, AGAIN);
-    assert_text(second.outcome.code, "connection_timeout");
-    assert_int_equal(third.outcome.class_, YES);
+    end_as(&first, MAYBE, "timeout");
+    end_as(&second, AGAIN, "connection_timeout");
+    end_as(&third, YES, "");
     assert_int_equal(skt_rude_requests(world.rude), 2);
-    sk_buf_release(&first.text);
-    sk_buf_release(&second.text);
-    sk_buf_release(&third.text);
     close_world(&world);
 }
 
@@ -849,14 +846,6 @@ enum { FIRST_COUNT = 7, SECOND_COUNT = 3, BOTH_COUNT = FIRST_COUNT + SECOND_COUN
 static const char *slow_of(const struct skt_polite *server)
 {
     return url(skt_polite_port(server), "/slow");
-}
-
-static void end_as(struct call *call, int expected, const char *code)
-{
-    assert_int_equal(call->done_count, 1);
-    assert_int_equal(call->outcome.class_, expected);
-    assert_text(call->outcome.code, code);
-    sk_buf_release(&call->text);
 }
 
 /* The same participant under two names: two hosts to the invoker. */

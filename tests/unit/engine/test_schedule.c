@@ -417,15 +417,21 @@ static void it_survives_what_the_store_does(void **state)
     }
 }
 
+/* Until just before its first instant; from then on the store holds what it is given. */
+static void make_and_hold(const struct sk_schedule_request *request)
+{
+    (void)make(request);
+    world_advance(&world, MINUTE - world.runtime.now_ms % MINUTE - 1);
+    world.store.is_holding = true;
+}
+
 /* C4: the store is away for longer than a start is asked for again; its saga is there in the
  *     end. */
 static void no_other_instant_before_the_begun_one_is_settled(void **state)
 {
     (void)state;
     struct sk_schedule_request request = request_of("* * * * *", "waiter");
-    (void)make(&request);
-    world_advance(&world, MINUTE - world.runtime.now_ms % MINUTE - 1);
-    world.store.is_holding = true;
+    make_and_hold(&request);
     world_advance(&world, 2);
     world_unhold(&world, true); /* that it is begun */
     world_advance(&world, 1);   /* its start is held */
@@ -449,9 +455,7 @@ static void what_is_begun_is_settled_after_a_crash(void **state)
 {
     (void)state;
     struct sk_schedule_request request = request_of("* * * * *", "waiter");
-    (void)make(&request);
-    world_advance(&world, MINUTE - world.runtime.now_ms % MINUTE - 1);
-    world.store.is_holding = true;
+    make_and_hold(&request);
     world_advance(&world, 2);
     world_unhold(&world, true); /* that it is begun */
     world_advance(&world, 1);
@@ -474,9 +478,7 @@ static void what_is_begun_when_the_engine_stops_is_left_to_the_next_life(void **
     (void)state;
     struct sk_schedule_request request = request_of("* * * * *", "waiter");
     struct answer answer = { 0 };
-    (void)make(&request);
-    world_advance(&world, MINUTE - world.runtime.now_ms % MINUTE - 1);
-    world.store.is_holding = true;
+    make_and_hold(&request);
     for (int i = 0, made = 0; made < 4; i++) {
         char id[16];
         snprintf(id, sizeof id, "beside-%d", i);
