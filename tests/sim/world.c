@@ -106,12 +106,14 @@ static void fire(struct sim_world *world, struct sim_event *event)
 {
     sim_fn *fn = event->fn;
     void *context = event->context;
+    world->acting = event->node;
     if (!event->is_timer) {
         event->next_free = world->free_events;
         world->free_events = event;
     }
     world->events_fired += 1;
     fn(context);
+    world->acting = NULL;
 }
 
 void sim_world_run(struct sim_world *world, int64_t until_us)

@@ -92,6 +92,7 @@ struct sim_world {
     struct sk_heap queue;
     struct sim_event *free_events;
     uint64_t order, events_fired;
+    struct sim_node *acting; /* whose event fires just now; NULL = the world's own */
     int64_t now_us;
     bool is_calm;       /* no new faults */
     int64_t calm_at_us; /* since then */
