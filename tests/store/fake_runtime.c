@@ -70,7 +70,11 @@ struct fake_runtime *fake_runtime_new(void)
     runtime->port.ops = &ops;
     runtime->now_ms = 1000000;
     pthread_mutex_init(&runtime->lock, NULL);
-    pthread_cond_init(&runtime->has_posts, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&runtime->has_posts, &attributes);
+    pthread_condattr_destroy(&attributes);
     sk_list_init(&runtime->posts);
     return runtime;
 }
@@ -110,7 +114,7 @@ static void run(struct posted *posted)
 bool fake_runtime_run_until(struct fake_runtime *runtime, const bool *flag)
 {
     struct timespec deadline;
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += WAIT_S;
     while (!*flag) {
         struct posted *posted = take(runtime, &deadline);

@@ -164,8 +164,10 @@ static enum skald_status connect_writer(struct sk_sqlite_store *store, skald_err
     }
     if (code == SQLITE_OK) code = sk_sqlite_writer_prepare(writer);
     if (code != SQLITE_OK) return fail(db, code, error);
+    pthread_mutex_lock(&store->lock); /* again: the checkpoint thread looks at them */
     store->log_pages = 0;
     store->log_pages_next = store->options.checkpoint_pages;
+    pthread_mutex_unlock(&store->lock);
     sqlite3_wal_hook(db, on_commit, store);
     return SKALD_OK;
 }
