@@ -110,6 +110,14 @@ void sk_delivery_put(struct sk_delivery *delivery, struct sk_delivery_item *item
     if (need_post) post_run(delivery);
 }
 
+bool sk_delivery_is_empty(struct sk_delivery *delivery)
+{
+    pthread_mutex_lock(&delivery->lock);
+    bool is_empty = sk_list_is_empty(&delivery->items) && sk_list_is_empty(&delivery->running);
+    pthread_mutex_unlock(&delivery->lock);
+    return is_empty;
+}
+
 void sk_delivery_flush(struct sk_delivery *delivery)
 {
     run_turn(delivery);

@@ -36,6 +36,8 @@ struct sk_delivery_item {
 
 struct sk_delivery *sk_delivery_new(struct sk_runtime *runtime); /* NULL: out of memory */
 void sk_delivery_put(struct sk_delivery *delivery, struct sk_delivery_item *item);
+/* Nothing is on its way to the loop. */
+bool sk_delivery_is_empty(struct sk_delivery *delivery);
 /* Runs now what would run in the next turn; on the loop, or while it does not run. */
 void sk_delivery_flush(struct sk_delivery *delivery);
 /* Drops what is not delivered and gives the object up. */

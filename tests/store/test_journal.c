@@ -9,17 +9,21 @@
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/tools.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct setting {
     uint32_t apply_rows, apply_delay_ms;
     uint64_t segment_size, lag_max;
+    uint32_t quick_us;
 };
 
 static struct setting setting;
 static struct sk_store *index_store; /* of the journal that was opened last */
+static struct sk_disk *log_disk;     /* … and the disk of its log */
 static bool is_power_cut; /* between closing and opening: what the index had not synced is gone */
 
 static enum skald_status open_journal(struct world *world, struct sk_store **out_store,
@@ -30,7 +34,8 @@ static enum skald_status open_journal(struct world *world, struct sk_store **out
                                           .apply_rows = setting.apply_rows,
                                           .apply_delay_ms = setting.apply_delay_ms,
                                           .segment_size = setting.segment_size,
-                                          .lag_max = setting.lag_max };
+                                          .lag_max = setting.lag_max,
+                                          .quick_us = setting.quick_us };
     if (is_power_cut) {
         (void)snprintf(path, sizeof path, "%s-wal", world->path);
         (void)unlink(path);
@@ -54,6 +59,7 @@ static enum skald_status open_journal(struct world *world, struct sk_store **out
     (void)snprintf(path, sizeof path, "%s.log", world->path);
     status = sk_disk_open(path, &options.disk, error);
     if (status != SKALD_OK) return status;
+    log_disk = options.disk;
     return sk_journal_store_open(&options, out_store, error);
 }
 
@@ -230,6 +236,92 @@ static void a_backup_is_made_beside_commits(void **state)
     world_free(copy);
 }
 
+/* ---- who commits ----------------------------------------------------------------------------- */
+
+/* The disk of a log whose syncs are watched: those of the thread that the test runs on. */
+static struct {
+    struct sk_disk_ops ops;
+    const struct sk_disk_ops *real;
+    pthread_t loop;
+    uint32_t here;
+    long pause_ns; /* of each */
+} syncs;
+
+static enum skald_status sync_watched(struct sk_disk *disk, int file, skald_error *error)
+{
+    if (pthread_equal(pthread_self(), syncs.loop)) syncs.here += 1;
+    nanosleep(&(struct timespec){ .tv_nsec = syncs.pause_ns }, NULL);
+    return syncs.real->sync(disk, file, error);
+}
+
+static struct world *world_with_watched_syncs(uint32_t quick_us, long pause_ns)
+{
+    setting =
+        (struct setting){ .apply_rows = 1000000, .apply_delay_ms = 1000000, .quick_us = quick_us };
+    struct world *world = world_new(&journal);
+    syncs.real = log_disk->ops;
+    syncs.ops = *log_disk->ops;
+    syncs.ops.sync = sync_watched;
+    syncs.loop = pthread_self();
+    syncs.here = 0;
+    syncs.pause_ns = pause_ns;
+    log_disk->ops = &syncs.ops;
+    return world;
+}
+
+enum { HOUR_US = 3600000000u, ENOUGH = 20 }; /* parts one by one, for the loop to commit them */
+
+static void parts_that_come_one_by_one_are_committed_by_the_loop(void **state)
+{
+    (void)state;
+    struct world *world = world_with_watched_syncs(HOUR_US, 0);
+    write_saga(world, 0);
+    assert_int_equal(0, syncs.here);
+    for (uint32_t i = 1; i < ENOUGH; i++) write_saga(world, i);
+    assert_in_range(syncs.here, 1, ENOUGH);
+    uint32_t before = syncs.here;
+    write_saga(world, ENOUGH);
+    assert_int_equal(before + 1, syncs.here);
+    must_have_all(world, ENOUGH + 1);
+    world_free(world);
+}
+
+/* The first of those that follow each other finds nothing under way; then threads are worth it. */
+static void parts_that_overlap_are_committed_by_the_thread(void **state)
+{
+    (void)state;
+    struct world *world = world_with_watched_syncs(HOUR_US, 0);
+    for (uint32_t i = 0; i < ENOUGH; i++) write_saga(world, i);
+    struct pending pending[3];
+    struct sk_part parts[3];
+    struct sk_event_row events[3];
+    uint32_t before = syncs.here;
+    for (uint32_t i = 0; i < 3; i++) {
+        parts[i] = world_events(world, i, &events[i], 1, SK_STR("x"));
+        world_send(world, &pending[i], &parts[i], 1);
+    }
+    for (uint32_t i = 0; i < 3; i++) world_wait(world, &pending[i]);
+    assert_int_equal(before + 1, syncs.here);
+    for (uint32_t i = 0; i < 3; i++) {
+        if (i > 0) assert_true(pending[i].order > pending[i - 1].order);
+        assert_int_equal(SK_PART_DONE, parts[i].result);
+        world->shards[i].position = parts[i].first_position + sk_part_width(&parts[i]);
+    }
+    write_saga(world, ENOUGH);
+    assert_int_equal(before + 1, syncs.here);
+    world_free(world);
+}
+
+static void the_loop_does_not_wait_for_a_slow_disk(void **state)
+{
+    (void)state;
+    struct world *world = world_with_watched_syncs(1000, 2000000);
+    for (uint32_t i = 0; i < 2 * ENOUGH; i++) write_saga(world, i);
+    assert_int_equal(0, syncs.here);
+    must_have_all(world, 2 * ENOUGH);
+    world_free(world);
+}
+
 static void never(void *context, enum skald_status status, const skald_error *error)
 {
     (void)context;
@@ -259,6 +351,9 @@ static int run_own(void)
         cmocka_unit_test(commits_wait_for_the_index),
         cmocka_unit_test(the_log_is_trimmed),
         cmocka_unit_test(a_backup_is_made_beside_commits),
+        cmocka_unit_test(parts_that_come_one_by_one_are_committed_by_the_loop),
+        cmocka_unit_test(parts_that_overlap_are_committed_by_the_thread),
+        cmocka_unit_test(the_loop_does_not_wait_for_a_slow_disk),
         cmocka_unit_test(closing_with_questions_outstanding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /*
  * commit.c: the commit thread: takes what waits, judges each part by what the log has made of its
- * shard (S1), writes the group's records with one write and one sync, answers.
+ * shard (S1), writes the group's records with one write and one sync, answers. Parts that come one
+ * by one are committed by the loop (P4).
  *
  * `shards` runs ahead inside a group, so that several parts of a shard can go together; `undo`
  * takes it back when the group is not durable.
@@ -10,19 +11,15 @@
 #include "store/threads.h"
 
 #include <string.h>
+#include <time.h>
+
+enum { SINGLES_MIN = 8 }; /* that show that parts come one by one */
 
 struct undo {
     struct undo *next;
     uint32_t shard;
     uint64_t epoch, position;
     uint8_t batch_id[SK_BATCH_ID_SIZE];
-};
-
-struct group {
-    struct sk_list requests;
-    struct sk_arena arena;
-    struct undo *undo; /* the newest first */
-    uint64_t bytes;
 };
 
 /* ---- shards ---------------------------------------------------------------------------------- */
@@ -257,7 +254,7 @@ static void refuse_group(struct group *group)
     }
 }
 
-static void commit_group(struct sk_journal *journal, struct group *group)
+static void write_group(struct sk_journal *journal, struct group *group)
 {
     skald_error error = { 0 };
     uint64_t before = journal->written_bytes;
@@ -281,7 +278,22 @@ static void commit_group(struct sk_journal *journal, struct group *group)
         }
     }
     if (status == SKALD_OK) publish(journal, journal->written_bytes - before);
-    sk_store_requests_deliver(&group->requests, journal->delivery);
+}
+
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void commit_group(struct sk_journal *journal, struct group *group)
+{
+    int64_t start_us = monotonic_us();
+    write_group(journal, group);
+    journal->is_quick = monotonic_us() - start_us <= journal->quick_us;
+    group->undo = NULL;
+    sk_arena_clear(&group->arena);
 }
 
 static void reopen(struct sk_journal *journal, struct group *group)
@@ -291,7 +303,6 @@ static void reopen(struct sk_journal *journal, struct group *group)
     request->status = why_not(journal, &request->error);
     if (request->status == SKALD_OK) request->status = sk_log_reopen(journal->log, &request->error);
     journal->is_failed = request->status != SKALD_OK;
-    sk_store_requests_deliver(&group->requests, journal->delivery);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -310,26 +321,53 @@ static bool wait_group(struct sk_journal *journal, struct sk_list *group)
         pthread_cond_wait(&journal->has_writes, &journal->lock);
     while (!has_room(journal)) pthread_cond_wait(&journal->has_room, &journal->lock); /* G5 */
     sk_store_requests_take_group(&journal->writes, group);
+    journal->is_committing = true;
     pthread_mutex_unlock(&journal->lock);
     return !sk_list_is_empty(group);
+}
+
+/* Whoever hears of it finds the thread done with it. */
+static void end_group(struct sk_journal *journal, struct sk_list *group)
+{
+    pthread_mutex_lock(&journal->lock);
+    sk_store_requests_deliver(group, journal->delivery);
+    journal->is_committing = false;
+    pthread_mutex_unlock(&journal->lock);
 }
 
 void *journal_commit_main(void *argument)
 {
     struct sk_journal *journal = argument;
-    struct group group = { 0 };
+    struct group *group = &journal->group;
     sk_thread_name(SK_THREAD_COMMIT);
-    sk_list_init(&group.requests);
-    sk_arena_init(&group.arena);
-    while (wait_group(journal, &group.requests)) {
-        if (sk_store_requests_first(&group.requests)->call == SK_STORE_REOPEN) {
-            reopen(journal, &group);
+    while (wait_group(journal, &group->requests)) {
+        if (sk_store_requests_first(&group->requests)->call == SK_STORE_REOPEN) {
+            reopen(journal, group);
         } else {
-            commit_group(journal, &group);
+            commit_group(journal, group);
         }
-        group.undo = NULL;
-        sk_arena_clear(&group.arena);
+        end_group(journal, &group->requests);
     }
-    sk_arena_release(&group.arena);
     return NULL;
+}
+
+/* ---- on the loop ----------------------------------------------------------------------------- */
+
+bool journal_take_single(struct sk_journal *journal)
+{
+    const struct sk_store_request *first = sk_store_requests_first(&journal->writes);
+    bool is_one = journal->writes.next->next == &journal->writes && !journal->is_committing;
+    if (is_one && first->call != SK_STORE_SUBMIT) return false;
+    bool is_single = is_one && first->batch->parts_count == 1 && journal->is_quick &&
+                     sk_delivery_is_empty(journal->delivery);
+    journal->singles = is_single ? journal->singles + 1 : 0;
+    if (journal->singles <= SINGLES_MIN || !has_room(journal)) return false;
+    sk_store_requests_take_group(&journal->writes, &journal->group.requests);
+    return true;
+}
+
+void journal_commit_single(struct sk_journal *journal)
+{
+    commit_group(journal, &journal->group);
+    sk_store_requests_deliver(&journal->group.requests, journal->delivery);
 }

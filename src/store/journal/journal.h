@@ -30,6 +30,7 @@ enum {
     SK_JOURNAL_APPLY_ROWS = 262144,
     SK_JOURNAL_APPLY_DELAY_MS = 1000,
     SK_JOURNAL_LAG_MAX = 256 << 20,
+    SK_JOURNAL_QUICK_US = 500,
 };
 
 /* What the journal needs of its index beside the port. */
@@ -53,6 +54,8 @@ struct sk_journal_options {
         apply_delay_ms;             /* 0 = as above: a batch has at most as many rows, and begins
                                      * so long after its first, four times as long when lazy */
     uint64_t lag_max, segment_size; /* bytes; 0 = as above, as in log.h */
+    uint32_t quick_us;              /* 0 = as above: the loop waits for a disk that takes no longer,
+                                     * when nothing else is to be done (parts.h P4) */
 };
 
 /* Takes disk and index over, also when it fails. Blocks until the log has been read and judged. All

@@ -12,7 +12,8 @@
  *       behind the last record that was durable.
  *   L5  Segments below a mark go: one is kept to be written over, the others are removed.
  *
- * Threads: add, commit, reopen by one (the commit thread); a reader by one other; trim by any.
+ * Threads: add, commit, reopen by one at a time (the commit thread, or the loop while that waits);
+ * a reader by one other; trim by any.
  */
 #ifndef SK_STORE_JOURNAL_LOG_H
 #define SK_STORE_JOURNAL_LOG_H

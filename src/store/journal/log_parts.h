@@ -19,7 +19,7 @@ struct segment {
 struct sk_log {
     struct sk_disk *disk;
     uint64_t incarnation, segment_size;
-    /* the commit thread's */
+    /* of whoever commits */
     int file; /* -1: given up (L4) */
     uint64_t offset;
     uint64_t next, prev; /* number of the next record; hash of the one before it */

@@ -1,14 +1,18 @@
 /*
  * parts.h: the inside of the journal store. Private to this folder.
  *
- *   P1  `writes` is emptied by the commit thread alone, in the order of submission; everything that
- *       waits is one group: one write, one sync. It keeps `shards`: what the log has made of them.
- *       A request's `number` is that of its last record in the group, 0 = none; the one read that
+ *   P1  `writes` is emptied by the commit thread, in the order of submission; everything that waits
+ *       is one group: one write, one sync. It keeps `shards`: what the log has made of them. A
+ *       request's `number` is that of its last record in the group, 0 = none; the one read that
  *       goes this way asks for the shards.
  *   P2  The apply thread reads the log behind the commits, merges, and has the loop give the batch
  *       to the index (whose calls are the loop's): one at a time.
  *   P3  Loop only: waiting reads, defines, `touched`, what the index answers.
- *   P4  Where nobody could be told that memory is out, it is waited for (patience.h); when none
+ *   P4  When one part after the other was submitted while nothing else was under way, and the disk
+ *       is quick, the loop commits the next such part itself: two threads that wake each other
+ *       would take longer than the sync. What is the commit thread's is the loop's for so long. One
+ *       group that was not quick, and parts go to the thread again.
+ *   P5  Where nobody could be told that memory is out, it is waited for (patience.h); when none
  *       comes, the process ends and says so: what was acknowledged is in the log.
  */
 #ifndef SK_STORE_JOURNAL_PARTS_H
@@ -41,11 +45,18 @@ struct journal_shard {
     int64_t expires_at_ms;
 };
 
+/* What is made durable by one sync. */
+struct group {
+    struct sk_list requests;
+    struct sk_arena arena;
+    struct undo *undo; /* the newest first */
+};
+
 /* touched.c: which sagas and keys stand in records that the index has not got. */
 struct touched;
 struct touched *touched_new(void);
 void touched_free(struct touched *touched);
-/* Commit thread, before the part is DONE; `number` is that of its record. */
+/* Whoever commits, before the part is DONE; `number` is that of its record. */
 void touched_add(struct touched *touched, const struct sk_part *part, uint64_t number);
 /* Everything up to `number` is applied. */
 void touched_forget(struct touched *touched, uint64_t number);
@@ -86,17 +97,21 @@ struct sk_journal {
     struct sk_journal_index index;
     struct sk_log *log;
     uint32_t apply_rows, apply_delay_ms;
+    int64_t quick_us;
     uint64_t lag_max;
     struct touched *touched;
 
     /* the loop's */
     struct sk_list waiting;  /* struct journal_read */
+    uint32_t singles;        /* submissions in a row that found nothing under way: P4 */
     struct sk_list asked;    /* requests that the index was asked about, and has not answered */
     struct sk_arena scratch; /* while it is opened */
 
-    /* the commit thread's */
+    /* of whoever commits */
     struct journal_shard *shards;
+    struct group group;
     uint64_t written_bytes;
+    bool is_quick;  /* the last group was */
     bool is_failed; /* until reopened */
 
     /* the apply thread's */
@@ -120,7 +135,8 @@ struct sk_journal {
     struct sk_delivery_item messenger; /* to the loop: an errand, or news */
     bool is_messenger_out;
     bool is_closing;
-    bool is_stuck; /* the index takes no more: G4, or it is lost */
+    bool is_committing; /* the commit thread is at a group */
+    bool is_stuck;      /* the index takes no more: G4, or it is lost */
     char why[300];
 
     pthread_t commit_thread, apply_thread;
@@ -128,6 +144,10 @@ struct sk_journal {
 };
 
 void *journal_commit_main(void *argument);
+/* Loop: takes what waits if the loop is to commit it (P4); `lock` is held. False: it is the
+ * thread's. */
+bool journal_take_single(struct sk_journal *journal);
+void journal_commit_single(struct sk_journal *journal);
 void *journal_apply_main(void *argument);
 
 /* Loop: the messenger has come. */

@@ -34,8 +34,10 @@ static void enqueue(struct sk_journal *journal, struct sk_store_request *request
     }
     pthread_mutex_lock(&journal->lock);
     sk_list_push(&journal->writes, &request->item.node);
-    pthread_cond_signal(&journal->has_writes);
+    bool is_ours = journal_take_single(journal);
+    if (!is_ours) pthread_cond_signal(&journal->has_writes);
     pthread_mutex_unlock(&journal->lock);
+    if (is_ours) journal_commit_single(journal);
 }
 
 static void store_submit(struct sk_store *base, struct sk_batch *batch, sk_batch_done *done,
@@ -302,6 +304,7 @@ static void store_free(struct sk_store *base)
     if (journal->delivery != NULL) sk_delivery_close(journal->delivery);
     sk_merge_free(journal->merge);
     sk_arena_release(&journal->unpacked);
+    sk_arena_release(&journal->group.arena);
     sk_log_reader_free(journal->reader);
     sk_log_free(journal->log);
     if (journal->disk != NULL) journal->disk->ops->free(journal->disk);
@@ -355,11 +358,14 @@ static struct sk_journal *journal_new(const struct sk_journal_options *options)
     journal->apply_rows = options->apply_rows > 0 ? options->apply_rows : SK_JOURNAL_APPLY_ROWS;
     journal->apply_delay_ms =
         options->apply_delay_ms > 0 ? options->apply_delay_ms : SK_JOURNAL_APPLY_DELAY_MS;
+    journal->quick_us = options->quick_us > 0 ? options->quick_us : SK_JOURNAL_QUICK_US;
     journal->lag_max = options->lag_max > 0 ? options->lag_max : SK_JOURNAL_LAG_MAX;
     journal->messenger =
         (struct sk_delivery_item){ .run = journal_on_messenger, .drop = drop_messenger };
     sk_list_init(&journal->messenger.node);
     sk_list_init(&journal->writes);
+    sk_list_init(&journal->group.requests);
+    sk_arena_init(&journal->group.arena);
     sk_list_init(&journal->waiting);
     sk_list_init(&journal->asked);
     pthread_mutex_init(&journal->lock, NULL);
