@@ -105,6 +105,19 @@ static void on_progress(void *context, uint64_t done, uint64_t total)
         relay->watcher.fn(relay->watcher.context, relay->what, done, total);
 }
 
+/* A journal that a server has; the error says that it is in use. */
+static enum skald_status backup_served(const struct place *place,
+                                       const struct sk_sqlite_backup_options *options,
+                                       skald_error *error)
+{
+#ifdef SK_WITH_JOURNAL
+    return sk_journal_backup(place->folder, options->to, options->watcher, error);
+#else
+    (void)place, (void)options;
+    return error->status;
+#endif
+}
+
 enum skald_status sk_store_backup(const char *url, const char *file,
                                   struct sk_store_watcher watcher, skald_error *error)
 {
@@ -113,13 +126,11 @@ enum skald_status sk_store_backup(const char *url, const char *file,
     struct sk_sqlite_backup_options options = { .to = file, .watcher = { on_progress, &relay } };
     enum skald_status status = settled_place(url, &place, error);
     options.from = place.path;
-#ifdef SK_WITH_JOURNAL
-    if (status == SKALD_E_BUSY && place.folder != NULL)
-        status = sk_journal_backup(place.folder, file, options.watcher, error);
-    else
-#endif
-        if (status == SKALD_OK)
+    if (status == SKALD_OK) {
         status = sk_sqlite_backup(&options, error);
+    } else if (status == SKALD_E_BUSY && place.folder != NULL) {
+        status = backup_served(&place, &options, error);
+    }
     return status == SKALD_OK ? copy_key(place.path, file, error) : status;
 }
 
