@@ -564,11 +564,14 @@ class Limits(Case):
             self.assertEqual(self.server.ended(f"sick:{i}")["state"], "completed")
         view = self.breaker("sick")
         self.assertEqual((view["state"], view["opened_count"]), ("closed", 1))
-        log = (self.path / "server.log").read_text()
-        observed = self.server.get("/api/v1/events/observations?type=circuit.*&limit=1000").json["items"]
-        for event in ("circuit.opened", "circuit.half_open", "circuit.closed"):
-            self.assertIn(event, log)
-            self.assertIn(event, [observation["type"] for observation in observed])
+        def told():
+            """In the log, and among the observations: both are written behind what is told."""
+            log = (self.path / "server.log").read_text()
+            items = self.server.get("/api/v1/events/observations?type=circuit.*&limit=1000").json["items"]
+            types = [observation["type"] for observation in items]
+            return [event for event in ("circuit.opened", "circuit.half_open", "circuit.closed")
+                    if event in log and event in types]
+        until(lambda: len(told()) == 3, "the log and the observations tell of opening and closing")
 
     def test_reset(self):
         self.one.on("/held", (500, {}))
