@@ -12,6 +12,8 @@
 
 enum { SIM_STREAM_CLERKS = 8, SIM_STREAM_TIMETABLE = 9, SIM_STREAM_ONLOOKERS = 10 };
 
+struct sim_row;
+
 struct sim_beside {
     struct sim_rng clerks_rng, timetable_rng, onlookers_rng;
     struct sim_batch *batches;
@@ -25,6 +27,8 @@ struct sim_beside {
 void sim_beside_init(struct sim_world *world);
 /* Nothing of it is under way: the calm may end. */
 bool sim_beside_is_done(const struct sim_world *world);
+/* This row is what an import made, not the saga that a restore brought back. */
+bool sim_is_imported(const struct sim_world *world, const struct sim_row *row);
 /* The node that serves this id's shard, or NULL. */
 struct sim_node *sim_node_of(struct sim_world *world, struct sk_str id);
 

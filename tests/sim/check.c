@@ -111,7 +111,7 @@ void sim_check_event(struct sim_world *world, struct sim_row *row, const struct 
     }
     sim_check_model_event(world, row, &shown);
     /* The history of an imported saga tells of keys that it has given back. */
-    if (sim_map_get(&world->load->beside.imported, row->head.id) != NULL) return;
+    if (sim_is_imported(world, row)) return;
     if (event->type >= SK_EVENT_LOCK_REQUESTED && event->type <= SK_EVENT_LOCK_RELEASED) {
         sim_check_lock_event(world, row, &shown);
     }

@@ -73,8 +73,8 @@ void sim_check_letters(struct sim_world *world, const struct sim_row *row)
 {
     const struct sim_shard *shard = &world->store->shards[row->head.shard];
     const struct sim_beside *beside = &world->load->beside;
-    bool may_lack = sim_map_get(&beside->seen_to, row->head.id) != NULL ||
-                    sim_map_get(&beside->imported, row->head.id) != NULL;
+    bool may_lack =
+        sim_map_get(&beside->seen_to, row->head.id) != NULL || sim_is_imported(world, row);
     if (may_lack) return; /* a person has deleted one; an export takes none along */
     for (uint32_t i = 0; i < row->events_count; i++) {
         struct sk_event event = sim_event_of(&row->events[i]);

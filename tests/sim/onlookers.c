@@ -216,8 +216,24 @@ struct move {
     uint64_t seq;
     const struct sim_row *was; /* when it was removed */
     uint32_t tries, restores;  /* restores: of the store, when it began */
+    int64_t imported_at_ms;    /* first asked for */
     bool stays;                /* exported only */
 };
+
+/* Once for each id: a restore may take this import back, and not the one before. */
+static void note_import(struct move *move)
+{
+    struct sim_map *imported = &move->world->load->beside.imported;
+    if (sim_map_get(imported, move->id) != NULL) return;
+    move->imported_at_ms = sim_now_ms(move->world);
+    sim_map_put(imported, move->id, move);
+}
+
+bool sim_is_imported(const struct sim_world *world, const struct sim_row *row)
+{
+    const struct move *move = sim_map_get(&world->load->beside.imported, row->head.id);
+    return move != NULL && row->stored_at_ms >= move->imported_at_ms;
+}
 
 static void go_on(void *context);
 
@@ -377,7 +393,7 @@ static void go_on(void *context)
             sk_engine_remove(node->engine, move->id, on_removed, move);
         break;
     case MOVE_IMPORT:
-        sim_map_put(&world->load->beside.imported, move->id, move);
+        note_import(move);
         sk_engine_import(node->engine, move->text, SK_STR("onlooker"), on_imported, move);
         break;
     case MOVE_DONE: break;

@@ -207,8 +207,7 @@ static bool letter_lost(struct sim_world *world)
         struct sim_shard *shard = &world->store->shards[s];
         for (uint32_t i = 0; i < shard->letters_count; i++) {
             struct sim_row *row = sim_shard_row(shard, shard->letters[i].no);
-            if (sim_map_get(&beside->seen_to, row->head.id) != NULL ||
-                sim_map_get(&beside->imported, row->head.id) != NULL)
+            if (sim_map_get(&beside->seen_to, row->head.id) != NULL || sim_is_imported(world, row))
                 continue;
             shard->letters_count = 0;
             sim_check_letters(world, row);

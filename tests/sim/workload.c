@@ -148,14 +148,25 @@ static void look(void *context)
 
 /* ---- starts ---------------------------------------------------------------------------------- */
 
+/* Since when its id or key may be remembered; 0 = it is not. Who was not answered cannot know, and
+ * insists no longer than if it had been accepted at once, but where the store has not got it. */
+static int64_t remembered_since_ms(const struct sim_start *start)
+{
+    if (start->is_acknowledged) return start->accepted_at_ms;
+    if (start->id.size == 0) return start->asked_at_ms;
+    const struct sim_row *row = sim_map_get(&start->world->store->by_id, start->id);
+    return row == NULL ? 0 : row->head.created_at_ms;
+}
+
 /* Where sagas are removed, ids and keys are remembered for so long only: whoever repeats a start
  * later starts another saga. Will they be forgotten in `ms` from now? */
 static bool is_forgotten_in(const struct sim_start *start, int64_t ms)
 {
     const struct sim_world *world = start->world;
     int64_t window_ms = world->profile.retention_ms;
-    return start->is_acknowledged && window_ms > 0 &&
-           sim_now_ms(world) + CLOCKS_DIFFER_MS + ms >= start->accepted_at_ms + window_ms;
+    int64_t since_ms = remembered_since_ms(start);
+    return since_ms > 0 && window_ms > 0 &&
+           sim_now_ms(world) + CLOCKS_DIFFER_MS + ms >= since_ms + window_ms;
 }
 
 /* Of two sagas that one start made: had the earlier one been forgotten when the other began? An
@@ -271,6 +282,7 @@ static void send_start(struct sim_start *start, struct sim_node *node, bool is_o
     int size =
         snprintf(definition, sizeof definition, "d%u", start->definition % SIM_DEFINITIONS_MAX);
     *attempt = (struct start_try){ start, ++start->asked, is_other };
+    if (start->asked_at_ms == 0) start->asked_at_ms = sim_now_ms(world);
     struct sk_start_request request = {
         .definition = { definition, (size_t)size },
         .id = start->id,
@@ -297,7 +309,9 @@ static void ask(void *context)
     struct sim_start *start = context;
     struct sim_world *world = start->world;
     bool is_first = !start->is_acknowledged;
-    if (start->is_given_up || is_forgotten_in(start, HELD_UP_MS)) return;
+    bool is_too_late = is_forgotten_in(start, HELD_UP_MS);
+    if (is_too_late && is_first) start->is_given_up = true;
+    if (start->is_given_up || is_too_late) return;
     if (start->tries++ > TRIES_MAX) {
         if (!start->is_acknowledged) {
             sim_fail(world, "every saga ends", start->id,

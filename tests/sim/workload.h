@@ -27,8 +27,8 @@ struct sim_start {
     uint32_t lock_keys_count;
     bool is_acknowledged, is_given_up;
     enum sim_input_kind input_kind;
-    struct sk_str saga_id; /* once acknowledged */
-    int64_t accepted_at_ms;
+    struct sk_str saga_id;               /* once acknowledged */
+    int64_t asked_at_ms, accepted_at_ms; /* first asked; 0 = not yet */
     uint32_t tries, commands_count;
     uint64_t asked; /* number of the last try: an older one's silence means nothing */
 };
