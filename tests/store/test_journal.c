@@ -23,8 +23,33 @@ struct setting {
 
 static struct setting setting;
 static struct sk_store *index_store; /* of the journal that was opened last */
-static struct sk_disk *log_disk;     /* … and the disk of its log */
 static bool is_power_cut; /* between closing and opening: what the index had not synced is gone */
+
+/* The disk of a log whose syncs are watched: those of the thread that the test runs on. */
+static struct {
+    struct sk_disk_ops ops;
+    const struct sk_disk_ops *real;
+    bool are_watched;
+    pthread_t loop;
+    uint32_t here;
+    long pause_ns; /* of each */
+} syncs;
+
+static enum skald_status sync_watched(struct sk_disk *disk, int file, skald_error *error)
+{
+    if (pthread_equal(pthread_self(), syncs.loop)) syncs.here += 1;
+    nanosleep(&(struct timespec){ .tv_nsec = syncs.pause_ns }, NULL);
+    return syncs.real->sync(disk, file, error);
+}
+
+/* Before any thread of the store looks at it. */
+static void watch_syncs(struct sk_disk *disk)
+{
+    syncs.real = disk->ops;
+    syncs.ops = *disk->ops;
+    syncs.ops.sync = sync_watched;
+    disk->ops = &syncs.ops;
+}
 
 static enum skald_status open_journal(struct world *world, struct sk_store **out_store,
                                       skald_error *error)
@@ -59,7 +84,7 @@ static enum skald_status open_journal(struct world *world, struct sk_store **out
     (void)snprintf(path, sizeof path, "%s.log", world->path);
     status = sk_disk_open(path, &options.disk, error);
     if (status != SKALD_OK) return status;
-    log_disk = options.disk;
+    if (syncs.are_watched) watch_syncs(options.disk);
     return sk_journal_store_open(&options, out_store, error);
 }
 
@@ -238,34 +263,16 @@ static void a_backup_is_made_beside_commits(void **state)
 
 /* ---- who commits ----------------------------------------------------------------------------- */
 
-/* The disk of a log whose syncs are watched: those of the thread that the test runs on. */
-static struct {
-    struct sk_disk_ops ops;
-    const struct sk_disk_ops *real;
-    pthread_t loop;
-    uint32_t here;
-    long pause_ns; /* of each */
-} syncs;
-
-static enum skald_status sync_watched(struct sk_disk *disk, int file, skald_error *error)
-{
-    if (pthread_equal(pthread_self(), syncs.loop)) syncs.here += 1;
-    nanosleep(&(struct timespec){ .tv_nsec = syncs.pause_ns }, NULL);
-    return syncs.real->sync(disk, file, error);
-}
-
 static struct world *world_with_watched_syncs(uint32_t quick_us, long pause_ns)
 {
     setting =
         (struct setting){ .apply_rows = 1000000, .apply_delay_ms = 1000000, .quick_us = quick_us };
-    struct world *world = world_new(&journal);
-    syncs.real = log_disk->ops;
-    syncs.ops = *log_disk->ops;
-    syncs.ops.sync = sync_watched;
     syncs.loop = pthread_self();
-    syncs.here = 0;
     syncs.pause_ns = pause_ns;
-    log_disk->ops = &syncs.ops;
+    syncs.are_watched = true;
+    struct world *world = world_new(&journal);
+    syncs.are_watched = false;
+    syncs.here = 0; /* without those of the opening */
     return world;
 }
 
